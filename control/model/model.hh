@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The desired state as plain values: what the configuration says, before health and policy.
+// No behaviour; everything compares with ==.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/net/addr.hh"
+#include "dataplane/steer/abi.h"
+
+namespace fairlead::model {
+
+enum class Encapsulation : std::uint8_t {
+  kIpip = FL_ENCAP_IPIP,
+  kGue = FL_ENCAP_GUE,
+  kL2 = FL_ENCAP_L2,
+};
+
+/// One backend of one vip's pool. The same id in two vips is the same backend.
+struct Backend {
+  std::string id;
+  net::IpAddr address;
+  std::uint32_t weight = 100;    // configured share, 0..10000; 0: no new flows by weight
+  std::uint32_t capacity = 0;    // most requests served at once; 0: unknown
+  std::optional<net::MacAddr> mac;  // l2 only
+  std::optional<std::uint16_t> health_port;  // default: the vip's port
+  friend bool operator==(const Backend&, const Backend&) = default;
+};
+
+enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp };
+
+/// Health checking of a pool; times in milliseconds.
+struct Health {
+  ProbeKind kind = ProbeKind::kTcp;
+  std::string http_path = "/";
+  std::uint32_t interval_ms = 500;
+  std::uint32_t timeout_ms = 300;
+  std::uint32_t rise = 2;
+  std::uint32_t fall = 2;
+  std::uint32_t min_healthy_pct = 0;  // fewer healthy than this: all are used (fail open)
+  friend bool operator==(const Health&, const Health&) = default;
+};
+
+struct Vip {
+  std::string name;
+  net::Prefix prefix;
+  net::IpProto protocol = net::IpProto::kTcp;
+  std::uint16_t port = 0;  // host order; 0: any
+  Encapsulation encapsulation = Encapsulation::kIpip;
+  std::uint8_t choices = 2;
+  std::uint32_t table_size = 0;  // 0: smallest listed prime >= 100 x backends, at least 65537
+  Health health;
+  std::vector<Backend> backends;
+  friend bool operator==(const Vip&, const Vip&) = default;
+};
+
+struct Node {
+  std::string id = "lb1";
+  std::optional<net::IpAddr> address;   // outer IPv4 source
+  std::optional<net::IpAddr> address6;  // outer IPv6 source
+  friend bool operator==(const Node&, const Node&) = default;
+};
+
+struct Port {
+  std::string device;                       // DPDK device: PCI address or "net_af_xdp0,iface=eth0"
+  std::optional<net::MacAddr> gateway_mac;  // else resolved
+  std::optional<net::IpAddr> gateway;       // next hop; default: the kernel's default route
+  std::optional<net::IpAddr> gateway6;
+  friend bool operator==(const Port&, const Port&) = default;
+};
+
+enum class PolicyName : std::uint8_t {
+  kStatic, kWrr, kWlc, kLatency, kPrequal, kAdaptive, kEg, kActorCritic,
+};
+
+}  // namespace fairlead::model

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/// The layout of everything that processes share: the one definition for C++ and for eBPF.
+///
+/// A *region* is an array of 64-byte lines in shared memory. Line 0 is fl_region_header. All
+/// positions are line numbers or indices, never pointers. Integers are little-endian (host order);
+/// addresses and ports are as on the wire (network order). Layout changes raise FL_ABI_VERSION.
+///
+///   region      written by                read by                      file in the runtime directory
+///   steering    fairlead-control          workers, gate, CLI           steering
+///   scores      fairlead-control          workers                      scores
+///   workers     one page per worker       control, CLI                 workers
+///   flows.N     worker N                  control, CLI                 flows.N
+///
+/// Publication (docs/publication.md): generation g lives in bank g % FL_BANKS of `steering`.
+#ifndef FAIRLEAD_STEER_ABI_H
+#define FAIRLEAD_STEER_ABI_H
+
+#include <stdint.h>
+
+#define FL_ABI_MAGIC 0x4441454c52494146ULL /* "FAIRLEAD" read as little-endian */
+#define FL_ABI_VERSION 1u
+
+#define FL_LINE_BYTES 64u
+#define FL_BANKS 4u
+#define FL_MAX_WORKERS 64u
+#define FL_MAX_VIPS 1024u
+#define FL_MAX_BACKENDS 4096u       /* backends a node can know at once, over all vips */
+#define FL_MAX_MEMBERS (1u << 20)   /* (vip, backend) pairs; 20 bits in a flow entry */
+#define FL_MAX_CANDIDATES 4u
+#define FL_MAX_SHAPES 8u
+#define FL_NO_MEMBER 0xffffffffu
+
+#ifdef __cplusplus
+#define FL_STATIC_ASSERT(c, m) static_assert(c, m)
+#define FL_LINE_ALIGNED alignas(64)
+#else
+#define FL_STATIC_ASSERT(c, m) _Static_assert(c, m)
+#define FL_LINE_ALIGNED __attribute__((aligned(64)))
+#endif
+#define FL_ONE_LINE(type) FL_STATIC_ASSERT(sizeof(struct type) == 64, #type " fills one line")
+
+enum fl_region_kind {
+  FL_REGION_STEERING = 1,
+  FL_REGION_SCORES = 2,
+  FL_REGION_WORKERS = 3,
+  FL_REGION_FLOWS = 4,
+};
+
+/// Line 0 of every region. `magic` is written last, so a half-made region is never accepted.
+struct FL_LINE_ALIGNED fl_region_header {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t kind;         /* enum fl_region_kind */
+  uint64_t bytes;        /* whole region */
+  uint64_t created_ns;   /* CLOCK_MONOTONIC */
+  uint64_t parameter;    /* steering: bytes of a bank; flows: buckets (power of two); else 0 */
+  uint64_t reserved[3];
+};
+FL_ONE_LINE(fl_region_header);
+
+/* ---- steering: control -> workers ------------------------------------------------------- */
+
+/// Line 1 of `steering`. The only word that workers poll.
+struct FL_LINE_ALIGNED fl_current {
+  uint64_t generation;   /* 0: nothing published yet; store-release by control */
+  uint64_t published_ns;
+  uint64_t reserved[6];
+};
+FL_ONE_LINE(fl_current);
+
+#define FL_BANKS_OFFSET 4096u /* bytes from the start of `steering` to bank 0 */
+
+enum fl_encapsulation { FL_ENCAP_IPIP = 1, FL_ENCAP_GUE = 2, FL_ENCAP_L2 = 3 };
+
+enum fl_member_state {
+  FL_MEMBER_FREE = 0,      /* number not in use: flows that name it re-decide */
+  FL_MEMBER_ACTIVE = 1,
+  FL_MEMBER_DRAINING = 2,  /* keeps its flows, gets no new ones */
+  FL_MEMBER_DOWN = 3,      /* unhealthy: flows re-decide at their next packet */
+};
+
+/// One way to match a destination: vips share few shapes, so lookup is one probe per shape, most
+/// specific first (longer prefix, then exact port).
+struct fl_shape {
+  uint8_t family;       /* 4 or 6 */
+  uint8_t prefix_len;
+  uint8_t any_port;     /* 1: port is not compared */
+  uint8_t reserved;
+};
+
+/// First 3 lines of a bank; offsets in lines from the start of the bank.
+struct FL_LINE_ALIGNED fl_bank {
+  uint64_t generation;
+  uint64_t digest;         /* of the meaning (vips, members, slots): equal on nodes that agree */
+  uint64_t checksum;       /* of bytes [64, used_bytes) of the bank; verified when attaching */
+  uint64_t built_ns;
+  uint32_t used_bytes;
+  uint32_t vip_count;
+  uint32_t member_count;   /* members[0 .. member_count), by member number */
+  uint32_t shape_count;
+  uint32_t index_mask;     /* vip index has index_mask + 1 entries of uint16_t */
+  uint32_t index_line;
+  uint32_t vips_line;
+  uint32_t members_line;
+  /* line 1 */
+  uint64_t hash_key[2];    /* flow hash key: the fleet's secret */
+  uint8_t node_address4[4];
+  uint8_t node_address6[16];
+  uint32_t new_flow_limit; /* new flows per second and worker above which flood mode starts */
+  uint64_t reserved1[1];
+  /* line 2 */
+  struct fl_shape shapes[FL_MAX_SHAPES];
+  uint32_t idle_new_ms;       /* flow time-outs by state */
+  uint32_t idle_confirmed_ms;
+  uint32_t idle_closing_ms;
+  uint32_t idle_udp_ms;
+  uint64_t reserved2[2];
+};
+#define FL_BANK_HEADER_BYTES 192u
+FL_STATIC_ASSERT(sizeof(struct fl_bank) == FL_BANK_HEADER_BYTES, "three lines");
+
+#define FL_VIP_EMPTY 0xffffu /* free entry of the vip index */
+
+/// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
+/// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
+struct FL_LINE_ALIGNED fl_vip {
+  uint8_t address[16];   /* masked to prefix_len; IPv4 in the first 4 bytes, rest 0 */
+  uint8_t family;        /* 4 or 6 */
+  uint8_t prefix_len;
+  uint8_t protocol;      /* 6 TCP, 17 UDP */
+  uint8_t encapsulation; /* enum fl_encapsulation */
+  uint8_t port[2];       /* network order; 0 = any */
+  uint8_t choices;       /* 1..FL_MAX_CANDIDATES */
+  uint8_t flags;
+  uint32_t vip;          /* stable vip number < FL_MAX_VIPS: index of counters */
+  uint32_t table_size;   /* slots; 0: pool is empty */
+  uint32_t slots_line;   /* uint32_t member numbers, table_size of them */
+  uint32_t active_members;
+  uint32_t reserved[6];
+};
+FL_ONE_LINE(fl_vip);
+#define FL_VIP_PROBES 16u
+
+/// A backend's place in one vip's pool. Its number (index in members[]) is stable over generations
+/// and is reused only after all flows that could name it have timed out.
+struct FL_LINE_ALIGNED fl_member {
+  uint8_t address[16];
+  uint8_t family;
+  uint8_t state;            /* enum fl_member_state */
+  uint8_t mac[6];           /* l2 only; zero: resolve */
+  uint32_t backend;         /* stable backend number < FL_MAX_BACKENDS: index of counters, scores */
+  uint32_t vip;             /* vip number the member belongs to */
+  uint32_t weight;          /* as in the table; 0 gets no slots */
+  uint32_t inverse_weight;  /* see fl_score; used where the score record says 0 */
+  uint32_t reserved[6];
+};
+FL_ONE_LINE(fl_member);
+
+/* ---- scores: control -> workers, every 20 ms ------------------------------------------------ */
+
+/// score(b) = (in flight of this worker + external + 1) * inverse_weight; smallest wins, the
+/// earlier candidate on a tie.
+struct fl_score {
+  uint32_t inverse_weight; /* 2^32 / (weight * 4096) or so: only ratios matter; 0: use the member's;
+                              UINT32_MAX: looks full (ejected) */
+  uint32_t external;       /* in flight at this backend through other workers and nodes */
+};
+
+struct FL_LINE_ALIGNED fl_scores {
+  struct fl_region_header header;
+  uint64_t updated_ns;     /* older than FL_SCORES_STALE_NS: ignore `external` */
+  uint64_t reserved[7];
+  struct fl_score score[FL_MAX_WORKERS][FL_MAX_BACKENDS];
+};
+#define FL_SCORES_STALE_NS 1000000000ull
+
+/* ---- workers: workers -> control -------------------------------------------------------------- */
+
+#define FL_MAX_DROP_REASONS 64u
+#define FL_LATENCY_BUCKETS 128u
+
+/// Counters of one vip on one worker.
+struct FL_LINE_ALIGNED fl_vip_counters {
+  uint64_t packets;
+  uint64_t bytes;        /* of inner packets, layer 2 excluded */
+  uint64_t hits;
+  uint64_t misses;
+  uint64_t inserts;
+  uint64_t inserts_refused;
+  uint64_t evictions;
+  uint64_t dropped;
+};
+FL_ONE_LINE(fl_vip_counters);
+
+/// Counters of one backend on one worker, over all vips; the worker's own passive health view.
+struct FL_LINE_ALIGNED fl_backend_counters {
+  uint64_t packets;
+  uint64_t bytes;
+  uint64_t flows_begun;       /* handshakes begun (TCP), flows begun (UDP) */
+  uint64_t flows_completed;   /* handshakes completed: first ACK after the SYN was seen */
+  uint32_t in_flight;         /* flows open now (new and confirmed) */
+  uint32_t pending;           /* handshakes begun since the last completion */
+  uint64_t pending_since_ns;  /* begin of the first of them */
+  uint64_t ejected_until_ns;  /* passive ejection; 0: none */
+  uint64_t ejections;
+};
+FL_ONE_LINE(fl_backend_counters);
+
+struct FL_LINE_ALIGNED fl_worker_page {
+  /* line 0: publication */
+  uint64_t ack;            /* 0: offline; v: "may read generation v or newer" */
+  uint64_t reserved0[7];
+  /* line 1: life signs */
+  uint64_t heartbeat_ns;
+  uint64_t started_ns;
+  uint32_t pid;
+  uint32_t core;
+  uint64_t tsc_hz;
+  uint64_t reserved1[4];
+  /* counters: rx_packets == tx_packets + punted + sum(drops) after every burst */
+  uint64_t rx_packets;
+  uint64_t rx_bytes;
+  uint64_t tx_packets;
+  uint64_t tx_bytes;
+  uint64_t punted;
+  uint64_t bursts;
+  uint64_t busy_cycles;
+  uint64_t idle_cycles;
+  uint64_t flow_hits;
+  uint64_t flow_misses;
+  uint64_t flow_inserts;
+  uint64_t flow_inserts_refused;
+  uint64_t flow_evictions;
+  uint64_t flow_expired;
+  uint64_t flows;            /* entries in use now */
+  uint64_t flood_bursts;     /* bursts handled in flood mode */
+  uint64_t decisions_logged;
+  uint64_t decisions_skipped;
+  uint64_t generations_seen;
+  uint64_t reserved2[13];
+  uint64_t drops[FL_MAX_DROP_REASONS]; /* by enum fl_reason; punts are counted here too, see below */
+  uint64_t punts[FL_MAX_DROP_REASONS]; /* why a packet went to the kernel */
+  uint64_t latency[FL_LATENCY_BUCKETS]; /* forwarding latency, rx to tx, sampled bursts; see
+                                           fl_latency_bucket() */
+  struct fl_vip_counters vips[FL_MAX_VIPS];
+  struct fl_backend_counters backends[FL_MAX_BACKENDS];
+};
+FL_STATIC_ASSERT(sizeof(struct fl_worker_page) % 64 == 0, "pages keep line alignment");
+
+struct FL_LINE_ALIGNED fl_workers {
+  struct fl_region_header header;
+  uint32_t worker_count; /* pages in use: worker[0 .. worker_count) */
+  uint32_t reserved[15];
+  struct fl_worker_page worker[FL_MAX_WORKERS]; /* untouched pages cost nothing */
+};
+
+/// Latency histogram: four buckets per power of two of nanoseconds, 0 to 2^32.
+static inline uint32_t fl_latency_bucket(uint64_t ns) {
+  if (ns < 4) return (uint32_t)ns;
+  if (ns >> 32) return FL_LATENCY_BUCKETS - 1;
+  const uint32_t log2 = 63u - (uint32_t)__builtin_clzll(ns);
+  return log2 * 4u - 4u + (uint32_t)((ns >> (log2 - 2u)) & 3u);
+}
+
+/* ---- flows.N: one table per worker ------------------------------------------------------------ */
+
+#define FL_FLOW_ENTRIES 8u
+
+enum fl_flow_state {
+  FL_FLOW_EMPTY = 0,
+  FL_FLOW_NEW = 1,        /* half-open: SYN seen */
+  FL_FLOW_CONFIRMED = 2,  /* handshake completed, or second UDP packet */
+  FL_FLOW_CLOSING = 3,    /* FIN or RST seen */
+};
+
+/// A bucket is one cache line. Entry i is (tag[i], entry[i], seen[i]).
+///   tag    16 bits of the flow hash
+///   entry  bits 0-19 member number, 20-21 enum fl_flow_state, 22-31 ten more bits of the hash
+///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h)
+/// An entry stands for a flow by 26 bits of its hash besides the bucket number. A false match needs
+/// the same vip (the member's vip is compared), so it can only give a new flow to a backend of
+/// its own pool: probability about 16 * 2^-26 = 2.4e-7 per new flow in a full table.
+struct FL_LINE_ALIGNED fl_flow_bucket {
+  uint16_t tag[FL_FLOW_ENTRIES];
+  uint32_t entry[FL_FLOW_ENTRIES];
+  uint16_t seen[FL_FLOW_ENTRIES];
+};
+FL_ONE_LINE(fl_flow_bucket);
+#define FL_FLOW_TICK_NS 250000000ull
+
+#endif
