@@ -5,7 +5,7 @@
 /// positions are line numbers or indices, never pointers. Integers are little-endian (host order);
 /// addresses and ports are as on the wire (network order). Layout changes raise FL_ABI_VERSION.
 ///
-///   region      written by                read by                      file in the runtime directory
+///   region      written by                read by                      file
 ///   steering    fairlead-control          workers, gate, CLI           steering
 ///   scores      fairlead-control          workers                      scores
 ///   workers     one page per worker       control, CLI                 workers
@@ -174,7 +174,7 @@ struct FL_LINE_ALIGNED fl_scores {
 };
 #define FL_SCORES_STALE_NS 1000000000ull
 
-/* ---- workers: workers -> control -------------------------------------------------------------- */
+/* ---- workers: workers -> control ------------------------------------------------------------ */
 
 #define FL_MAX_DROP_REASONS 64u
 #define FL_LATENCY_BUCKETS 128u
@@ -238,7 +238,7 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t decisions_skipped;
   uint64_t generations_seen;
   uint64_t reserved2[13];
-  uint64_t drops[FL_MAX_DROP_REASONS]; /* by enum fl_reason; punts are counted here too, see below */
+  uint64_t drops[FL_MAX_DROP_REASONS]; /* by enum fl_reason */
   uint64_t punts[FL_MAX_DROP_REASONS]; /* why a packet went to the kernel */
   uint64_t latency[FL_LATENCY_BUCKETS]; /* forwarding latency, rx to tx, sampled bursts; see
                                            fl_latency_bucket() */
@@ -262,7 +262,7 @@ static inline uint32_t fl_latency_bucket(uint64_t ns) {
   return log2 * 4u - 4u + (uint32_t)((ns >> (log2 - 2u)) & 3u);
 }
 
-/* ---- flows.N: one table per worker ------------------------------------------------------------ */
+/* ---- flows.N: one table per worker ---------------------------------------------------------- */
 
 #define FL_FLOW_ENTRIES 8u
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /// The flow hash and what is derived from it: identical in DPDK, XDP and simulator.
 ///
-/// SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) with the fleet's secret
-/// key, over the tuple as it is on the wire: source address, destination address, source
+/// SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012) with the fleet's
+/// secret key, over the tuple as it is on the wire: source address, destination address, source
 /// port, destination port, protocol: 13 bytes for IPv4, 37 for IPv6. An attacker who does not
 /// know the key cannot aim flows at a bucket, a slot or a backend. Golden values: tests/unit/
 /// dataplane/steer/flow_hash_test.cc; independent oracle: tests/oracle/flow_hash.py.
@@ -79,7 +79,7 @@ static inline uint64_t fl_flow_hash6(
   FL_SIP_END();
 }
 
-/// Slot of candidate number `candidate` (0..3) in a table of `table_size` slots: 32 bits of the hash,
+/// Slot of candidate number `candidate` (0..3) in a table of `table_size` slots: 32 hash bits,
 /// multiplied up instead of divided (Lemire, "Fast random integer generation", 2019). Candidate 0
 /// uses the high half; the others an odd multiplier each (fractional parts of square roots).
 static inline uint32_t fl_candidate_slot(uint64_t hash, uint32_t candidate, uint32_t table_size) {
@@ -99,7 +99,9 @@ static inline uint32_t fl_flow_extra(uint64_t hash) { return (uint32_t)(hash >> 
 
 /// Index hash of a vip: address (masked) as two little-endian words, protocol, port in network
 /// order (0: any). Not secret: a crafted destination costs at most FL_VIP_PROBES probes.
-static inline uint32_t fl_vip_hash(uint64_t low, uint64_t high, uint8_t protocol, uint16_t port_raw) {
+static inline uint32_t fl_vip_hash(
+    uint64_t low, uint64_t high, uint8_t protocol, uint16_t port_raw
+) {
   uint64_t h = low * 0x9e3779b97f4a7c15ULL;
   h = (h ^ (h >> 32) ^ high) * 0xc2b2ae3d27d4eb4fULL;
   h = (h ^ (h >> 29) ^ ((uint64_t)protocol << 16 | port_raw)) * 0x165667b19e3779f9ULL;
