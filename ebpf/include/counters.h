@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/// Counters of the XDP programs: one list each for program, loader, metrics and documentation.
+/// X(enumerator, name, what an operator should know). Append only.
+#ifndef FAIRLEAD_EBPF_COUNTERS_H
+#define FAIRLEAD_EBPF_COUNTERS_H
+
+/// Every frame that the gate sees is counted in exactly one of these.
+#define FL_GATE_COUNTERS(X)                                                            \
+  X(REDIRECTED, "redirected", "to the data plane's AF_XDP socket")                     \
+  X(NO_SOCKET, "no_socket", "to a vip, but no data plane has a socket on this queue")  \
+  X(NO_VIP, "no_vip", "to no vip: for the kernel")                                     \
+  X(NOT_IP, "not_ip", "ARP, LLDP or another ethertype: for the kernel")                \
+  X(TRUNCATED, "truncated", "frame ends before the destination port: for the kernel")  \
+  X(BAD_HEADER, "bad_header", "impossible IP header: for the kernel, which counts it") \
+  X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")
+
+/// Every frame that the decapsulator sees is counted in exactly one of these, except ECN_CE.
+#define FL_DECAP_COUNTERS(X)                                                                   \
+  X(PASSED, "passed", "not a tunnel of ours: for the kernel as it is")                         \
+  X(IPIP, "ipip", "IP in IP, decapsulated")                                                    \
+  X(GUE, "gue", "GUE, decapsulated")                                                           \
+  X(FOREIGN_SOURCE, "foreign_source", "to a vip of ours, but not from a configured node: dropped") \
+  X(FOREIGN_VIP, "foreign_vip", "from a node, but to no vip of ours: dropped")                 \
+  X(TRUNCATED, "truncated", "from a node, ends inside a header: dropped")                      \
+  X(MALFORMED, "malformed", "from a node, header of the tunnel or the packet is wrong: dropped") \
+  X(FRAGMENT, "fragment", "from a node, the outer packet is fragmented: dropped; raise the MTU") \
+  X(ECN_DROPPED, "ecn_dropped", "outer says congestion, inner is not ECN capable: dropped (RFC 6040)") \
+  X(FAILED, "failed", "the driver could not move the start of the frame: dropped")             \
+  X(ECN_CE, "ecn_ce", "congestion mark copied from the outer to the inner header (RFC 6040)")
+
+enum fl_gate_counter {
+#define FL_GATE_ENUM(e, n, t) FL_GATE_##e,
+  FL_GATE_COUNTERS(FL_GATE_ENUM)
+#undef FL_GATE_ENUM
+      FL_GATE_COUNTER_COUNT
+};
+
+enum fl_decap_counter {
+#define FL_DECAP_ENUM(e, n, t) FL_DECAP_##e,
+  FL_DECAP_COUNTERS(FL_DECAP_ENUM)
+#undef FL_DECAP_ENUM
+      FL_DECAP_COUNTER_COUNT
+};
+
+#endif
