@@ -73,7 +73,8 @@ FL_ONE_LINE(fl_current);
 enum fl_encapsulation { FL_ENCAP_IPIP = 1, FL_ENCAP_GUE = 2, FL_ENCAP_L2 = 3 };
 
 enum fl_member_state {
-  FL_MEMBER_FREE = 0,      /* number not in use: flows that name it re-decide */
+  FL_MEMBER_FREE = 0,      /* number not in use: flows that name it re-decide; `backend`, `vip` and
+                              `protocol` stay as they were until reuse, so that counts can be undone */
   FL_MEMBER_ACTIVE = 1,
   FL_MEMBER_DRAINING = 2,  /* keeps its flows, gets no new ones */
   FL_MEMBER_DOWN = 3,      /* unhealthy: flows re-decide at their next packet */
@@ -152,7 +153,9 @@ struct FL_LINE_ALIGNED fl_member {
   uint32_t vip;             /* vip number the member belongs to */
   uint32_t weight;          /* as in the table; 0 gets no slots */
   uint32_t inverse_weight;  /* see fl_score; used where the score record says 0 */
-  uint32_t reserved[6];
+  uint8_t protocol;         /* the vip's: 6 TCP, 17 UDP; chooses the flow's idle time-out */
+  uint8_t reserved0[3];
+  uint32_t reserved[5];
 };
 FL_ONE_LINE(fl_member);
 
@@ -270,22 +273,36 @@ enum fl_flow_state {
   FL_FLOW_EMPTY = 0,
   FL_FLOW_NEW = 1,        /* half-open: SYN seen */
   FL_FLOW_CONFIRMED = 2,  /* handshake completed, or second UDP packet */
-  FL_FLOW_CLOSING = 3,    /* FIN or RST seen */
+  FL_FLOW_CLOSING = 3,    /* FIN or RST seen, or adopted in mid-life (docs/data-path.md) */
 };
 
 /// A bucket is one cache line. Entry i is (tag[i], entry[i], seen[i]).
 ///   tag    16 bits of the flow hash
-///   entry  bits 0-19 member number, 20-21 enum fl_flow_state, 22-31 ten more bits of the hash
+///   entry  bits 0-19 member number, 20-21 enum fl_flow_state, 22-29 eight more bits of the hash,
+///          30 the entry lies in its flow's second bucket, 31 one bit of the bucket's overflow count
 ///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h)
-/// An entry stands for a flow by 26 bits of its hash besides the bucket number. A false match needs
+/// A flow's home bucket is fl_flow_bucket_of(); where that is full, the entry lies in the second
+/// bucket, fl_flow_second_bucket(), which is computed from what the entry stores, so an entry can
+/// change places without its tuple. The overflow count (bits 31 of entries 0..7, entry 0 the lowest)
+/// says how many flows whose home this is lie in their second buckets: only if it is not 0 does a
+/// lookup that finds nothing here touch a second line. At 255 it stays.
+/// An entry stands for a flow by 24 bits of its hash besides the bucket number. A false match needs
 /// the same vip (the member's vip is compared), so it can only give a new flow to a backend of
-/// its own pool: probability about 16 * 2^-26 = 2.4e-7 per new flow in a full table.
+/// its own pool: probability at most 8 * 2^-24 = 5e-7 per new flow in a full bucket, twice that
+/// where a second bucket is read.
 struct FL_LINE_ALIGNED fl_flow_bucket {
   uint16_t tag[FL_FLOW_ENTRIES];
   uint32_t entry[FL_FLOW_ENTRIES];
   uint16_t seen[FL_FLOW_ENTRIES];
 };
 FL_ONE_LINE(fl_flow_bucket);
+#define FL_FLOW_MEMBER_MASK 0xfffffu
+#define FL_FLOW_STATE_SHIFT 20u
+#define FL_FLOW_STATE_MASK (3u << FL_FLOW_STATE_SHIFT)
+#define FL_FLOW_EXTRA_SHIFT 22u
+#define FL_FLOW_EXTRA_MASK (0xffu << FL_FLOW_EXTRA_SHIFT)
+#define FL_FLOW_SECOND (1u << 30)
+#define FL_FLOW_COUNT_BIT (1u << 31)
 #define FL_FLOW_TICK_NS 250000000ull
 
 #endif

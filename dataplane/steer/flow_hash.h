@@ -95,7 +95,14 @@ static inline uint32_t fl_flow_bucket_of(uint64_t hash, uint32_t bucket_mask) {
   return (uint32_t)hash & bucket_mask;
 }
 static inline uint16_t fl_flow_tag(uint64_t hash) { return (uint16_t)(hash >> 48); }
-static inline uint32_t fl_flow_extra(uint64_t hash) { return (uint32_t)(hash >> 38) & 0x3ffu; }
+static inline uint32_t fl_flow_extra(uint64_t hash) { return (uint32_t)(hash >> 40) & 0xffu; }
+/// The other bucket of an entry, from either of its two: an involution, never the bucket itself.
+static inline uint32_t fl_flow_second_bucket(
+    uint32_t bucket, uint16_t tag, uint32_t extra, uint32_t bucket_mask
+) {
+  const uint32_t step = (((uint32_t)tag << 8 | extra) * 0x9e3779b1u) >> 5;
+  return bucket ^ ((step & bucket_mask) | 1u);
+}
 
 /// Index hash of a vip: address (masked) as two little-endian words, protocol, port in network
 /// order (0: any). Not secret: a crafted destination costs at most FL_VIP_PROBES probes.

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker's memory of its flows: fixed size, one writer, one cache line per lookup.
+//
+// Shape, and why
+//   A flow costs 8 bytes: 16 bits of hash (tag), 8 more (extra), member number, state, time of the last
+//   packet; see fl_flow_bucket in steer/abi.h. Eight of them fill one cache line, so 16.7 million
+//   entries fit in 128 MiB, and a lookup waits for memory once. Storing the tuple instead (13 or
+//   37 bytes) would need 4 to 6 times the memory and a second miss; what the digest costs is a false
+//   match with probability 5e-7 per new flow in a full bucket, and then the flow goes to a live
+//   backend of its own vip.
+//
+//   Home bucket first. At load a (entries / capacity) the number of flows per home bucket is Poisson
+//   with mean 8a. What does not fit goes to the flow's second bucket, and the home bucket counts it. A lookup
+//   reads the second line only if the home line has no match and its count is not 0. Expected
+//   share of flows outside their home: 1.4 % at a = 0.6 (10 million flows), 5 % at 0.75. The usual
+//   "emptier of two buckets" rule would need both lines for every insert and half of all hits.
+//
+//   Moves. Where both buckets are full, one entry of the 16 is moved to its own other bucket (cuckoo
+//   hashing with partial keys: Fan et al., "Cuckoo Filter", 2014; depth 1). An insert is refused only if
+//   all 18 buckets in reach are full of entries that may not be evicted: tests/unit/dataplane/flow
+//   fills to 75 % and 85 % and counts refusals.
+//
+//   Expiry. A clock hand passes over the buckets (expire()), a few lines per burst, the whole table
+//   about every kSweepPeriod; besides, an insert reuses expired entries that it meets. Nothing
+//   else scans, there are no timers and no lists.
+//
+//   Eviction. When nothing is free and nothing can be moved, the longest idle entry that is new or
+//   closing gives way. Confirmed flows are never evicted: a SYN flood cannot displace them.
+//
+// Thread: one writer (the worker). Others may read the region and see torn but harmless entries.
+// No allocation after attach(); no clock is read; time is a parameter in ticks of FL_FLOW_TICK_NS.
+// A restarted process that attaches to the same region finds its flows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/base/clock.hh"
+#include "dataplane/base/result.hh"
+#include "dataplane/steer/abi.h"
+#include "dataplane/steer/flow_hash.h"
+
+namespace fairlead::flow {
+
+/// Time in units of FL_FLOW_TICK_NS, modulo 2^16.
+using Tick = std::uint16_t;
+
+[[nodiscard]] constexpr Tick tick_of(base::Nanoseconds now) {
+  return static_cast<Tick>(now / FL_FLOW_TICK_NS);
+}
+
+/// Whole time the expiry hand needs for one turn. Far below the 4.5 h after which ticks wrap.
+inline constexpr base::Nanoseconds kSweepPeriod = 4 * base::kSecond;
+
+enum class FlowState : std::uint8_t {
+  kEmpty = FL_FLOW_EMPTY,
+  kNew = FL_FLOW_NEW,
+  kConfirmed = FL_FLOW_CONFIRMED,
+  kClosing = FL_FLOW_CLOSING,
+};
+
+/// An entry's place: bucket * FL_FLOW_ENTRIES + index. Valid until the next insert().
+using Position = std::uint32_t;
+inline constexpr Position kNoPosition = 0xffffffffU;
+
+/// An entry that left the table other than by erase(), for the caller's books.
+struct EndedFlow {
+  std::uint32_t member = FL_NO_MEMBER;
+  FlowState state = FlowState::kEmpty;
+};
+
+/// Idle time-outs in ticks. `udp` applies to members whose protocol is UDP, whatever the state.
+struct IdleLimits {
+  Tick fresh = 12;
+  Tick confirmed = 1200;
+  Tick closing = 40;
+  Tick udp = 240;
+};
+
+/// Limits from a published bank. Times above the range of ticks become the longest possible.
+[[nodiscard]] IdleLimits idle_limits(const fl_bank& bank);
+
+class FlowTable {
+ public:
+  /// An empty table without memory: attach() before use.
+  FlowTable() = default;
+
+  /// Over a region of kind FL_REGION_FLOWS: header line, then header.parameter buckets (a power of two,
+  /// at least 2). Errors: kDataLoss if header and size disagree. Does not clear: what is there stays.
+  static base::Result<FlowTable> attach(std::span<std::byte> region);
+
+  /// Smallest power of two of buckets that holds `flows` at no more than 80 % load.
+  [[nodiscard]] static std::uint64_t buckets_for(std::uint64_t flows);
+  [[nodiscard]] static std::size_t region_bytes(std::uint64_t buckets) {
+    return (buckets + 1) * FL_LINE_BYTES;
+  }
+
+  [[nodiscard]] bool attached() const { return buckets_ != nullptr; }
+  [[nodiscard]] std::uint32_t bucket_count() const { return mask_ + 1; }
+  [[nodiscard]] std::uint64_t capacity() const {
+    return std::uint64_t{bucket_count()} * FL_FLOW_ENTRIES;
+  }
+  /// Entries in use now.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  /// Asks the cache for the flow's home line. Cost: one instruction.
+  void prefetch(std::uint64_t hash) const {
+    __builtin_prefetch(&buckets_[fl_flow_bucket_of(hash, mask_)], 1, 3);
+  }
+
+  /// The flow's entry, or kNoPosition. One line; a second if the home bucket has overflowed.
+  [[nodiscard]] Position find(std::uint64_t hash) const {
+    const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
+    const std::uint32_t extra = fl_flow_extra(hash);
+    const std::uint16_t tag = fl_flow_tag(hash);
+    const std::uint32_t wanted = extra << FL_FLOW_EXTRA_SHIFT;
+    const Position at = match(home, tag, wanted);
+    if (at != kNoPosition || overflow_count(home) == 0) return at;
+    const std::uint32_t second = fl_flow_second_bucket(home, tag, extra, mask_);
+    return match(second, tag, wanted | FL_FLOW_SECOND);
+  }
+
+  [[nodiscard]] std::uint32_t member(Position at) const {
+    return entry(at) & FL_FLOW_MEMBER_MASK;
+  }
+  [[nodiscard]] FlowState state(Position at) const {
+    return static_cast<FlowState>((entry(at) & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT);
+  }
+  [[nodiscard]] Tick seen(Position at) const {
+    return buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
+  }
+  /// Ticks since the entry's last packet.
+  [[nodiscard]] Tick idle(Position at, Tick now) const { return static_cast<Tick>(now - seen(at)); }
+
+  /// Notes a packet. Writes only when the tick changed, so a busy flow does not dirty its line.
+  void touch(Position at, Tick now) {
+    Tick& seen = buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
+    if (seen != now) seen = now;
+  }
+  void set_state(Position at, FlowState state) {
+    std::uint32_t& word = entry(at);
+    word = (word & ~FL_FLOW_STATE_MASK) | static_cast<std::uint32_t>(state) << FL_FLOW_STATE_SHIFT;
+  }
+  /// Frees an entry; the caller knows what it was.
+  void erase(Position at);
+
+  enum class Outcome : std::uint8_t { kInserted, kEvicted, kReclaimed, kRefused };
+  struct Insertion {
+    Outcome outcome = Outcome::kRefused;
+    Position at = kNoPosition;  // of the new entry; other positions are void after an insertion
+    EndedFlow ended;            // kEvicted, kReclaimed: the entry that gave way
+  };
+
+  /// Adds a flow that find() does not know. kReclaimed: took the place of an expired entry;
+  /// kEvicted: of one that was new or closing; kRefused: no room (see Eviction above).
+  /// `protocol_of(member)` tells which time-out applies (17: UDP).
+  /// Cost: one or two lines; where both are full up to 16 more, once.
+  template <typename ProtocolOf>
+  Insertion insert(
+      std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
+      const ProtocolOf& protocol_of
+  );
+
+  /// Advances the expiry hand as far as the time since the last call asks for, at most
+  /// kMaxBucketsPerStep; calls ended(EndedFlow) for each entry removed.
+  template <typename ProtocolOf, typename Ended>
+  void expire(
+      base::Nanoseconds now_ns, const IdleLimits& limits, const ProtocolOf& protocol_of,
+      const Ended& ended
+  );
+
+  /// Calls visit(member, state, seen) for every entry, and sets size(). For attaching and for
+  /// tools: reads the whole table.
+  template <typename Visit>
+  void for_each(const Visit& visit);
+
+  /// Frees every entry that predicate(member, state) selects, in buckets [first, first + count).
+  template <typename Predicate>
+  void erase_if(std::uint32_t first, std::uint32_t count, const Predicate& predicate);
+
+  static constexpr std::uint32_t kMaxBucketsPerStep = 512;
+
+ private:
+  [[nodiscard]] std::uint32_t& entry(Position at) const {
+    return buckets_[at / FL_FLOW_ENTRIES].entry[at % FL_FLOW_ENTRIES];
+  }
+  [[nodiscard]] Position match(std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted) const;
+  [[nodiscard]] std::uint32_t free_mask(std::uint32_t bucket) const;
+  [[nodiscard]] std::uint32_t overflow_count(std::uint32_t bucket) const;
+  void add_overflow(std::uint32_t bucket, int by);
+  [[nodiscard]] std::uint32_t home_of(Position at) const;
+  [[nodiscard]] std::uint32_t other_bucket(Position at) const;
+  void put(Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
+  [[nodiscard]] Position make_room(std::uint32_t home, std::uint32_t second);
+  void move(Position from, Position to);
+  [[nodiscard]] EndedFlow take(Position at);
+
+  template <typename ProtocolOf>
+  [[nodiscard]] bool expired(
+      Position at, Tick now, const IdleLimits& limits, const ProtocolOf& protocol_of
+  ) const;
+
+  fl_flow_bucket* buckets_ = nullptr;
+  std::uint32_t mask_ = 0;
+  std::uint32_t hand_ = 0;
+  std::uint64_t size_ = 0;
+  base::Nanoseconds swept_until_ = 0;  // 0: expire() has not run yet
+};
+
+}  // namespace fairlead::flow
+
+#include "dataplane/flow/flow_table_inline.hh"

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stages in order. The only place that lists them.
+#pragma once
+
+#include "dataplane/path/burst.hh"
+#include "dataplane/path/context.hh"
+
+namespace fairlead::path {
+
+/// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup, select,
+/// encapsulate. Sets verdict and reason of every packet (see Burst), writes outer headers in
+/// place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles and latency,
+/// which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here.
+/// Worker thread only. No allocation, lock, system call, log or exception; bounded time.
+void run_pipeline(WorkerContext& context, Burst& burst);
+
+/// What has to happen without packets too: advances the expiry of flows. run_pipeline() includes it;
+/// an idle worker calls it each time it looks for packets.
+void maintain(WorkerContext& context);
+
+// --- the stages, one file each; called in this order ---
+
+/// Fills burst.parsed; sets verdict and reason; `live` holds what may be a vip's.
+void parse(WorkerContext& context, Burst& burst);
+/// Finds each packet's vip and flow hash; asks the cache for its flow bucket.
+void classify(WorkerContext& context, Burst& burst);
+/// Known flows: backend and state. The others go to `missed`.
+void flow_lookup(WorkerContext& context, Burst& burst);
+/// Unknown flows: candidates, scores, insertion.
+void select(WorkerContext& context, Burst& burst);
+/// Outer headers, next hop, traffic counters.
+void encap(WorkerContext& context, Burst& burst);
+
+}  // namespace fairlead::path
