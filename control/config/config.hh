@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configuration file of a node as plain values: one YAML file for control, data plane and
+// simulator. Every key, unit, default and range: docs/configuration.md, config/fairlead.yaml.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "control/model/model.hh"
+#include "dataplane/base/clock.hh"
+#include "dataplane/base/result.hh"
+
+namespace fairlead::config {
+
+/// What a worker does when its port has nothing for it.
+struct Idle {
+  std::uint32_t empty_polls = 64;    // polls without a packet before it sleeps; 0: never sleeps
+  base::Nanoseconds sleep = 20'000;  // first sleeps
+  base::Nanoseconds sleep_max = 200'000;  // after 8 x empty_polls
+  friend bool operator==(const Idle&, const Idle&) = default;
+};
+
+struct Workers {
+  std::uint32_t count = 1;           // 1..FL_MAX_WORKERS
+  std::vector<std::uint32_t> cores;  // one per worker; several may share a core
+  Idle idle;
+  friend bool operator==(const Workers&, const Workers&) = default;
+};
+
+enum class Hugepages : std::uint8_t { kAuto, kOn, kOff };
+
+struct Memory {
+  Hugepages hugepages = Hugepages::kAuto;
+  std::uint64_t steering_bank = 16ULL << 20;   // bytes of one of FL_BANKS banks
+  std::uint64_t flows_per_worker = 1'000'000;  // entries; the table rounds up to a power of two
+  friend bool operator==(const Memory&, const Memory&) = default;
+};
+
+struct Fleet {
+  std::array<std::uint64_t, 2> hash_key{};  // see kDefaultHashKey
+  bool hash_key_is_default = true;          // the published default: fine for a lab only
+  friend bool operator==(const Fleet&, const Fleet&) = default;
+};
+
+/// Flow time-outs and the flood limit; reloading applies them to the next generation.
+struct Flows {
+  base::Nanoseconds idle_new = 10 * base::kSecond;
+  base::Nanoseconds idle_confirmed = 900 * base::kSecond;
+  base::Nanoseconds idle_closing = 10 * base::kSecond;
+  base::Nanoseconds idle_udp = 60 * base::kSecond;
+  std::uint32_t new_flow_limit = 500'000;  // per second and worker: above it, flood mode
+  friend bool operator==(const Flows&, const Flows&) = default;
+};
+
+struct Monitoring {
+  base::Nanoseconds interval = base::kSecond;  // between two runs of the policy
+  std::string listen = "0.0.0.0:9200";         // gRPC; "" : off
+  friend bool operator==(const Monitoring&, const Monitoring&) = default;
+};
+
+enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kPareto };
+
+/// For fairlead-sim only; times in nanoseconds.
+struct Simulation {
+  std::uint32_t nodes = 5;
+  std::uint32_t backends = 100;    // made when the vip lists none
+  std::uint32_t cores = 4;         // of each backend
+  std::uint32_t concurrency = 64;  // requests served at once by each backend
+  Distribution distribution = Distribution::kLognormal;
+  base::Nanoseconds service_mean = 20 * base::kMillisecond;
+  double service_sigma = 1.0;  // lognormal: of the logarithm; pareto: shape
+  double load = 0.85;          // of total capacity; used when rate is 0
+  double rate = 0;             // requests a second; 0: from load
+  base::Nanoseconds duration = 60 * base::kSecond;
+  std::uint64_t seed = 1;
+  friend bool operator==(const Simulation&, const Simulation&) = default;
+};
+
+struct Config {
+  std::string file;  // where it came from
+  model::Node node;
+  std::string runtime_dir;  // default /run/fairlead/<node.id>
+  std::string interface;    // XDP gate's; "": no gate
+  std::vector<model::Port> ports;
+  Workers workers;
+  Memory memory;
+  Fleet fleet;
+  Flows flows;
+  std::vector<model::Vip> vips;
+  Monitoring monitoring;
+  model::PolicyName policy = model::PolicyName::kAdaptive;
+  std::string metrics_listen = "127.0.0.1:9101";  // "": off
+  std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
+  bool has_simulation = false;
+  Simulation simulation;
+  /// Legal, but probably not meant; one line each, `file:line: path: ...`.
+  std::vector<std::string> warnings;
+};
+
+enum class Purpose : std::uint8_t {
+  kForward,   // control, data plane: a pool must list its backends
+  kSimulate,  // fairlead-sim: empty pools are filled from simulation.backends
+};
+
+/// Reads and checks a whole file. The error (always kInvalidArgument) is one line:
+/// `FILE:LINE: path.to.key: what is wrong, what to do`. Reads nothing but that file.
+base::Result<Config> load_config(const std::string& path, Purpose purpose = Purpose::kForward);
+
+/// The same for text already in memory; `name` stands for the file in messages.
+base::Result<Config> parse_config(
+    const std::string& text, const std::string& name, Purpose purpose = Purpose::kForward
+);
+
+}  // namespace fairlead::config

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The whole file, section by section, in the order of docs/configuration.md.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include <sys/stat.h>
+
+#include "control/config/config.hh"
+#include "control/config/load_vips.hh"
+#include "control/config/section.hh"
+#include "control/config/units.hh"
+#include "control/model/names.hh"
+
+namespace fairlead::config {
+namespace {
+
+using base::kMicrosecond;
+using base::kMillisecond;
+using base::kSecond;
+
+constexpr std::uint64_t kMostFileBytes = 64ULL << 20;
+// Public, so only for labs: bytes 00 01 .. 0f.
+constexpr std::array<std::uint64_t, 2> kDefaultHashKey = {
+    0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+
+void load_node(const Section& s, Config& c) {
+  c.node.id = s.name("id", "lb1");
+  c.node.address = s.address("address");
+  c.node.address6 = s.address("address6");
+  if (c.node.address && !c.node.address->is_v4()) {
+    s.error("address", c.node.address->to_string() + " is IPv6, write it as address6");
+  }
+  if (c.node.address6 && c.node.address6->is_v4()) {
+    s.error("address6", c.node.address6->to_string() + " is IPv4, write it as address");
+  }
+  c.runtime_dir = s.text("runtime_dir", "/run/fairlead/" + c.node.id);
+  if (c.runtime_dir.front() != '/' || c.runtime_dir.size() > 80) {
+    s.error(
+        "runtime_dir", "must begin with '/' and have at most 80 characters (sockets live in it)"
+    );
+  }
+  c.interface = s.text("interface", "");
+}
+
+// The interface of "net_af_xdp0,iface=eth0,start_queue=0"; "" for other devices.
+std::string af_xdp_interface(std::string_view device) {
+  constexpr std::string_view kKey = ",iface=";
+  if (device.substr(0, 10) != "net_af_xdp") return "";
+  const auto at = device.find(kKey);
+  if (at == std::string_view::npos) return "";
+  const auto rest = device.substr(at + kKey.size());
+  return std::string(rest.substr(0, rest.find(',')));
+}
+
+void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
+  const auto items = root.list("ports");
+  std::set<std::string> devices;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Section s(
+        &items[i],
+        items[i].line,
+        "ports[" + std::to_string(i) + "]",
+        {"device", "gateway_mac", "gateway", "gateway6"},
+        diagnosis
+    );
+    model::Port port;
+    if (s.require("device", "device: \"net_af_xdp0,iface=eth0\""))
+      port.device = s.text("device", "");
+    if (!port.device.empty() && !devices.insert(port.device).second) {
+      s.error("device", "'" + port.device + "' is listed twice, remove one");
+    }
+    if (port.device.substr(0, 10) == "net_af_xdp" && af_xdp_interface(port.device).empty()) {
+      s.error(
+          "device",
+          "an AF_XDP port needs its interface, write for example "
+          "\"net_af_xdp0,iface=eth0\""
+      );
+    }
+    port.gateway_mac = s.mac("gateway_mac");
+    port.gateway = s.address("gateway");
+    port.gateway6 = s.address("gateway6");
+    if (port.gateway && !port.gateway->is_v4()) {
+      s.error("gateway", port.gateway->to_string() + " is IPv6, write it as gateway6");
+    }
+    if (port.gateway6 && port.gateway6->is_v4()) {
+      s.error("gateway6", port.gateway6->to_string() + " is IPv4, write it as gateway");
+    }
+    if (c.interface.empty()) c.interface = af_xdp_interface(port.device);
+    c.ports.push_back(std::move(port));
+  }
+}
+
+void load_workers(const Section& s, Config& c) {
+  const auto cores = s.list("cores");
+  const auto count = s.whole("count", {1, FL_MAX_WORKERS}, cores.empty() ? 1 : cores.size());
+  c.workers.count = static_cast<std::uint32_t>(count);
+  for (const Value& v : cores) {
+    const auto core =
+        v.kind == Value::Kind::kScalar ? parse_whole(v.text) : std::optional<std::uint64_t>();
+    if (!core || *core > 1023) s.error("cores", "each core is a whole number, 0 to 1023");
+    c.workers.cores.push_back(static_cast<std::uint32_t>(core.value_or(0)));
+  }
+  if (cores.empty()) {
+    for (std::uint32_t i = 0; i < c.workers.count; ++i) c.workers.cores.push_back(i);
+  } else if (cores.size() != count) {
+    s.error(
+        "cores",
+        "lists " + std::to_string(cores.size()) + " for " + std::to_string(count) +
+            " workers, list one core for each (a core may repeat)"
+    );
+  }
+  const Section idle = s.section("idle", {"empty_polls", "sleep", "sleep_max"});
+  Idle& i = c.workers.idle;
+  i.empty_polls =
+      static_cast<std::uint32_t>(idle.whole("empty_polls", {0, 1'000'000}, i.empty_polls));
+  i.sleep = idle.duration("sleep", {kMicrosecond, 10 * kMillisecond}, i.sleep);
+  i.sleep_max =
+      idle.duration("sleep_max", {kMicrosecond, 10 * kMillisecond}, std::max(i.sleep, i.sleep_max));
+  if (i.sleep_max < i.sleep) idle.error("sleep_max", "is shorter than sleep, raise it");
+}
+
+void load_memory(const Section& s, Config& c) {
+  static constexpr std::string_view kModes[] = {"auto", "on", "off"};
+  c.memory.hugepages = static_cast<Hugepages>(s.word("hugepages", kModes, 0));
+  c.memory.steering_bank =
+      s.bytes("steering_bank", {64ULL << 10, 1ULL << 30}, c.memory.steering_bank);
+  if (c.memory.steering_bank % 4096 != 0) {
+    s.error("steering_bank", "must be a multiple of 4KiB, for example 16MiB");
+  }
+  c.memory.flows_per_worker =
+      s.count("flows_per_worker", {1024, 1'000'000'000}, c.memory.flows_per_worker);
+}
+
+void load_fleet(const Section& s, Config& c) {
+  c.fleet.hash_key = kDefaultHashKey;
+  if (!s.has("hash_key")) return;
+  const auto key = parse_key128(s.text("hash_key", ""));
+  if (!key) {
+    s.error(
+        "hash_key", "must be 32 hexadecimal digits in quotes, make one with: openssl rand -hex 16"
+    );
+    return;
+  }
+  c.fleet.hash_key = *key;
+  c.fleet.hash_key_is_default = *key == kDefaultHashKey;
+}
+
+void load_flows(const Section& s, Config& c) {
+  constexpr Range kIdle{kSecond, 4 * 3600 * kSecond};  // ticks of flow entries wrap after 4.5 h
+  c.flows.idle_new = s.duration("idle_new", kIdle, c.flows.idle_new);
+  c.flows.idle_confirmed = s.duration("idle_confirmed", kIdle, c.flows.idle_confirmed);
+  c.flows.idle_closing = s.duration("idle_closing", kIdle, c.flows.idle_closing);
+  c.flows.idle_udp = s.duration("idle_udp", kIdle, c.flows.idle_udp);
+  c.flows.new_flow_limit = static_cast<std::uint32_t>(
+      s.count("new_flow_limit", {100, 1'000'000'000}, c.flows.new_flow_limit)
+  );
+}
+
+void load_services(const Section& root, Config& c) {
+  const Section monitoring = root.section("monitoring", {"interval", "listen"});
+  c.monitoring.interval =
+      monitoring.duration("interval", {10 * kMillisecond, 3600 * kSecond}, c.monitoring.interval);
+  c.monitoring.listen = monitoring.listen("listen", c.monitoring.listen);
+
+  const Section policy = root.section("policy", {"name"});
+  c.policy = static_cast<model::PolicyName>(
+      policy.word("name", model::kPolicyNames, static_cast<std::size_t>(c.policy))
+  );
+  const Section metrics = root.section("metrics", {"listen"});
+  c.metrics_listen = metrics.listen("listen", c.metrics_listen);
+  if (!c.metrics_listen.empty() && c.metrics_listen == c.monitoring.listen) {
+    metrics.error("listen", c.metrics_listen + " is monitoring.listen too, use another port");
+  }
+  const Section log = root.section("decision_log", {"file"});
+  c.decision_log = log.text("file", c.runtime_dir + "/decisions.csv");
+  if (c.decision_log == "off") {
+    c.decision_log.clear();
+  } else if (c.decision_log.front() != '/') {
+    log.error("file", "must be a path that begins with '/', or off");
+  }
+}
+
+void load_simulation(const Section& s, Config& c, bool present) {
+  static constexpr std::string_view kDistributions[] = {
+      "fixed", "exponential", "lognormal", "pareto"};
+  Simulation& sim = c.simulation;
+  c.has_simulation = present;
+  sim.nodes = static_cast<std::uint32_t>(s.whole("nodes", {1, 1000}, sim.nodes));
+  const Section b = s.section("backends", {"count", "cores", "concurrency"});
+  sim.backends = static_cast<std::uint32_t>(b.whole("count", {1, FL_MAX_BACKENDS}, sim.backends));
+  sim.cores = static_cast<std::uint32_t>(b.whole("cores", {1, 1024}, sim.cores));
+  sim.concurrency =
+      static_cast<std::uint32_t>(b.whole("concurrency", {1, 1'000'000}, sim.concurrency));
+  const Section service = s.section("service", {"distribution", "mean", "sigma"});
+  sim.distribution = static_cast<Distribution>(
+      service.word("distribution", kDistributions, static_cast<std::size_t>(sim.distribution))
+  );
+  sim.service_mean = service.duration("mean", {kMicrosecond, 3600 * kSecond}, sim.service_mean);
+  sim.service_sigma = service.real("sigma", 0, 10, sim.service_sigma);
+  sim.load = s.real("load", 0, 10, sim.load);
+  sim.rate = s.real("rate", 0, 1e8, sim.rate);
+  if (s.has("load") && s.has("rate")) s.error("rate", "given beside load, keep one of them");
+  sim.duration = s.duration("duration", {kMillisecond, 30 * 24 * 3600 * kSecond}, sim.duration);
+  sim.seed = s.whole("seed", {0, ~0ULL}, sim.seed);
+}
+
+base::Result<std::string> read_file(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    return base::invalid(path + ":1: cannot read: " + std::strerror(errno) + ", check the path");
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return base::invalid(path + ":1: is not a file, name a YAML file");
+  }
+  if (static_cast<std::uint64_t>(info.st_size) > kMostFileBytes) {
+    return base::invalid(path + ":1: larger than 64MiB, this is no configuration");
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return base::invalid(path + ":1: cannot open: " + std::strerror(errno));
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+base::Result<Config> parse_config(
+    const std::string& text, const std::string& name, Purpose purpose
+) {
+  FL_ASSIGN(const Value tree, parse_yaml(text, name));
+  Diagnosis diagnosis(name);
+  const Section root(
+      &tree,
+      1,
+      "",
+      {"node",
+       "ports",
+       "workers",
+       "memory",
+       "fleet",
+       "flows",
+       "vips",
+       "health",
+       "monitoring",
+       "policy",
+       "metrics",
+       "decision_log",
+       "simulation"},
+      diagnosis
+  );
+  Config c;
+  c.file = name;
+  load_node(root.section("node", {"id", "address", "address6", "runtime_dir", "interface"}), c);
+  load_ports(root, c, diagnosis);
+  load_workers(root.section("workers", {"count", "cores", "idle"}), c);
+  load_memory(root.section("memory", {"hugepages", "steering_bank", "flows_per_worker"}), c);
+  load_fleet(root.section("fleet", {"hash_key"}), c);
+  load_flows(
+      root.section(
+          "flows", {"idle_new", "idle_confirmed", "idle_closing", "idle_udp", "new_flow_limit"}
+      ),
+      c
+  );
+  load_services(root, c);
+  load_simulation(
+      root.section(
+          "simulation", {"nodes", "backends", "service", "load", "rate", "duration", "seed"}
+      ),
+      c,
+      root.has("simulation")
+  );
+  c.vips = load_vips(root, c, purpose, diagnosis);
+  if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
+  c.warnings = diagnosis.take_warnings();
+  return c;
+}
+
+base::Result<Config> load_config(const std::string& path, Purpose purpose) {
+  FL_ASSIGN(const std::string text, read_file(path));
+  return parse_config(text, path, purpose);
+}
+
+}  // namespace fairlead::config

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Vips and pools: keys, ranges, duplicates.
+#include "control/config/load_vips.hh"
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "control/model/names.hh"
+
+namespace fairlead::config {
+namespace {
+
+constexpr std::uint64_t kMostWeight = 10'000;
+constexpr std::uint64_t kMostCapacity = 10'000'000;
+constexpr std::uint64_t kLeastTable = 101;
+constexpr std::uint64_t kMostTable = 4'194'301;
+
+bool is_prime(std::uint64_t n) {
+  if (n < 2) return false;
+  for (std::uint64_t d = 2; d * d <= n; ++d) {
+    if (n % d == 0) return false;
+  }
+  return true;
+}
+
+std::string index_path(std::string_view list, std::size_t i) {
+  return std::string(list) + "[" + std::to_string(i) + "]";
+}
+
+struct Place {
+  std::string path;  // "vips[0]", "vips[0].backends[3]"
+  int line;
+};
+
+std::string first_at(const Place& p) {
+  return " (" + p.path + ", line " + std::to_string(p.line) + ")";
+}
+
+// What has been seen so far in the whole file.
+struct Seen {
+  std::map<std::string, Place> vip_names;
+  std::map<std::tuple<net::Prefix, net::IpProto, std::uint16_t>, Place> endpoints;
+  std::set<std::tuple<net::Family, int, bool>> shapes;
+  std::map<std::string, std::pair<net::IpAddr, Place>> backends;
+  std::map<std::string, std::uint32_t> capacities;
+};
+
+class VipReader {
+ public:
+  VipReader(
+      const Config& config, const model::Health& health, Purpose purpose, Diagnosis& diagnosis
+  )
+      : config_(config), health_(health), purpose_(purpose), diagnosis_(diagnosis) {}
+
+  model::Vip read(const Value& value, const std::string& path) {
+    const Section s(
+        &value,
+        value.line,
+        path,
+        {"name",
+         "address",
+         "protocol",
+         "port",
+         "encapsulation",
+         "choices",
+         "table_size",
+         "health",
+         "backends"},
+        diagnosis_
+    );
+    model::Vip vip = scalars(s);
+    check_unique(s, vip, path);
+    vip.health = load_health(s.section("health", health_keys()), health_);
+    pool(s, vip);
+    return vip;
+  }
+
+ private:
+  model::Vip scalars(const Section& s) {
+    static constexpr std::string_view kProtocols[] = {"tcp", "udp"};
+    model::Vip vip;
+    if (s.require("name", "name: web")) vip.name = s.name("name", "");
+    if (s.require("address", "address: 203.0.113.10")) {
+      vip.prefix = s.prefix("address").value_or(net::Prefix{});
+    }
+    vip.protocol = s.word("protocol", kProtocols, 0) == 0 ? net::IpProto::kTcp : net::IpProto::kUdp;
+    if (s.require("port", "port: 80")) {
+      vip.port = static_cast<std::uint16_t>(s.whole("port", {0, 65535}, 0));
+    }
+    vip.encapsulation = static_cast<model::Encapsulation>(
+        FL_ENCAP_IPIP + s.word("encapsulation", model::kEncapsulationNames, 0)
+    );
+    vip.choices = static_cast<std::uint8_t>(s.whole("choices", {1, FL_MAX_CANDIDATES}, 2));
+    if (s.has("table_size")) {
+      vip.table_size =
+          static_cast<std::uint32_t>(s.whole("table_size", {kLeastTable, kMostTable}, 65537));
+      if (!is_prime(vip.table_size)) {
+        s.error(
+            "table_size",
+            "'" + std::to_string(vip.table_size) +
+                "' is not a prime, use for "
+                "example 65537, or leave the key out"
+        );
+      }
+    }
+    return vip;
+  }
+
+  void check_unique(const Section& s, const model::Vip& vip, const std::string& path) {
+    const auto [name, fresh_name] = seen_.vip_names.try_emplace(vip.name, Place{path, s.line()});
+    if (!fresh_name) {
+      s.error("name", "'" + vip.name + "' is taken" + first_at(name->second) + ", rename one");
+    }
+    const auto key = std::tuple(vip.prefix, vip.protocol, vip.port);
+    const auto [endpoint, fresh] = seen_.endpoints.try_emplace(key, Place{path, s.line()});
+    if (!fresh) {
+      s.error(
+          "address",
+          model::endpoint_text(vip.prefix, vip.port, vip.protocol) + " is already a vip" +
+              first_at(endpoint->second) + ", merge the two or change one"
+      );
+    }
+    seen_.shapes.emplace(vip.prefix.address.family, vip.prefix.length, vip.port == 0);
+    if (seen_.shapes.size() > FL_MAX_SHAPES) {
+      s.error(
+          "address",
+          "more than " + std::to_string(FL_MAX_SHAPES) +
+              " different combinations of family, prefix length and 'any port' in "
+              "all vips, use fewer prefix lengths"
+      );
+    }
+  }
+
+  void pool(const Section& s, model::Vip& vip) {
+    const auto items = s.list("backends");
+    bool any_weight = false;
+    std::map<std::string, Place> ids;
+    std::map<net::IpAddr, Place> addresses;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::string path = s.path_of(index_path("backends", i));
+      const Section b(
+          &items[i],
+          items[i].line,
+          path,
+          {"id", "address", "weight", "capacity", "mac", "health_port"},
+          diagnosis_
+      );
+      const model::Backend backend = read_backend(b, vip);
+      const Place here{path, b.line()};
+      check_in_pool(b, backend, here, ids, addresses);
+      check_identity(b, backend, here);
+      any_weight = any_weight || backend.weight > 0;
+      vip.backends.push_back(backend);
+    }
+    if (items.empty() && purpose_ == Purpose::kForward) {
+      s.error("backends", "the pool is empty, list a backend or remove the vip");
+    } else if (!items.empty() && !any_weight) {
+      s.error(
+          "backends",
+          "weight 0 for all " + std::to_string(items.size()) +
+              " backends, give one a weight or drain them instead"
+      );
+    }
+  }
+
+  model::Backend read_backend(const Section& b, const model::Vip& vip) {
+    model::Backend backend;
+    if (b.require("id", "id: b1")) backend.id = b.name("id", "");
+    if (b.require("address", "address: 10.0.0.1")) read_address(b, backend);
+    backend.weight = static_cast<std::uint32_t>(b.whole("weight", {0, kMostWeight}, 100));
+    backend.capacity = static_cast<std::uint32_t>(b.whole("capacity", {0, kMostCapacity}, 0));
+    backend.mac = b.mac("mac");
+    if (backend.mac && vip.encapsulation != model::Encapsulation::kL2) {
+      b.warn("mac", "is used with encapsulation l2 only");
+    }
+    if (b.has("health_port")) {
+      backend.health_port = static_cast<std::uint16_t>(b.whole("health_port", {1, 65535}, 1));
+    } else if (vip.port == 0 && vip.health.kind != model::ProbeKind::kNone) {
+      b.warn(
+          "health_port",
+          "missing, and the vip has port 0: nothing to probe, so the backend counts "
+          "as healthy; give a port, or set the vip's health type to none"
+      );
+    }
+    return backend;
+  }
+
+  void read_address(const Section& b, model::Backend& backend) {
+    const auto address = b.address("address");
+    if (!address) return;
+    backend.address = *address;
+    const auto first = address->bytes[0];
+    const bool multicast = address->is_v4() ? first >= 224 : first == 0xff;
+    const bool unspecified = *address == net::IpAddr{{}, address->family};
+    if (multicast || unspecified) {
+      b.error("address", address->to_string() + " cannot be a backend, use a unicast address");
+    }
+    const auto& source = address->is_v4() ? config_.node.address : config_.node.address6;
+    if (!source && !config_.ports.empty()) {
+      b.warn(
+          "address",
+          std::string("node.address") + (address->is_v4() ? "" : "6") + " is not set: tunnels to " +
+              address->to_string() + " have no outer source"
+      );
+    }
+  }
+
+  static void check_in_pool(
+      const Section& b,
+      const model::Backend& backend,
+      const Place& here,
+      std::map<std::string, Place>& ids,
+      std::map<net::IpAddr, Place>& addresses
+  ) {
+    const auto [id, fresh_id] = ids.try_emplace(backend.id, here);
+    if (!fresh_id) {
+      b.error(
+          "id",
+          "'" + backend.id + "' is in this pool already" + first_at(id->second) + ", remove one"
+      );
+    }
+    const auto [address, fresh] = addresses.try_emplace(backend.address, here);
+    if (!fresh) {
+      b.error(
+          "address",
+          backend.address.to_string() + " is in this pool already" + first_at(address->second) +
+              ", remove one or add the weights"
+      );
+    }
+  }
+
+  // The same id in two pools is the same backend, so it has one address and one capacity.
+  void check_identity(const Section& b, const model::Backend& backend, const Place& here) {
+    const auto [it, fresh] =
+        seen_.backends.try_emplace(backend.id, std::pair(backend.address, here));
+    if (!fresh && it->second.first != backend.address) {
+      b.error(
+          "address",
+          "backend '" + backend.id + "' has address " + it->second.first.to_string() +
+              " elsewhere" + first_at(it->second.second) + ", use one address or two ids"
+      );
+    }
+    if (seen_.backends.size() > FL_MAX_BACKENDS) {
+      b.error(
+          "id",
+          "more than " + std::to_string(FL_MAX_BACKENDS) +
+              " backends in all vips, split them over several fleets"
+      );
+    }
+    if (backend.capacity == 0) return;
+    const auto [capacity, first] = seen_.capacities.try_emplace(backend.id, backend.capacity);
+    if (!first && capacity->second != backend.capacity) {
+      b.error(
+          "capacity",
+          "backend '" + backend.id + "' has capacity " + std::to_string(capacity->second) +
+              " in another pool, use one value"
+      );
+    }
+  }
+
+  const Config& config_;
+  const model::Health health_;
+  Purpose purpose_;
+  Diagnosis& diagnosis_;
+  Seen seen_;
+};
+
+}  // namespace
+
+std::vector<std::string_view> health_keys() {
+  return {"type", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+}
+
+model::Health load_health(const Section& s, const model::Health& defaults) {
+  constexpr Range kInterval{50 * base::kMillisecond, 3600 * base::kSecond};
+  constexpr Range kTimeout{10 * base::kMillisecond, 60 * base::kSecond};
+  model::Health h = defaults;
+  h.kind = static_cast<model::ProbeKind>(
+      s.word("type", model::kProbeKindNames, static_cast<std::size_t>(defaults.kind))
+  );
+  h.http_path = s.text("path", defaults.http_path);
+  if (h.http_path.front() != '/' || h.http_path.size() > 256 ||
+      h.http_path.find_first_of(" \t\r\n") != std::string::npos) {
+    s.error("path", "must begin with '/', have no blanks and at most 256 characters");
+  }
+  const auto ms = [&s](std::string_view key, Range range, std::uint32_t fallback) {
+    return static_cast<std::uint32_t>(
+        s.duration(key, range, fallback * base::kMillisecond) / base::kMillisecond
+    );
+  };
+  h.interval_ms = ms("interval", kInterval, defaults.interval_ms);
+  h.timeout_ms = ms("timeout", kTimeout, defaults.timeout_ms);
+  if (h.timeout_ms > h.interval_ms) {
+    s.error(
+        s.has("timeout") ? "timeout" : "interval",
+        "timeout " + std::to_string(h.timeout_ms) + "ms is longer than interval " +
+            std::to_string(h.interval_ms) + "ms, a probe must end before the next begins"
+    );
+  }
+  h.rise = static_cast<std::uint32_t>(s.whole("rise", {1, 100}, defaults.rise));
+  h.fall = static_cast<std::uint32_t>(s.whole("fall", {1, 100}, defaults.fall));
+  h.min_healthy_pct =
+      static_cast<std::uint32_t>(s.whole("min_healthy_pct", {0, 100}, defaults.min_healthy_pct));
+  return h;
+}
+
+std::vector<model::Vip> load_vips(
+    const Section& root, const Config& config, Purpose purpose, Diagnosis& diagnosis
+) {
+  std::vector<model::Vip> vips;
+  const model::Health defaults =
+      load_health(root.section("health", health_keys()), model::Health{});
+  VipReader reader(config, defaults, purpose, diagnosis);
+  const auto items = root.list("vips");
+  if (items.empty()) root.error("vips", "no vip, list at least one (see config/fairlead.yaml)");
+  if (items.size() > FL_MAX_VIPS) {
+    root.error(
+        "vips",
+        std::to_string(items.size()) + " vips, at most " + std::to_string(FL_MAX_VIPS) +
+            " are possible"
+    );
+    return vips;
+  }
+  vips.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    vips.push_back(reader.read(items[i], index_path("vips", i)));
+  }
+  return vips;
+}
+
+}  // namespace fairlead::config

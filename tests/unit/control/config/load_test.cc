@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Good configurations: the contract's example, the sample file, defaults.
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "control/config/config.hh"
+
+namespace fairlead::config {
+namespace {
+
+using model::Encapsulation;
+using net::IpAddr;
+
+// design.md, section 8, word for word.
+constexpr const char* kContract = R"(
+node: {id: lb1, address: 192.0.2.11, address6: "2001:db8::11"}   # outer source of encapsulated packets
+ports:                                  # any DPDK port; left out for --replay and the simulator
+  - {device: "net_af_xdp0,iface=eth0", gateway_mac: "02:00:00:00:00:01"}   # gateway_mac optional: resolved if absent
+vips:
+  - name: web
+    address: 203.0.113.10               # IPv4 or IPv6; a prefix is allowed
+    protocol: tcp                       # tcp | udp
+    port: 80                            # 0 = any port
+    encapsulation: ipip                 # ipip | gue | l2
+    choices: 2                          # 1 = plain Maglev
+    backends:
+      - {id: b1, address: 10.0.0.1, weight: 100, capacity: 64}   # mac: needed for l2 only, resolved if absent
+health: {interval: 500ms, timeout: 300ms, rise: 2, fall: 2}
+monitoring: {interval: 1s}
+policy: {name: adaptive}                # static | wrr | wlc | latency | prequal | adaptive | eg | actor-critic
+simulation:                             # read by fairlead-sim only
+  nodes: 5
+  backends: {count: 100, cores: 4, concurrency: 64}   # if the vip lists none
+  service: {distribution: lognormal, mean: 20ms, sigma: 1}
+  load: 0.85                            # of total capacity; or rate: 20000
+  duration: 60s
+  seed: 1
+)";
+
+TEST(Load, ContractExampleWorksAsWritten) {
+  const auto c = parse_config(kContract, "c.yaml");
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->node.address, IpAddr::parse("192.0.2.11"));
+  EXPECT_EQ(c->runtime_dir, "/run/fairlead/lb1");
+  EXPECT_EQ(c->interface, "eth0");
+  EXPECT_EQ(c->ports.at(0).gateway_mac->to_string(), "02:00:00:00:00:01");
+  const model::Vip& vip = c->vips.at(0);
+  EXPECT_EQ(vip.name, "web");
+  EXPECT_EQ(vip.port, 80);
+  EXPECT_EQ(vip.encapsulation, Encapsulation::kIpip);
+  EXPECT_EQ(vip.health.interval_ms, 500U);
+  EXPECT_EQ(vip.health.kind, model::ProbeKind::kTcp);
+  EXPECT_EQ(vip.backends.at(0).capacity, 64U);
+  EXPECT_EQ(c->policy, model::PolicyName::kAdaptive);
+  EXPECT_TRUE(c->has_simulation);
+  EXPECT_EQ(c->simulation.service_mean, 20 * base::kMillisecond);
+  EXPECT_TRUE(c->warnings.empty());
+}
+
+TEST(Load, SampleFileIsCompleteAndEqualsTheDefaults) {
+  const char* folder = std::getenv("FAIRLEAD_SAMPLES");
+  ASSERT_NE(folder, nullptr);
+
+  const auto c = load_config(std::string(folder) + "/fairlead.yaml");
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->workers, (Workers{1, {0}, {}}));
+  EXPECT_EQ(c->memory, Memory{});
+  EXPECT_EQ(c->flows, Flows{});
+  EXPECT_EQ(c->monitoring, Monitoring{});
+  EXPECT_EQ(c->simulation, Simulation{});
+  EXPECT_EQ(c->metrics_listen, "127.0.0.1:9101");
+  EXPECT_EQ(c->decision_log, "/run/fairlead/lb1/decisions.csv");
+  EXPECT_TRUE(c->fleet.hash_key_is_default);
+  EXPECT_TRUE(c->warnings.empty());
+}
+
+TEST(Load, ShortestFileGetsDefaults) {
+  const auto c = parse_config(
+      "vips: [{name: w, address: 203.0.113.1, port: 80, backends: [{id: b, address: 10.0.0.1}]}]",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->node.id, "lb1");
+  EXPECT_EQ(c->interface, "");
+  EXPECT_EQ(c->vips[0].choices, 2);
+  EXPECT_EQ(c->vips[0].table_size, 0U);
+  EXPECT_EQ(c->vips[0].backends[0].weight, 100U);
+  EXPECT_EQ(c->workers.cores, std::vector<std::uint32_t>{0});
+}
+
+TEST(Load, VipHealthInheritsTheGlobalOne) {
+  const auto c = parse_config(
+      "health: {interval: 2s, rise: 5}\n"
+      "vips:\n"
+      "  - {name: a, address: 203.0.113.1, port: 80, health: {type: http, path: /h},\n"
+      "     backends: [{id: b, address: 10.0.0.1}]}\n"
+      "  - {name: b, address: 203.0.113.1, port: 81, backends: [{id: b, address: 10.0.0.1}]}\n",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->vips[0].health.interval_ms, 2000U);
+  EXPECT_EQ(c->vips[0].health.rise, 5U);
+  EXPECT_EQ(c->vips[0].health.kind, model::ProbeKind::kHttp);
+  EXPECT_EQ(c->vips[0].health.http_path, "/h");
+  EXPECT_EQ(c->vips[1].health.kind, model::ProbeKind::kTcp);
+}
+
+TEST(Load, SimulatorFillsEmptyPoolsItself) {
+  constexpr const char* kText =
+      "vips: [{name: w, address: 203.0.113.1, port: 80}]\nsimulation: {backends: {count: 7}}";
+
+  EXPECT_FALSE(parse_config(kText, "c.yaml", Purpose::kForward));
+  const auto c = parse_config(kText, "c.yaml", Purpose::kSimulate);
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->simulation.backends, 7U);
+}
+
+TEST(Load, OddButLegalIsAWarningWithItsPlace) {
+  const auto c = parse_config(
+      "ports: [{device: net_null0}]\n"
+      "vips: [{name: w, address: 203.0.113.1, port: 80, backends: [{id: b, address: 10.0.0.1}]}]",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  ASSERT_EQ(c->warnings.size(), 1U);
+  EXPECT_EQ(
+      c->warnings[0],
+      "c.yaml:2: vips[0].backends[0].address: node.address is not set: tunnels to 10.0.0.1 have no "
+      "outer source"
+  );
+}
+
+}  // namespace
+}  // namespace fairlead::config
