@@ -93,7 +93,8 @@ struct fl_shape {
 struct FL_LINE_ALIGNED fl_bank {
   uint64_t generation;
   uint64_t digest;         /* of the meaning (vips, members, slots): equal on nodes that agree */
-  uint64_t checksum;       /* of bytes [64, used_bytes) of the bank; verified when attaching */
+  uint64_t checksum;       /* of bytes [0, used_bytes) with this field as 0 (bank_checksum.hh);
+                              verified when attaching */
   uint64_t built_ns;
   uint32_t used_bytes;
   uint32_t vip_count;
@@ -108,8 +109,8 @@ struct FL_LINE_ALIGNED fl_bank {
   uint8_t node_address4[4];
   uint8_t node_address6[16];
   uint32_t new_flow_limit; /* new flows per second and worker above which flood mode starts */
-  uint64_t reserved1[1];
-  /* line 2 */
+  uint32_t names_line;     /* vip names and backend ids: struct fl_name records */
+  uint32_t names_bytes;
   struct fl_shape shapes[FL_MAX_SHAPES];
   uint32_t idle_new_ms;       /* flow time-outs by state */
   uint32_t idle_confirmed_ms;
@@ -119,6 +120,16 @@ struct FL_LINE_ALIGNED fl_bank {
 };
 #define FL_BANK_HEADER_BYTES 192u
 FL_STATIC_ASSERT(sizeof(struct fl_bank) == FL_BANK_HEADER_BYTES, "three lines");
+
+/// Names section: packed records without padding, vips first, each kind by rising number. `length`
+/// bytes of UTF-8 follow a record, no terminator.
+enum fl_name_kind { FL_NAME_VIP = 1, FL_NAME_BACKEND = 2 };
+struct fl_name {
+  uint8_t number[4]; /* little-endian: vip or backend number */
+  uint8_t kind;      /* enum fl_name_kind */
+  uint8_t length;    /* 1..255 */
+};
+FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 
 #define FL_VIP_EMPTY 0xffffu /* free entry of the vip index */
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Policies: from what is configured and what was measured to effective weights. Pure functions; the
+// daemon and the simulator run the same code. Formulas and sources: docs/steering.md, section 6.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/model/model.hh"
+#include "dataplane/base/clock.hh"
+
+namespace fairlead::policy {
+
+/// A pool's backend as configured and as health sees it.
+struct Backend {
+  std::string id;
+  std::uint32_t weight = 100;   // configured, 0..10000; 0: no new flows by weight
+  std::uint32_t capacity = 0;   // most requests served at once; 0: unknown
+  bool usable = true;           // healthy and not draining
+};
+
+/// Constants of the policies; the defaults are those of the studies.
+struct Parameters {
+  base::Nanoseconds report_period = 100 * base::kMillisecond;  // of the agents
+  base::Nanoseconds stale_after = 3 * base::kSecond;  // older reports are not used
+  base::Nanoseconds blackout = 2 * base::kSecond;     // a new backend keeps its prior so long
+  double error_penalty = 1.0;     // wrr: weight of eps/qps
+  double dead_band = 0.10;        // smaller relative changes of a weight are not made
+  double max_step = 0.25;         // largest relative change of a weight per update
+  double floor = 0.02;            // of the mean weight
+  double exponent = 1.0;          // adaptive: w = C^exponent
+  double memory = 6000;           // adaptive: completions that an estimate remembers
+  double guard = 2.0;             // adaptive: gamma of the stretch guard
+};
+
+struct Snapshot {
+  model::PolicyName policy = model::PolicyName::kStatic;
+  std::vector<Backend> backends;
+  Parameters parameters;
+};
+
+/// A load report as it came, times made local (monotonic). Field meanings: api/fairlead.proto.
+struct Report {
+  base::Nanoseconds received_ns = 0;  // 0: none yet
+  std::uint64_t sequence = 0;
+  double cpu = 0;                     // 0..1
+  double application_utilization = 0; // 0: not measured; else preferred to cpu
+  double requests_per_second = 0;
+  double errors_per_second = 0;
+  double active = 0;                  // being served now
+  std::uint32_t capacity = 0;
+  double mean_latency_us = 0;         // 0: none
+  std::uint64_t completed = 0;        // since the agent started
+  base::Nanoseconds period = 0;
+};
+
+/// What is known about a backend at an update; parallel to Snapshot::backends.
+struct Observation {
+  Report report;
+  double in_flight = 0;     // flows open now, all workers of this node
+  std::uint64_t flows_begun = 0;
+};
+
+struct Observations {
+  base::Nanoseconds now = 0;
+  std::vector<Observation> backends;
+};
+
+/// What a policy remembers about one backend. Default: nothing.
+struct BackendState {
+  base::Nanoseconds first_seen = 0;
+  std::uint64_t last_sequence = 0;
+  base::Nanoseconds last_received = 0;
+  double estimate = 0;        // capacity: requests per second at full utilisation; 0: none
+  double seen = 0;            // completions in the estimate
+  double pending_busy = 0;    // utilisation x seconds since the estimate was last fed
+  double pending_done = 0;    // completions since then
+  double pending_time = 0;    // seconds since then
+  double slots_ratio = 0;     // L/u baseline of the stretch guard; 0: none
+  double weight = 0;          // effective weight in force (unrounded); 0: none yet
+  std::uint64_t refused = 0;  // reports not used: NaN, negative, absurd
+};
+
+/// Of one pool; key: backend id. Entries of backends that left are dropped by update().
+struct State {
+  std::map<std::string, BackendState> backends;
+  std::uint64_t freezes = 0;
+};
+
+struct EffectiveWeight {
+  std::uint32_t weight = 0;          // for the table, 0..10000; 0 only where configured 0
+  std::uint32_t inverse_weight = 0;  // for the score (fl_score)
+  std::string why;                   // one line for operators
+};
+
+struct Weights {
+  std::vector<EffectiveWeight> backends;  // parallel to Snapshot::backends
+  bool frozen = false;  // all monitoring is lost: the last weights stay
+  bool changed = false; // a table weight differs from the last update's
+};
+
+/// One turn of a pool's policy. `dt` is the time since the last update of this pool. kWlc and kLatency
+/// use configured weights in the table and differ in the score; policies not built yet
+/// (kPrequal, kEg, kActorCritic) act as kAdaptive and say so in `why`.
+Weights update(
+    const Snapshot& snapshot, const Observations& observed, State& state, base::Nanoseconds dt
+);
+
+/// fl_score.inverse_weight of a weight in the unit of table weights (0..10000): 2^20 / weight,
+/// at least 1, at most 2^31; weight 0 looks full (UINT32_MAX).
+std::uint32_t score_inverse_weight(double weight);
+
+}  // namespace fairlead::policy

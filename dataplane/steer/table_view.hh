@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A published bank as a read-only table: everything is proven once when attaching, so that lookups
+// need no checks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/base/result.hh"
+#include "dataplane/steer/abi.h"
+#include "dataplane/steer/flow_hash.h"
+
+namespace fairlead::steer {
+
+/// A view of one generation. Copyable, owns nothing; valid while the bank is (see
+/// shm/publication.hh). Any thread; lookups neither allocate nor fail.
+class TableView {
+ public:
+  /// An empty view: no vips, no members, generation 0.
+  TableView() = default;
+
+  /// Proves the checksum and every bound of a bank of at most `capacity` bytes. Any damage is a
+  /// kDataLoss error, never undefined behaviour. Cost: one pass over the bank, about 10 us per
+  /// 65537 slots from cache. Requires: the bank does not change meanwhile.
+  static base::Result<TableView> attach(const void* bank, std::size_t capacity);
+
+  [[nodiscard]] bool valid() const { return bank_ != nullptr; }
+  [[nodiscard]] std::uint64_t generation() const { return valid() ? bank_->generation : 0; }
+  [[nodiscard]] std::uint64_t digest() const { return valid() ? bank_->digest : 0; }
+  /// Requires: valid().
+  [[nodiscard]] const fl_bank& bank() const { return *bank_; }
+  /// The flow hash key. Requires: valid().
+  [[nodiscard]] const std::uint64_t* hash_key() const { return bank_->hash_key; }
+
+  /// The vip that a destination belongs to, or null. The most specific match wins: longer prefix,
+  /// then exact port. `low`, `high`: the address as on the wire, read as little-endian words (IPv4:
+  /// its 32 bits in `low`, high 0); `family` 4 or 6; `port_raw` as on the wire.
+  [[nodiscard]] const fl_vip* find_vip(
+      std::uint64_t low,
+      std::uint64_t high,
+      std::uint8_t family,
+      std::uint8_t protocol,
+      std::uint16_t port_raw
+  ) const {
+    for (std::uint32_t i = 0; i < shape_count_; ++i) {
+      const Shape& shape = shapes_[i];
+      if (shape.family != family) continue;
+      const std::uint16_t port = shape.any_port ? std::uint16_t{0} : port_raw;
+      const fl_vip* vip = probe(low & shape.low_mask, high & shape.high_mask, shape, protocol, port);
+      if (vip != nullptr) return vip;
+    }
+    return nullptr;
+  }
+
+  /// Member number in a slot. Requires: index < vip.table_size; the vip is of this view.
+  [[nodiscard]] std::uint32_t slot(const fl_vip& vip, std::uint32_t index) const {
+    return slots_of(vip)[index];
+  }
+  /// Where a slot lies, for prefetching.
+  [[nodiscard]] const std::uint32_t* slot_address(const fl_vip& vip, std::uint32_t index) const {
+    return slots_of(vip) + index;
+  }
+  /// Requires: number < member_count(); numbers from slot() always are.
+  [[nodiscard]] const fl_member& member(std::uint32_t number) const { return members_[number]; }
+  /// For numbers from a flow entry, which may be older than the table: null when out of range or
+  /// free.
+  [[nodiscard]] const fl_member* find_member(std::uint32_t number) const {
+    if (number >= member_count_ || members_[number].state == FL_MEMBER_FREE) return nullptr;
+    return &members_[number];
+  }
+  [[nodiscard]] std::uint32_t member_count() const { return member_count_; }
+
+  [[nodiscard]] std::span<const fl_vip> vips() const { return {vips_, vip_count_}; }
+  [[nodiscard]] std::span<const fl_member> members() const { return {members_, member_count_}; }
+  [[nodiscard]] std::span<const std::uint32_t> slots(const fl_vip& vip) const {
+    return {slots_of(vip), vip.table_size};
+  }
+
+ private:
+  struct Shape {
+    std::uint64_t low_mask;
+    std::uint64_t high_mask;
+    std::uint8_t family;
+    std::uint8_t prefix_len;
+    bool any_port;
+  };
+
+  [[nodiscard]] const std::uint32_t* slots_of(const fl_vip& vip) const {
+    return reinterpret_cast<const std::uint32_t*>(
+        reinterpret_cast<const std::byte*>(bank_) + std::size_t{vip.slots_line} * FL_LINE_BYTES
+    );
+  }
+
+  [[nodiscard]] const fl_vip* probe(
+      std::uint64_t low,
+      std::uint64_t high,
+      const Shape& shape,
+      std::uint8_t protocol,
+      std::uint16_t port
+  ) const {
+    const std::uint32_t start = fl_vip_hash(low, high, protocol, port);
+    for (std::uint32_t step = 0; step < FL_VIP_PROBES; ++step) {
+      const std::uint16_t entry = index_[(start + step) & index_mask_];
+      if (entry == FL_VIP_EMPTY) return nullptr;
+      const fl_vip& vip = vips_[entry];
+      std::uint64_t address[2];
+      std::uint16_t vip_port;
+      std::memcpy(address, vip.address, sizeof address);
+      std::memcpy(&vip_port, vip.port, sizeof vip_port);
+      if (address[0] == low && address[1] == high && vip_port == port && vip.protocol == protocol &&
+          vip.family == shape.family && vip.prefix_len == shape.prefix_len)
+        return &vip;
+    }
+    return nullptr;
+  }
+
+  const fl_bank* bank_ = nullptr;
+  const std::uint16_t* index_ = nullptr;
+  const fl_vip* vips_ = nullptr;
+  const fl_member* members_ = nullptr;
+  std::uint32_t index_mask_ = 0;
+  std::uint32_t vip_count_ = 0;
+  std::uint32_t member_count_ = 0;
+  std::uint32_t shape_count_ = 0;
+  std::array<Shape, FL_MAX_SHAPES> shapes_{};
+
+  friend class BankProof;
+};
+
+/// Names of a generation by number; empty where a number is not in use.
+struct Names {
+  std::vector<std::string> vips;      // by vip number
+  std::vector<std::string> backends;  // by backend number
+
+  [[nodiscard]] std::string_view vip(std::uint32_t number) const {
+    return number < vips.size() ? std::string_view(vips[number]) : std::string_view();
+  }
+  [[nodiscard]] std::string_view backend(std::uint32_t number) const {
+    return number < backends.size() ? std::string_view(backends[number]) : std::string_view();
+  }
+};
+
+/// Copies the names out of a view (allocates: not for workers).
+Names read_names(const TableView& table);
+
+}  // namespace fairlead::steer
