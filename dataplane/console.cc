@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A poll loop over a few UNIX stream sockets.
+#include "dataplane/console.hh"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace fairlead::dataplane {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLongestLine = 64 * 1024;
+constexpr std::size_t kMaxClients = 16;
+
+std::string error_line(base::ErrorCode code, const std::string& message) {
+  const json answer = {
+      {"ok", false}, {"code", std::string(base::to_string(code))}, {"message", message}};
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+bool answers(const sockaddr_un& address) {
+  const sys::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
+base::Result<Console> Console::listen(const std::string& path, Answer answer) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return base::invalid(
+        "node.runtime_dir: '" + path +
+        "' is longer than a socket's name may be (107 bytes); choose "
+        "a shorter folder"
+    );
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (answers(address)) {
+    return base::fail(
+        base::ErrorCode::kAlreadyExists,
+        path + ": another fairlead-dataplane runs in this runtime folder; stop it first"
+    );
+  }
+  ::unlink(path.c_str());
+  sys::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return base::system_error("make a socket", errno);
+  const mode_t before = ::umask(0077);
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  ::umask(before);
+  if (bound != 0) return base::system_error("bind " + path, error);
+  if (::listen(fd.get(), 8) != 0) return base::system_error("listen on " + path, errno);
+  return Console(path, std::move(fd), std::move(answer));
+}
+
+Console::~Console() {
+  if (listener_.valid()) ::unlink(path_.c_str());
+}
+
+void Console::accept_client() {
+  sys::UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd.valid()) return;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  std::string refusal;
+  if (!known || (peer.uid != 0 && peer.uid != ::geteuid())) {
+    refusal = error_line(
+        base::ErrorCode::kPermissionDenied,
+        "only root and the user fairlead-dataplane runs as may ask"
+    );
+  } else if (clients_.size() >= kMaxClients) {
+    refusal = error_line(base::ErrorCode::kResourceExhausted, "too many clients; try again");
+  }
+  if (!refusal.empty()) {
+    (void)::send(fd.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return;
+  }
+  clients_.push_back({std::move(fd), {}, {}});
+}
+
+std::string Console::answer_line(const std::string& line) {
+  const json request = json::parse(line, nullptr, false);
+  if (!request.is_object() || !request.contains("command") || !request["command"].is_string()) {
+    return error_line(
+        base::ErrorCode::kInvalidArgument,
+        "want one JSON object a line with a string 'command', e.g. {\"command\":\"show port\"}"
+    );
+  }
+  const json arguments = request.value("arguments", json::object());
+  const auto result = answer_(request["command"].get<std::string>(), arguments);
+  if (!result) return error_line(result.error().code, result.error().what);
+  const json answer = {{"ok", true}, {"result", *result}};
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+// False: the client is done with.
+bool Console::serve(Client& client, short events) {
+  if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    std::array<char, 4096> chunk;
+    const ssize_t got = ::recv(client.fd.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return false;
+    if (got > 0) client.in.append(chunk.data(), static_cast<std::size_t>(got));
+    std::size_t end = 0;
+    while ((end = client.in.find('\n')) != std::string::npos) {
+      client.out += answer_line(client.in.substr(0, end));
+      client.in.erase(0, end + 1);
+    }
+    if (client.in.size() > kLongestLine) return false;
+  }
+  while (!client.out.empty()) {
+    const ssize_t sent =
+        ::send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return errno == EAGAIN || errno == EINTR;
+    client.out.erase(0, static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+bool Console::wait(int timeout_ms, int also) {
+  std::vector<pollfd> fds = {{also, POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+  for (const Client& c : clients_) {
+    fds.push_back({c.fd.get(), static_cast<short>(c.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+  }
+  if (::poll(fds.data(), fds.size(), timeout_ms) <= 0) return false;
+  std::vector<Client> kept;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    const short events = fds[i + 2].revents;
+    if (events == 0 || serve(clients_[i], events)) kept.push_back(std::move(clients_[i]));
+  }
+  clients_ = std::move(kept);
+  if (fds[1].revents != 0) accept_client();
+  return fds[0].revents != 0;
+}
+
+}  // namespace fairlead::dataplane

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line: what is accepted, and one line for what is not.
+#include "dataplane/options.hh"
+
+#include <gtest/gtest.h>
+
+namespace fairlead::dataplane {
+namespace {
+
+base::Result<Options> parse(std::vector<const char*> args) {
+  args.insert(args.begin(), "fairlead-dataplane");
+  return parse_options(static_cast<int>(args.size()), args.data());
+}
+
+TEST(Options, ReplayTakesItsFiles) {
+  const auto o =
+      parse({"--replay", "a.pcap", "--out", "b.pcap", "--config", "c.yaml", "--decisions", "d.csv"}
+      );
+
+  ASSERT_TRUE(o);
+  ASSERT_TRUE(o->replay);
+  EXPECT_EQ(o->replay->in, "a.pcap");
+  EXPECT_EQ(o->replay->out, "b.pcap");
+  EXPECT_EQ(o->replay->decisions, "d.csv");
+  EXPECT_EQ(o->replay->clock, ReplayClock::kFixed);
+}
+
+TEST(Options, HelpAndVersionAreText) {
+  EXPECT_NE(parse({"--help"})->text.find("--replay"), std::string::npos);
+  EXPECT_EQ(parse({"--version"})->text.rfind("fairlead-dataplane ", 0), 0U);
+}
+
+struct Bad {
+  const char* says;
+  std::vector<const char*> args;
+  const char* message;
+};
+
+class BadOptions : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadOptions, GiveOneLineAndExitStatusTwo) {
+  const auto o = parse(GetParam().args);
+
+  ASSERT_FALSE(o) << GetParam().says;
+  EXPECT_EQ(base::exit_status(o.error()), 2);
+  EXPECT_EQ(o.error().what.find('\n'), std::string::npos);
+  EXPECT_NE(o.error().what.find(GetParam().message), std::string::npos) << o.error().what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases,
+    BadOptions,
+    testing::Values(
+        Bad{"nothing at all", {}, "--config is missing"},
+        Bad{"unknown option", {"--config", "c", "--rply", "x"}, "--rply"},
+        Bad{"stray word", {"--config", "c", "web"}, "web"},
+        Bad{"value missing", {"--config"}, "--config"},
+        Bad{"replay without --out", {"--config", "c", "--replay", "a"}, "--out is missing"},
+        Bad{"--out without replay", {"--config", "c", "--out", "b"}, "belong to a replay"},
+        Bad{"--clock without replay", {"--config", "c", "--clock", "pcap"}, "belong to a replay"},
+        Bad{"same file in and out", {"--config", "c", "--replay", "a", "--out", "a"}, "same file"},
+        Bad{"decisions over out",
+            {"--config", "c", "--replay", "a", "--out", "b", "--decisions", "b"},
+            "same file as --out"},
+        Bad{"unknown clock",
+            {"--config", "c", "--replay", "a", "--out", "b", "--clock", "wall"},
+            "wall"},
+        Bad{"unknown page kind", {"--config", "c", "--hugepages", "maybe"}, "maybe"}
+    )
+);
+
+}  // namespace
+}  // namespace fairlead::dataplane
