@@ -51,6 +51,15 @@ bool is_mount_point(const std::string& dir) {
          here.st_dev != above.st_dev;
 }
 
+/// True if nothing is pinned: the kernel itself puts maps.debug and progs.debug into every bpffs.
+bool nothing_pinned(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    if (entry.path().extension() != ".debug") return false;
+  }
+  return !error;
+}
+
 }  // namespace
 
 base::Result<void> ensure_bpffs(const std::string& dir) {
@@ -69,8 +78,7 @@ base::Result<void> ensure_bpffs(const std::string& dir) {
 }
 
 void remove_empty_bpffs(const std::string& dir) {
-  std::error_code error;
-  if (!is_bpffs(dir) || !std::filesystem::is_empty(dir, error) || error) return;
+  if (!is_bpffs(dir) || !nothing_pinned(dir)) return;
   if (is_mount_point(dir) && ::umount(dir.c_str()) != 0) return;
   ::rmdir(dir.c_str());
 }

@@ -46,13 +46,13 @@ static __always_inline int redirect(__u32 queue) {
 /// further on, so that they are dropped and counted there and never answered by the kernel.
 static __always_inline int for_a_vip(struct xdp_md *ctx, const struct fl_l3 *l3, int *truncated) {
   if (l3->protocol != IPPROTO_TCP && l3->protocol != IPPROTO_UDP) return 0;
-  if (l3->later) return fl_is_vip(l3->destination, l3->family, FL_VIP_KEY_ADDRESS, 0);
+  if (l3->later) return fl_goes_to_vip(l3, FL_VIP_KEY_ADDRESS, 0);
   const int port = fl_destination_port(ctx, l3);
   if (port < 0) {
     *truncated = 1;
     return 0;
   }
-  return fl_is_vip(l3->destination, l3->family, l3->protocol, (__u16)port);
+  return fl_goes_to_vip(l3, l3->protocol, (__u16)port);
 }
 
 SEC("xdp")
@@ -63,7 +63,7 @@ int xsk_def_prog(struct xdp_md *ctx) {
   if (fl_parse_l2(data, data_end, &l2) != FL_PARSE_OK) return pass(FL_GATE_TRUNCATED);
   if (*(__u8 *)data & 1) return pass(FL_GATE_MULTICAST);
 
-  struct fl_l3 l3;
+  struct fl_l3 l3 = {};
   switch (fl_parse_l3(ctx, l2.bytes, l2.type, &l3)) {
     case FL_PARSE_OK: break;
     case FL_PARSE_NOT_IP: return pass(FL_GATE_NOT_IP);

@@ -2,26 +2,16 @@
 // The gate on a node's interface, as fairlead-control sees it.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/base/result.hh"
+#include "ebpf/pinned_program.hh"
 #include "ebpf/vip_table.hh"
-#include "ebpf/xdp_link.hh"
-
-struct gate_bpf;
 
 namespace fairlead::ebpf {
-
-/// A named counter, summed over all CPUs since the maps were made.
-struct XdpCounter {
-  std::string_view name;  // as in metrics: include/counters.h
-  std::string_view text;  // one line for operators
-  std::uint64_t packets = 0;
-};
 
 /// The XDP program (gate.bpf.c) that sends vip traffic to the data plane's AF_XDP socket and everything
 /// else to the kernel. One gate per interface; one process at a time uses it (fairlead-control).
@@ -44,12 +34,6 @@ class Gate {
   /// kPermissionDenied.
   static base::Result<Gate> attach(const std::string& interface, const std::string& bpffs_dir);
 
-  Gate(Gate&& other) noexcept;
-  Gate& operator=(Gate&& other) noexcept;
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
-  ~Gate();  // frees this process's handles; the gate stays
-
   /// Replaces the vips. Empty: everything goes to the kernel. Unchanged vips miss no packet; after an error the
   /// old vips are still in force.
   base::Result<void> set_vips(std::span<const ServedVip> vips);
@@ -57,24 +41,19 @@ class Gate {
   /// Every counter of the gate, in a fixed order. Their sum is the number of frames seen.
   [[nodiscard]] base::Result<std::vector<XdpCounter>> counters() const;
 
-  [[nodiscard]] const std::string& interface() const { return interface_; }
-  [[nodiscard]] AttachMode mode() const { return mode_; }
-  [[nodiscard]] LinkOrigin origin() const { return link_.origin; }
-  [[nodiscard]] bool sockets_lost() const { return sockets_lost_; }
+  [[nodiscard]] const std::string& interface() const { return program_.interface(); }
+  [[nodiscard]] AttachMode mode() const { return program_.mode(); }
+  [[nodiscard]] LinkOrigin origin() const { return program_.origin(); }
+  [[nodiscard]] bool sockets_lost() const { return program_.maps_renewed(); }
 
-  /// Ends the gate: detaches the program, removes the pins, unmounts the bpffs if it is empty. All traffic then
-  /// goes to the kernel. The object is of no further use.
-  base::Result<void> detach();
+  /// Ends the gate: detaches the program, removes the pins, unmounts the bpffs if it is empty. All
+  /// traffic then goes to the kernel. The object is of no further use.
+  base::Result<void> detach() { return program_.detach(); }
 
  private:
-  Gate() = default;
+  explicit Gate(PinnedProgram program) : program_(std::move(program)) {}
 
-  gate_bpf* skeleton_ = nullptr;
-  XdpLink link_;
-  std::string interface_;
-  std::string bpffs_dir_;
-  AttachMode mode_ = AttachMode::kNative;
-  bool sockets_lost_ = false;
+  PinnedProgram program_;
 };
 
 }  // namespace fairlead::ebpf

@@ -16,7 +16,6 @@
 
 #define FL_MAX_VLAN_TAGS 2
 #define FL_MAX_EXTENSION_HEADERS 8
-#define FL_IPV6_MAX_EXTENSION_BYTES 2048u
 
 enum fl_parse_status {
   FL_PARSE_OK = 0,
@@ -84,41 +83,36 @@ static __always_inline enum fl_parse_status fl_parse_ipv4(
   return FL_PARSE_OK;
 }
 
-/// Walks the extension headers from `next` at l3->l4.
+static __always_inline int fl_is_extension(__u8 protocol) {
+  return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+         protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
+}
+
+/// Walks the extension headers from l3->protocol at l3->l4. Unrolled: the verifier of Linux 6.1 takes a
+/// loop with this many exits for an endless one.
 static __always_inline enum fl_parse_status fl_walk_extensions(
-    struct xdp_md *ctx, __u8 next, struct fl_l3 *l3
+    struct xdp_md *ctx, struct fl_l3 *l3
 ) {
-  const __u32 first = l3->l4;
-  for (int i = 0; i <= FL_MAX_EXTENSION_HEADERS; i++) {
+  __u32 offset = l3->l4;
+  __u8 next = l3->protocol;
+#pragma unroll
+  for (int i = 0; i < FL_MAX_EXTENSION_HEADERS; i++) {
     __u8 h[4];
-    switch (next) {
-      case IPPROTO_HOPOPTS:
-      case IPPROTO_ROUTING:
-      case IPPROTO_DSTOPTS:
-      case IPPROTO_FRAGMENT:
-        break;
-      default:
-        l3->protocol = next;
-        return FL_PARSE_OK;
-    }
-    if (l3->l4 - first > FL_IPV6_MAX_EXTENSION_BYTES) return FL_PARSE_BAD_HEADER;
-    if (bpf_xdp_load_bytes(ctx, l3->l4, h, sizeof h)) return FL_PARSE_TRUNCATED;
+    if (!fl_is_extension(next) || l3->later) break;
+    if (bpf_xdp_load_bytes(ctx, offset, h, sizeof h)) return FL_PARSE_TRUNCATED;
     if (next == IPPROTO_FRAGMENT) {
-      const __u16 offset = (__u16)(h[2] << 8 | h[3]);
-      l3->fragment = (offset & 0xfff9) != 0;
-      l3->later = (offset & 0xfff8) != 0;
-      l3->l4 += 8;
-      next = h[0];
-      if (l3->later) {
-        l3->protocol = next;
-        return FL_PARSE_OK;
-      }
-      continue;
+      const __u16 position = (__u16)(h[2] << 8 | h[3]);
+      l3->fragment |= (position & 0xfff9) != 0;
+      l3->later = (position & 0xfff8) != 0;
+      offset += 8;
+    } else {
+      offset += ((__u32)h[1] + 1) * 8;
     }
-    l3->l4 += ((__u32)h[1] + 1) * 8;
     next = h[0];
   }
-  return FL_PARSE_BAD_HEADER;
+  l3->l4 = offset;
+  l3->protocol = next;
+  return fl_is_extension(next) && !l3->later ? FL_PARSE_BAD_HEADER : FL_PARSE_OK;
 }
 
 static __always_inline enum fl_parse_status fl_parse_ipv6(
@@ -134,14 +128,16 @@ static __always_inline enum fl_parse_status fl_parse_ipv6(
   l3->l4 = offset + sizeof *ip;
   l3->protocol = ip->nexthdr;
   if (ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP) return FL_PARSE_OK;
-  return fl_walk_extensions(ctx, ip->nexthdr, l3);
+  return fl_walk_extensions(ctx, l3);
 }
 
-/// Layer 3 at `offset`, which must be at most FL_L3_MAX_OFFSET.
+/// Layer 3 at `offset`, which must be at most FL_L3_MAX_OFFSET; returns an enum fl_parse_status. A global
+/// function (Linux 5.12), so that the verifier checks it once and not for each path of the caller.
 #define FL_L3_MAX_OFFSET 1024u
-static __always_inline enum fl_parse_status fl_parse_l3(
-    struct xdp_md *ctx, __u32 offset, __be16 type, struct fl_l3 *l3
+__attribute__((noinline)) int fl_parse_l3(
+    struct xdp_md *ctx, __u32 offset, __u32 type, struct fl_l3 *l3
 ) {
+  if (!l3) return FL_PARSE_BAD_HEADER;
   void *data = (void *)(long)ctx->data;
   void *data_end = (void *)(long)ctx->data_end;
   if (offset > FL_L3_MAX_OFFSET) return FL_PARSE_BAD_HEADER;

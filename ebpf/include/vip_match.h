@@ -44,6 +44,8 @@ struct fl_vip_shapes {
 
 #include <bpf/bpf_helpers.h>
 
+#include "ebpf/include/parse.h"
+
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, FL_VIP_MAP_ENTRIES);
@@ -59,30 +61,42 @@ struct {
   __type(value, struct fl_vip_shapes);
 } fl_vip_shapes SEC(".maps");
 
-/// Is there a vip for this destination? `protocol` FL_VIP_KEY_ADDRESS asks for the address alone.
-static __always_inline int fl_is_vip(
-    const __u32 address[4], __u8 family, __u8 protocol, __u16 port
-) {
+struct fl_destination {
+  __u32 address[4]; /* IPv4 in the first word, rest 0 */
+  __u16 port;       /* as on the wire */
+  __u8 family;
+  __u8 protocol;    /* FL_VIP_KEY_ADDRESS asks for the address alone */
+};
+
+/// Is there a vip for this destination? A global function (Linux 5.12): the verifier checks it once,
+/// by itself; inlined, its loop multiplies the states of every caller beyond the limit.
+__attribute__((noinline)) int fl_is_vip(const struct fl_destination *to) {
   const __u32 zero = 0;
   const struct fl_vip_shapes *shapes = bpf_map_lookup_elem(&fl_vip_shapes, &zero);
-  if (!shapes) return 0;
+  if (!shapes || !to) return 0;
   const __u32 bank = *(const volatile __u32 *)&shapes->current & 1u;
   const __u32 count = shapes->count[bank];
 
   for (__u32 i = 0; i < FL_MAX_SHAPES; i++) {
     if (i >= count) break;
     const struct fl_vip_shape *s = &shapes->bank[bank][i];
-    if (s->shape.family != family) continue;
+    if (s->shape.family != to->family) continue;
     struct fl_vip_key key = {};
-    for (int w = 0; w < 4; w++) key.address[w] = address[w] & s->mask[w];
-    key.family = family;
+    for (int w = 0; w < 4; w++) key.address[w] = to->address[w] & s->mask[w];
+    key.family = to->family;
     key.prefix_len = s->shape.prefix_len;
-    key.protocol = protocol;
-    key.any_port = protocol == FL_VIP_KEY_ADDRESS ? 1 : s->shape.any_port;
-    key.port = key.any_port ? 0 : port;
+    key.protocol = to->protocol;
+    key.any_port = to->protocol == FL_VIP_KEY_ADDRESS ? 1 : s->shape.any_port;
+    key.port = key.any_port ? 0 : to->port;
     if (bpf_map_lookup_elem(&fl_vips, &key)) return 1;
   }
   return 0;
+}
+
+static __always_inline int fl_goes_to_vip(const struct fl_l3 *l3, __u8 protocol, __u16 port) {
+  struct fl_destination to = {.port = port, .family = l3->family, .protocol = protocol};
+  __builtin_memcpy(to.address, l3->destination, sizeof to.address);
+  return fl_is_vip(&to);
 }
 #endif
 

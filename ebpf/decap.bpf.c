@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
+// On a backend: takes Fairlead's outer headers off, so that the kernel sees the client's packet.
+//
+// A tunnel packet is ours if it comes from a configured node or if its inner destination is a vip served
+// here; ours must be both, everything else that is ours is dropped: nobody but the nodes injects
+// packets. What is neither (another tunnel of this host) and what is no tunnel goes to the kernel as it is.
+#include <linux/bpf.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "dataplane/net/gue.h"
+#include "ebpf/include/counters.h"
+#include "ebpf/include/ecn.h"
+#include "ebpf/include/parse.h"
+#include "ebpf/include/sources.h"
+#include "ebpf/include/vip_match.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, FL_SOURCE_MAX);
+  __type(key, struct fl_source_key);
+  __type(value, __u32);
+} fl_sources SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, FL_DECAP_COUNTER_COUNT);
+  __type(key, __u32);
+  __type(value, __u64);
+} fl_decap_count SEC(".maps");
+
+/// What the outer headers say.
+struct tunnel {
+  __u32 inner;   /* offset of the inner packet */
+  __be16 type;   /* its ethertype; 0: no tunnel of a kind that we know */
+  __u32 counter; /* FL_DECAP_IPIP or FL_DECAP_GUE; or why it is wrong */
+};
+
+static __always_inline int count(__u32 counter, int verdict) {
+  __u64 *n = bpf_map_lookup_elem(&fl_decap_count, &counter);
+  if (n) (*n)++;
+  return verdict;
+}
+
+static __always_inline __be16 type_of(__u8 protocol) {
+  if (protocol == IPPROTO_IPIP) return bpf_htons(ETH_P_IP);
+  if (protocol == IPPROTO_IPV6) return bpf_htons(ETH_P_IPV6);
+  return 0;
+}
+
+static __always_inline int from_a_node(const struct fl_l3 *outer) {
+  struct fl_source_key key = {
+      .prefix_bits = FL_SOURCE_FAMILY_BITS + (outer->family == 4 ? 32 : 128),
+      .family = outer->family,
+  };
+  __builtin_memcpy(key.address, outer->source, sizeof key.address);
+  return bpf_map_lookup_elem(&fl_sources, &key) != 0;
+}
+
+/// Reads the GUE header at `offset`. Returns 0 or the counter of what is wrong.
+static __always_inline __u32 parse_gue(struct xdp_md *ctx, __u32 offset, struct tunnel *t) {
+  struct {
+    struct fl_gue_header base;
+    struct fl_gue_hops hops;
+  } gue = {};
+  if (bpf_xdp_load_bytes(ctx, offset, &gue.base, sizeof gue.base)) return FL_DECAP_TRUNCATED;
+  const __u8 words = gue.base.version_hlen & FL_GUE_HLEN_MASK;
+  if (gue.base.version_hlen & FL_GUE_VERSION_CONTROL_MASK) return FL_DECAP_MALFORMED;
+  if (gue.base.flags[0] | gue.base.flags[1]) return FL_DECAP_MALFORMED;
+  if (words) {
+    if (bpf_xdp_load_bytes(ctx, offset + sizeof gue.base, &gue.hops, sizeof gue.hops))
+      return FL_DECAP_TRUNCATED;
+    if (gue.hops.type[0] || gue.hops.type[1] != FL_GUE_PRIVATE_HOPS) return FL_DECAP_MALFORMED;
+    if (gue.hops.hop_count != words - 1 || gue.hops.next_hop > gue.hops.hop_count)
+      return FL_DECAP_MALFORMED;
+  }
+  t->inner = offset + fl_gue_bytes(gue.base.version_hlen);
+  t->type = type_of(gue.base.protocol);
+  t->counter = FL_DECAP_GUE;
+  return t->type ? 0 : FL_DECAP_MALFORMED;
+}
+
+/// Recognises the tunnel. `t->type` stays 0 for packets that are none; returns 0 or the counter of
+/// what is wrong with one.
+static __always_inline __u32 parse_tunnel(
+    struct xdp_md *ctx, const struct fl_l3 *outer, struct tunnel *t
+) {
+  const __be16 type = type_of(outer->protocol);
+  if (type) {
+    t->inner = outer->l4;
+    t->type = type;
+    t->counter = FL_DECAP_IPIP;
+    return outer->fragment ? FL_DECAP_FRAGMENT : 0;
+  }
+  if (outer->protocol != IPPROTO_UDP || outer->later) return 0;
+  if (fl_destination_port(ctx, outer) != bpf_htons(FL_GUE_PORT)) return 0;
+  t->type = bpf_htons(ETH_P_IP);  // a tunnel; of what is read next
+  if (outer->fragment) return FL_DECAP_FRAGMENT;
+  return parse_gue(ctx, outer->l4 + sizeof(struct udphdr), t);
+}
+
+/// Does the inner packet go to a vip served here? 1, 0, or minus the counter of what is wrong.
+static __always_inline int to_our_vip(struct xdp_md *ctx, const struct fl_l3 *inner) {
+  switch (inner->protocol) {
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      // Errors about a connection: the nodes steer them by the packet they quote.
+      return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
+    case IPPROTO_TCP:
+    case IPPROTO_UDP: {
+      if (inner->later)
+        return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
+      const int port = fl_destination_port(ctx, inner);
+      if (port < 0) return -FL_DECAP_TRUNCATED;
+      return fl_goes_to_vip(inner, inner->protocol, (__u16)port);
+    }
+    default: return 0;
+  }
+}
+
+/// Moves the Ethernet header and its tags up to the inner packet. Returns 0 or a negative error.
+static __always_inline long strip(struct xdp_md *ctx, const struct fl_l2 *l2, const struct tunnel *t) {
+  struct {
+    struct ethhdr ethernet;
+    struct fl_vlan_tag tag[FL_MAX_VLAN_TAGS];
+  } head;
+  const __u32 bytes = l2->bytes;
+  if (bytes < sizeof head.ethernet || bytes > sizeof head) return -1;
+  __builtin_memset(&head, 0, sizeof head);
+  if (bpf_xdp_load_bytes(ctx, 0, &head, bytes)) return -1;
+  if (bytes == sizeof head.ethernet) head.ethernet.h_proto = t->type;
+  else if (bytes == sizeof head) head.tag[1].type = t->type;
+  else head.tag[0].type = t->type;
+  const long moved = bpf_xdp_adjust_head(ctx, (int)(t->inner - bytes));
+  return moved ? moved : bpf_xdp_store_bytes(ctx, 0, &head, bytes);
+}
+
+static __always_inline enum fl_decap_counter of_status(int status) {
+  return status == FL_PARSE_TRUNCATED ? FL_DECAP_TRUNCATED : FL_DECAP_MALFORMED;
+}
+
+/// What is wrong with the packet inside, or FL_DECAP_PASSED. `*vip`: is it for a vip of ours?
+static __always_inline __u32 check_inner(
+    struct xdp_md *ctx, const struct tunnel *t, struct fl_l3 *inner, int *vip
+) {
+  const int status = fl_parse_l3(ctx, t->inner, t->type, inner);
+  if (status != FL_PARSE_OK) return of_status(status);
+  *vip = to_our_vip(ctx, inner);
+  if (*vip < 0) {
+    *vip = 0;
+    return FL_DECAP_TRUNCATED;
+  }
+  return FL_DECAP_PASSED;
+}
+
+SEC("xdp")
+int fl_decap(struct xdp_md *ctx) {
+  struct fl_l2 l2;
+  struct fl_l3 outer = {};
+  struct fl_l3 inner = {};
+  struct tunnel t = {};
+  if (fl_parse_l2((void *)(long)ctx->data, (void *)(long)ctx->data_end, &l2) != FL_PARSE_OK)
+    return count(FL_DECAP_PASSED, XDP_PASS);
+  if (fl_parse_l3(ctx, l2.bytes, l2.type, &outer) != FL_PARSE_OK)
+    return count(FL_DECAP_PASSED, XDP_PASS);
+
+  __u32 wrong = parse_tunnel(ctx, &outer, &t);
+  if (!t.type) return count(FL_DECAP_PASSED, XDP_PASS);
+  const int trusted = from_a_node(&outer);
+  int vip = 0;
+  if (!wrong) wrong = check_inner(ctx, &t, &inner, &vip);
+  if (!trusted) {
+    if (vip) return count(FL_DECAP_FOREIGN_SOURCE, XDP_DROP);
+    return count(FL_DECAP_PASSED, XDP_PASS);
+  }
+  if (wrong) return count(wrong, XDP_DROP);
+  if (!vip) return count(FL_DECAP_FOREIGN_VIP, XDP_DROP);
+  if (!fl_ipv4_header_is_sound(ctx, l2.bytes, &outer)) return count(FL_DECAP_MALFORMED, XDP_DROP);
+
+  const int ecn = fl_decapsulated_ecn(outer.ecn, inner.ecn);
+  if (ecn < 0) return count(FL_DECAP_ECN_DROPPED, XDP_DROP);
+  if (ecn != inner.ecn && fl_set_ecn(ctx, t.inner, inner.family, (__u8)ecn))
+    return count(FL_DECAP_FAILED, XDP_DROP);
+  if (ecn == FL_ECN_CE && inner.ecn != FL_ECN_CE) count(FL_DECAP_ECN_CE, 0);
+  if (strip(ctx, &l2, &t)) return count(FL_DECAP_FAILED, XDP_DROP);
+  return count(t.counter, XDP_PASS);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Attaches the decapsulator and writes its vips and sources.
+#include "ebpf/decap_loader.hh"
+
+#include <cerrno>
+#include <cstring>
+
+#include <bpf/bpf.h>
+
+#include "ebpf/bpffs.hh"
+#include "ebpf/decap.skel.h"
+#include "ebpf/include/counters.h"
+#include "ebpf/include/sources.h"
+
+namespace fairlead::ebpf {
+namespace {
+
+fl_source_key make_key(const net::Prefix& source) {
+  fl_source_key key{};
+  key.prefix_bits = FL_SOURCE_FAMILY_BITS + static_cast<std::uint32_t>(source.length);
+  key.family = static_cast<std::uint32_t>(source.address.family);
+  std::memcpy(key.address, source.address.masked(source.length).bytes.data(), 16);
+  return key;
+}
+
+bool contains(std::span<const fl_source_key> keys, const fl_source_key& key) {
+  for (const fl_source_key& k : keys) {
+    if (std::memcmp(&k, &key, sizeof key) == 0) return true;
+  }
+  return false;
+}
+
+base::Result<void> remove_others(int fd, std::span<const fl_source_key> keep) {
+  std::vector<fl_source_key> stale;
+  fl_source_key key{};
+  for (int r = bpf_map_get_next_key(fd, nullptr, &key); r == 0;) {
+    if (!contains(keep, key)) stale.push_back(key);
+    const fl_source_key previous = key;
+    r = bpf_map_get_next_key(fd, &previous, &key);
+  }
+  for (const fl_source_key& k : stale) {
+    if (bpf_map_delete_elem(fd, &k) != 0 && errno != ENOENT) {
+      return bpf_error("remove from map of nodes", errno);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<Decap> Decap::attach(const std::string& interface, const std::string& bpffs_dir) {
+  std::size_t bytes = 0;
+  const void* const elf = decap_bpf__elf_bytes(&bytes);
+  FL_ASSIGN(
+      auto program,
+      PinnedProgram::attach(
+          {.object = {static_cast<const std::byte*>(elf), bytes},
+           .program = "fl_decap",
+           .link_name = "decap_link"},
+          interface,
+          bpffs_dir
+      )
+  );
+  return Decap(std::move(program));
+}
+
+base::Result<void> Decap::set_vips(std::span<const ServedVip> vips) {
+  FL_ASSIGN(const VipTable table, build_vip_table(vips));
+  return write_vip_table(table, program_.map_fd("fl_vips"), program_.map_fd("fl_vip_shapes"));
+}
+
+base::Result<void> Decap::set_sources(std::span<const net::Prefix> sources) {
+  if (sources.size() > FL_SOURCE_MAX) {
+    return base::invalid(
+        std::to_string(sources.size()) + " node addresses: at most " +
+        std::to_string(FL_SOURCE_MAX) + " fit; use prefixes"
+    );
+  }
+  const int fd = program_.map_fd("fl_sources");
+  const std::uint32_t one = 1;
+  std::vector<fl_source_key> keys;
+  for (const net::Prefix& source : sources) {
+    keys.push_back(make_key(source));
+    if (bpf_map_update_elem(fd, &keys.back(), &one, BPF_ANY) != 0) {
+      return bpf_error("write map of nodes", errno);
+    }
+  }
+  return remove_others(fd, keys);
+}
+
+base::Result<std::vector<XdpCounter>> Decap::counters() const {
+  std::vector<XdpCounter> counters = {
+#define FL_DECAP_ROW(e, n, t) XdpCounter{.name = n, .text = t, .packets = 0},
+      FL_DECAP_COUNTERS(FL_DECAP_ROW)
+#undef FL_DECAP_ROW
+  };
+  FL_TRY(program_.read_counters("fl_decap_count", counters));
+  return counters;
+}
+
+}  // namespace fairlead::ebpf

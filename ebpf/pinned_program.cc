@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Loads, attaches and ends a pinned XDP program.
+#include "ebpf/pinned_program.hh"
+
+#include <cerrno>
+#include <numeric>
+
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "ebpf/bpffs.hh"
+
+namespace fairlead::ebpf {
+
+void PinnedProgram::Close::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+base::Result<PinnedProgram::Object> PinnedProgram::open(
+    const Source& source, const std::string& dir
+) {
+  LIBBPF_OPTS(bpf_object_open_opts, options);
+  options.object_name = source.program;
+  Object object(bpf_object__open_mem(source.object.data(), source.object.size(), &options));
+  if (!object) return bpf_error(std::string("open XDP program ") + source.program, errno);
+  bpf_map* map = nullptr;
+  while ((map = bpf_object__next_map(object.get(), map)) != nullptr) {
+    const std::string path = dir + "/" + bpf_map__name(map);
+    if (const int r = bpf_map__set_pin_path(map, path.c_str()); r != 0) {
+      return bpf_error("set pin path " + path, -r);
+    }
+  }
+  return object;
+}
+
+base::Result<void> PinnedProgram::load(const Source& source) {
+  FL_ASSIGN(object_, open(source, dir_));
+  const bool had_pins = ::access(link_pin_.c_str(), F_OK) == 0;
+  int r = bpf_object__load(object_.get());
+  if (r == -EINVAL && had_pins) {
+    // A pinned map has another layout: make new ones. An object that failed to load is of no further use.
+    unpin_maps();
+    FL_ASSIGN(object_, open(source, dir_));
+    r = bpf_object__load(object_.get());
+    maps_renewed_ = true;
+  }
+  if (r != 0) return bpf_error(std::string("load XDP program ") + source.program, -r);
+  return {};
+}
+
+base::Result<PinnedProgram> PinnedProgram::attach(
+    const Source& source, const std::string& interface, const std::string& dir
+) {
+  capture_libbpf_messages();
+  FL_ASSIGN(const int ifindex, interface_index(interface));
+  FL_TRY(ensure_bpffs(dir));
+
+  PinnedProgram p;
+  p.interface_ = interface;
+  p.dir_ = dir;
+  p.link_pin_ = dir + "/" + source.link_name;
+  FL_TRY(p.load(source));
+  const bpf_program* program = bpf_object__find_program_by_name(p.object_.get(), source.program);
+  FL_ASSIGN(
+      p.link_,
+      attach_pinned_xdp(interface, ifindex, bpf_program__fd(program), p.link_pin_)
+  );
+  FL_ASSIGN(p.mode_, xdp_attach_mode(interface, ifindex));
+  return p;
+}
+
+int PinnedProgram::map_fd(const char* name) const {
+  return bpf_object__find_map_fd_by_name(object_.get(), name);
+}
+
+base::Result<void> PinnedProgram::read_counters(
+    const char* map, std::span<XdpCounter> counters
+) const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return bpf_error("count CPUs", -cpus);
+  std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(cpus));
+  for (std::uint32_t i = 0; i < counters.size(); ++i) {
+    if (bpf_map_lookup_elem(map_fd(map), &i, per_cpu.data()) != 0) {
+      return bpf_error(std::string("read ") + map, errno);
+    }
+    counters[i].packets = std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
+  }
+  return {};
+}
+
+void PinnedProgram::unpin_maps() {
+  bpf_map* map = nullptr;
+  while ((map = bpf_object__next_map(object_.get(), map)) != nullptr) {
+    ::unlink((dir_ + "/" + bpf_map__name(map)).c_str());
+  }
+}
+
+base::Result<void> PinnedProgram::detach() {
+  if (bpf_link_detach(link_.fd.get()) != 0) {
+    return bpf_error("detach XDP program from " + interface_, errno);
+  }
+  ::unlink(link_pin_.c_str());
+  unpin_maps();
+  link_.fd.reset();
+  remove_empty_bpffs(dir_);
+  return {};
+}
+
+}  // namespace fairlead::ebpf
