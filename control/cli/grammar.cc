@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table itself. A new command is one entry here, and a page in pages.cc if it shows something.
+#include "control/cli/grammar.hh"
+
+#include <cctype>
+#include <sstream>
+
+#include "dataplane/base/check.hh"
+
+namespace fairlead::cli {
+namespace {
+
+constexpr std::string_view kLook = "Look";
+constexpr std::string_view kSteer = "Steer";
+constexpr std::string_view kExplain = "Explain";
+constexpr std::string_view kRun = "Session";
+constexpr std::string_view kFilter = "Filters";
+
+Element element(const std::string& text) {
+  const bool value = std::isupper(static_cast<unsigned char>(text.front())) != 0;
+  return value ? Element{text, &value_kind(text)} : Element{text, nullptr};
+}
+
+Pattern compile(const Rule& rule) {
+  Pattern pattern;
+  pattern.rule = &rule;
+  std::istringstream words{std::string(rule.pattern)};
+  std::string word;
+  bool in_group = false;
+  bool leading = true;
+  while (words >> word) {
+    if (word.front() == '[') {
+      FL_CHECK(!in_group);
+      in_group = true;
+      pattern.groups.push_back(Group{{}, pattern.required.size(), false});
+      word.erase(0, 1);
+    }
+    const bool closes = word.back() == ']';
+    if (closes) word.pop_back();
+    Element next = element(word);
+    leading = leading && !in_group && next.kind == nullptr;
+    if (leading) pattern.name += (pattern.name.empty() ? "" : " ") + word;
+    if (in_group) {
+      if (pattern.groups.back().elements.empty()) {
+        pattern.groups.back().alone = word == rule.alone;
+      }
+      pattern.groups.back().elements.push_back(std::move(next));
+    } else {
+      pattern.required.push_back(std::move(next));
+    }
+    if (closes) in_group = false;
+  }
+  FL_CHECK(!in_group && !pattern.required.empty());
+  return pattern;
+}
+
+std::vector<Pattern> compile_all(const std::vector<Rule>& rules) {
+  std::vector<Pattern> patterns;
+  for (const Rule& rule : rules) patterns.push_back(compile(rule));
+  return patterns;
+}
+
+}  // namespace
+
+const std::vector<Rule>& command_rules() {
+  static const std::vector<Rule> rules = {
+      {"show status", kLook, "the node in one screen: daemons, generation, health, gate",
+       "show status", Target::kControl},
+      {"show vip [VIP]", kLook, "vips with their pools and traffic", "show vip web",
+       Target::kControl},
+      {"show backend [BACKEND] [vip VIP]", kLook,
+       "backends: state, health, weight in force and why, share, load", "show backend b1 vip web",
+       Target::kControl},
+      {"show table VIP", kLook, "a vip's Maglev table: slots and share of each backend",
+       "show table web", Target::kControl},
+      {"show flow [vip VIP] [backend BACKEND] [tuple PROTOCOL SOURCE DESTINATION]", kLook,
+       "flow tables by worker and backend, or the one flow of a tuple",
+       "show flow tuple tcp 198.51.100.7:40000 203.0.113.10:80", Target::kControl, "tuple"},
+      {"show stats", kLook, "packet counters by worker, and the node's latency", "show stats",
+       Target::kControl},
+      {"show rate [every INTERVAL] [count COUNT]", kLook,
+       "packets, bits and new flows a second; count is 1 if left out",
+       "show rate every 1s count 5", Target::kLocal},
+      {"show drop [reason REASON]", kLook, "packets dropped or left to the kernel, by reason",
+       "show drop | match flow", Target::kControl},
+      {"show health [BACKEND] [vip VIP]", kLook, "health checks: last result, last change, flaps",
+       "show health b1", Target::kControl},
+      {"show memory", kLook, "allocator and memory of every process, shared regions",
+       "show memory", Target::kLocal},
+      {"show port", kLook, "the data plane's ports: link, counters, gateway", "show port",
+       Target::kDataplane},
+      {"show core", kLook, "the data plane's workers: busy, packets a second, cycles a packet",
+       "show core", Target::kDataplane},
+      {"show version", kLook, "versions of this program and of the daemons", "show version",
+       Target::kLocal},
+      {"set backend BACKEND [vip VIP] weight WEIGHT", kSteer,
+       "another configured weight, until the configuration is loaded again",
+       "set backend b1 vip web weight 50", Target::kControl},
+      {"drain backend BACKEND [vip VIP]", kSteer, "no new flows for it; it keeps the ones it has",
+       "drain backend b1", Target::kControl},
+      {"undrain backend BACKEND [vip VIP]", kSteer, "takes new flows again", "undrain backend b1",
+       Target::kControl},
+      {"freeze weights", kSteer, "weights stay as they are, whatever is measured",
+       "freeze weights", Target::kControl},
+      {"thaw weights", kSteer, "weights follow measurements again", "thaw weights",
+       Target::kControl},
+      {"lookup PROTOCOL SOURCE DESTINATION [why]", kExplain,
+       "which backend a packet of this flow would go to; why: in sentences",
+       "lookup tcp 198.51.100.7:40000 203.0.113.10:80 why", Target::kControl},
+      {"help [TOPIC]", kRun, "commands, or those that start with a word", "help show",
+       Target::kLocal},
+      {"quit", kRun, "leaves; so do exit and end of input", "quit", Target::kLocal},
+      {"exit", kRun, "the same as quit", "exit", Target::kLocal},
+  };
+  return rules;
+}
+
+const std::vector<Rule>& filter_rules() {
+  static const std::vector<Rule> rules = {
+      {"json", kFilter, "the reply as one line of JSON, as it came from the daemon",
+       "show vip | json", Target::kLocal},
+      {"match REGEX", kFilter, "only the rows that match", "show backend | match down",
+       Target::kLocal},
+      {"count", kFilter, "only the number of rows", "show backend | match down | count",
+       Target::kLocal},
+      {"watch INTERVAL [COUNT]", kFilter,
+       "again and again, until Ctrl-C or COUNT times", "show backend | watch 1s 3",
+       Target::kLocal},
+  };
+  return rules;
+}
+
+const std::vector<Pattern>& command_patterns() {
+  static const std::vector<Pattern> patterns = compile_all(command_rules());
+  return patterns;
+}
+
+const std::vector<Pattern>& filter_patterns() {
+  static const std::vector<Pattern> patterns = compile_all(filter_rules());
+  return patterns;
+}
+
+}  // namespace fairlead::cli

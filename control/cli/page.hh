@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a command shows to a person: lines of text and aligned tables, and the filters on them.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace fairlead::cli {
+
+/// How a field of a reply is shown. Numbers are right-aligned.
+enum class Format {
+  kText,
+  kWord,          // as text, but booleans are yes and no
+  kNumber,        // a plain number, without separators: ports, indices
+  kCount,
+  kBytes,
+  kPercent,       // of a fraction
+  kMicroseconds,
+  kMilliseconds,  // as an age
+  kSeconds,       // as an age
+  kPps,
+  kDecimal,
+};
+
+struct Column {
+  std::string_view title;
+  std::string_view key;  // of the reply's field; "a.b" looks inside an object
+  Format format = Format::kText;
+};
+
+struct Table {
+  std::vector<std::string> titles;  // empty: no heading
+  std::vector<bool> right;          // per column
+  std::vector<std::vector<std::string>> rows;
+};
+
+using Block = std::variant<std::string, Table>;
+
+struct Page {
+  std::vector<Block> blocks;
+};
+
+/// The field as text, "-" if it is not there; control characters become '?'.
+std::string cell(const nlohmann::json& object, std::string_view key, Format format);
+
+/// A table with a row for each object of the list `rows`; columns that no row has are left out.
+Table table_of(const nlohmann::json& rows, std::span<const Column> columns);
+
+/// Two columns, name and value; fields that are not there are left out.
+Table list_of(const nlohmann::json& object, std::span<const Column> columns);
+
+std::string render(const Page& page);
+
+/// Lines and rows in which the POSIX extended expression matches; headings stay.
+Page matching(const Page& page, const std::string& regex);
+
+/// Rows of its tables; lines if it has no table.
+std::size_t row_count(const Page& page);
+
+}  // namespace fairlead::cli

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One table of columns for each command.
+#include "control/cli/pages.hh"
+
+#include <iterator>
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr Column kStatus[] = {
+    {"node", "node"},
+    {"version", "version"},
+    {"uptime", "uptime_s", F::kSeconds},
+    {"generation", "generation", F::kNumber},
+    {"digest", "digest"},
+    {"policy", "policy"},
+    {"weights frozen", "frozen", F::kWord},
+    {"vips", "vips", F::kCount},
+    {"backends", "backends", F::kCount},
+    {"healthy", "healthy", F::kCount},
+    {"agents", "agents", F::kCount},
+    {"data plane running", "dataplane.running", F::kWord},
+    {"data plane pid", "dataplane.pid", F::kNumber},
+    {"data plane heartbeat", "dataplane.heartbeat_age_ms", F::kMilliseconds},
+    {"data plane workers", "dataplane.workers", F::kCount},
+    {"generation acknowledged", "dataplane.generation_acknowledged", F::kNumber},
+    {"gate interface", "gate.interface"},
+    {"gate mode", "gate.mode"},
+};
+
+constexpr Column kVips[] = {
+    {"VIP", "name"},
+    {"ADDRESS", "address"},
+    {"PROTOCOL", "protocol"},
+    {"PORT", "port", F::kNumber},
+    {"ENCAP", "encapsulation"},
+    {"CHOICES", "choices", F::kNumber},
+    {"SLOTS", "table_size", F::kNumber},
+    {"BACKENDS", "backends", F::kCount},
+    {"HEALTHY", "healthy", F::kCount},
+    {"FLOWS", "flows", F::kCount},
+    {"NEW FLOWS", "new_flows", F::kCount},
+    {"PACKETS", "packets", F::kCount},
+    {"BYTES", "bytes", F::kBytes},
+};
+
+constexpr Column kBackends[] = {
+    {"BACKEND", "id"},
+    {"VIP", "vip"},
+    {"ADDRESS", "address"},
+    {"STATE", "state"},
+    {"HEALTH", "health"},
+    {"CONFIGURED", "configured_weight", F::kNumber},
+    {"WEIGHT", "weight", F::kDecimal},
+    {"SLOTS", "slots", F::kNumber},
+    {"SHARE", "share", F::kPercent},
+    {"IN FLIGHT", "in_flight", F::kCount},
+    {"FLOWS BEGUN", "flows_begun", F::kCount},
+    {"PACKETS", "packets", F::kCount},
+    {"BYTES", "bytes", F::kBytes},
+    {"CPU", "cpu", F::kPercent},
+    {"ACTIVE", "active_connections", F::kCount},
+    {"CAPACITY", "capacity", F::kCount},
+    {"LATENCY", "latency_us", F::kMicroseconds},
+    {"REPORT AGE", "report_age_ms", F::kMilliseconds},
+    {"WHY", "why"},
+};
+
+constexpr Column kTableHead[] = {
+    {"vip", "vip"},
+    {"slots", "size", F::kNumber},
+    {"generation", "generation", F::kNumber},
+    {"digest", "digest"},
+    {"slots moved last", "last_moved", F::kCount},
+};
+constexpr Column kTableShares[] = {
+    {"BACKEND", "backend"},
+    {"WEIGHT", "weight", F::kDecimal},
+    {"SLOTS", "slots", F::kNumber},
+    {"SHARE", "share", F::kPercent},
+};
+
+constexpr Column kFlowWorkers[] = {
+    {"WORKER", "worker", F::kNumber},
+    {"BUCKETS", "buckets", F::kCount},
+    {"ENTRIES", "entries", F::kCount},
+    {"NEW", "new", F::kCount},
+    {"CONFIRMED", "confirmed", F::kCount},
+    {"CLOSING", "closing", F::kCount},
+};
+constexpr Column kFlowBackends[] = {
+    {"BACKEND", "backend"},
+    {"VIP", "vip"},
+    {"FLOWS", "flows", F::kCount},
+};
+constexpr Column kFlow[] = {
+    {"found", "found", F::kWord},
+    {"state", "state"},
+    {"backend", "backend"},
+    {"last packet", "age_ms", F::kMilliseconds},
+    {"worker", "worker", F::kNumber},
+};
+
+constexpr Column kWorkers[] = {
+    {"WORKER", "worker", F::kNumber},
+    {"RX", "rx_packets", F::kCount},
+    {"TX", "tx_packets", F::kCount},
+    {"PUNTED", "punted", F::kCount},
+    {"DROPPED", "dropped", F::kCount},
+    {"FLOWS", "flows", F::kCount},
+    {"HITS", "flow_hits", F::kCount},
+    {"MISSES", "flow_misses", F::kCount},
+    {"NEW FLOWS", "flow_inserts", F::kCount},
+    {"REFUSED", "flow_inserts_refused", F::kCount},
+    {"EVICTED", "flow_evictions", F::kCount},
+    {"EXPIRED", "flow_expired", F::kCount},
+    {"RX BYTES", "rx_bytes", F::kBytes},
+    {"TX BYTES", "tx_bytes", F::kBytes},
+    {"DECISIONS", "decisions_logged", F::kCount},
+    {"SKIPPED", "decisions_skipped", F::kCount},
+};
+constexpr Column kNodeLatency[] = {
+    {"node latency p50", "p50", F::kMicroseconds},
+    {"node latency p99", "p99", F::kMicroseconds},
+    {"node latency mean", "mean", F::kMicroseconds},
+};
+
+constexpr Column kReasons[] = {
+    {"REASON", "name"},
+    {"DROPPED", "drops", F::kCount},
+    {"PUNTED", "punts", F::kCount},
+    {"MEANING", "text"},
+};
+
+constexpr Column kChecks[] = {
+    {"BACKEND", "backend"},
+    {"VIP", "vip"},
+    {"STATE", "state"},
+    {"SINCE", "last_change_s", F::kSeconds},
+    {"FLAPS", "flaps", F::kCount},
+    {"EJECTED", "ejected", F::kWord},
+    {"LAST RESULT", "last_result"},
+};
+
+constexpr Column kPorts[] = {
+    {"PORT", "port", F::kNumber},
+    {"DEVICE", "device"},
+    {"DRIVER", "driver"},
+    {"MAC", "mac"},
+    {"MTU", "mtu", F::kNumber},
+    {"LINK", "link"},
+    {"QUEUES", "queues", F::kNumber},
+    {"RX", "rx_packets", F::kCount},
+    {"TX", "tx_packets", F::kCount},
+    {"RX BYTES", "rx_bytes", F::kBytes},
+    {"TX BYTES", "tx_bytes", F::kBytes},
+    {"MISSED", "missed", F::kCount},
+    {"ERRORS", "errors", F::kCount},
+    {"NO BUFFER", "no_mbuf", F::kCount},
+    {"GATEWAY", "gateway_mac"},
+};
+
+constexpr Column kCores[] = {
+    {"WORKER", "worker", F::kNumber},
+    {"CORE", "core", F::kNumber},
+    {"ROLE", "role"},
+    {"PORT", "port", F::kNumber},
+    {"QUEUE", "queue", F::kNumber},
+    {"BUSY", "busy", F::kPercent},
+    {"RATE", "pps", F::kPps},
+    {"CYCLES/PACKET", "cycles_per_packet", F::kDecimal},
+    {"FLOWS", "flows", F::kCount},
+    {"GENERATION", "generation", F::kNumber},
+};
+
+Json part(const Json& object, const char* key, Json otherwise) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (!object.is_object() || found == object.end()) return otherwise;
+  return found->type() == otherwise.type() ? *found : otherwise;
+}
+
+Json rows(const Json& result, const char* key) { return part(result, key, Json::array()); }
+
+Page stats_page(const Json& result) {
+  Json workers = rows(result, "workers");
+  Json total = part(result, "total", Json::object());
+  total["worker"] = "total";
+  workers.push_back(std::move(total));
+  const Json latency = part(result, "node_latency_us", Json::object());
+  return {{table_of(workers, kWorkers), list_of(latency, kNodeLatency)}};
+}
+
+Page drop_page(const Call& call, const Json& result) {
+  const std::string only = call.arguments.value("reason", std::string());
+  Json kept = Json::array();
+  for (const Json& reason : rows(result, "reasons")) {
+    const bool counted = part(reason, "drops", 0U) != 0U || part(reason, "punts", 0U) != 0U;
+    const bool wanted = part(reason, "name", "") == only;
+    if (only.empty() ? counted : wanted) kept.push_back(reason);
+  }
+  if (kept.empty()) return {{only.empty() ? "nothing dropped, nothing punted" : "no such reason"}};
+  return {{table_of(kept, kReasons)}};
+}
+
+Page flow_page(const Json& result) {
+  if (result.contains("found")) return {{list_of(result, kFlow)}};
+  return {{
+      table_of(rows(result, "workers"), kFlowWorkers),
+      table_of(rows(result, "backends"), kFlowBackends),
+  }};
+}
+
+}  // namespace
+
+Page page_of(const Call& call, const Json& result) {
+  const std::string& name = call.pattern->name;
+  if (name == "show status") return {{list_of(result, kStatus)}};
+  if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
+  if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends)}};
+  if (name == "show table") {
+    return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
+  }
+  if (name == "show flow") return flow_page(result);
+  if (name == "show stats") return stats_page(result);
+  if (name == "show drop") return drop_page(call, result);
+  if (name == "show health") return {{table_of(rows(result, "checks"), kChecks)}};
+  if (name == "show port") return {{table_of(rows(result, "ports"), kPorts)}};
+  if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
+  if (name == "show memory") return memory_page(result);
+  if (name == "lookup") return lookup_page(call, result);
+  return done_page(call, result);
+}
+
+}  // namespace fairlead::cli

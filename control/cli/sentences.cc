@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pages that read like sentences: lookup, changes, memory.
+#include "control/cli/pages.hh"
+#include "control/cli/units.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr Column kCandidates[] = {
+    {"CANDIDATE", "index", F::kNumber},
+    {"SLOT", "slot", F::kNumber},
+    {"BACKEND", "backend"},
+    {"STATE", "state"},
+    {"SCORE", "score", F::kDecimal},
+};
+
+std::string text(const Json& object, const char* key) { return cell(object, key, F::kText); }
+
+bool has(const Json& object, const char* key) {
+  return object.is_object() && object.contains(key) && !object[key].is_null();
+}
+
+bool is_true(const Json& object, const char* key) {
+  return has(object, key) && object[key].is_boolean() && object[key].get<bool>();
+}
+
+std::string endpoint(const Json& arguments, const char* address, const char* port) {
+  const std::string host = text(arguments, address);
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + text(arguments, port);
+}
+
+Json candidates_of(const Json& result) {
+  return has(result, "candidates") && result["candidates"].is_array() ? result["candidates"]
+                                                                      : Json::array();
+}
+
+std::string flow_sentence(const Json& result) {
+  const Json flow = has(result, "flow") ? result["flow"] : Json::object();
+  if (!is_true(flow, "found")) return "No flow is known";
+  std::string sentence = "Flow table of worker " + text(flow, "worker") + " knows it: " +
+                         text(flow, "state") + ", on " + text(flow, "backend");
+  if (has(flow, "age_ms")) {
+    sentence += ", last packet " + cell(flow, "age_ms", F::kMilliseconds) + " ago";
+  }
+  return sentence;
+}
+
+std::string candidate_sentence(const Json& result) {
+  std::string sentence;
+  for (const Json& candidate : candidates_of(result)) {
+    sentence += sentence.empty() ? "" : ", ";
+    sentence += text(candidate, "backend") + " (slot " + text(candidate, "slot") + ", " +
+                text(candidate, "state");
+    if (has(candidate, "score")) sentence += ", score " + cell(candidate, "score", F::kDecimal);
+    sentence += ")";
+  }
+  return sentence.empty() ? "The hash has no candidate" : "Candidates by hash: " + sentence;
+}
+
+std::string chosen_sentence(const Json& result) {
+  std::string sentence = has(result, "chosen") ? "It goes to " + text(result, "chosen") +
+                                                     (has(result, "encapsulation")
+                                                          ? " in " + text(result, "encapsulation")
+                                                          : "")
+                                               : "It goes to no backend";
+  if (has(result, "why")) sentence += ": " + text(result, "why");
+  return sentence;
+}
+
+std::string subject(const Call& call) {
+  std::string who = text(call.arguments, "backend");
+  if (has(call.arguments, "vip")) who += " in vip " + text(call.arguments, "vip");
+  return who;
+}
+
+Json memory_row(const Json& result, const char* key, const char* name) {
+  Json row = {{"process", name}};
+  const Json part = has(result, key) ? result[key] : Json::object();
+  for (const char* field : {"allocator", "allocator_version", "allocated_bytes", "resident_bytes"}) {
+    if (has(part, field)) row[field] = part[field];
+  }
+  if (has(part, "allocator_version")) {  // jemalloc's ends with a commit: "5.3.0-0-g54ea..."
+    const std::string version = text(part, "allocator_version");
+    row["allocator_version"] = version.substr(0, version.find('-'));
+  }
+  if (has(part, "error")) row["allocator"] = "not reached";
+  return row;
+}
+
+void add_list(Json& all, const Json& result, const char* process, const char* key) {
+  if (!has(result, process) || !has(result[process], key) || !result[process][key].is_array()) {
+    return;
+  }
+  for (const Json& entry : result[process][key]) {
+    bool known = false;  // control and data plane attach the same regions
+    for (const Json& other : all) known = known || text(other, "name") == text(entry, "name");
+    if (!known) all.push_back(entry);
+  }
+}
+
+}  // namespace
+
+Page lookup_page(const Call& call, const Json& result) {
+  const std::string tuple = text(call.arguments, "protocol") + " " +
+                            endpoint(call.arguments, "src", "sport") + " -> " +
+                            endpoint(call.arguments, "dst", "dport");
+  if (!has(result, "vip")) {
+    const std::string why = has(result, "why") ? ": " + text(result, "why") : "";
+    return {{tuple + " is for no vip; the packet is left to the kernel" + why}};
+  }
+  if (call.has_flag("why")) {
+    return {{
+        tuple + " is for vip " + text(result, "vip") + ".",
+        flow_sentence(result) + ".",
+        candidate_sentence(result) + ".",
+        chosen_sentence(result) + ".",
+    }};
+  }
+  constexpr Column kSummary[] = {
+      {"vip", "vip"},
+      {"flow known", "flow.found", F::kWord},
+      {"flow backend", "flow.backend"},
+      {"flow state", "flow.state"},
+      {"chosen", "chosen"},
+      {"encapsulation", "encapsulation"},
+  };
+  const Json rows = candidates_of(result);
+  Page page{{list_of(result, kSummary)}};
+  if (!rows.empty()) page.blocks.emplace_back(table_of(rows, kCandidates));
+  return page;
+}
+
+Page done_page(const Call& call, const Json& result) {
+  const std::string& name = call.pattern->name;
+  std::string line = "OK ";
+  if (name == "set backend") {
+    line += subject(call) + ": weight " + text(call.arguments, "weight");
+  } else if (name == "drain backend") {
+    line += subject(call) + ": draining, no new flows";
+  } else if (name == "undrain backend") {
+    line += subject(call) + ": takes new flows again";
+  } else if (name == "freeze weights") {
+    line += "weights are frozen";
+  } else if (name == "thaw weights") {
+    line += "weights follow measurements";
+  } else {
+    line += name;
+  }
+  if (has(result, "changed")) line += ", pools changed: " + text(result, "changed");
+  if (has(result, "flows")) line += ", flows on it: " + cell(result, "flows", F::kCount);
+  if (has(result, "generation")) line += ", generation " + text(result, "generation");
+  return {{line}};
+}
+
+Page memory_page(const Json& result) {
+  constexpr Column kProcesses[] = {
+      {"PROCESS", "process"},
+      {"ALLOCATOR", "allocator"},
+      {"VERSION", "allocator_version"},
+      {"ALLOCATED", "allocated_bytes", F::kBytes},
+      {"RESIDENT", "resident_bytes", F::kBytes},
+  };
+  constexpr Column kRegions[] = {
+      {"REGION", "name"},
+      {"KIND", "kind"},
+      {"SIZE", "bytes", F::kBytes},
+  };
+  constexpr Column kPools[] = {
+      {"POOL", "name"},
+      {"BUFFERS", "size", F::kCount},
+      {"IN USE", "in_use", F::kCount},
+      {"SIZE", "bytes", F::kBytes},
+  };
+  const Json processes = {
+      memory_row(result, "control", "fairlead-control"),
+      memory_row(result, "dataplane", "fairlead-dataplane"),
+      memory_row(result, "cli", "fairlead"),
+  };
+  Json regions = Json::array();
+  add_list(regions, result, "control", "regions");
+  add_list(regions, result, "dataplane", "regions");
+  Json pools = Json::array();
+  add_list(pools, result, "dataplane", "pools");
+  Page page{{table_of(processes, kProcesses)}};
+  if (!regions.empty()) page.blocks.emplace_back(table_of(regions, kRegions));
+  if (!pools.empty()) page.blocks.emplace_back(table_of(pools, kPools));
+  return page;
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One line at a time.
+#include "control/cli/session.hh"
+
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "control/cli/client.hh"
+#include "control/cli/nearest.hh"
+#include "control/cli/pages.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using base::ErrorCode;
+
+constexpr std::chrono::milliseconds kSuggestionTimeout{500};
+
+const Call* filter_named(const Line& line, std::string_view name) {
+  for (const Call& filter : line.filters) {
+    if (filter.is(name)) return &filter;
+  }
+  return nullptr;
+}
+
+/// The values of an entry without their names, so that "match state" is not true of everything.
+std::string values_of(const Json& entry) {
+  if (!entry.is_structured()) return entry.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text;
+  for (const Json& value : entry) text += (text.empty() ? "" : "  ") + values_of(value);
+  return text;
+}
+
+/// The lists inside the reply lose the entries that do not match; the rest stays.
+void keep_matching(Json& json, const std::string& regex) {
+  for (Json& value : json) {
+    if (!value.is_array()) continue;
+    Json kept = Json::array();
+    for (const Json& entry : value) {
+      const Page page = matching({{values_of(entry)}}, regex);
+      if (row_count(page) > 0) kept.push_back(entry);
+    }
+    value = std::move(kept);
+  }
+}
+
+Page version_page(const Json& result) {
+  constexpr Column kVersions[] = {
+      {"fairlead", "cli"},
+      {"fairlead-control", "control"},
+      {"fairlead-dataplane", "dataplane"},
+  };
+  return {{list_of(result, kVersions)}};
+}
+
+}  // namespace
+
+int status_of(const base::Error& error) {
+  return error.code == ErrorCode::kNotFound ? 2 : base::exit_status(error);
+}
+
+base::Result<void> Session::print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), out_) != text.size() || std::fflush(out_) != 0) {
+    return base::fail(ErrorCode::kInternal, "cannot write the output");
+  }
+  return {};
+}
+
+base::Result<Json> Session::ask_at(const Place& place, Target target, const Call& call) {
+  const std::string& socket =
+      target == Target::kDataplane ? place.dataplane_socket : place.control_socket;
+  Json arguments = call.arguments;
+  if (call.is("show drop")) arguments.erase("reason");  // the page selects
+  auto result = ask(socket, call.pattern->name, arguments, settings_.timeout);
+  if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
+  return result;
+}
+
+base::Error Session::with_suggestion(base::Error error, const Call& call) {
+  if (error.code != ErrorCode::kNotFound || error.what.find("did you mean") != std::string::npos) {
+    return error;
+  }
+  for (const auto& [key, source] : {
+           std::pair{"vip", NameSource::kVips},
+           std::pair{"backend", NameSource::kBackends},
+       }) {
+    const auto typed = call.arguments.find(key);
+    if (typed == call.arguments.end()) continue;
+    const std::vector<std::string> known = names(source, kSuggestionTimeout);
+    const std::string word = typed->get<std::string>();
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      error.what += did_you_mean(word, known);
+      return error;
+    }
+  }
+  return error;
+}
+
+std::vector<std::string> Session::names(NameSource source, std::chrono::milliseconds timeout) {
+  const bool vips = source == NameSource::kVips;
+  const auto where = places(settings_.selection, "");
+  if (!where || source == NameSource::kNone) return {};
+  const auto reply = ask(
+      where->front().control_socket,
+      vips ? "show vip" : "show backend",
+      Json::object(),
+      timeout
+  );
+  std::vector<std::string> found;
+  if (!reply || !reply->is_object()) return found;
+  const auto rows = reply->find(vips ? "vips" : "backends");
+  if (rows == reply->end() || !rows->is_array()) return found;
+  for (const Json& row : *rows) {
+    const std::string name = cell(row, vips ? "name" : "id", Format::kText);
+    if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
+  }
+  return found;
+}
+
+base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& call) {
+  if (call.pattern->rule->target != Target::kLocal) {
+    FL_ASSIGN(Json json, ask_at(place, call.pattern->rule->target, call));
+    if (!json.is_object()) {
+      return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
+    }
+    Page page = page_of(call, json);
+    return Reply{std::move(json), std::move(page)};
+  }
+  const bool memory = call.is("show memory");
+  const std::string command = memory ? call.pattern->name : "show status";
+  const auto control = ask(place.control_socket, command, Json::object(), settings_.timeout);
+  const auto dataplane = ask(place.dataplane_socket, command, Json::object(), settings_.timeout);
+  Json json;
+  if (memory) {
+    if (!control && !dataplane) return tl::unexpected<base::Error>(control.error());
+    json["control"] = control ? *control : Json{{"error", control.error().what}};
+    json["dataplane"] = dataplane ? *dataplane : Json{{"error", dataplane.error().what}};
+    json["cli"] = own_memory();
+    return Reply{json, memory_page(json)};
+  }
+  json["cli"] = FL_VERSION;
+  json["control"] = control ? cell(*control, "version", Format::kText) : "not running";
+  json["dataplane"] = dataplane ? cell(*dataplane, "version", Format::kText) : "not running";
+  return Reply{json, version_page(json)};
+}
+
+base::Result<void> Session::print_once(const Line& line, const std::vector<Place>& where) {
+  const bool json = settings_.json || filter_named(line, "json");
+  base::Result<void> outcome;
+  for (const Place& place : where) {
+    auto reply = reply_of(place, line.command);
+    if (!reply && where.size() == 1) return tl::unexpected<base::Error>(reply.error());
+    if (!reply) {  // one node that does not answer does not hide the others
+      if (outcome) outcome = base::annotate("node " + place.node, reply.error());
+      continue;
+    }
+    for (const Call& filter : line.filters) {
+      if (!filter.is("match")) continue;
+      const std::string regex = filter.arguments.value("regex", std::string());
+      reply->page = matching(reply->page, regex);
+      keep_matching(reply->json, regex);
+    }
+    std::string text = render(reply->page);
+    if (filter_named(line, "count")) {
+      text = std::to_string(row_count(reply->page)) + "\n";
+    } else if (json) {
+      if (where.size() > 1) reply->json = Json{{"node", place.node}, {"result", reply->json}};
+      text = reply->json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    }
+    if (where.size() > 1 && !json) text = "@" + place.node + "\n" + text;
+    FL_TRY(print(text));
+  }
+  return outcome;
+}
+
+base::Result<void> Session::watch(
+    const Line& line,
+    const std::vector<Place>& where,
+    const Call& filter
+) {
+  const std::chrono::milliseconds interval(filter.arguments.value("interval_ms", 1000));
+  const unsigned times = filter.arguments.value("count", 0U);
+  const bool json = settings_.json || filter_named(line, "json");
+  const bool terminal = isatty(fileno(out_)) == 1;
+  catch_interrupts();
+  for (unsigned i = 0; times == 0 || i < times; ++i) {
+    if (i > 0 && !sleep_for(interval)) break;
+    if (terminal) {
+      FL_TRY(print("\x1b[H\x1b[2J"));
+    } else if (i > 0 && !json) {
+      FL_TRY(print("\n"));
+    }
+    FL_TRY(print_once(line, where));
+  }
+  return {};
+}
+
+base::Result<Next> Session::run(const std::vector<Token>& tokens) {
+  FL_ASSIGN(const Line line, parse(tokens));
+  const Call& command = line.command;
+  if (!command.pattern) return Next::kGoOn;
+  if (command.is("quit") || command.is("exit")) return Next::kQuit;
+  if (command.is("help")) {
+    FL_ASSIGN(const std::string text, help_text(command.arguments.value("topic", std::string())));
+    FL_TRY(print(text));
+    return Next::kGoOn;
+  }
+  FL_ASSIGN(const std::vector<Place> where, places(settings_.selection, line.node));
+  if (command.is("show rate")) {
+    if (where.size() > 1) return base::invalid("show rate: one node at a time, as in @lb1 show rate");
+    FL_TRY(print_rates(line, where.front()));
+  } else if (const Call* filter = filter_named(line, "watch")) {
+    if (command.pattern->name.rfind("show", 0) != 0 && !command.is("lookup")) {
+      return base::invalid("| watch: only show and lookup can be repeated");
+    }
+    FL_TRY(watch(line, where, *filter));
+  } else {
+    FL_TRY(print_once(line, where));
+  }
+  return Next::kGoOn;
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Checks of typed values. Nothing reaches a daemon that has not passed here.
+#include "control/cli/values.hh"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include <regex.h>
+
+#include "control/cli/nearest.hh"
+#include "dataplane/base/check.hh"
+#include "dataplane/net/addr.hh"
+
+namespace fairlead::cli {
+namespace {
+
+constexpr std::size_t kLongestName = 64;
+constexpr unsigned kHighestWeight = 10000;
+constexpr unsigned kHighestPort = 65535;
+constexpr unsigned kHighestCount = 1000000;
+
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+template <typename T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || text.empty()) return std::nullopt;
+  return value;
+}
+
+base::Result<void> store_name(
+    std::string_view what,
+    std::string_view key,
+    std::string_view text,
+    Json& arguments
+) {
+  bool good = !text.empty() && text.size() <= kLongestName;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool digit = c >= '0' && c <= '9';
+    good = good && (letter || digit || c == '.' || c == '_' || c == '-' || c == ':');
+  }
+  if (!good) {
+    return base::invalid(
+        std::string(what) + " " + quoted(text.substr(0, kLongestName)) +
+        ": must be 1 to 64 letters, digits, '.', '_', '-' or ':'"
+    );
+  }
+  arguments[std::string(key)] = text;
+  return {};
+}
+
+base::Result<void> store_backend(std::string_view text, Json& arguments) {
+  return store_name("backend", "backend", text, arguments);
+}
+
+base::Result<void> store_vip(std::string_view text, Json& arguments) {
+  return store_name("vip", "vip", text, arguments);
+}
+
+base::Result<void> store_reason(std::string_view text, Json& arguments) {
+  return store_name("drop reason", "reason", text, arguments);
+}
+
+base::Result<void> store_weight(std::string_view text, Json& arguments) {
+  const auto value = number<unsigned>(text);
+  if (!value || *value > kHighestWeight) {
+    return base::invalid("weight " + quoted(text) + ": must be a whole number from 0 to 10000");
+  }
+  arguments["weight"] = *value;
+  return {};
+}
+
+std::vector<std::string> protocols() { return {"tcp", "udp"}; }
+
+base::Result<void> store_protocol(std::string_view text, Json& arguments) {
+  for (const std::string& name : protocols()) {
+    if (!text.empty() && name.rfind(text, 0) == 0) {
+      arguments["protocol"] = name;
+      return {};
+    }
+  }
+  return base::invalid(
+      "protocol " + quoted(text) + ": must be tcp or udp" + did_you_mean(text, protocols())
+  );
+}
+
+struct Endpoint {
+  net::IpAddr address;
+  unsigned port = 0;
+};
+
+base::Result<Endpoint> endpoint(std::string_view what, std::string_view text) {
+  const std::string shown = std::string(what) + " " + quoted(text);
+  const std::size_t colon = text.rfind(':');
+  const bool bracket = !text.empty() && text.front() == '[';
+  if (colon == std::string_view::npos || (bracket && (colon < 2 || text[colon - 1] != ']'))) {
+    return base::invalid(shown + ": write ADDRESS:PORT, IPv6 as [ADDRESS]:PORT");
+  }
+  const std::string_view host = bracket ? text.substr(1, colon - 2) : text.substr(0, colon);
+  const auto address = net::IpAddr::parse(host);
+  if (!bracket && (!address || !address->is_v4()) && host.find(':') != std::string_view::npos) {
+    return base::invalid(shown + ": an IPv6 address needs brackets, [ADDRESS]:PORT");
+  }
+  if (!address || address->is_v4() == bracket) {
+    return base::invalid(shown + ": " + quoted(host) + " is not an IP address");
+  }
+  const auto port = number<unsigned>(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > kHighestPort) {
+    return base::invalid(
+        shown + ": port " + quoted(text.substr(colon + 1)) + " must be from 1 to 65535"
+    );
+  }
+  return Endpoint{*address, *port};
+}
+
+base::Result<void> store_source(std::string_view text, Json& arguments) {
+  FL_ASSIGN(const Endpoint source, endpoint("source", text));
+  arguments["src"] = source.address.to_string();
+  arguments["sport"] = source.port;
+  return {};
+}
+
+base::Result<void> store_destination(std::string_view text, Json& arguments) {
+  FL_ASSIGN(const Endpoint destination, endpoint("destination", text));
+  const auto source = net::IpAddr::parse(arguments.value("src", std::string()));
+  if (source && source->family != destination.address.family) {
+    return base::invalid(
+        "destination " + quoted(text) + ": source and destination must be of one family"
+    );
+  }
+  arguments["dst"] = destination.address.to_string();
+  arguments["dport"] = destination.port;
+  return {};
+}
+
+base::Result<void> store_interval(std::string_view text, Json& arguments) {
+  FL_ASSIGN(const std::chrono::milliseconds interval, parse_interval(text));
+  arguments["interval_ms"] = interval.count();
+  return {};
+}
+
+base::Result<void> store_count(std::string_view text, Json& arguments) {
+  const auto value = number<unsigned>(text);
+  if (!value || *value == 0 || *value > kHighestCount) {
+    return base::invalid("count " + quoted(text) + ": must be a whole number from 1 to 1000000");
+  }
+  arguments["count"] = *value;
+  return {};
+}
+
+base::Result<void> store_regex(std::string_view text, Json& arguments) {
+  regex_t compiled;
+  const int error = regcomp(&compiled, std::string(text).c_str(), REG_EXTENDED | REG_NOSUB);
+  if (error != 0) {
+    char message[128] = {};
+    regerror(error, &compiled, message, sizeof message);
+    return base::invalid("regular expression " + quoted(text) + ": " + message);
+  }
+  regfree(&compiled);
+  arguments["regex"] = text;
+  return {};
+}
+
+base::Result<void> store_topic(std::string_view text, Json& arguments) {
+  arguments["topic"] = text;
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
+  constexpr double kShortest = 100;
+  constexpr double kLongest = 24.0 * 3600 * 1000;
+  struct Unit {
+    std::string_view suffix;
+    double milliseconds;
+  };
+  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"", 1e3}};
+  for (const Unit& unit : kUnits) {
+    if (!text.ends_with(unit.suffix)) continue;
+    const auto value = number<double>(text.substr(0, text.size() - unit.suffix.size()));
+    if (!value || !std::isfinite(*value)) continue;
+    const double milliseconds = *value * unit.milliseconds;
+    if (milliseconds < kShortest || milliseconds > kLongest) break;
+    return std::chrono::milliseconds(std::lround(milliseconds));
+  }
+  return base::invalid(
+      "interval " + quoted(text) + ": write 500ms, 2s, 1m or 1h, from 100ms to 24h"
+  );
+}
+
+const std::vector<ValueKind>& value_kinds() {
+  static const std::vector<ValueKind> kinds = {
+      {"BACKEND", "a backend's id", "b1", NameSource::kBackends, nullptr, store_backend},
+      {"VIP", "a vip's name", "web", NameSource::kVips, nullptr, store_vip},
+      {"WEIGHT", "0 to 10000; 0: no new flows", "50", NameSource::kNone, nullptr, store_weight},
+      {"PROTOCOL", "tcp or udp", "tcp", NameSource::kNone, protocols, store_protocol},
+      {"SOURCE", "client as ADDRESS:PORT or [ADDRESS]:PORT", "198.51.100.7:40000",
+       NameSource::kNone, nullptr, store_source},
+      {"DESTINATION", "vip as ADDRESS:PORT or [ADDRESS]:PORT", "203.0.113.10:80",
+       NameSource::kNone, nullptr, store_destination},
+      {"REASON", "a drop reason, as in show drop", "no_vip", NameSource::kNone, nullptr,
+       store_reason},
+      {"INTERVAL", "500ms, 2s, 1m or 1h; a bare number is seconds", "1s", NameSource::kNone,
+       nullptr, store_interval},
+      {"COUNT", "1 to 1000000", "5", NameSource::kNone, nullptr, store_count},
+      {"REGEX", "POSIX extended regular expression; quote it if it has blanks or |", "'b1|b2'",
+       NameSource::kNone, nullptr, store_regex},
+      {"TOPIC", "the first word of a command", "show", NameSource::kNone, nullptr, store_topic},
+  };
+  return kinds;
+}
+
+const ValueKind& value_kind(std::string_view name) {
+  for (const ValueKind& kind : value_kinds()) {
+    if (kind.name == name) return kind;
+  }
+  FL_CHECK(!"pattern names an unknown kind of value");
+  return value_kinds().front();
+}
+
+}  // namespace fairlead::cli

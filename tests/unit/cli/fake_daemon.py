@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A daemon of canned replies on UNIX sockets, for tests of the CLI: class FakeNode."""
+
+import copy
+import json
+import os
+import socket
+import threading
+
+BACKENDS = [
+    {"id": "b1", "vip": "web", "address": "10.0.0.1", "state": "active", "health": "up",
+     "configured_weight": 100, "weight": 100, "slots": 43691, "share": 0.66665, "in_flight": 12,
+     "flows_begun": 12345, "packets": 1234567, "bytes": 987654321, "cpu": 0.31,
+     "active_connections": 12, "latency_us": 1250, "capacity": 64, "report_age_ms": 80,
+     "why": "configured"},
+    {"id": "b2", "vip": "web", "address": "10.0.0.2", "state": "draining", "health": "down",
+     "configured_weight": 50, "weight": 50, "slots": 21846, "share": 0.33335, "in_flight": 0,
+     "flows_begun": 7, "packets": 70, "bytes": 7000, "why": "drained by operator"},
+]
+COUNTERS = {"rx_packets": 100, "rx_bytes": 10000, "tx_packets": 90, "tx_bytes": 11800, "punted": 4,
+            "dropped": 6, "flow_hits": 80, "flow_misses": 10, "flow_inserts": 10, "flows": 7}
+CONTROL = {
+    "show status": {
+        "node": "lb1", "version": "0.1.0", "uptime_s": 3725, "generation": 7,
+        "digest": "9c1e02aa00000000", "policy": "adaptive", "vips": 1, "backends": 2, "healthy": 1,
+        "agents": 1, "frozen": False,
+        "dataplane": {"running": True, "pid": 42, "heartbeat_age_ms": 2, "workers": 1,
+                      "generation_acknowledged": 7},
+        "gate": {"interface": "eth1", "mode": "generic"}},
+    "show vip": {"vips": [
+        {"name": "web", "address": "203.0.113.10", "protocol": "tcp", "port": 80,
+         "encapsulation": "ipip", "choices": 2, "table_size": 65537, "backends": 2, "healthy": 1,
+         "flows": 7, "packets": 100, "bytes": 10000, "new_flows": 10}]},
+    "show backend": {"backends": BACKENDS},
+    "show table": {"vip": "web", "size": 65537, "generation": 7, "digest": "9c1e02aa00000000",
+                   "last_moved": 67, "shares": [
+                       {"backend": "b1", "weight": 100, "slots": 43691, "share": 0.66665},
+                       {"backend": "b2", "weight": 50, "slots": 21846, "share": 0.33335}]},
+    "show flow": {"workers": [{"worker": 0, "buckets": 131072, "entries": 7, "new": 1,
+                               "confirmed": 5, "closing": 1}],
+                  "backends": [{"backend": "b1", "vip": "web", "flows": 7}]},
+    "show stats": {"workers": [{"worker": 0, "core": 0, **COUNTERS}], "total": COUNTERS,
+                   "node_latency_us": {"p50": 3.5, "p99": 12, "mean": 4.2}},
+    "show drop": {"reasons": [
+        {"name": "no_vip", "text": "no vip has this destination", "drops": 0, "punts": 4},
+        {"name": "ttl_expired", "text": "TTL or hop limit is 0 or 1", "drops": 6, "punts": 0},
+        {"name": "fragment", "text": "IP fragment", "drops": 0, "punts": 0}]},
+    "show health": {"checks": [{"backend": "b1", "vip": "web", "state": "up",
+                                "last_result": "connected in 0.4 ms", "last_change_s": 95,
+                                "flaps": 0, "ejected": False}]},
+    "show memory": {"allocator": "jemalloc", "allocator_version": "5.3.0",
+                    "allocated_bytes": 1048576, "resident_bytes": 8388608,
+                    "regions": [{"name": "steering", "kind": "steering", "bytes": 67108864}]},
+    "set backend": {"changed": 1, "generation": 8},
+    "drain backend": {"changed": 1, "flows": 12, "generation": 8},
+    "undrain backend": {"changed": 1, "flows": 12, "generation": 9},
+    "freeze weights": {"frozen": True},
+    "thaw weights": {"frozen": False},
+    "lookup": {"vip": "web", "flow": {"found": False},
+               "candidates": [
+                   {"index": 0, "slot": 40113, "backend": "b1", "state": "active", "score": 0.12},
+                   {"index": 1, "slot": 977, "backend": "b2", "state": "draining", "score": 0.31}],
+               "chosen": "b1", "encapsulation": "ipip", "why": "new flow: smallest score"},
+}
+DATAPLANE = {
+    "show status": {"node": "lb1", "version": "0.1.0", "pid": 42, "workers": 1, "generation": 7},
+    "show port": {"ports": [{"port": 0, "device": "net_af_xdp0", "mac": "02:00:00:00:00:02",
+                             "mtu": 1500, "link": "up", "queues": 1, "rx_packets": 100,
+                             "tx_packets": 90, "missed": 0}]},
+    "show core": {"cores": [{"worker": 0, "core": 0, "busy": 0.25, "pps": 12345,
+                             "cycles_per_packet": 410, "flows": 7, "generation": 7}]},
+    "show memory": {"allocator": "jemalloc", "allocated_bytes": 4096, "resident_bytes": 8192,
+                    "pools": [{"name": "packets", "size": 8191, "in_use": 512,
+                               "bytes": 18874368}]},
+}
+
+
+def known(items, key, wanted):
+    """The items that fit, or None if `wanted` is no name among them."""
+    if wanted is None:
+        return items
+    return [item for item in items if item[key] == wanted] or None
+
+
+class FakeNode:
+    """control.sock and dataplane.sock in `directory`; `requests` is what came, in order."""
+
+    def __init__(self, directory):
+        self.requests = []
+        self.raw = {}  # command -> bytes to send instead of a reply; b"" closes, None is silence
+        self.stop = threading.Event()
+        os.makedirs(directory, exist_ok=True)
+        for name, replies in (("control.sock", CONTROL), ("dataplane.sock", DATAPLANE)):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(os.path.join(directory, name))
+            listener.listen(8)
+            threading.Thread(target=self.accept, args=(listener, replies), daemon=True).start()
+
+    def accept(self, listener, replies):
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self.serve, args=(connection, replies), daemon=True).start()
+
+    def serve(self, connection, replies):
+        with connection, connection.makefile("rwb") as stream:
+            for line in stream:
+                request = json.loads(line)
+                self.requests.append(request)
+                command = request["command"]
+                if command in self.raw:
+                    if self.raw[command] is None:
+                        self.stop.wait(30)
+                    else:
+                        stream.write(self.raw[command])
+                    return
+                stream.write(json.dumps(self.reply(command, request, replies)).encode() + b"\n")
+                stream.flush()
+
+    @staticmethod
+    def reply(command, request, replies):
+        if command not in replies:
+            return {"ok": False, "code": "invalid_argument", "message": f"no command '{command}'"}
+        result = copy.deepcopy(replies[command])
+        arguments = request.get("arguments", {})
+        for key, items, field in (("vip", CONTROL["show vip"]["vips"], "name"),
+                                  ("backend", BACKENDS, "id")):
+            if known(items, field, arguments.get(key)) is None:
+                return {"ok": False, "code": "not_found",
+                        "message": f"no {key} '{arguments[key]}'"}
+        if command == "show backend":
+            result["backends"] = known(BACKENDS, "id", arguments.get("backend"))
+        if command == "show flow" and "src" in arguments:
+            result = {"found": True, "state": "confirmed", "backend": "b1", "age_ms": 250,
+                      "worker": 0}
+        if arguments.get("dst") == "192.0.2.99":
+            result = {"why": "no vip has this destination"}
+        return {"ok": True, "result": result}
+
+
+if __name__ == "__main__":
+    import sys
+    FakeNode(sys.argv[1])
+    threading.Event().wait()
