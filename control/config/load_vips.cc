@@ -73,12 +73,20 @@ class VipReader {
     );
     model::Vip vip = scalars(s);
     check_unique(s, vip, path);
-    vip.health = load_health(s.section("health", health_keys()), health_);
+    vip.health = vip_health(s, vip);
     pool(s, vip);
     return vip;
   }
 
  private:
+  // A UDP service seldom listens on TCP too, so the default probe would condemn it: UDP vips are
+  // probed only where their own health section says how.
+  model::Health vip_health(const Section& s, const model::Vip& vip) const {
+    model::Health defaults = health_;
+    if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kNone;
+    return load_health(s.section("health", health_keys()), defaults);
+  }
+
   model::Vip scalars(const Section& s) {
     static constexpr std::string_view kProtocols[] = {"tcp", "udp"};
     model::Vip vip;

@@ -111,6 +111,21 @@ TEST(Load, VipHealthInheritsTheGlobalOne) {
   EXPECT_EQ(c->vips[1].health.kind, model::ProbeKind::kTcp);
 }
 
+TEST(Load, UdpVipIsProbedOnlyOnRequest) {
+  const auto c = parse_config(
+      "vips:\n"
+      "  - {name: a, address: 203.0.113.1, protocol: udp, port: 53,\n"
+      "     backends: [{id: b, address: 10.0.0.1}]}\n"
+      "  - {name: b, address: 203.0.113.1, protocol: udp, port: 54, health: {type: tcp},\n"
+      "     backends: [{id: b, address: 10.0.0.1}]}\n",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->vips[0].health.kind, model::ProbeKind::kNone);
+  EXPECT_EQ(c->vips[1].health.kind, model::ProbeKind::kTcp);
+}
+
 TEST(Load, SimulatorFillsEmptyPoolsItself) {
   constexpr const char* kText =
       "vips: [{name: w, address: 203.0.113.1, port: 80}]\nsimulation: {backends: {count: 7}}";

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The book of health checks.
+#include "control/health/checks.hh"
+
+namespace fairlead::health {
+
+std::string_view to_string(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kTimeout:
+      return "timeout";
+    case Outcome::kRefused:
+      return "connection refused";
+    case Outcome::kUnreachable:
+      return "unreachable";
+    case Outcome::kBadStatus:
+      return "bad status";
+    case Outcome::kBadReply:
+      return "no HTTP reply";
+    case Outcome::kLocal:
+      return "not probed: this host is out of sockets";
+  }
+  return "unknown";
+}
+
+Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::Nanoseconds now) {
+  Check check;
+  check.target.id = next_target_++;
+  check.target.kind = vip.health.kind;
+  check.target.address = backend.address;
+  check.target.port = backend.health_port.value_or(vip.port);
+  check.target.http_path = vip.health.http_path;
+  check.target.http_host = vip.prefix.address.to_string();
+  check.target.interval = vip.health.interval_ms * base::kMillisecond;
+  check.target.timeout = vip.health.timeout_ms * base::kMillisecond;
+  check.probed = vip.health.kind != model::ProbeKind::kNone && check.target.port != 0;
+  if (!check.probed) check.last_result = "not probed";
+  check.last_change_ns = now;
+  return check;
+}
+
+void Checks::adopt(std::map<Key, Check> next) {
+  checks_ = std::move(next);
+  by_target_.clear();
+  for (const auto& [key, check] : checks_) by_target_.emplace(check.target.id, key);
+}
+
+Transition Checks::on_result(const ProbeResult& result) {
+  const auto key = by_target_.find(result.target);
+  if (key == by_target_.end()) return {};
+  Check& check = checks_.at(key->second);
+  check.last_result = std::string(to_string(result.outcome));
+  if (result.http_status != 0) check.last_result += " " + std::to_string(result.http_status);
+  if (result.outcome == Outcome::kLocal) return {};  // says nothing about the backend
+  const bool ok = result.outcome == Outcome::kOk;
+  ++check.probes;
+  if (!ok) ++check.failures;
+  check.last_rtt = result.ended_ns - result.begun_ns;
+  if (!check.dampener.on_result(ok)) return {};
+  check.last_change_ns = result.ended_ns;
+  return Transition{
+      key->second.first,
+      key->second.second,
+      check.dampener.state(),
+      check.last_result,
+      result.ended_ns};
+}
+
+State Checks::state(const std::string& vip, const std::string& backend) const {
+  const auto found = checks_.find(Key(vip, backend));
+  return found == checks_.end() ? State::kUnknown : found->second.dampener.state();
+}
+
+std::vector<Target> Checks::targets() const {
+  std::vector<Target> out;
+  for (const auto& [key, check] : checks_) {
+    if (check.probed) out.push_back(check.target);
+  }
+  return out;
+}
+
+std::size_t Checks::pending() const {
+  std::size_t count = 0;
+  for (const auto& [key, check] : checks_) {
+    if (check.dampener.state() == State::kUnknown) ++count;
+  }
+  return count;
+}
+
+}  // namespace fairlead::health

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The prober's thread: due times in order and an epoll set of running probes.
+#include "control/health/prober.hh"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <random>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "control/health/probe.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::health {
+namespace {
+
+constexpr base::Nanoseconds kFirstSpread = 100 * base::kMillisecond;
+
+void signal(int eventfd) {
+  const std::uint64_t one = 1;
+  (void)!::write(eventfd, &one, sizeof one);
+}
+
+void drain(int eventfd) {
+  std::uint64_t count = 0;
+  (void)!::read(eventfd, &count, sizeof count);
+}
+
+}  // namespace
+
+class ProbeLoop {
+ public:
+  explicit ProbeLoop(Prober& owner) : owner_(owner), random_(std::random_device{}()) {}
+
+  void run() {
+    epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = 0;  // target ids begin at 1
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, owner_.wake_.get(), &event);
+    while (!owner_.stopping_) turn();
+  }
+
+ private:
+  struct Slot {
+    Target target;
+    std::unique_ptr<Probe> probe;  // null: between probes
+    base::Nanoseconds due = 0;     // begin of the next probe or, while one runs, its deadline
+  };
+
+  void turn() {
+    std::array<epoll_event, 64> events{};
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+    const base::Nanoseconds now = sys::monotonic_ns();
+    for (int i = 0; i < count; ++i) {
+      const auto id = static_cast<TargetId>(events[static_cast<std::size_t>(i)].data.u64);
+      if (id == 0) {
+        drain(owner_.wake_.get());
+        take_targets(now);
+      } else {
+        advance(id, now);
+      }
+    }
+    while (!due_.empty() && due_.begin()->first <= now) {
+      const TargetId id = due_.begin()->second;
+      due_.erase(due_.begin());
+      on_time(id, now);
+    }
+    hand_over();
+  }
+
+  // Up to the next due time, rounded up so that the loop does not spin through the last
+  // millisecond.
+  int wait_ms() const {
+    if (due_.empty()) return 1000;
+    const base::Nanoseconds now = sys::monotonic_ns();
+    if (due_.begin()->first <= now) return 0;
+    return static_cast<int>(
+        std::min<base::Nanoseconds>((due_.begin()->first - now) / base::kMillisecond + 1, 1000)
+    );
+  }
+
+  void take_targets(base::Nanoseconds now) {
+    std::vector<Target> targets;
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      if (!owner_.targets_changed_) return;
+      owner_.targets_changed_ = false;
+      targets = owner_.targets_;
+    }
+    std::unordered_map<TargetId, Slot> next;
+    for (Target& target : targets) {
+      const TargetId id = target.id;
+      const auto old = slots_.find(id);
+      if (old == slots_.end()) {
+        const base::Nanoseconds first = spread(std::min(target.interval, kFirstSpread));
+        schedule(next.emplace(id, Slot{std::move(target), nullptr}).first->second, now + first);
+      } else {
+        old->second.target = std::move(target);
+        next.emplace(id, std::move(old->second));
+      }
+    }
+    slots_ = std::move(next);  // probes of targets that are gone end here
+  }
+
+  void schedule(Slot& slot, base::Nanoseconds at) {
+    due_.erase({slot.due, slot.target.id});
+    slot.due = at;
+    due_.emplace(at, slot.target.id);
+  }
+
+  void on_time(TargetId id, base::Nanoseconds now) {
+    const auto found = slots_.find(id);
+    if (found == slots_.end()) return;
+    Slot& slot = found->second;
+    if (slot.probe != nullptr) {
+      finish(slot, slot.probe->expire(now));
+      return;
+    }
+    slot.probe = std::make_unique<Probe>(slot.target, now);
+    if (const auto& failed = slot.probe->failed_at_once()) {
+      finish(slot, *failed);
+      return;
+    }
+    watch(slot, EPOLL_CTL_ADD);
+    schedule(slot, now + slot.target.timeout);
+  }
+
+  void advance(TargetId id, base::Nanoseconds now) {
+    const auto found = slots_.find(id);
+    if (found == slots_.end() || found->second.probe == nullptr) return;
+    Slot& slot = found->second;
+    if (const auto result = slot.probe->advance(now)) {
+      finish(slot, *result);
+    } else {
+      watch(slot, EPOLL_CTL_MOD);
+    }
+  }
+
+  void watch(Slot& slot, int operation) {
+    epoll_event event{};
+    event.events = slot.probe->events();
+    event.data.u64 = slot.target.id;
+    (void)::epoll_ctl(epoll_.get(), operation, slot.probe->fd(), &event);
+  }
+
+  // The next probe begins one interval (with jitter) after this one began.
+  void finish(Slot& slot, const ProbeResult& result) {
+    slot.probe.reset();
+    results_.push_back(result);
+    const base::Nanoseconds jitter = spread(slot.target.interval / 5);
+    const base::Nanoseconds next =
+        result.begun_ns + slot.target.interval - slot.target.interval / 10 + jitter;
+    schedule(slot, std::max(next, result.ended_ns + base::kMillisecond));
+  }
+
+  base::Nanoseconds spread(base::Nanoseconds width) {
+    return width == 0 ? 0 : std::uniform_int_distribution<base::Nanoseconds>(0, width)(random_);
+  }
+
+  void hand_over() {
+    if (results_.empty()) return;
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      owner_.results_.insert(owner_.results_.end(), results_.begin(), results_.end());
+    }
+    results_.clear();
+    signal(owner_.ready_.get());
+  }
+
+  Prober& owner_;
+  std::mt19937_64 random_;
+  sys::UniqueFd epoll_;
+  std::unordered_map<TargetId, Slot> slots_;
+  std::set<std::pair<base::Nanoseconds, TargetId>> due_;
+  std::vector<ProbeResult> results_;
+};
+
+base::Result<void> Prober::start() {
+  ready_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!ready_.valid() || !wake_.valid()) return base::system_error("make eventfd", errno);
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+Prober::~Prober() {
+  stopping_ = true;
+  if (wake_.valid()) signal(wake_.get());
+  if (thread_.joinable()) thread_.join();
+}
+
+void Prober::run() {
+  ProbeLoop(*this).run();
+}
+
+void Prober::set_targets(std::vector<Target> targets) {
+  {
+    const std::lock_guard lock(mutex_);
+    targets_ = std::move(targets);
+    targets_changed_ = true;
+  }
+  signal(wake_.get());
+}
+
+std::vector<ProbeResult> Prober::take_results() {
+  drain(ready_.get());
+  const std::lock_guard lock(mutex_);
+  return std::exchange(results_, {});
+}
+
+}  // namespace fairlead::health

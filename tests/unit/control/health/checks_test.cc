@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The book of checks: reloads keep states, results of the past are ignored; HTTP first lines.
+#include "control/health/checks.hh"
+
+#include <gtest/gtest.h>
+
+#include "control/health/probe.hh"
+
+namespace fairlead::health {
+namespace {
+
+model::Vip vip(std::initializer_list<const char*> backends) {
+  model::Vip out;
+  out.name = "web";
+  out.prefix = {net::IpAddr::v4(203, 0, 113, 10), 32};
+  out.port = 80;
+  for (const char* id : backends) {
+    model::Backend backend;
+    backend.id = id;
+    backend.address = net::IpAddr::v4(10, 0, 0, static_cast<std::uint8_t>(id[1]));
+    out.backends.push_back(backend);
+  }
+  return out;
+}
+
+State unknown(const model::Vip&, const model::Backend&) {
+  return State::kUnknown;
+}
+
+ProbeResult result(const Checks& checks, const char* backend, Outcome outcome) {
+  return {checks.all().at({"web", backend}).target.id, outcome, 0, 1000, 2000};
+}
+
+TEST(Checks, FirstResultIsATransition) {
+  Checks checks;
+  checks.configure({vip({"b1", "b2"})}, 0, unknown);
+  EXPECT_EQ(checks.pending(), 2U);
+
+  const Transition t = checks.on_result(result(checks, "b1", Outcome::kTimeout));
+
+  EXPECT_EQ(t.backend, "b1");
+  EXPECT_EQ(t.state, State::kDown);
+  EXPECT_EQ(t.reason, "timeout");
+  EXPECT_EQ(t.seen_ns, 2000U);
+  EXPECT_EQ(checks.pending(), 1U);
+}
+
+TEST(Checks, ReloadKeepsTheStateOfUnchangedTargets) {
+  Checks checks;
+  model::Vip pool = vip({"b1", "b2"});
+  checks.configure({pool}, 0, unknown);
+  checks.on_result(result(checks, "b1", Outcome::kRefused));
+  const TargetId id = checks.all().at({"web", "b1"}).target.id;
+
+  pool.health.interval_ms = 900;
+  pool.backends[1].health_port = 8080;
+  checks.configure({pool}, 5, unknown);
+
+  EXPECT_EQ(checks.state("web", "b1"), State::kDown);
+  EXPECT_EQ(checks.all().at({"web", "b1"}).target.id, id);
+  EXPECT_EQ(checks.all().at({"web", "b1"}).target.interval, 900 * base::kMillisecond);
+  EXPECT_EQ(checks.state("web", "b2"), State::kUnknown);
+}
+
+TEST(Checks, RestartBeginsWithThePublishedState) {
+  Checks checks;
+  checks.configure({vip({"b1"})}, 0, [](const auto&, const auto&) { return State::kUp; });
+
+  EXPECT_EQ(checks.on_result(result(checks, "b1", Outcome::kTimeout)).state, State::kUnknown);
+  EXPECT_EQ(checks.state("web", "b1"), State::kUp);
+  EXPECT_EQ(checks.on_result(result(checks, "b1", Outcome::kTimeout)).state, State::kDown);
+}
+
+TEST(Checks, LateResultOfARemovedTargetIsIgnored) {
+  Checks checks;
+  checks.configure({vip({"b1", "b2"})}, 0, unknown);
+  const ProbeResult late = result(checks, "b2", Outcome::kOk);
+  checks.configure({vip({"b1"})}, 0, unknown);
+
+  EXPECT_EQ(checks.on_result(late).state, State::kUnknown);
+}
+
+TEST(Checks, WantOfSocketsHereCondemnsNobody) {
+  Checks checks;
+  checks.configure({vip({"b1"})}, 0, [](const auto&, const auto&) { return State::kUp; });
+
+  for (int i = 0; i < 10; ++i) checks.on_result(result(checks, "b1", Outcome::kLocal));
+
+  EXPECT_EQ(checks.state("web", "b1"), State::kUp);
+}
+
+TEST(Checks, NothingToProbeCountsAsUp) {
+  Checks checks;
+  model::Vip pool = vip({"b1"});
+  pool.port = 0;
+  checks.configure({pool}, 0, unknown);
+
+  EXPECT_EQ(checks.state("web", "b1"), State::kUp);
+  EXPECT_TRUE(checks.targets().empty());
+}
+
+TEST(HttpStatus, ReadsTheFirstLineOnly) {
+  EXPECT_EQ(http_status("HTTP/1.1 200 OK\r\n"), 200);
+  EXPECT_EQ(http_status("HTTP/1.0 503\r\n\r\n"), 503);
+  EXPECT_EQ(http_status("HTTP/1.1 2"), std::nullopt);
+  EXPECT_EQ(http_status(""), std::nullopt);
+  EXPECT_EQ(http_status("HTT"), std::nullopt);
+  EXPECT_EQ(http_status("SSH-2.0-OpenSSH"), 0);
+  EXPECT_EQ(http_status("HTTP/1.1 abc OK\r\n"), 0);
+  EXPECT_EQ(http_status("HTTP/1.1 2000 K\r\n"), 0);
+  EXPECT_EQ(http_status("HTTP/1.1 \r\n"), 0);
+}
+
+}  // namespace
+}  // namespace fairlead::health
