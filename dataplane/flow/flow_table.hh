@@ -76,6 +76,7 @@ struct IdleLimits {
   Tick confirmed = 1200;
   Tick closing = 40;
   Tick udp = 240;
+  Tick shortest = 12;  // of the four: entries younger than this need no closer look
 };
 
 /// Limits from a published bank. Times above the range of ticks become the longest possible.
@@ -189,13 +190,19 @@ class FlowTable {
   [[nodiscard]] std::uint32_t free_mask(std::uint32_t bucket) const;
   [[nodiscard]] std::uint32_t overflow_count(std::uint32_t bucket) const;
   void add_overflow(std::uint32_t bucket, int by);
-  [[nodiscard]] std::uint32_t home_of(Position at) const;
+  [[nodiscard]] Position free_entry(std::uint32_t bucket) const;
   [[nodiscard]] std::uint32_t other_bucket(Position at) const;
   void put(Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
   [[nodiscard]] Position make_room(std::uint32_t home, std::uint32_t second);
   void move(Position from, Position to);
   [[nodiscard]] EndedFlow take(Position at);
+  [[nodiscard]] Position evictable(std::uint32_t home, std::uint32_t second, Tick now) const;
+  [[nodiscard]] std::uint32_t due_buckets(base::Nanoseconds now);
 
+  template <typename IsExpired>
+  Insertion insert_crowded(
+      std::uint32_t home, std::uint32_t second, Tick now, const IsExpired& is_expired
+  );
   template <typename ProtocolOf>
   [[nodiscard]] bool expired(
       Position at, Tick now, const IdleLimits& limits, const ProtocolOf& protocol_of

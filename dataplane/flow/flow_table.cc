@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The rarer half of FlowTable: attaching, overflow, moves, eviction, expiry pace.
+#include "dataplane/flow/flow_table.hh"
+
+#include <algorithm>
+#include <bit>
+
+namespace fairlead::flow {
+namespace {
+
+constexpr base::Nanoseconds kMillisecondsPerTick = FL_FLOW_TICK_NS / base::kMillisecond;
+// Leaves room for a turn of the hand before ticks wrap.
+constexpr std::uint64_t kLongestLimit = 65000;
+constexpr std::uint32_t kOverflowStuck = 255;
+
+Tick ticks(std::uint32_t milliseconds) {
+  const std::uint64_t up = (std::uint64_t{milliseconds} + kMillisecondsPerTick - 1) / kMillisecondsPerTick;
+  return static_cast<Tick>(std::clamp<std::uint64_t>(up, 1, kLongestLimit));
+}
+
+}  // namespace
+
+IdleLimits idle_limits(const fl_bank& bank) {
+  IdleLimits limits;
+  limits.fresh = ticks(bank.idle_new_ms);
+  limits.confirmed = ticks(bank.idle_confirmed_ms);
+  limits.closing = ticks(bank.idle_closing_ms);
+  limits.udp = ticks(bank.idle_udp_ms);
+  limits.shortest = std::min({limits.fresh, limits.confirmed, limits.closing, limits.udp});
+  return limits;
+}
+
+base::Result<FlowTable> FlowTable::attach(std::span<std::byte> region) {
+  if (region.size() < 3 * std::size_t{FL_LINE_BYTES})
+    return base::fail(base::ErrorCode::kDataLoss, "flow region is smaller than two buckets");
+  const auto* header = reinterpret_cast<const fl_region_header*>(region.data());
+  const std::uint64_t buckets = header->parameter;
+  const bool sound = header->kind == FL_REGION_FLOWS && buckets >= 2 && buckets <= (1U << 28) &&
+                     std::has_single_bit(buckets) && region_bytes(buckets) <= region.size();
+  if (!sound)
+    return base::fail(
+        base::ErrorCode::kDataLoss,
+        "flow region says " + std::to_string(buckets) + " buckets in " +
+            std::to_string(region.size()) + " bytes; remove the file to start afresh"
+    );
+  FlowTable table;
+  table.buckets_ = reinterpret_cast<fl_flow_bucket*>(region.data() + FL_LINE_BYTES);
+  table.mask_ = static_cast<std::uint32_t>(buckets - 1);
+  return table;
+}
+
+std::uint64_t FlowTable::buckets_for(std::uint64_t flows) {
+  const std::uint64_t entries = flows + flows / 4;  // 80 % load
+  return std::max<std::uint64_t>(2, std::bit_ceil((entries + FL_FLOW_ENTRIES - 1) / FL_FLOW_ENTRIES));
+}
+
+void FlowTable::add_overflow(std::uint32_t bucket, int by) {
+  const std::uint32_t count = overflow_count(bucket);
+  if (count == kOverflowStuck) return;
+  const std::uint32_t changed = count + static_cast<std::uint32_t>(by);
+  fl_flow_bucket& line = buckets_[bucket];
+  for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i)
+    line.entry[i] = (line.entry[i] & ~FL_FLOW_COUNT_BIT) | ((changed >> i & 1U) << 31);
+}
+
+Position FlowTable::free_entry(std::uint32_t bucket) const {
+  const std::uint32_t free = free_mask(bucket);
+  if (free == 0) return kNoPosition;
+  return bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(free));
+}
+
+std::uint32_t FlowTable::other_bucket(Position at) const {
+  const std::uint32_t bucket = at / FL_FLOW_ENTRIES;
+  const std::uint16_t tag = buckets_[bucket].tag[at % FL_FLOW_ENTRIES];
+  const std::uint32_t extra = (entry(at) & FL_FLOW_EXTRA_MASK) >> FL_FLOW_EXTRA_SHIFT;
+  return fl_flow_second_bucket(bucket, tag, extra, mask_);
+}
+
+void FlowTable::put(
+    Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now
+) {
+  const std::uint32_t bucket = at / FL_FLOW_ENTRIES;
+  const std::uint32_t i = at % FL_FLOW_ENTRIES;
+  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
+  fl_flow_bucket& line = buckets_[bucket];
+  line.tag[i] = fl_flow_tag(hash);
+  line.seen[i] = now;
+  line.entry[i] = (line.entry[i] & FL_FLOW_COUNT_BIT) | (member & FL_FLOW_MEMBER_MASK) |
+                  static_cast<std::uint32_t>(state) << FL_FLOW_STATE_SHIFT |
+                  fl_flow_extra(hash) << FL_FLOW_EXTRA_SHIFT |
+                  (bucket == home ? 0U : FL_FLOW_SECOND);
+  if (bucket != home) add_overflow(home, +1);
+  ++size_;
+}
+
+void FlowTable::erase(Position at) {
+  if ((entry(at) & FL_FLOW_SECOND) != 0) add_overflow(other_bucket(at), -1);
+  entry(at) &= FL_FLOW_COUNT_BIT;
+  --size_;
+}
+
+EndedFlow FlowTable::take(Position at) {
+  const EndedFlow ended{member(at), state(at)};
+  erase(at);
+  return ended;
+}
+
+void FlowTable::move(Position from, Position to) {
+  const std::uint32_t old_bucket = from / FL_FLOW_ENTRIES;
+  const std::uint32_t new_bucket = to / FL_FLOW_ENTRIES;
+  const bool was_second = (entry(from) & FL_FLOW_SECOND) != 0;
+  fl_flow_bucket& source = buckets_[old_bucket];
+  fl_flow_bucket& target = buckets_[new_bucket];
+  const std::uint32_t i = from % FL_FLOW_ENTRIES;
+  const std::uint32_t j = to % FL_FLOW_ENTRIES;
+  target.tag[j] = source.tag[i];
+  target.seen[j] = source.seen[i];
+  const std::uint32_t count_bit = target.entry[j] & FL_FLOW_COUNT_BIT;
+  target.entry[j] = count_bit | ((source.entry[i] & ~FL_FLOW_COUNT_BIT) ^ FL_FLOW_SECOND);
+  source.entry[i] &= FL_FLOW_COUNT_BIT;
+  // The home is the new bucket if the entry was outside, else the old one.
+  add_overflow(was_second ? new_bucket : old_bucket, was_second ? -1 : +1);
+}
+
+Position FlowTable::make_room(std::uint32_t home, std::uint32_t second) {
+  for (const std::uint32_t bucket : {home, second})
+    for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i)
+      __builtin_prefetch(&buckets_[other_bucket(bucket * FL_FLOW_ENTRIES + i)], 1);
+  // Entries that can go home first: that saves their lookups a line. Room in the home bucket before
+  // room in the second, for the same reason.
+  for (const std::uint32_t bucket : {home, second}) {
+    for (const std::uint32_t going_home : {FL_FLOW_SECOND, 0U}) {
+      for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
+        const Position from = bucket * FL_FLOW_ENTRIES + i;
+        if ((entry(from) & FL_FLOW_SECOND) != going_home) continue;
+        const Position to = free_entry(other_bucket(from));
+        if (to == kNoPosition) continue;
+        move(from, to);
+        return from;
+      }
+    }
+  }
+  return kNoPosition;
+}
+
+Position FlowTable::evictable(std::uint32_t home, std::uint32_t second, Tick now) const {
+  Position oldest = kNoPosition;
+  Tick longest = 0;
+  for (const std::uint32_t bucket : {home, second}) {
+    for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
+      const Position at = bucket * FL_FLOW_ENTRIES + i;
+      if (state(at) == FlowState::kConfirmed) continue;
+      if (oldest != kNoPosition && idle(at, now) <= longest) continue;
+      oldest = at;
+      longest = idle(at, now);
+    }
+  }
+  return oldest;
+}
+
+std::uint32_t FlowTable::due_buckets(base::Nanoseconds now) {
+  if (swept_until_ == 0 || now < swept_until_) {
+    swept_until_ = now;
+    return 0;
+  }
+  // A power of two of buckets per kSweepPeriod: shift instead of divide.
+  const base::Nanoseconds elapsed = std::min(now - swept_until_, base::kSecond);
+  const std::uint64_t due = elapsed * bucket_count() / kSweepPeriod;
+  if (due == 0) return 0;
+  const auto step = static_cast<std::uint32_t>(std::min<std::uint64_t>(due, kMaxBucketsPerStep));
+  // What was not worth a bucket stays due; a backlog beyond the step's limit is let go.
+  swept_until_ = due > kMaxBucketsPerStep ? now : swept_until_ + (due * kSweepPeriod) / bucket_count();
+  return step;
+}
+
+}  // namespace fairlead::flow

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts of FlowTable that are inlined into the packet path. Include flow_table.hh instead.
+#pragma once
+
+#include <immintrin.h>
+
+#include "dataplane/flow/flow_table.hh"
+
+namespace fairlead::flow {
+
+/// Bit i: tag[i] fits. One 128-bit compare.
+[[nodiscard]] inline std::uint32_t tag_mask(const fl_flow_bucket& bucket, std::uint16_t tag) {
+  const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tag));
+  const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(tag)));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()))) &
+         0xffU;
+}
+
+[[nodiscard]] inline __m256i load_entries(const fl_flow_bucket& bucket) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bucket.entry));
+}
+
+inline Position FlowTable::match(
+    std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted
+) const {
+  constexpr std::uint32_t kCompared = FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND;
+  const fl_flow_bucket& line = buckets_[bucket];
+  for (std::uint32_t hits = tag_mask(line, tag); hits != 0; hits &= hits - 1) {
+    const auto i = static_cast<std::uint32_t>(__builtin_ctz(hits));
+    const std::uint32_t word = line.entry[i];
+    if ((word & kCompared) == wanted && (word & FL_FLOW_STATE_MASK) != 0)
+      return bucket * FL_FLOW_ENTRIES + i;
+  }
+  return kNoPosition;
+}
+
+inline std::uint32_t FlowTable::overflow_count(std::uint32_t bucket) const {
+  // Bit 31 of each entry: exactly what movemask gathers.
+  return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(load_entries(buckets_[bucket]))));
+}
+
+inline std::uint32_t FlowTable::free_mask(std::uint32_t bucket) const {
+  const __m256i states = _mm256_and_si256(
+      load_entries(buckets_[bucket]), _mm256_set1_epi32(static_cast<int>(FL_FLOW_STATE_MASK))
+  );
+  const __m256i empty = _mm256_cmpeq_epi32(states, _mm256_setzero_si256());
+  return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(empty)));
+}
+
+template <typename ProtocolOf>
+bool FlowTable::expired(
+    Position at, Tick now, const IdleLimits& limits, const ProtocolOf& protocol_of
+) const {
+  const FlowState s = state(at);
+  Tick limit = s == FlowState::kConfirmed ? limits.confirmed
+               : s == FlowState::kNew     ? limits.fresh
+                                          : limits.closing;
+  const Tick age = idle(at, now);
+  // The shortest of all first: most entries are young, and then the member is not looked up.
+  if (age <= limits.shortest) return false;
+  if (protocol_of(member(at)) == 17) limit = limits.udp;
+  return age > limit;
+}
+
+template <typename ProtocolOf>
+FlowTable::Insertion FlowTable::insert(
+    std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
+    const ProtocolOf& protocol_of
+) {
+  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
+  const std::uint32_t second =
+      fl_flow_second_bucket(home, fl_flow_tag(hash), fl_flow_extra(hash), mask_);
+  Insertion result;
+  result.at = free_entry(home);
+  if (result.at == kNoPosition) [[unlikely]] {
+    result = insert_crowded(home, second, now, [&](Position at) {
+      return expired(at, now, limits, protocol_of);
+    });
+    if (result.outcome == Outcome::kRefused) return result;
+  } else {
+    result.outcome = Outcome::kInserted;
+  }
+  put(result.at, hash, member, state, now);
+  return result;
+}
+
+template <typename IsExpired>
+FlowTable::Insertion FlowTable::insert_crowded(
+    std::uint32_t home, std::uint32_t second, Tick now, const IsExpired& is_expired
+) {
+  for (const std::uint32_t bucket : {home, second}) {
+    if (const Position at = free_entry(bucket); at != kNoPosition)
+      return {Outcome::kInserted, at, {}};
+    for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
+      const Position at = bucket * FL_FLOW_ENTRIES + i;
+      if (is_expired(at)) return {Outcome::kReclaimed, at, take(at)};
+    }
+  }
+  if (const Position at = make_room(home, second); at != kNoPosition)
+    return {Outcome::kInserted, at, {}};
+  const Position victim = evictable(home, second, now);
+  if (victim == kNoPosition) return {};
+  return {Outcome::kEvicted, victim, take(victim)};
+}
+
+template <typename ProtocolOf, typename Ended>
+void FlowTable::expire(
+    base::Nanoseconds now_ns, const IdleLimits& limits, const ProtocolOf& protocol_of,
+    const Ended& ended
+) {
+  const Tick now = tick_of(now_ns);
+  for (std::uint32_t left = due_buckets(now_ns); left != 0; --left) {
+    const std::uint32_t bucket = hand_;
+    hand_ = (hand_ + 1) & mask_;
+    __builtin_prefetch(&buckets_[(hand_ + 7) & mask_]);
+    for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
+      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      if (expired(at, now, limits, protocol_of)) ended(take(at));
+    }
+  }
+}
+
+template <typename Visit>
+void FlowTable::for_each(const Visit& visit) {
+  size_ = 0;
+  for (std::uint32_t bucket = 0; bucket <= mask_; ++bucket) {
+    for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
+      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      ++size_;
+      visit(member(at), state(at), seen(at));
+    }
+  }
+}
+
+template <typename Predicate>
+void FlowTable::erase_if(std::uint32_t first, std::uint32_t count, const Predicate& predicate) {
+  for (std::uint32_t bucket = first; bucket < first + count && bucket <= mask_; ++bucket) {
+    for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
+      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      if (predicate(member(at), state(at))) erase(at);
+    }
+  }
+}
+
+}  // namespace fairlead::flow

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writing outer headers.
+#include "dataplane/net/encap.hh"
+
+#include <cstring>
+
+#include "dataplane/net/checksum.hh"
+
+namespace fairlead::net {
+namespace {
+
+constexpr std::uint8_t number(IpProto protocol) { return static_cast<std::uint8_t>(protocol); }
+
+std::uint8_t inner_protocol(const Tunnel& tunnel) {
+  return number(tunnel.inner_family == 6 ? IpProto::kIpv6 : IpProto::kIpip);
+}
+
+std::uint8_t* write_ipv4(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  std::uint8_t* const at = payload - sizeof(Ipv4Header);
+  auto* const ip = write_as<Ipv4Header>(at);
+  ip->version_ihl = 0x45;
+  ip->tos = tunnel.traffic_class;
+  ip->total_length =
+      be16::from_host(static_cast<std::uint16_t>(payload_bytes + sizeof(Ipv4Header)));
+  ip->id = be16::from_raw(0);
+  ip->fragment = kIpv4DontFragment;
+  ip->ttl = kOuterTtl;
+  ip->protocol = protocol;
+  ip->checksum = be16::from_raw(0);
+  std::memcpy(ip->source, tunnel.source, 4);
+  std::memcpy(ip->destination, tunnel.destination, 4);
+  ip->checksum = be16::from_raw(ipv4_checksum(at, sizeof(Ipv4Header)));
+  return at;
+}
+
+std::uint8_t* write_ipv6(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  std::uint8_t* const at = payload - sizeof(Ipv6Header);
+  auto* const ip = write_as<Ipv6Header>(at);
+  ip->version_class_label = be32::from_host(
+      6U << 28 | std::uint32_t{tunnel.traffic_class} << 20 | fl_outer_flow_label(tunnel.hash)
+  );
+  ip->payload_length = be16::from_host(static_cast<std::uint16_t>(payload_bytes));
+  ip->next_header = protocol;
+  ip->hop_limit = kOuterTtl;
+  std::memcpy(ip->source, tunnel.source, 16);
+  std::memcpy(ip->destination, tunnel.destination, 16);
+  return at;
+}
+
+std::uint8_t* write_ip(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  return tunnel.family == 6 ? write_ipv6(payload, tunnel, protocol, payload_bytes)
+                            : write_ipv4(payload, tunnel, protocol, payload_bytes);
+}
+
+}  // namespace
+
+std::uint8_t* write_ipip(std::uint8_t* inner, const Tunnel& tunnel) {
+  return write_ip(inner, tunnel, inner_protocol(tunnel), tunnel.inner_bytes);
+}
+
+std::uint8_t* write_gue(
+    std::uint8_t* inner, const Tunnel& tunnel, std::span<const std::uint32_t> hops
+) {
+  std::uint8_t* at = inner;
+  std::uint8_t words = 0;
+  if (tunnel.family == 4) {
+    at -= hops.size_bytes();
+    for (std::size_t i = 0; i < hops.size(); ++i)
+      std::memcpy(at + i * FL_GUE_HOP_BYTES, &hops[i], FL_GUE_HOP_BYTES);
+    at -= sizeof(fl_gue_hops);
+    *write_as<fl_gue_hops>(at) = fl_gue_hops{{0, 0}, 0, static_cast<std::uint8_t>(hops.size())};
+    words = static_cast<std::uint8_t>(1 + hops.size());
+  }
+  at -= sizeof(fl_gue_header);
+  *write_as<fl_gue_header>(at) = fl_gue_header{words, inner_protocol(tunnel), {0, 0}};
+  at -= sizeof(UdpHeader);
+  const auto udp_bytes = static_cast<std::uint32_t>(inner - at) + tunnel.inner_bytes;
+  *write_as<UdpHeader>(at) = UdpHeader{
+      be16::from_host(fl_gue_source_port(tunnel.hash)),
+      be16::from_host(FL_GUE_PORT),
+      be16::from_host(static_cast<std::uint16_t>(udp_bytes)),
+      be16::from_raw(0),
+  };
+  return write_ip(at, tunnel, number(IpProto::kUdp), udp_bytes);
+}
+
+std::uint8_t* write_ethernet(
+    std::uint8_t* l3, const std::uint8_t* from, unsigned vlan_tags, std::uint8_t family,
+    const MacAddr& destination, const MacAddr& source
+) {
+  const be16 type = family == 6 ? kEtherIpv6 : kEtherIpv4;
+  std::uint8_t* at = l3 - sizeof(EthernetHeader) - vlan_tags * sizeof(VlanTag);
+  if (vlan_tags != 0) [[unlikely]] {
+    // From the first tag's ethertype on; the last two bytes are the payload's ethertype.
+    std::memmove(at + 12, from + 12, vlan_tags * sizeof(VlanTag));
+  }
+  std::memcpy(l3 - sizeof type, &type, sizeof type);
+  std::memcpy(at, destination.bytes.data(), 6);
+  std::memcpy(at + 6, source.bytes.data(), 6);
+  return at;
+}
+
+void decrement_ttl(std::uint8_t* l3, std::uint8_t family) {
+  if (family == 6) {
+    --write_as<Ipv6Header>(l3)->hop_limit;
+    return;
+  }
+  auto* const ip = write_as<Ipv4Header>(l3);
+  std::uint16_t before;
+  std::memcpy(&before, &ip->ttl, sizeof before);
+  --ip->ttl;
+  std::uint16_t after;
+  std::memcpy(&after, &ip->ttl, sizeof after);
+  ip->checksum = be16::from_raw(checksum_update(ip->checksum.raw(), before, after));
+}
+
+}  // namespace fairlead::net
