@@ -163,13 +163,12 @@ std::uint32_t FlowTable::due_buckets(base::Nanoseconds now) {
     swept_until_ = now;
     return 0;
   }
-  // A power of two of buckets per kSweepPeriod: shift instead of divide.
   const base::Nanoseconds elapsed = std::min(now - swept_until_, base::kSecond);
   const std::uint64_t due = elapsed * bucket_count() / kSweepPeriod;
   if (due == 0) return 0;
   const auto step = static_cast<std::uint32_t>(std::min<std::uint64_t>(due, kMaxBucketsPerStep));
   // What was not worth a bucket stays due; a backlog beyond the step's limit is let go.
-  swept_until_ = due > kMaxBucketsPerStep ? now : swept_until_ + (due * kSweepPeriod) / bucket_count();
+  swept_until_ = due > kMaxBucketsPerStep ? now : swept_until_ + ((due * kSweepPeriod) >> std::countr_zero(bucket_count()));
   return step;
 }
 

@@ -146,6 +146,8 @@ class FlowTable {
   /// Frees an entry; the caller knows what it was.
   void erase(Position at);
 
+  /// Whether a new entry may displace one that is new or closing.
+  enum class Evict : std::uint8_t { kAllowed, kNever };
   enum class Outcome : std::uint8_t { kInserted, kEvicted, kReclaimed, kRefused };
   struct Insertion {
     Outcome outcome = Outcome::kRefused;
@@ -160,7 +162,7 @@ class FlowTable {
   template <typename ProtocolOf>
   Insertion insert(
       std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
-      const ProtocolOf& protocol_of
+      const ProtocolOf& protocol_of, Evict evict = Evict::kAllowed
   );
 
   /// Advances the expiry hand as far as the time since the last call asks for, at most
@@ -201,7 +203,7 @@ class FlowTable {
 
   template <typename IsExpired>
   Insertion insert_crowded(
-      std::uint32_t home, std::uint32_t second, Tick now, const IsExpired& is_expired
+      std::uint32_t home, std::uint32_t second, Tick now, Evict evict, const IsExpired& is_expired
   );
   template <typename ProtocolOf>
   [[nodiscard]] bool expired(

@@ -65,7 +65,7 @@ bool FlowTable::expired(
 template <typename ProtocolOf>
 FlowTable::Insertion FlowTable::insert(
     std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
-    const ProtocolOf& protocol_of
+    const ProtocolOf& protocol_of, Evict evict
 ) {
   const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
   const std::uint32_t second =
@@ -73,7 +73,7 @@ FlowTable::Insertion FlowTable::insert(
   Insertion result;
   result.at = free_entry(home);
   if (result.at == kNoPosition) [[unlikely]] {
-    result = insert_crowded(home, second, now, [&](Position at) {
+    result = insert_crowded(home, second, now, evict, [&](Position at) {
       return expired(at, now, limits, protocol_of);
     });
     if (result.outcome == Outcome::kRefused) return result;
@@ -86,7 +86,7 @@ FlowTable::Insertion FlowTable::insert(
 
 template <typename IsExpired>
 FlowTable::Insertion FlowTable::insert_crowded(
-    std::uint32_t home, std::uint32_t second, Tick now, const IsExpired& is_expired
+    std::uint32_t home, std::uint32_t second, Tick now, Evict evict, const IsExpired& is_expired
 ) {
   for (const std::uint32_t bucket : {home, second}) {
     if (const Position at = free_entry(bucket); at != kNoPosition)
@@ -98,6 +98,7 @@ FlowTable::Insertion FlowTable::insert_crowded(
   }
   if (const Position at = make_room(home, second); at != kNoPosition)
     return {Outcome::kInserted, at, {}};
+  if (evict == Evict::kNever) return {};
   const Position victim = evictable(home, second, now);
   if (victim == kNoPosition) return {};
   return {Outcome::kEvicted, victim, take(victim)};

@@ -46,6 +46,7 @@ struct Burst {
   unsigned live_count = 0;
   std::array<std::uint8_t, kBurstPackets> missed;           // not in the flow table
   unsigned missed_count = 0;
+  std::array<bool, kBurstPackets> retried;                  // missed: its last backend did not answer
   std::array<const fl_member*, kBurstPackets> chosen;       // record of member[i]; null: none
 };
 

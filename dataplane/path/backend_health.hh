@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Passive ejection: a worker's own opinion of a backend, from the handshakes it sees.
+//
+// A worker sees only the clients' packets. A SYN begins a handshake; the client's first ACK proves
+// that the backend answered. Rule:
+//   * A backend is ejected for kEjectFor when at least kEjectPending SYNs (first or repeated)
+//     have been sent to it since a handshake last completed, and the first of them kEjectSilence ago.
+//     250 ms is beyond the round trip of nearly all clients and a quarter of the SYN's first
+//     retransmission time-out (1 s, RFC 6298), so the clients' repeated SYNs already find another
+//     backend. One completed handshake clears the count: spoofed SYNs alone do not eject a
+//     backend that serves anybody.
+//   * After that it is half-open: the next new TCP flow that has it among its candidates goes to it
+//     as a probe, whatever the scores, and the ejection is renewed: one probe per kEjectFor.
+//   * A completed handshake of any of its flows ends the ejection.
+//   * If every candidate is ejected, the first living one is used: ejection never refuses a flow.
+// The counters lie in the worker's page, so a restarted process keeps its opinion.
+#pragma once
+
+#include "dataplane/base/clock.hh"
+#include "dataplane/steer/abi.h"
+
+namespace fairlead::path {
+
+inline constexpr std::uint32_t kEjectPending = 3;
+inline constexpr base::Nanoseconds kEjectSilence = 250 * base::kMillisecond;
+inline constexpr base::Nanoseconds kEjectFor = base::kSecond;
+
+enum class Standing : std::uint8_t { kGood, kHalfOpen, kEjected };
+
+/// The backend's standing now; ejects it if the rule says so.
+inline Standing standing(fl_backend_counters& backend, base::Nanoseconds now) {
+  if (backend.ejected_until_ns == 0) [[likely]] {
+    if (backend.pending < kEjectPending) return Standing::kGood;
+    if (now < backend.pending_since_ns + kEjectSilence) return Standing::kGood;
+    backend.ejected_until_ns = now + kEjectFor;
+    ++backend.ejections;
+  }
+  return now < backend.ejected_until_ns ? Standing::kEjected : Standing::kHalfOpen;
+}
+
+/// A flow goes to a half-open backend: no other for a while.
+inline void begin_probe(fl_backend_counters& backend, base::Nanoseconds now) {
+  backend.ejected_until_ns = now + kEjectFor;
+}
+
+/// A SYN was sent to the backend.
+inline void note_syn(fl_backend_counters& backend, base::Nanoseconds now) {
+  if (backend.pending == 0) backend.pending_since_ns = now;
+  ++backend.pending;
+}
+
+/// A client acknowledged: the backend answered its SYN.
+inline void note_handshake(fl_backend_counters& backend) {
+  ++backend.flows_completed;
+  backend.pending = 0;
+  backend.ejected_until_ns = 0;
+}
+
+}  // namespace fairlead::path

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Candidates, scores, and the walk past unusable ones.
+#include "dataplane/path/candidates.hh"
+
+#include <algorithm>
+
+#include "dataplane/path/backend_health.hh"
+
+namespace fairlead::path {
+namespace {
+
+constexpr std::uint32_t kLooksFull = 0xffffffffU;
+
+/// Slots after candidate 0's, in order, wrapping: calls visit(member number) until it returns true.
+template <typename Visit>
+void walk(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, const Visit& visit) {
+  std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
+  const std::uint32_t steps = std::min(kWalkSlots, vip.table_size - 1);
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    slot = slot + 1 == vip.table_size ? 0 : slot + 1;
+    if (visit(table.slot(vip, slot))) return;
+  }
+}
+
+std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& member) {
+  if (context.scores == nullptr) return member.inverse_weight;
+  const std::uint32_t scored = context.scores->score[context.worker][member.backend].inverse_weight;
+  return scored == 0 ? member.inverse_weight : scored;
+}
+
+std::uint64_t score(const WorkerContext& context, const fl_member& member, bool use_external) {
+  const std::uint64_t local = context.page->backends[member.backend].in_flight;
+  const std::uint64_t external =
+      use_external ? context.scores->score[context.worker][member.backend].external : 0;
+  return (local + external + 1) * inverse_weight(context, member);
+}
+
+/// Usable without reservation: active, in good standing, not full by order of control.
+bool is_good(WorkerContext& context, const fl_member& member) {
+  return member.state == FL_MEMBER_ACTIVE && inverse_weight(context, member) != kLooksFull &&
+         standing(context.page->backends[member.backend], context.now) == Standing::kGood;
+}
+
+/// Nobody is good: the first active member among candidates and walk, ejected or not.
+std::uint32_t first_active(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash) {
+  std::uint32_t found = FL_NO_MEMBER;
+  const auto take_active = [&](std::uint32_t number) {
+    if (table.member(number).state != FL_MEMBER_ACTIVE) return false;
+    found = number;
+    return true;
+  };
+  for (std::uint32_t c = 0; c < vip.choices; ++c)
+    if (take_active(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
+  walk(table, vip, hash, take_active);
+  return found;
+}
+
+}  // namespace
+
+bool external_counts_fresh(const WorkerContext& context) {
+  return context.scores != nullptr && context.scores->updated_ns != 0 &&
+         context.now < context.scores->updated_ns + FL_SCORES_STALE_NS;
+}
+
+std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external) {
+  const fl_vip& vip = *flow.vip;
+  std::uint32_t best = FL_NO_MEMBER;
+  std::uint64_t best_score = ~std::uint64_t{0};
+  for (std::uint32_t c = 0; c < vip.choices; ++c) {
+    const std::uint32_t number = context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
+    const fl_member& member = context.table.member(number);
+    if (member.state != FL_MEMBER_ACTIVE) continue;
+    if (inverse_weight(context, member) == kLooksFull) continue;
+    fl_backend_counters& backend = context.page->backends[member.backend];
+    const Standing now = standing(backend, context.now);
+    if (now == Standing::kHalfOpen && flow.probes) {
+      begin_probe(backend, context.now);
+      return number;
+    }
+    if (now == Standing::kEjected || (now == Standing::kHalfOpen && flow.avoid_half_open)) continue;
+    const std::uint64_t s = score(context, member, use_external);
+    if (s >= best_score) continue;
+    best = number;
+    best_score = s;
+  }
+  if (best != FL_NO_MEMBER) [[likely]]
+    return best;
+  walk(context.table, vip, flow.hash, [&](std::uint32_t number) {
+    if (!is_good(context, context.table.member(number))) return false;
+    best = number;
+    return true;
+  });
+  return best != FL_NO_MEMBER ? best : first_active(context.table, vip, flow.hash);
+}
+
+std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash) {
+  std::uint32_t found = FL_NO_MEMBER;
+  const auto take_serving = [&](std::uint32_t number) {
+    const std::uint8_t state = table.member(number).state;
+    if (state != FL_MEMBER_ACTIVE && state != FL_MEMBER_DRAINING) return false;
+    found = number;
+    return true;
+  };
+  for (std::uint32_t c = 0; c < vip.choices; ++c)
+    if (take_serving(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
+  walk(table, vip, hash, take_serving);
+  return found;
+}
+
+}  // namespace fairlead::path

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stages in order, and the books of a burst.
+#include "dataplane/path/pipeline.hh"
+
+#include "dataplane/path/flow_state.hh"
+
+namespace fairlead::path {
+namespace {
+
+/// Every packet that is not forwarded is counted once, under its reason.
+void count_verdicts(fl_worker_page& page, const Burst& burst) {
+  for (unsigned i = 0; i < burst.count; ++i) {
+    if (burst.verdict[i] == steer::Verdict::kForward) [[likely]]
+      continue;
+    if (burst.verdict[i] == steer::Verdict::kPunt) {
+      ++page.punted;
+      ++page.punts[burst.reason[i]];
+      continue;
+    }
+    ++page.drops[burst.reason[i]];
+    if (burst.vip[i] != nullptr) ++page.vips[burst.vip[i]->vip].dropped;
+  }
+}
+
+/// Rebuilds what is known of open flows from the entries themselves.
+void recount(WorkerContext& context) {
+  for (fl_backend_counters& backend : context.page->backends) backend.in_flight = 0;
+  context.flows.for_each([&](std::uint32_t member, flow::FlowState state, flow::Tick) {
+    const bool open = state == flow::FlowState::kNew || state == flow::FlowState::kConfirmed;
+    if (open && member < context.table.member_count())
+      ++context.page->backends[context.table.member(member).backend].in_flight;
+  });
+  context.page->flows = context.flows.size();
+  context.counted = true;
+}
+
+}  // namespace
+
+void run_pipeline(WorkerContext& context, Burst& burst) {
+  parse(context, burst);
+  maintain(context);
+  classify(context, burst);
+  flow_lookup(context, burst);
+  select(context, burst);
+  encap(context, burst);
+  count_verdicts(*context.page, burst);
+}
+
+void maintain(WorkerContext& context) {
+  if (!context.table.valid()) return;
+  std::uint64_t expired = 0;
+  context.flows.expire(
+      context.now, context.limits, protocol_of(context.table),
+      [&](const flow::EndedFlow& ended) {
+        note_ended(context, ended);
+        ++expired;
+      }
+  );
+  if (expired == 0) return;
+  context.page->flow_expired += expired;
+  context.page->flows = context.flows.size();
+}
+
+void use_table(WorkerContext& context, const steer::TableView& table) {
+  context.table = table;
+  if (!table.valid()) return;
+  context.limits = flow::idle_limits(table.bank());
+  ++context.page->generations_seen;
+  if (!context.counted) recount(context);
+}
+
+}  // namespace fairlead::path
