@@ -79,7 +79,9 @@ class Sources {
 
 class Generator {
  public:
-  Generator(const Options& options, std::vector<Endpoint> v4, std::vector<Endpoint> v6, std::FILE* csv);
+  Generator(
+      const Options& options, std::vector<Endpoint> v4, std::vector<Endpoint> v6, std::FILE* csv
+  );
   /// Sends for options.seconds, waits for the last answers. Returns the number of failed requests.
   std::uint64_t run();
 
@@ -120,8 +122,10 @@ Generator::Generator(
       random_(options.seed + 1),
       arrivals_(options.arrivals, options.rate, options.seed, monotonic_ns()),
       next_status_ns_(monotonic_ns() + kStatusNs) {
-  if (!targets4_.empty()) sources4_.emplace(*net::IpAddr::parse(options.source4), options.source_count);
-  if (!targets6_.empty()) sources6_.emplace(*net::IpAddr::parse(options.source6), options.source_count);
+  if (!targets4_.empty())
+    sources4_.emplace(*net::IpAddr::parse(options.source4), options.source_count);
+  if (!targets6_.empty())
+    sources6_.emplace(*net::IpAddr::parse(options.source6), options.source_count);
 }
 
 std::uint64_t Generator::run() {
@@ -154,8 +158,9 @@ void Generator::wait(std::int64_t until_ns) {
 
 void Generator::start_request(std::int64_t due_ns) {
   const std::uint64_t number = ++sent_;
-  const bool v6 = targets4_.empty() ||
-                  (!targets6_.empty() && std::generate_canonical<double, 53>(random_) < options_.v6_share);
+  const bool v6 =
+      targets4_.empty() ||
+      (!targets6_.empty() && std::generate_canonical<double, 53>(random_) < options_.v6_share);
   const auto& targets = v6 ? targets6_ : targets4_;
   const Endpoint target = targets[number % targets.size()];
   const Endpoint source = v6 ? sources6_->next() : sources4_->next();
@@ -173,7 +178,8 @@ void Generator::start_request(std::int64_t due_ns) {
   sockaddr_storage address;
   socklen_t length = source.fill(address);
   r.fd = sys::UniqueFd(::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!r.fd.valid()) return finish(number, Outcome::kFailed, std::string("socket: ") + std::strerror(errno));
+  if (!r.fd.valid())
+    return finish(number, Outcome::kFailed, std::string("socket: ") + std::strerror(errno));
   const int on = 1;
   ::setsockopt(r.fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(r.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -181,7 +187,8 @@ void Generator::start_request(std::int64_t due_ns) {
     return finish(number, Outcome::kFailed, std::string("bind: ") + std::strerror(errno));
   }
   length = target.fill(address);
-  if (::connect(r.fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS) {
+  if (::connect(r.fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
+      errno != EINPROGRESS) {
     return finish(number, Outcome::kFailed, std::string("connect: ") + std::strerror(errno));
   }
   epoll_event event{.events = EPOLLOUT | EPOLLRDHUP, .data = {.u64 = number}};
@@ -204,10 +211,12 @@ void Generator::on_event(std::uint64_t number, std::uint32_t events) {
 }
 
 void Generator::send_request(std::uint64_t number, Request& r) {
-  const std::string text = "GET / HTTP/1.1\r\nHost: fleet\r\nConnection: close\r\nX-Request-Id: " +
-                           r.record.request_id + "\r\n\r\n";
+  const std::string text =
+      "GET / HTTP/1.1\r\nHost: fleet\r\nConnection: close\r\nX-Request-Id: " + r.record.request_id +
+      "\r\n\r\n";
   // Far below the smallest send buffer of a new connection: all or an error.
-  if (::send(r.fd.get(), text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) {
+  if (::send(r.fd.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(text.size())) {
     return finish(number, Outcome::kFailed, std::string("send: ") + std::strerror(errno));
   }
   r.sent = true;
@@ -225,7 +234,8 @@ void Generator::read_answer(std::uint64_t number, Request& r) {
       continue;
     }
     if (n < 0 && errno == EAGAIN) break;
-    if (n < 0) return finish(number, Outcome::kFailed, std::string("answer: ") + std::strerror(errno));
+    if (n < 0)
+      return finish(number, Outcome::kFailed, std::string("answer: ") + std::strerror(errno));
     end = true;
   }
   if (const auto length = head_length(r.in)) {
@@ -246,7 +256,8 @@ void Generator::finish_answer(std::uint64_t number, Request& r, std::string_view
     r.record.start_us = lab::number<std::int64_t>(header(head, "X-Start-Us")).value_or(0);
     return finish(number, Outcome::kOk, "");
   }
-  const Outcome outcome = status.starts_with("HTTP/1.1 503") ? Outcome::kRejected : Outcome::kFailed;
+  const Outcome outcome =
+      status.starts_with("HTTP/1.1 503") ? Outcome::kRejected : Outcome::kFailed;
   finish(number, outcome, std::string(status));
 }
 
@@ -266,7 +277,9 @@ void Generator::expire(std::int64_t now_ns) {
     deadlines_.pop_front();
     const auto it = open_.find(number);
     if (it == open_.end()) continue;
-    finish(number, Outcome::kFailed, it->second->sent ? "timeout: no answer" : "timeout: no connection");
+    finish(
+        number, Outcome::kFailed, it->second->sent ? "timeout: no answer" : "timeout: no connection"
+    );
   }
   // Most are answered long before: let the queue not grow with them.
   while (!deadlines_.empty() && !open_.contains(deadlines_.front().second)) deadlines_.pop_front();
@@ -284,15 +297,19 @@ int parse_options(int argc, char** argv, Options& o) {
   CLI::App app("open-loop HTTP load, one connection a request");
   const std::map<std::string, Arrivals::Kind> kinds{
       {"poisson", Arrivals::Kind::kPoisson}, {"constant", Arrivals::Kind::kConstant}};
-  app.add_option("--target", o.targets, "address:port, IPv4 or [IPv6]; may be repeated")->required();
-  app.add_option("--v6-share", o.v6_share, "share of requests to the IPv6 targets")->check(CLI::Range(0.0, 1.0));
+  app.add_option("--target", o.targets, "address:port, IPv4 or [IPv6]; may be repeated")
+      ->required();
+  app.add_option("--v6-share", o.v6_share, "share of requests to the IPv6 targets")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--source4", o.source4, "first IPv4 source address");
   app.add_option("--source6", o.source6, "first IPv6 source address");
-  app.add_option("--source-count", o.source_count, "consecutive source addresses")->check(CLI::Range(1, 200));
+  app.add_option("--source-count", o.source_count, "consecutive source addresses")
+      ->check(CLI::Range(1, 200));
   app.add_option("--rate", o.rate, "requests a second")->check(CLI::Range(0.1, 100000.0));
   app.add_option("--seconds", o.seconds)->check(CLI::Range(0.1, 86400.0));
   app.add_option("--timeout", o.timeout_s, "seconds")->check(CLI::Range(0.05, 600.0));
-  app.add_option("--arrivals", o.arrivals, "poisson | constant")->transform(CLI::CheckedTransformer(kinds));
+  app.add_option("--arrivals", o.arrivals, "poisson | constant")
+      ->transform(CLI::CheckedTransformer(kinds));
   app.add_option("--seed", o.seed);
   app.add_option("--csv", o.csv, "where the request records go");
   try {
@@ -318,8 +335,10 @@ int run_generator(const Options& options) {
   }
   const auto source4 = net::IpAddr::parse(options.source4);
   const auto source6 = net::IpAddr::parse(options.source6);
-  if (!v4.empty() && (!source4 || !source4->is_v4())) return bad_input("--source4: give an IPv4 address");
-  if (!v6.empty() && (!source6 || source6->is_v4())) return bad_input("--source6: give an IPv6 address");
+  if (!v4.empty() && (!source4 || !source4->is_v4()))
+    return bad_input("--source4: give an IPv4 address");
+  if (!v6.empty() && (!source6 || source6->is_v4()))
+    return bad_input("--source6: give an IPv6 address");
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;

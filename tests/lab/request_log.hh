@@ -17,11 +17,11 @@ struct Record {
   std::int64_t arrival_us = 0;  // CLOCK_REALTIME; when the schedule wanted it
   std::string src_ip;
   std::uint16_t src_port = 0;
-  std::string backend;          // X-Backend; empty: no answer
-  std::int64_t start_us = 0;    // X-Start-Us; 0: none
+  std::string backend;        // X-Backend; empty: no answer
+  std::int64_t start_us = 0;  // X-Start-Us; 0: none
   std::int64_t completion_us = 0;
   Outcome outcome = Outcome::kFailed;
-  std::string error;            // why it is not ok: timeout, refused, reset, ...
+  std::string error;  // why it is not ok: timeout, refused, reset, ...
 };
 
 /// Single thread. Columns: request_id,arrival_us,src_ip,src_port,backend,start_us,completion_us,
@@ -31,8 +31,9 @@ class RequestLog {
   explicit RequestLog(std::FILE* csv);
   void add(const Record& record);
   /// One JSON line: totals and the figures of the second before `now_us`.
-  [[nodiscard]] std::string status(std::int64_t now_us, std::uint64_t sent, std::uint64_t in_flight,
-                                   std::int64_t shifted_us);
+  [[nodiscard]] std::string status(
+      std::int64_t now_us, std::uint64_t sent, std::uint64_t in_flight, std::int64_t shifted_us
+  );
   [[nodiscard]] std::uint64_t failed() const { return failed_; }
 
  private:

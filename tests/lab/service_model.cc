@@ -73,10 +73,10 @@ std::optional<std::int64_t> ServiceModel::next_event() const {
 
 void ServiceModel::advance(std::int64_t now_ns, const OnComplete& on_complete) {
   while (true) {
-    const auto first = std::min_element(
-        serving_.begin(), serving_.end(),
-        [](const Serving& a, const Serving& b) { return a.done_ns < b.done_ns; }
-    );
+    const auto first =
+        std::min_element(serving_.begin(), serving_.end(), [](const Serving& a, const Serving& b) {
+          return a.done_ns < b.done_ns;
+        });
     const std::int64_t done_ns = first == serving_.end() ? INT64_MAX : first->done_ns;
     if (std::min(done_ns, next_tick_ns_) > now_ns) break;
     if (next_tick_ns_ <= done_ns) {
@@ -99,7 +99,8 @@ void ServiceModel::advance(std::int64_t now_ns, const OnComplete& on_complete) {
 
 void ServiceModel::account_busy(std::int64_t now_ns) {
   if (now_ns <= now_.at_ns) return;
-  now_.busy_core_ns += static_cast<double>(now_ns - now_.at_ns) * static_cast<double>(serving_.size());
+  now_.busy_core_ns +=
+      static_cast<double>(now_ns - now_.at_ns) * static_cast<double>(serving_.size());
   now_.at_ns = now_ns;
 }
 
@@ -108,8 +109,8 @@ void ServiceModel::tick(std::int64_t now_ns) {
   window_.push_back(now_);
   if (window_.size() > kWindowTicks + 1) window_.pop_front();
   next_tick_ns_ += kTickNs;
-  const double turns =
-      static_cast<double>(now_ns - begun_ns_) / 1e9 / settings_.drift_period_s + settings_.drift_phase;
+  const double turns = static_cast<double>(now_ns - begun_ns_) / 1e9 / settings_.drift_period_s +
+                       settings_.drift_phase;
   const double swing = settings_.drift_amplitude * std::sin(2.0 * std::numbers::pi * turns);
   apply_speed(std::max(settings_.speed * (1.0 + swing), kSlowest), now_ns);
 }

@@ -14,29 +14,29 @@ namespace fairlead::lab {
 enum class Distribution : std::uint8_t { kConstant, kExponential, kLognormal };
 
 struct ServiceSettings {
-  unsigned cores = 4;             // requests served at the same time at full speed
-  unsigned capacity = 64;         // most requests at once, waiting ones included; more is rejected
-  double mean_ms = 10.0;          // mean service time at speed 1
+  unsigned cores = 4;      // requests served at the same time at full speed
+  unsigned capacity = 64;  // most requests at once, waiting ones included; more is rejected
+  double mean_ms = 10.0;   // mean service time at speed 1
   Distribution distribution = Distribution::kLognormal;
-  double sigma = 1.0;             // lognormal only: deviation of the logarithm
-  double speed = 1.0;             // 0.5: every request takes twice as long
-  double drift_amplitude = 0.0;   // 0..0.9: speed swings by this share around its value
+  double sigma = 1.0;            // lognormal only: deviation of the logarithm
+  double speed = 1.0;            // 0.5: every request takes twice as long
+  double drift_amplitude = 0.0;  // 0..0.9: speed swings by this share around its value
   double drift_period_s = 20.0;
-  double drift_phase = 0.0;       // 0..1 of a period
+  double drift_phase = 0.0;  // 0..1 of a period
   std::uint64_t seed = 1;
 };
 
 /// Load over about the last half second; names as in ORCA where it has them.
 struct ServiceLoad {
-  double cpu_utilization = 0;      // busy share of the virtual cores, 0..1
-  double mem_utilization = 0;      // modelled: a base plus the share of capacity in use
+  double cpu_utilization = 0;          // busy share of the virtual cores, 0..1
+  double mem_utilization = 0;          // modelled: a base plus the share of capacity in use
   double application_utilization = 0;  // requests here / capacity
-  std::uint32_t active = 0;        // requests here now
-  std::uint64_t completed = 0;     // since start
-  std::uint64_t rejected = 0;      // since start
-  double mean_latency_us = 0;      // arrival to completion, mean of the window; 0: none completed
+  std::uint32_t active = 0;            // requests here now
+  std::uint64_t completed = 0;         // since start
+  std::uint64_t rejected = 0;          // since start
+  double mean_latency_us = 0;  // arrival to completion, mean of the window; 0: none completed
   double rps = 0;
-  double eps = 0;                  // rejections a second
+  double eps = 0;  // rejections a second
 };
 
 /// Single thread. All times are nanoseconds of one monotonic clock and never go back. Costs no CPU:
@@ -97,7 +97,7 @@ class ServiceModel {
   std::deque<Waiting> waiting_;
   std::vector<Serving> serving_;  // at most `cores`
   std::deque<Sample> window_;
-  Sample now_{};                  // running totals
+  Sample now_{};  // running totals
   std::int64_t begun_ns_;
   std::int64_t next_tick_ns_;
 };

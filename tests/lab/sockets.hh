@@ -7,11 +7,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <time.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "dataplane/net/addr.hh"
 #include "tests/lab/http.hh"
@@ -23,7 +23,9 @@ inline std::int64_t clock_ns(clockid_t clock) {
   ::clock_gettime(clock, &t);
   return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
 }
-inline std::int64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+inline std::int64_t monotonic_ns() {
+  return clock_ns(CLOCK_MONOTONIC);
+}
 
 /// CLOCK_REALTIME microseconds of a monotonic time.
 inline std::int64_t realtime_us(std::int64_t monotonic) {

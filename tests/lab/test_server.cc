@@ -3,7 +3,8 @@
 //
 //   GET /...          X-Backend, X-Request-Id (echo), X-Start-Us; 503 when at capacity
 //   GET /load         load report as JSON        GET /health   200
-//   POST /speed?x=0.3 changes the speed          (these three only on --load-listen; /health on both)
+//   POST /speed?x=0.3 changes the speed          (these three only on --load-listen; /health on
+//   both)
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -32,8 +33,8 @@ struct Connection {
   sys::UniqueFd fd;
   std::string in;
   std::string out;
-  bool control = false;     // came in on the load port
-  bool busy = false;        // a request is in the model
+  bool control = false;  // came in on the load port
+  bool busy = false;     // a request is in the model
   bool keep_alive = true;
   std::string request_id;
 };
@@ -56,7 +57,9 @@ class Server {
   void handle_requests(std::uint64_t token);
   void handle(std::uint64_t token, Connection& c, std::string_view head);
   void handle_control(Connection& c, std::string_view method, std::string_view path);
-  void reply(Connection& c, std::string_view status, std::string_view headers, std::string_view body);
+  void reply(
+      Connection& c, std::string_view status, std::string_view headers, std::string_view body
+  );
   void complete(std::uint64_t token, std::int64_t started_ns);
   void flush(std::uint64_t token);
   void close(std::uint64_t token);
@@ -102,8 +105,9 @@ void Server::run() {
   while (true) {
     const std::int64_t wait_ns = std::max<std::int64_t>(*model_.next_event() - monotonic_ns(), 0);
     const timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
-    const int n =
-        ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &timeout, nullptr);
+    const int n = ::epoll_pwait2(
+        epoll_.get(), events.data(), static_cast<int>(events.size()), &timeout, nullptr
+    );
     model_.advance(monotonic_ns(), [this](std::uint64_t token, std::int64_t started, std::int64_t) {
       complete(token, started);
     });
@@ -191,8 +195,12 @@ void Server::handle(std::uint64_t token, Connection& c, std::string_view head) {
     c.busy = true;
     return;
   }
-  reply(c, "503 Service Unavailable",
-        "X-Backend: " + id_ + "\r\nX-Request-Id: " + c.request_id + "\r\n", "at capacity\n");
+  reply(
+      c,
+      "503 Service Unavailable",
+      "X-Backend: " + id_ + "\r\nX-Request-Id: " + c.request_id + "\r\n",
+      "at capacity\n"
+  );
 }
 
 void Server::handle_control(Connection& c, std::string_view method, std::string_view path) {
@@ -224,10 +232,13 @@ void Server::complete(std::uint64_t token, std::int64_t started_ns) {
   if (it == connections_.end()) return;  // the client left while it was served
   Connection& c = *it->second;
   c.busy = false;
-  reply(c, "200 OK",
-        "X-Backend: " + id_ + "\r\nX-Request-Id: " + c.request_id +
-            "\r\nX-Start-Us: " + std::to_string(realtime_us(started_ns)) + "\r\n",
-        "hello\n");
+  reply(
+      c,
+      "200 OK",
+      "X-Backend: " + id_ + "\r\nX-Request-Id: " + c.request_id +
+          "\r\nX-Start-Us: " + std::to_string(realtime_us(started_ns)) + "\r\n",
+      "hello\n"
+  );
   flush(token);
   handle_requests(token);
 }
@@ -295,11 +306,13 @@ int parse_options(int argc, char** argv, Options& o) {
   app.add_option("--load-listen", o.load_listen, "address:port of /load and /speed");
   app.add_option("--cores", s.cores, "virtual cores")->check(CLI::Range(1, 1024));
   app.add_option("--concurrency", s.capacity, "most requests at once")->check(CLI::Range(1, 65536));
-  app.add_option("--mean-ms", s.mean_ms, "mean service time at speed 1")->check(CLI::Range(0.01, 60000.0));
+  app.add_option("--mean-ms", s.mean_ms, "mean service time at speed 1")
+      ->check(CLI::Range(0.01, 60000.0));
   app.add_option("--distribution", s.distribution, "constant | exponential | lognormal")
       ->transform(CLI::CheckedTransformer(distributions));
   app.add_option("--sigma", s.sigma, "of the lognormal")->check(CLI::Range(0.0, 4.0));
-  app.add_option("--speed", s.speed, "1: as configured, 0.5: half as fast")->check(CLI::Range(0.01, 100.0));
+  app.add_option("--speed", s.speed, "1: as configured, 0.5: half as fast")
+      ->check(CLI::Range(0.01, 100.0));
   app.add_option("--drift-amplitude", s.drift_amplitude)->check(CLI::Range(0.0, 0.9));
   app.add_option("--drift-period", s.drift_period_s, "seconds")->check(CLI::Range(0.1, 86400.0));
   app.add_option("--drift-phase", s.drift_phase)->check(CLI::Range(0.0, 1.0));

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""scripts/lab check: the live promises, each a bounded run with figures and a verdict (docs/lab.md)."""
+import json
+import random
+import signal
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit import configs, records, report
+from labkit.default_run import Measured, Step, measure
+from labkit.fleet import Fleet
+from labkit.plan import Node, make_plan
+from labkit.publication import AckWatch
+
+MAX_DEAD_S = 2.0
+MAX_ACK_MS = 10.0
+WORKER_PAGE_BYTES = 64 * 2 + 8 * 32 + 8 * (64 + 64 + 128) + 64 * (1024 + 4096)  # struct fl_worker_page
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big and how long a check is."""
+    nodes: int = 3
+    backends: int = 6
+    rate: float = 400
+    seconds: float = 24
+    seed: int = 1
+
+
+@dataclass
+class Outcome:
+    """Figures in the contract's names, and what does not hold."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def require(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.broken.append(otherwise)
+
+
+def common_figures(run: Measured, gaps_ms: list[float], seed: int) -> dict[str, Any]:
+    joined = run.joined
+    failed = [j for j in joined if j.request.outcome != "ok"]
+    served = sorted(j.request.latency_us for j in joined if j.request.outcome == "ok")
+    return {
+        "connections": len({d.source for d in run.decisions}), "broken": len(failed),
+        "moved": records.moved_flows(run.decisions),
+        "packets_lost": {"median_ms": round(statistics.median(gaps_ms), 3) if gaps_ms else 0.0,
+                         "max_ms": round(max(gaps_ms), 3) if gaps_ms else 0.0},
+        "requests": len(joined), "failed": len(failed),
+        "availability": len(served) / len(joined) if joined else 0.0,
+        "p95_us": report.percentile(served, 0.95),
+        "faults": dict(Counter(e.kind for e in run.events)), "seed": seed,
+        "disagreements": sum(j.disagrees for j in joined),
+        "errors": dict(Counter(j.request.error for j in failed)),
+        "packets_dropped": run.samples.packets_dropped,
+    }
+
+
+def judge_common(outcome: Outcome, run: Measured) -> None:
+    figures = outcome.figures
+    outcome.require(figures["requests"] > 0, "no request was made")
+    outcome.require(figures["disagreements"] == 0, f"{figures['disagreements']} answers from another backend than logged")
+    outcome.require(figures["p95_us"] <= report.MAX_P95_US, f"p95 {figures['p95_us']} us is above {report.MAX_P95_US}")
+    outcome.broken += run.errors
+
+
+def failover(fleet: Fleet, size: Size) -> Outcome:
+    """A backend loses power: only what it was serving is lost, and no node gives it a new connection for long."""
+    victim = fleet.plan.backends[1].name
+    run = measure(fleet, size.rate, size.seconds, [Step(size.seconds / 3, "kill", victim, lambda: fleet.kill(victim))],
+                  size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    if not run.events:
+        return outcome
+    died_us = run.events[0].time_us
+    outcome.figures["lost_with_host"] = records.lost_with_host(run.joined, [(victim, died_us)])
+    outcome.figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us)
+    outcome.require(outcome.figures["last_new_connection_s"] <= MAX_DEAD_S,
+                    f"the dead backend got a new connection {outcome.figures['last_new_connection_s']:.2f} s after its death")
+    avoidable = outcome.figures["failed"] - outcome.figures["lost_with_host"]
+    outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on the dead backend when it died")
+    return outcome
+
+
+def reload(fleet: Fleet, size: Size) -> Outcome:
+    """Configurations change twice a second under load: nothing is lost, no connection moves, workers follow at once."""
+    chance = random.Random(size.seed)
+    names = list(fleet.pool())
+
+    def change() -> None:
+        fleet.set_pool({name: chance.randint(50, 200) for name in names})
+        fleet.reload()
+
+    times = [2.0 + 0.5 * i for i in range(int((size.seconds - 4) * 2))]
+    watches = [AckWatch(configs.runtime_dir(fleet.plan, n), WORKER_PAGE_BYTES) for n in fleet.plan.nodes]
+    run = measure(fleet, size.rate, size.seconds, [Step(t, "reload", "all", change) for t in times], size.seed)
+    for watch in watches:
+        watch.stop()
+    delays = sorted(d for w in watches for d in w.delays_ms)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    outcome.figures["acknowledge_ms"] = {
+        "generations": len(delays), "median": round(statistics.median(delays), 3) if delays else None,
+        "max": round(delays[-1], 3) if delays else None, "never": sum(w.unacknowledged for w in watches)}
+    outcome.require(len(delays) >= len(times), f"only {len(delays)} generations seen for {len(times)} reloads")
+    outcome.require(outcome.figures["acknowledge_ms"]["never"] == 0, "a worker did not acknowledge within 1 s")
+    outcome.require(not delays or delays[-1] <= MAX_ACK_MS, f"a worker needed {delays[-1] if delays else 0:.1f} ms")
+    outcome.require(outcome.figures["failed"] == 0, f"{outcome.figures['failed']} requests failed")
+    outcome.require(outcome.figures["moved"] == 0, f"{outcome.figures['moved']} connections moved")
+    dropped = sum(run.samples.packets_dropped.values())
+    outcome.require(dropped == 0, f"{dropped} packets dropped: {run.samples.packets_dropped}")
+    return outcome
+
+
+def takeover(fleet: Fleet, size: Size) -> Outcome:
+    """Every fairlead-control is killed and comes back: nothing is lost and the published state goes on. After that, in a
+    second load, one data plane is killed and restarted; what that costs is reported and not yet judged."""
+    states: dict[str, list[tuple[int, str]]] = {n.name: [] for n in fleet.plan.nodes}
+
+    def note() -> None:
+        for node in fleet.plan.nodes:
+            status = fleet.ask(node, "show status")
+            states[node.name].append((int(status["generation"]), str(status["digest"])))
+
+    def kill_all() -> None:
+        note()
+        for node in fleet.plan.nodes:
+            fleet.kill(node.name, "control", signal.SIGKILL)
+
+    def heal_all() -> None:
+        for node in fleet.plan.nodes:
+            fleet.heal(node.name)
+        note()
+
+    third = size.seconds / 3
+    run = measure(fleet, size.rate, size.seconds, [
+        Step(third, "control-kill", "all", kill_all), Step(2 * third, "control-start", "all", heal_all)], size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    outcome.require(outcome.figures["failed"] == 0, f"{outcome.figures['failed']} requests failed")
+    for name, seen in states.items():
+        went_on = len(seen) == 2 and seen[1][0] >= seen[0][0]
+        outcome.require(went_on, f"{name}: generation went from {seen[0] if seen else '-'} to {seen[-1] if seen else '-'}")
+    outcome.figures["control_states"] = states
+    outcome.figures["dataplane"] = _kill_dataplane(fleet, size)
+    return outcome
+
+
+def _kill_dataplane(fleet: Fleet, size: Size) -> dict[str, Any]:
+    """SIGTERM and SIGKILL of one data plane, each followed by a restart; the gap is its longest time without decision."""
+    node = fleet.plan.nodes[0]
+    for each in fleet.plan.nodes:
+        fleet.heal(each.name)  # the measurement before stopped the data planes
+
+    def stroke(number: signal.Signals) -> Callable[[], None]:
+        def act() -> None:
+            fleet.kill(node.name, "dataplane", number)
+            fleet.processes.wait_gone(node.name, "dataplane")
+            fleet.heal(node.name)
+        return act
+
+    run = measure(fleet, size.rate, 12, [Step(3, "dataplane-term", node.name, stroke(signal.SIGTERM)),
+                                         Step(7, "dataplane-kill", node.name, stroke(signal.SIGKILL))], size.seed + 1)
+    gaps = {e.kind: round(records.longest_gap_ms(run.decisions, node.name, e.time_us, e.time_us + 3_000_000), 1)
+            for e in run.events}
+    figures = common_figures(run, list(gaps.values()), size.seed + 1)
+    return {"gap_ms": gaps, "requests": figures["requests"], "failed": figures["failed"], "p95_us": figures["p95_us"],
+            "errors": figures["errors"], "moved": figures["moved"], "problems": run.errors}
+
+
+def chaos(fleet: Fleet, size: Size) -> Outcome:
+    """A seeded schedule of faults: backends lose power and return, turn slow, control daemons are killed."""
+    steps = chaos_steps(fleet, size)
+    run = measure(fleet, size.rate, size.seconds, steps, size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    deaths = [(e.target, e.time_us) for e in run.events if e.kind == "kill"]
+    outcome.figures["lost_with_host"] = records.lost_with_host(run.joined, deaths)
+    avoidable = outcome.figures["failed"] - outcome.figures["lost_with_host"]
+    outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on a backend when it died")
+    return outcome
+
+
+def chaos_steps(fleet: Fleet, size: Size) -> list[Step]:
+    """At most a third of the backends is ill at a time; everything is healed 4 s after it was harmed."""
+    chance = random.Random(size.seed)
+    steps: list[Step] = []
+    ill_until: dict[str, float] = {}
+    at = 2.0
+    while at < size.seconds - 6:
+        ill_until = {name: until for name, until in ill_until.items() if until > at}
+        well = [b.name for b in fleet.plan.backends if b.name not in ill_until and b.name not in fleet.plan.spare]
+        kind = chance.choice(["kill", "slow", "control-kill"])
+        if kind == "control-kill" or len(ill_until) >= len(fleet.plan.backends) // 3:
+            node = chance.choice(fleet.plan.nodes)
+            steps += _control_steps(fleet, node, at)
+        else:
+            name = chance.choice(well)
+            ill_until[name] = at + 5
+            steps += _backend_steps(fleet, kind, name, at, chance.uniform(0.2, 0.6))
+        at += chance.uniform(1.0, 3.0)
+    return steps
+
+
+def _control_steps(fleet: Fleet, node: Node, at: float) -> list[Step]:
+    def kill() -> None:
+        if fleet.processes.find(node.name, "control"):
+            fleet.kill(node.name, "control", signal.SIGKILL)
+    return [Step(at, "control-kill", node.name, kill),
+            Step(at + 1.0, "control-start", node.name, lambda: fleet.heal(node.name))]
+
+
+def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float) -> list[Step]:
+    if kind == "kill":
+        return [Step(at, "kill", name, lambda: fleet.kill(name)), Step(at + 4, "heal", name, lambda: fleet.heal(name))]
+    return [Step(at, "slow", name, lambda: fleet.set_speed(name, factor)),
+            Step(at + 4, "restore", name, lambda: fleet.set_speed(name, 1.0))]
+
+
+CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
+    "takeover": takeover, "failover": failover, "reload": reload, "chaos": chaos}
+
+
+def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
+    """Brings a fleet of its own up, checks, takes it down. 0: the promise holds."""
+    policy = "static" if kind == "reload" else "adaptive"
+    fleet = Fleet(make_plan(lab, size.nodes, size.backends, 0, policy=policy, seed=size.seed))
+    begun = time.monotonic()
+    try:
+        fleet.up()
+        outcome = CHECKS[kind](fleet, size)
+    finally:
+        fleet.down()
+    outcome.figures["holds"] = not outcome.broken
+    text = json.dumps(outcome.figures, indent=2)
+    print(text)
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(text + "\n", encoding="utf-8")
+    for line in outcome.broken:
+        print(f"DOES NOT HOLD: {line}")
+    print(f"{kind}: {'does not hold' if outcome.broken else 'holds'} ({time.monotonic() - begun:.0f} s)")
+    return 1 if outcome.broken else 0

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""scripts/lab: the live fleet by hand."""
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from labkit import checks
+from labkit.control_socket import Refused, Unavailable
+from labkit.default_run import OneLineParser, missing_rights, raise_interrupt
+from labkit.fleet import Fleet, labs_dir
+from labkit.load import Load
+from labkit.namespaces import LabError, remove_namespaces
+from labkit.plan import make_plan
+from labkit.sampler import Sampler
+from labkit.table import LiveTable
+
+
+def up(options: argparse.Namespace) -> int:
+    fleet = Fleet(make_plan(options.name, options.nodes, options.backends, options.spares, options.policy,
+                            options.encapsulation, options.seed))
+    try:
+        fleet.up()
+    except BaseException:
+        fleet.down()
+        raise
+    print(f"lab {options.name} is up: {options.nodes} nodes, {options.backends} backends; files in {fleet.dir}\n"
+          f"next: scripts/lab status; scripts/lab load; scripts/lab down")
+    return 0
+
+
+def status_of(fleet: Fleet) -> dict[str, Any]:
+    hosts: dict[str, Any] = {}
+    for host in fleet.plan.names():
+        hosts[host] = {"processes": {p.name: p.pid for p in fleet.processes.find(host)}}
+    for node in fleet.plan.nodes:
+        try:
+            hosts[node.name]["status"] = fleet.ask(node, "show status")
+        except (Unavailable, Refused) as error:
+            hosts[node.name]["error"] = str(error)
+    return {"lab": fleet.plan.lab, "pool": fleet.pool(), "hosts": hosts}
+
+
+def status(options: argparse.Namespace) -> int:
+    values = status_of(Fleet.load(options.name))
+    if options.json:
+        print(json.dumps(values, indent=2))
+        return 0
+    for host, value in values["hosts"].items():
+        running = " ".join(f"{name}:{pid}" for name, pid in value["processes"].items()) or "off"
+        told = value.get("status")
+        extra = value.get("error", "")
+        if told:
+            extra = (f"generation {told.get('generation')} healthy {told.get('healthy')}/{told.get('backends')} "
+                     f"agents {told.get('agents')}")
+        member = "" if host.startswith("lb") or host in values["pool"] else "(not in a pool)"
+        print(f"{host:5} {running}  {extra}{member}")
+    return 0
+
+
+def load(options: argparse.Namespace) -> int:
+    fleet = Fleet.load(options.name)
+    generator = Load(fleet, options.rate, options.seconds, options.csv or fleet.dir / "requests.csv", options.seed)
+    sampler, table, begun = Sampler(fleet), LiveTable(), time.monotonic()
+    try:
+        while generator.running():
+            time.sleep(1.0)
+            table.show(time.monotonic() - begun, generator.status, sampler.samples, sampler.backends, [])
+        return generator.finish()
+    finally:
+        generator.stop()
+        sampler.stop()
+
+
+def kill(options: argparse.Namespace) -> int:
+    Fleet.load(options.name).kill(options.host, options.process, signal.Signals[f"SIG{options.signal}"])
+    return 0
+
+
+def heal(options: argparse.Namespace) -> int:
+    Fleet.load(options.name).heal(options.host)
+    return 0
+
+
+def join(options: argparse.Namespace) -> int:
+    Fleet.load(options.name).join(options.host)
+    return 0
+
+
+def slow(options: argparse.Namespace) -> int:
+    Fleet.load(options.name).set_speed(options.host, options.factor)
+    return 0
+
+
+def reload(options: argparse.Namespace) -> int:
+    Fleet.load(options.name).reload()
+    return 0
+
+
+def down(options: argparse.Namespace) -> int:
+    """Also after a failed `up`: needs only the lab's name."""
+    directory = labs_dir() / options.name
+    fleet = Fleet.load(options.name) if (directory / "plan.json").exists() else Fleet(make_plan(options.name))
+    fleet.down()
+    remove_namespaces(options.name)
+    print(f"lab {options.name} is down")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    size = checks.Size(options.nodes, options.backends, options.rate, options.seconds, options.seed)
+    return checks.run_check(options.kind, size, options.name or f"check-{options.kind}", options.json)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = OneLineParser(prog="scripts/lab", description="The live fleet by hand; see docs/lab.md.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(function=function)
+        if name != "check":
+            made.add_argument("--name", default="fleet", help="of the lab (default fleet); several may be up")
+        return made
+
+    made = command("up", up, "make namespaces, start everything, wait until it forwards")
+    made.add_argument("--nodes", type=int, default=5, choices=range(1, 51), metavar="1..50")
+    made.add_argument("--backends", type=int, default=10, choices=range(1, 201), metavar="1..200")
+    made.add_argument("--spares", type=int, default=1, choices=range(0, 20), metavar="0..19", help="hosts that can join")
+    made.add_argument("--policy", default="adaptive")
+    made.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
+    made.add_argument("--seed", type=int, default=1)
+    command("status", status, "hosts, their processes, what the nodes say").add_argument("--json", action="store_true")
+    made = command("load", load, "requests from the client, with the live table")
+    made.add_argument("--rate", type=float, default=600)
+    made.add_argument("--seconds", type=float, default=30)
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--csv", type=Path)
+    made = command("kill", kill, "power a host off, or signal one of its processes")
+    made.add_argument("host")
+    made.add_argument("--process", help="control, dataplane, agent, server or nginx; without: the whole host")
+    made.add_argument("--signal", default="KILL", choices=["KILL", "TERM", "STOP", "CONT", "HUP"])
+    command("heal", heal, "bring a host back").add_argument("host")
+    command("join", join, "power a spare host on and add it to the pools").add_argument("host")
+    made = command("slow", slow, "change a backend's speed: 0.3 is 0.3 times its planned speed")
+    made.add_argument("host")
+    made.add_argument("factor", type=float)
+    command("reload", reload, "make every node read its configuration again")
+    command("down", down, "end everything that was started, remove every namespace")
+    made = command("check", check, "a bounded run on a fleet of its own; exit 0 only if the promise holds")
+    made.add_argument("kind", choices=sorted(checks.CHECKS))
+    made.add_argument("--name", help="of the lab; default check-KIND")
+    made.add_argument("--nodes", type=int, default=3)
+    made.add_argument("--backends", type=int, default=6)
+    made.add_argument("--rate", type=float, default=400)
+    made.add_argument("--seconds", type=float, default=24)
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--json", type=Path, help="write the figures there")
+    return top
+
+
+def main(arguments: list[str]) -> int:
+    options = parser().parse_args(arguments)
+    missing = missing_rights()
+    if missing:
+        print("\n".join(f"scripts/lab: missing: {line}" for line in missing), file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, raise_interrupt)
+    try:
+        result: int = options.function(options)
+        return result
+    except StopIteration:
+        print(f"scripts/lab: no host '{getattr(options, 'host', '?')}' in lab '{options.name}'", file=sys.stderr)
+        return 2
+    except (LabError, Unavailable, Refused) as error:
+        print(f"scripts/lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("scripts/lab: interrupted", file=sys.stderr)
+        return 130

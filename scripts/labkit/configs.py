@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Configuration texts of a lab's processes. Pure: strings in, strings out."""
+from labkit.plan import (LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node, Plan)
+
+
+def runtime_dir(plan: Plan, node: Node) -> str:
+    return f"/run/fairlead/{plan.lab}-{node.name}"
+
+
+def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -> str:
+    """One node's configuration; `pool` has the backends that are members now and their configured weights."""
+    def backends(address: str) -> str:
+        lines = []
+        for name, weight in pool.items():
+            b = plan.backend(name)
+            lines.append(f"      - {{id: {b.name}, address: \"{getattr(b, address)}\", weight: {weight}, "
+                         f"capacity: {b.concurrency}, mac: \"{b.mac}\"}}")
+        return "\n".join(lines)
+
+    return f"""# {plan.lab}: node {node.name} (written by scripts/lab)
+node:
+  id: {node.name}
+  address: {node.address4}
+  address6: "{node.address6}"
+  runtime_dir: {runtime_dir(plan, node)}
+  interface: eth0
+ports:
+  - {{device: "net_af_xdp0,iface=eth0", gateway_mac: "{ROUTER_MAC}"}}
+workers: {{count: 1, cores: [{(node.number - 1) % 2}]}}
+memory: {{hugepages: off, steering_bank: 4MiB, flows_per_worker: 65536}}
+fleet: {{hash_key: "00112233445566778899aabbccddeeff"}}
+vips:
+  - name: web
+    address: {VIP4}
+    protocol: tcp
+    port: {VIP_PORT}
+    encapsulation: {plan.encapsulation}
+    choices: 2
+    backends:
+{backends("address4")}
+  - name: web6
+    address: "{VIP6}"
+    protocol: tcp
+    port: {VIP_PORT}
+    encapsulation: {plan.encapsulation}
+    choices: 2
+    backends:
+{backends("address6")}
+health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health}}
+monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
+metrics: {{listen: "127.0.0.1:9101"}}
+policy: {{name: {plan.policy}}}
+decision_log: {{file: {decision_log}}}
+"""
+
+
+def agent_yaml(plan: Plan, backend: Backend, run_dir: str) -> str:
+    receivers = ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
+    sources = ", ".join(f'"{a}"' for n in plan.nodes for a in (n.address4, n.address6))
+    return f"""# {plan.lab}: agent of {backend.name} (written by scripts/lab)
+backend: {{id: {backend.name}, capacity: {backend.concurrency}}}
+interface: eth0
+runtime_dir: {run_dir}
+vips: ["{VIP4}", "{VIP6}"]
+sources: [{sources}]
+receivers: [{receivers}]
+load: {{url: "http://127.0.0.1:{LOAD_PORT}/load", interval: 100ms}}
+"""
+
+
+def nginx_conf(backend: Backend, run_dir: str, upstream_port: int) -> str:
+    """nginx before the test server: real HTTP on the client's side, its own pid and log files."""
+    return f"""# {backend.name}: reverse proxy before the test server (written by scripts/lab)
+pid {run_dir}/nginx.pid;
+error_log {run_dir}/nginx-error.log warn;
+worker_processes 1;
+daemon off;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {run_dir}/body;
+  proxy_temp_path {run_dir}/proxy;
+  fastcgi_temp_path {run_dir}/fastcgi;
+  uwsgi_temp_path {run_dir}/uwsgi;
+  scgi_temp_path {run_dir}/scgi;
+  server_tokens off;
+  upstream server {{ server 127.0.0.1:{upstream_port}; keepalive 32; }}
+  server {{
+    listen [::]:{VIP_PORT} ipv6only=off backlog=4096;
+    location / {{
+      proxy_pass http://server;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header X-Request-Id $http_x_request_id;
+      # A request is served once or fails: a hidden retry would falsify the availability.
+      proxy_next_upstream off;
+      proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+def server_command(binary: str, backend: Backend, seed: int) -> list[str]:
+    listen = "127.0.0.1:8080" if backend.nginx else f"[::]:{VIP_PORT}"
+    return [binary, "--id", backend.name, "--listen", listen, "--load-listen", f"127.0.0.1:{LOAD_PORT}",
+            "--cores", str(backend.cores), "--concurrency", str(backend.concurrency),
+            "--mean-ms", str(backend.mean_ms), "--distribution", backend.distribution, "--sigma", str(backend.sigma),
+            "--speed", str(backend.speed), "--drift-amplitude", str(backend.drift),
+            "--drift-period", str(backend.drift_period_s), "--seed", str(seed * 1000 + backend.number)]

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The main job of scripts/run: a fleet under load, a backend killed, one joining, one turning slow; then the report."""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from labkit import plot, records, report
+from labkit.fleet import ROOT, Fleet
+from labkit.load import Load
+from labkit.namespaces import LabError
+from labkit.plan import make_plan
+from labkit.report import Event, Samples
+from labkit.sampler import Sampler
+from labkit.table import LiveTable
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do to the fleet `at_s` seconds after the load began."""
+    at_s: float
+    kind: str
+    target: str
+    action: Callable[[], None]
+    detail: str = ""
+
+
+class Script:
+    """Runs steps at their times in a thread of its own, so that a slow one delays no measurement."""
+
+    def __init__(self, steps: list[Step], say: Callable[[str], None]) -> None:
+        self.events: list[Event] = []
+        self.errors: list[str] = []
+        self._steps = sorted(steps, key=lambda s: s.at_s)
+        self._say = say
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._begun = time.monotonic()
+        self._thread.start()
+
+    def _run(self) -> None:
+        for step in self._steps:
+            if self._end.wait(max(0.0, self._begun + step.at_s - time.monotonic())):
+                return
+            try:
+                begun_us = time.time_ns() // 1000
+                step.action()
+            except (LabError, OSError, subprocess.SubprocessError) as error:
+                self.errors.append(f"{step.kind} {step.target}: {error}")
+                continue
+            self.events.append(Event(begun_us, step.kind, step.target, step.detail))
+            self._say(f"--- {step.kind} {step.target} {step.detail}")
+
+    def stop(self) -> None:
+        self._end.set()
+        self._thread.join(timeout=60)
+
+
+@dataclass
+class Measured:
+    """A finished run under load."""
+    joined: list[records.Joined]
+    decisions: list[records.Decision]
+    samples: Samples
+    events: list[Event]
+    errors: list[str]
+    load_status: int
+
+
+def measure(fleet: Fleet, rate: float, seconds: float, steps: list[Step], seed: int, table: LiveTable | None = None,
+            arrivals: str = "poisson", during: Callable[[], None] | None = None) -> Measured:
+    """Load with steps on a fleet that is up. Ends the nodes' data planes, so that their decision logs are complete.
+    `during` runs in this thread while the load does and must end by itself."""
+    csv = fleet.dir / "requests.csv"
+    sampler = Sampler(fleet)
+    load = Load(fleet, rate, seconds, csv, seed, arrivals=arrivals)
+    script = Script(steps, table.say if table else lambda _: None)
+    begun = time.monotonic()
+    try:
+        if during:
+            during()
+        while load.running():
+            time.sleep(1.0 - (time.monotonic() - begun) % 1.0)
+            if table:
+                table.show(time.monotonic() - begun, load.status, sampler.samples, sampler.backends, script.events)
+        status = load.finish()
+    finally:
+        script.stop()
+        load.stop()
+        samples = sampler.stop()
+    samples.shifted_us = int(load.status.get("shifted_us", 0))
+    for node in fleet.plan.nodes:
+        fleet.processes.stop(fleet.processes.find(node.name, "dataplane"), grace_s=5)
+    decisions = records.read_decisions(fleet.decision_log(n) for n in fleet.plan.nodes)
+    joined = records.join(records.read_requests(csv), decisions)
+    return Measured(joined, decisions, samples, script.events, script.errors, status)
+
+
+def default_steps(fleet: Fleet, seconds: float) -> list[Step]:
+    killed, joining, slow = "b4", "b11", "b5"
+    return [
+        Step(seconds / 3, "kill", killed, lambda: fleet.kill(killed), "(power off)"),
+        Step(seconds / 2, "join", joining, lambda: fleet.join(joining), "(new host, added to the configuration)"),
+        Step(seconds * 2 / 3, "slow", slow, lambda: fleet.set_speed(slow, 0.3), "(speed x 0.3)"),
+    ]
+
+
+def print_report(figures: dict[str, Any]) -> None:
+    latency, node = figures["latency_us"], figures["node_latency_us"]
+    print(f"\nrequests {figures['requests']}  ok {figures['ok']}  rejected {figures['rejected']}  failed "
+          f"{figures['failed']}  availability {100 * figures['availability']:.4f} %")
+    print(f"throughput {figures['throughput_rps']} requests/s  latency mean {latency['mean'] / 1000:.1f} p50 "
+          f"{latency['p50'] / 1000:.1f} p95 {latency['p95'] / 1000:.1f} p99 {latency['p99'] / 1000:.1f} p99.9 "
+          f"{latency['p999'] / 1000:.1f} ms")
+    print(f"node latency mean {node['mean']} p99 {node['p99']} us  decisions logged {figures['decisions_logged']} "
+          f"skipped {figures['decisions_skipped']}  disagreements {figures['disagreements']}  requests without decision "
+          f"{figures['without_decision']}")
+    for name, backend in figures["per_backend"].items():
+        utilisation = "-" if backend["utilisation"] is None else f"{100 * backend['utilisation']:.0f} %"
+        print(f"  {name:4} requests {backend['requests']:6d}  utilisation {utilisation}")
+    if figures["errors"]:
+        print(f"not served: {figures['errors']}")
+    for name, value in figures.get("figures", {}).items():
+        print(f"{name}: {value}")
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Bad input is one line and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = OneLineParser(prog="scripts/run", description="Sets everything up and runs the live fleet.")
+    parser.add_argument("--rate", type=float, default=700, help="requests a second (default 700)")
+    parser.add_argument("--seconds", type=float, default=60, help="of load (default 60)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--policy", default="adaptive")
+    parser.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
+    parser.add_argument("--nodes", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=ROOT / "out")
+    parser.add_argument("--no-setup", action="store_true", help="packages and build are there already")
+    parser.add_argument("--keep", action="store_true", help="leave the fleet up afterwards (data planes are stopped)")
+    return parser.parse_args(arguments)
+
+
+def missing_rights() -> list[str]:
+    """What a live fleet needs of the machine and does not have."""
+    missing = []
+    if os.geteuid() != 0:
+        missing.append("root: network namespaces, XDP and packet sockets need it; run: sudo scripts/run")
+    if not Path("/proc/self/ns/net").exists():
+        missing.append("a kernel with network namespaces (CONFIG_NET_NS)")
+    return missing
+
+
+def raise_interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    missing = missing_rights()
+    if missing:
+        print("\n".join(f"scripts/run: missing: {line}" for line in missing), file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, raise_interrupt)
+    if not options.no_setup and subprocess.run([str(ROOT / "scripts/setup")], check=False).returncode != 0:
+        print("scripts/run: set-up failed, see above", file=sys.stderr)
+        return 1
+    fleet = Fleet(make_plan(nodes=options.nodes, policy=options.policy, encapsulation=options.encapsulation,
+                            seed=options.seed))
+    try:
+        return run_fleet(fleet, options)
+    except LabError as error:
+        print(f"scripts/run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nscripts/run: interrupted; cleaning up", file=sys.stderr)
+        return 130
+    finally:
+        if not options.keep:
+            fleet.down()
+
+
+def run_fleet(fleet: Fleet, options: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    print("fleet: starting", flush=True)
+    fleet.up()
+    print(f"fleet up after {time.monotonic() - begun:.1f} s: {len(fleet.plan.nodes)} nodes, {len(fleet.pool())} backends; "
+          f"{options.rate:g} requests/s for {options.seconds:g} s", flush=True)
+    run = measure(fleet, options.rate, options.seconds, default_steps(fleet, options.seconds), options.seed, LiveTable())
+    figures = report.make_report(run.joined, run.decisions, run.samples, run.events, options.policy, options.seed)
+    killed = next((e for e in run.events if e.kind == "kill"), None)
+    if killed:
+        figures["figures"] = {"last_new_connection_after_kill_s": records.last_new_connection_s(
+            run.decisions, killed.target, killed.time_us)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    records.write_decisions(options.out / "decisions.csv", run.joined)
+    (options.out / "report.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    plot.draw(options.out / "fleet.png", run.joined, run.events,
+              f"{options.policy}: {len(fleet.plan.nodes)} nodes, {options.rate:g} requests/s, availability "
+              f"{100 * figures['availability']:.4f} %, p95 {figures['latency_us']['p95'] / 1000:.1f} ms")
+    print_report(figures)
+    print(f"written: {options.out}/decisions.csv, report.json, fleet.png")
+    broken = report.verdict(figures) + run.errors
+    if run.load_status != 0:
+        broken.append(f"the load generator ended with status {run.load_status}")
+    print("\n".join(f"DOES NOT HOLD: {line}" for line in broken) if broken else
+          f"holds: availability >= {100 * report.MIN_AVAILABILITY:.2f} %, p95 <= {report.MAX_P95_US / 1000:.0f} ms")
+    return 1 if broken else 0

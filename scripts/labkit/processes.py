@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Processes that a lab started: recorded by pid and start time, so that none is forgotten and no stranger is killed."""
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labkit.namespaces import LabError, command_in
+
+
+@dataclass(frozen=True)
+class Process:
+    """A started daemon. pid and start_ticks together name a process for good: pids come again, start times do not."""
+    name: str
+    host: str
+    pid: int
+    start_ticks: int
+    command: list[str]
+    log: str
+
+    def alive(self) -> bool:
+        return start_ticks(self.pid) == self.start_ticks
+
+
+def start_ticks(pid: int) -> int:
+    """Field 22 of /proc/PID/stat; 0 when there is no such process or it is a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    fields = text.rsplit(")", 1)[1].split()
+    return 0 if fields[0] == "Z" else int(fields[19])
+
+
+class Processes:
+    """The record of a lab's processes, kept in a file that is rewritten at every change."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._all: list[Process] = []
+        if file.exists():
+            self._all = [Process(**p) for p in json.loads(file.read_text(encoding="utf-8"))]
+
+    def start(self, name: str, host: str, namespace: str, command: list[str], log: Path) -> Process:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as output:
+            child = subprocess.Popen(command_in(namespace, *command), stdin=subprocess.DEVNULL, stdout=output,
+                                     stderr=output, start_new_session=True, close_fds=True)
+        process = Process(name, host, child.pid, start_ticks(child.pid), command, str(log))
+        self._all.append(process)
+        self._save()
+        return process
+
+    def find(self, host: str, name: str | None = None) -> list[Process]:
+        return [p for p in self._all if p.host == host and (name is None or p.name == name) and p.alive()]
+
+    def all(self) -> list[Process]:
+        return list(self._all)
+
+    def signal(self, host: str, name: str, number: signal.Signals) -> int:
+        """Sends a signal to the host's processes of that name; returns to how many."""
+        found = self.find(host, name)
+        for process in found:
+            os.kill(process.pid, number)
+        return len(found)
+
+    def wait_gone(self, host: str, name: str, seconds: float = 5) -> None:
+        wait_until(lambda: not self.find(host, name), seconds, f"{host}: {name} did not end")
+
+    def stop(self, chosen: list[Process], grace_s: float) -> None:
+        """SIGTERM, then SIGKILL for what is still there after grace_s (0: SIGKILL at once)."""
+        living = [p for p in chosen if p.alive()]
+        for process in living:
+            _kill(process, signal.SIGTERM if grace_s > 0 else signal.SIGKILL)
+        deadline = time.monotonic() + grace_s
+        while any(p.alive() for p in living) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for process in living:
+            if process.alive():
+                _kill(process, signal.SIGKILL)
+        wait_until(lambda: not any(p.alive() for p in living), 5, "processes did not end after SIGKILL")
+        gone = {(p.pid, p.start_ticks) for p in living}
+        self._all = [p for p in self._all if (p.pid, p.start_ticks) not in gone and p.alive()]
+        self._save()
+
+    def _save(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(json.dumps([asdict(p) for p in self._all], indent=1), encoding="utf-8")
+        fresh.replace(self._file)
+
+
+def _kill(process: Process, number: signal.Signals) -> None:
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, message: str) -> None:
+    """Polls until the condition holds; LabError with `message` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(f"{message} (waited {seconds:g} s)")
+        time.sleep(0.03)

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Unit tests of the pure parts of scripts/labkit: joining records, figures, configuration texts, routes."""
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"))
+
+import yaml  # noqa: E402
+
+from labkit import configs, records, report, routes  # noqa: E402
+from labkit.plan import make_plan  # noqa: E402
+from labkit.records import Decision, Request  # noqa: E402
+from labkit.report import Event, Samples  # noqa: E402
+
+
+def request(number: int, arrival: int, latency: int = 10_000, backend: str = "b1", outcome: str = "ok",
+            port: int = 2048) -> Request:
+    start = arrival + 1000 if outcome == "ok" else None
+    return Request(f"r{number}", arrival, ("10.99.0.10", port), backend, start, arrival + latency, outcome,
+                   "" if outcome == "ok" else "timeout: no answer")
+
+
+def decision(time: int, backend: str = "b1", node: str = "lb1", port: int = 2048) -> Decision:
+    return Decision(time, ("10.99.0.10", port), "web", node, backend)
+
+
+class Joining(unittest.TestCase):
+    def test_takes_the_last_decision_before_completion(self) -> None:
+        joined = records.join([request(1, 100, backend="b2")],
+                              [decision(150, "b1"), decision(200, "b2", "lb2"), decision(999_999, "b3")])
+
+        self.assertEqual((joined[0].decision.node, joined[0].decision.backend), ("lb2", "b2"))
+        self.assertFalse(joined[0].disagrees)
+
+    def test_an_answer_from_another_backend_disagrees(self) -> None:
+        self.assertTrue(records.join([request(1, 100, backend="b2")], [decision(150, "b1")])[0].disagrees)
+
+    def test_a_failed_request_keeps_its_row_and_the_logged_backend(self) -> None:
+        joined = records.join([request(1, 100, backend="", outcome="failed")], [decision(150, "b7")])
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "decisions.csv")
+            records.write_decisions(file, joined)
+            self.assertEqual(file.read_text().splitlines()[1], "r1,100,lb1,b7,,,failed")
+
+    def test_rows_are_in_order_of_arrival_and_none_is_lost(self) -> None:
+        joined = records.join([request(2, 300, port=2), request(1, 100, port=1)], [])
+
+        self.assertEqual([j.request.request_id for j in joined], ["r1", "r2"])
+
+    def test_writes_ipv6_sources_one_way(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder, "d.csv")
+            log.write_text("time_us,protocol,src_ip,src_port,dst_ip,dst_port,vip,node_id,backend_id\n"
+                           "5,tcp,2001:db8:99:0:0:0:0:10,2048,2001:db8::1,80,web6,lb1,b1\n5,tcp,10.9")
+            found = records.read_decisions([log])
+
+        self.assertEqual([d.source for d in found], [("2001:db8:99::10", 2048)])
+
+
+class Deaths(unittest.TestCase):
+    def test_counts_what_was_on_the_dead_backend_and_only_that(self) -> None:
+        joined = records.join(
+            [request(1, 100, outcome="failed", backend="", port=1), request(2, 90_000, outcome="failed", backend="", port=2),
+             request(3, 100, outcome="failed", backend="", port=3)],
+            [decision(150, "b4", port=1), decision(90_100, "b4", port=2), decision(150, "b5", port=3)])
+
+        self.assertEqual(records.lost_with_host(joined, [("b4", 5000)]), 1)
+
+    def test_last_new_connection_is_counted_from_the_death(self) -> None:
+        log = [decision(1_000_000, "b4"), decision(3_500_000, "b4"), decision(9_000_000, "b5")]
+
+        self.assertEqual(records.last_new_connection_s(log, "b4", 2_000_000), 1.5)
+        self.assertEqual(records.last_new_connection_s(log, "b4", 4_000_000), 0.0)
+
+    def test_gap_reaches_to_the_end_of_the_window(self) -> None:
+        self.assertEqual(records.longest_gap_ms([decision(2000), decision(3000)], "lb1", 1000, 11_000), 8.0)
+
+    def test_a_flow_decided_twice_alike_did_not_move(self) -> None:
+        log = [decision(1, "b1", port=1), decision(2, "b1", port=1), decision(1, "b1", port=2), decision(2, "b2", port=2)]
+
+        self.assertEqual(records.moved_flows(log), 1)
+
+
+class Figures(unittest.TestCase):
+    def test_percentile_is_nearest_rank(self) -> None:
+        self.assertEqual([report.percentile(list(range(1, 101)), share) for share in (0.5, 0.95, 0.99, 1.0)],
+                         [50, 95, 99, 100])
+        self.assertEqual(report.percentile([], 0.5), 0)
+        self.assertEqual(report.percentile([7], 0.999), 7)
+
+    def test_availability_counts_rejected_and_failed(self) -> None:
+        joined = records.join([request(1, 0, port=1), request(2, 0, outcome="rejected", port=2),
+                               request(3, 0, outcome="failed", port=3), request(4, 1_000_000, port=4)], [])
+
+        made = report.make_report(joined, [], Samples(), [Event(1, "kill", "b4")], "adaptive", 1)
+
+        self.assertEqual((made["requests"], made["ok"], made["rejected"], made["failed"]), (4, 2, 1, 1))
+        self.assertEqual(made["availability"], 0.5)
+        self.assertEqual(made["without_decision"], 4)
+        self.assertTrue(report.verdict(made))
+
+    def test_a_good_run_passes(self) -> None:
+        joined = records.join([request(1, 100)], [decision(150)])
+
+        self.assertEqual(report.verdict(report.make_report(joined, [], Samples(), [], "static", 1)), [])
+
+    def test_slow_answers_do_not_pass(self) -> None:
+        joined = records.join([request(1, 100, latency=200_001)], [decision(150)])
+
+        self.assertIn("p95", report.verdict(report.make_report(joined, [], Samples(), [], "static", 1))[0])
+
+    def test_no_request_does_not_pass(self) -> None:
+        self.assertTrue(report.verdict(report.make_report([], [], Samples(), [], "static", 1)))
+
+    def test_node_latency_is_weighted_by_flows_and_unknown_without_nodes(self) -> None:
+        samples = Samples(node_mean_us={"lb1": 10.0, "lb2": 40.0}, node_p99_us={"lb1": 20.0, "lb2": 90.0},
+                          node_flows={"lb1": 200, "lb2": 100})
+
+        self.assertEqual(report.node_latency(samples), {"mean": 20.0, "p99": 90.0})
+        self.assertEqual(report.node_latency(Samples()), {"mean": None, "p99": None})
+
+
+class Texts(unittest.TestCase):
+    def test_node_configuration_lists_the_members_for_both_families(self) -> None:
+        plan = make_plan(backends=3)
+
+        config = yaml.safe_load(configs.node_yaml(plan, plan.nodes[1], {"b1": 100, "b3": 7}, "/x.csv"))
+
+        self.assertEqual(config["node"]["address"], "10.77.1.2")
+        self.assertEqual([(b["id"], b["weight"]) for b in config["vips"][0]["backends"]], [("b1", 100), ("b3", 7)])
+        self.assertEqual(config["vips"][1]["backends"][1]["address"], "fd77::2:3")
+
+    def test_agent_accepts_tunnels_from_every_node(self) -> None:
+        plan = make_plan(nodes=2)
+
+        config = yaml.safe_load(configs.agent_yaml(plan, plan.backend("b2"), "/run/x"))
+
+        self.assertEqual(config["sources"], ["10.77.1.1", "fd77::1:1", "10.77.1.2", "fd77::1:2"])
+
+    def test_router_spreads_over_serving_nodes_only(self) -> None:
+        nodes = {"lb1": ("10.77.1.1", "fd77::1:1"), "lb2": ("10.77.1.2", "fd77::1:2")}
+
+        lines = routes.commands(nodes, ["lb2"], True)
+
+        self.assertIn("nexthop replace id 102 via 10.77.1.2 dev fabric", lines)
+        self.assertFalse(any("10.77.1.1" in line for line in lines))
+        self.assertTrue(all("del" in line for line in routes.commands(nodes, [], True)))
+
+
+if __name__ == "__main__":
+    unittest.main()
