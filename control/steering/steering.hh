@@ -68,7 +68,6 @@ struct Plan {
   std::vector<PlannedPool> pools;
   std::uint64_t digest = 0;     // equal on nodes that agree on vips, members and slots
   bool changed = true;          // false: the bank would say what the committed one says
-  std::size_t bank_bytes = 0;   // room that encode() needs
 
   // What the bank is made of; for encode() and commit().
   NodeIntent node;

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A plan as bytes: the layout of steer/abi.h.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "control/steering/numbers.hh"
+#include "control/steering/steering.hh"
+#include "dataplane/steer/bank_checksum.hh"
+
+namespace fairlead::steering {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+namespace {
+
+std::uint32_t lines(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>((bytes + FL_LINE_BYTES - 1) / FL_LINE_BYTES);
+}
+
+/// Distinct shapes of the vips, most specific first: longer prefix, then exact port.
+std::vector<fl_shape> shapes_of(const std::vector<fl_vip>& vips) {
+  std::vector<fl_shape> shapes;
+  for (const fl_vip& v : vips) {
+    const bool any_port = v.port[0] == 0 && v.port[1] == 0;
+    shapes.push_back({v.family, v.prefix_len, static_cast<std::uint8_t>(any_port ? 1 : 0), 0});
+  }
+  const auto key = [](const fl_shape& s) {
+    return std::array<int, 3>{s.family, -s.prefix_len, s.any_port};
+  };
+  std::sort(shapes.begin(), shapes.end(), [&](const fl_shape& a, const fl_shape& b) {
+    return key(a) < key(b);
+  });
+  const auto end = std::unique(shapes.begin(), shapes.end(), [&](const auto& a, const auto& b) {
+    return key(a) == key(b);
+  });
+  shapes.erase(end, shapes.end());
+  return shapes;
+}
+
+/// Fills an index of `mask` + 1 entries; false when a vip would lie more than FL_VIP_PROBES away.
+bool fill_index(
+    const std::vector<fl_vip>& vips, std::uint32_t mask, std::vector<std::uint16_t>& index
+) {
+  index.assign(std::size_t{mask} + 1, FL_VIP_EMPTY);
+  for (std::size_t i = 0; i < vips.size(); ++i) {
+    const fl_vip& v = vips[i];
+    std::uint64_t address[2];
+    std::uint16_t port;
+    std::memcpy(address, v.address, sizeof address);
+    std::memcpy(&port, v.port, sizeof port);
+    const std::uint32_t start = fl_vip_hash(address[0], address[1], v.protocol, port);
+    std::uint32_t step = 0;
+    while (step < FL_VIP_PROBES && index[(start + step) & mask] != FL_VIP_EMPTY) ++step;
+    if (step == FL_VIP_PROBES) return false;
+    index[(start + step) & mask] = static_cast<std::uint16_t>(i);
+  }
+  return true;
+}
+
+/// Smallest index, at most half full, in which every vip is found within FL_VIP_PROBES steps.
+Result<std::vector<std::uint16_t>> index_of(const std::vector<fl_vip>& vips) {
+  std::vector<std::uint16_t> index;
+  for (std::uint32_t size = 32; size <= 65536; size *= 2)
+    if (size >= 2 * vips.size() && fill_index(vips, size - 1, index)) return index;
+  return fail(ErrorCode::kResourceExhausted, "the vip index cannot be built: too many collisions");
+}
+
+void put_node(const NodeIntent& node, fl_bank& bank) {
+  bank.hash_key[0] = node.hash_key[0];
+  bank.hash_key[1] = node.hash_key[1];
+  if (node.address4) std::memcpy(bank.node_address4, node.address4->bytes.data(), 4);
+  if (node.address6) std::memcpy(bank.node_address6, node.address6->bytes.data(), 16);
+  bank.new_flow_limit = node.new_flow_limit;
+  bank.idle_new_ms = node.idle_new_ms;
+  bank.idle_confirmed_ms = node.idle_confirmed_ms;
+  bank.idle_closing_ms = node.idle_closing_ms;
+  bank.idle_udp_ms = node.idle_udp_ms;
+}
+
+/// Appends sections to a bank, each at a line.
+class BankWriter {
+ public:
+  explicit BankWriter(std::span<std::byte> bank) : bank_(bank) {}
+
+  /// Returns: the section's first line. Requires: room (encode() has checked it).
+  std::uint32_t add(const void* data, std::size_t bytes) {
+    const std::uint32_t line = next_;
+    std::byte* to = bank_.data() + std::size_t{line} * FL_LINE_BYTES;
+    const std::size_t padded = std::size_t{lines(bytes)} * FL_LINE_BYTES;
+    if (bytes > 0) std::memcpy(to, data, bytes);
+    std::memset(to + bytes, 0, padded - bytes);
+    next_ += lines(bytes);
+    return line;
+  }
+  [[nodiscard]] std::uint32_t used_bytes() const { return next_ * FL_LINE_BYTES; }
+
+ private:
+  std::span<std::byte> bank_;
+  std::uint32_t next_ = lines(FL_BANK_HEADER_BYTES);
+};
+
+}  // namespace
+
+std::uint32_t longest_idle_ms(const NodeIntent& node) {
+  return std::max(
+      {node.idle_new_ms, node.idle_confirmed_ms, node.idle_closing_ms, node.idle_udp_ms}
+  );
+}
+
+std::string names_section(const Plan::Numbers& numbers) {
+  std::string section;
+  const auto add = [&](const std::map<std::string, std::uint32_t>& used, fl_name_kind kind) {
+    std::map<std::uint32_t, const std::string*> by_number;
+    for (const auto& [name, number] : used) by_number[number] = &name;
+    for (const auto& [number, name] : by_number) {
+      fl_name record{};
+      std::memcpy(record.number, &number, sizeof number);
+      record.kind = static_cast<std::uint8_t>(kind);
+      record.length = static_cast<std::uint8_t>(name->size());
+      section.append(reinterpret_cast<const char*>(&record), sizeof record);
+      section += *name;
+    }
+  };
+  add(numbers.vips.used(), FL_NAME_VIP);
+  add(numbers.backends.used(), FL_NAME_BACKEND);
+  return section;
+}
+
+Result<std::size_t> encode(
+    const Plan& plan, std::uint64_t generation, base::Nanoseconds built_ns, std::span<std::byte> bank
+) {
+  FL_ASSIGN(const std::vector<std::uint16_t> index, index_of(plan.vips));
+  const std::vector<fl_shape> shapes = shapes_of(plan.vips);
+  if (shapes.size() > FL_MAX_SHAPES)
+    return fail(
+        ErrorCode::kResourceExhausted,
+        "vips have " + std::to_string(shapes.size()) +
+            " combinations of family, prefix length and any/exact port, at most 8 are possible"
+    );
+  const std::string names = names_section(*plan.numbers);
+  std::uint64_t needed = FL_BANK_HEADER_BYTES;
+  const auto count = [&](std::uint64_t bytes) { needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES; };
+  count(index.size() * sizeof index[0]);
+  count(plan.vips.size() * sizeof(fl_vip));
+  count(plan.members.size() * sizeof(fl_member));
+  for (const auto& slots : plan.slots) count(slots.size() * sizeof(std::uint32_t));
+  count(names.size());
+  if (needed > bank.size() || needed > UINT32_MAX)
+    return fail(
+        ErrorCode::kResourceExhausted,
+        "the tables need " + std::to_string(needed) + " bytes, a steering bank has " +
+            std::to_string(bank.size()) +
+            ": raise memory.steering_bank, or lower table_size of some vips"
+    );
+
+  BankWriter writer(bank);
+  fl_bank header{};
+  header.generation = generation;
+  header.digest = plan.digest;
+  header.built_ns = built_ns;
+  header.vip_count = static_cast<std::uint32_t>(plan.vips.size());
+  header.member_count = static_cast<std::uint32_t>(plan.members.size());
+  header.shape_count = static_cast<std::uint32_t>(shapes.size());
+  std::copy(shapes.begin(), shapes.end(), header.shapes);
+  put_node(plan.node, header);
+  header.index_mask = static_cast<std::uint32_t>(index.size() - 1);
+  header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
+  header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
+  std::vector<fl_vip> vips = plan.vips;
+  for (std::size_t i = 0; i < vips.size(); ++i)
+    vips[i].slots_line = writer.add(plan.slots[i].data(), plan.slots[i].size() * sizeof(std::uint32_t));
+  header.vips_line = writer.add(vips.data(), vips.size() * sizeof(fl_vip));
+  header.names_bytes = static_cast<std::uint32_t>(names.size());
+  header.names_line = writer.add(names.data(), names.size());
+  header.used_bytes = writer.used_bytes();
+  auto* out = reinterpret_cast<fl_bank*>(bank.data());
+  std::memcpy(static_cast<void*>(out), &header, sizeof header);
+  out->checksum = steer::bank_checksum(out, header.used_bytes);
+  return header.used_bytes;
+}
+
+std::uint64_t content_of(const Plan& plan) {
+  steer::LineChecksum sum;
+  fl_bank header{};
+  put_node(plan.node, header);
+  header.digest = plan.digest;
+  sum.add(&header, sizeof header);
+  sum.add(plan.vips.data(), plan.vips.size() * sizeof(fl_vip));
+  sum.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
+  const auto add_padded = [&](const void* data, std::size_t bytes) {
+    const std::size_t whole = bytes / FL_LINE_BYTES * FL_LINE_BYTES;
+    unsigned char last[FL_LINE_BYTES] = {};
+    if (bytes > whole) std::memcpy(last, static_cast<const char*>(data) + whole, bytes - whole);
+    sum.add(data, whole);
+    sum.add(last, sizeof last);
+  };
+  for (const auto& slots : plan.slots) add_padded(slots.data(), slots.size() * sizeof(std::uint32_t));
+  const std::string names = names_section(*plan.numbers);
+  add_padded(names.data(), names.size());
+  return sum.value();
+}
+
+}  // namespace fairlead::steering

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stable numbers for names: given out once, given out again only when nothing can still mean the old
+// owner.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/steering/steering.hh"
+
+namespace fairlead::steering {
+
+/// Numbers 0..limit-1 for keys. Copyable: a plan works on a copy.
+template <typename Key>
+class Numbering {
+ public:
+  [[nodiscard]] std::optional<std::uint32_t> find(const Key& key) const {
+    const auto it = used_.find(key);
+    if (it == used_.end()) return std::nullopt;
+    return it->second;
+  }
+
+  /// The key's number; a new key gets the lowest number that was never used or was freed at least
+  /// `hold` ago. None: all below `limit` are used or held.
+  std::optional<std::uint32_t> assign(
+      const Key& key, base::Nanoseconds now, base::Nanoseconds hold, std::uint32_t limit
+  ) {
+    if (const auto number = find(key)) return number;
+    for (auto it = freed_.begin(); it != freed_.end(); ++it) {
+      if (it->second + hold > now) continue;
+      const std::uint32_t number = it->first;
+      freed_.erase(it);
+      used_.emplace(key, number);
+      return number;
+    }
+    if (end_ >= limit) return std::nullopt;
+    used_.emplace(key, end_);
+    return end_++;
+  }
+
+  /// Frees the numbers of keys for which `keep(key)` is false.
+  template <typename Keep>
+  void release_unless(Keep keep, base::Nanoseconds now) {
+    for (auto it = used_.begin(); it != used_.end();) {
+      if (keep(it->first)) {
+        ++it;
+      } else {
+        freed_.emplace(it->second, now);
+        it = used_.erase(it);
+      }
+    }
+  }
+
+  /// Takes over a number in use; numbers below that nobody uses count as freed `now`.
+  /// Returns: false when the key or the number is taken already.
+  bool restore(const Key& key, std::uint32_t number, base::Nanoseconds now) {
+    extend(number + 1, now);
+    return freed_.erase(number) == 1 && used_.emplace(key, number).second;
+  }
+  /// Numbers below `end` have been in use.
+  void extend(std::uint32_t end, base::Nanoseconds now) {
+    for (; end_ < end; ++end_) freed_.emplace(end_, now);
+  }
+
+  [[nodiscard]] const std::map<Key, std::uint32_t>& used() const { return used_; }
+  [[nodiscard]] std::uint32_t end() const { return end_; }  // above every number ever used
+
+ private:
+  std::map<Key, std::uint32_t> used_;
+  std::map<std::uint32_t, base::Nanoseconds> freed_;
+  std::uint32_t end_ = 0;
+};
+
+/// A backend's place in a pool. A new address is a new member: flows of the old one re-decide.
+struct MemberKey {
+  std::uint32_t vip = 0;
+  std::uint32_t backend = 0;
+  net::IpAddr address;
+  friend auto operator<=>(const MemberKey&, const MemberKey&) = default;
+};
+
+/// Everything that must survive from one plan to the next.
+struct Plan::Numbers {
+  Numbering<std::string> vips;
+  Numbering<std::string> backends;
+  Numbering<MemberKey> members;
+  std::vector<fl_member> records;                            // by member number
+  std::map<std::uint32_t, std::vector<std::uint32_t>> slots; // by vip number: member numbers
+  std::uint32_t idle_ms = 0;                                 // longest time-out ever in force
+};
+
+/// The names section of a bank.
+std::string names_section(const Plan::Numbers& numbers);
+
+/// Checksum of all that a bank says but its generation and time.
+std::uint64_t content_of(const Plan& plan);
+
+/// The longest of a node's flow time-outs.
+std::uint32_t longest_idle_ms(const NodeIntent& node);
+
+}  // namespace fairlead::steering

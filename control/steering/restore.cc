@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Steering after a restart: everything it must remember is in the bank it published last.
+#include <algorithm>
+#include <string>
+
+#include "control/steering/numbers.hh"
+#include "control/steering/steering.hh"
+
+namespace fairlead::steering {
+
+using base::ErrorCode;
+using base::fail;
+using base::Result;
+
+namespace {
+
+tl::unexpected<base::Error> unusable(const std::string& what) {
+  return fail(ErrorCode::kDataLoss, "published generation: " + what);
+}
+
+NodeIntent node_of(const fl_bank& bank) {
+  NodeIntent node;
+  node.hash_key = {bank.hash_key[0], bank.hash_key[1]};
+  net::IpAddr address4;
+  std::copy(bank.node_address4, bank.node_address4 + 4, address4.bytes.begin());
+  if (address4 != net::IpAddr{}) node.address4 = address4;
+  net::IpAddr address6{{}, net::Family::kIpv6};
+  std::copy(bank.node_address6, bank.node_address6 + 16, address6.bytes.begin());
+  if (address6 != net::IpAddr{{}, net::Family::kIpv6}) node.address6 = address6;
+  node.new_flow_limit = bank.new_flow_limit;
+  node.idle_new_ms = bank.idle_new_ms;
+  node.idle_confirmed_ms = bank.idle_confirmed_ms;
+  node.idle_closing_ms = bank.idle_closing_ms;
+  node.idle_udp_ms = bank.idle_udp_ms;
+  return node;
+}
+
+Result<bool> restore_names(
+    const std::vector<std::string>& names, Numbering<std::string>& numbers, base::Nanoseconds now
+) {
+  for (std::uint32_t n = 0; n < names.size(); ++n)
+    if (!names[n].empty() && !numbers.restore(names[n], n, now))
+      return unusable("name " + names[n] + " occurs twice");
+  return true;
+}
+
+Result<bool> restore_members(
+    const steer::TableView& table,
+    const steer::Names& names,
+    Plan::Numbers& numbers,
+    base::Nanoseconds now
+) {
+  for (std::uint32_t n = 0; n < table.member_count(); ++n) {
+    const fl_member& m = table.member(n);
+    numbers.records.push_back(m);
+    numbers.backends.extend(m.backend + 1, now);
+    if (m.state == FL_MEMBER_FREE) continue;
+    if (names.vip(m.vip).empty() || names.backend(m.backend).empty())
+      return unusable("member " + std::to_string(n) + " has no name");
+    MemberKey key{m.vip, m.backend, {{}, static_cast<net::Family>(m.family)}};
+    std::copy(m.address, m.address + 16, key.address.bytes.begin());
+    if (!numbers.members.restore(key, n, now))
+      return unusable("member " + std::to_string(n) + " occurs twice");
+  }
+  numbers.members.extend(table.member_count(), now);
+  return true;
+}
+
+}  // namespace
+
+Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseconds now) {
+  Steering steering;
+  if (!table.valid()) return steering;
+  const steer::Names names = steer::read_names(table);
+  Plan plan;
+  Plan::Numbers numbers;
+  FL_TRY(restore_names(names.vips, numbers.vips, now));
+  FL_TRY(restore_names(names.backends, numbers.backends, now));
+  FL_TRY(restore_members(table, names, numbers, now));
+  for (const fl_vip& v : table.vips()) {
+    if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
+    const auto slots = table.slots(v);
+    numbers.slots[v.vip].assign(slots.begin(), slots.end());
+    plan.vips.push_back(v);
+    plan.vips.back().slots_line = 0;
+    plan.slots.push_back(numbers.slots[v.vip]);
+  }
+  plan.node = node_of(table.bank());
+  numbers.idle_ms = longest_idle_ms(plan.node);
+  plan.digest = table.digest();
+  plan.members = numbers.records;
+  plan.numbers = std::make_shared<const Plan::Numbers>(std::move(numbers));
+  steering.commit(plan);
+  return steering;
+}
+
+}  // namespace fairlead::steering

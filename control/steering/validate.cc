@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a plan refuses: pools that cannot be told apart, or that the layout has no room for.
+#include "control/steering/validate.hh"
+
+#include <set>
+#include <string>
+#include <tuple>
+
+namespace fairlead::steering {
+
+using base::ErrorCode;
+using base::fail;
+using base::invalid;
+using base::Result;
+
+namespace {
+
+Result<bool> check_name(const std::string& what, const std::string& name) {
+  if (name.empty() || name.size() > 255)
+    return invalid(what + " '" + name + "': a name has 1 to 255 bytes");
+  return true;
+}
+
+Result<bool> check_vip(const model::Vip& vip) {
+  FL_TRY(check_name("vip", vip.name));
+  const std::string name = "vip " + vip.name;
+  if (vip.protocol != net::IpProto::kTcp && vip.protocol != net::IpProto::kUdp)
+    return invalid(name + ": protocol must be tcp or udp");
+  if (vip.prefix.length < 0 || vip.prefix.length > vip.prefix.address.bits())
+    return invalid(name + ": prefix length " + std::to_string(vip.prefix.length) + " is impossible");
+  if (vip.choices < 1 || vip.choices > FL_MAX_CANDIDATES)
+    return invalid(name + ": choices is " + std::to_string(vip.choices) + ", must be 1 to 4");
+  if (vip.table_size != 0 && !is_table_size(vip.table_size)) {
+    std::string sizes;
+    for (const std::uint32_t size : table_sizes()) sizes += " " + std::to_string(size);
+    return invalid(
+        name + ": table_size " + std::to_string(vip.table_size) + " is not one of" + sizes
+    );
+  }
+  return true;
+}
+
+Result<bool> check_backends(const PoolIntent& pool) {
+  const std::string name = "vip " + pool.vip.name;
+  if (pool.backends.size() != pool.vip.backends.size())
+    return fail(ErrorCode::kInternal, name + ": intents and backends differ in number");
+  std::set<std::string> ids;
+  for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+    const std::string& id = pool.vip.backends[i].id;
+    FL_TRY(check_name(name + ": backend", id));
+    if (!ids.insert(id).second) return invalid(name + ": backend " + id + " is listed twice");
+    const BackendIntent& intent = pool.backends[i];
+    if (intent.weight > kMaxWeight)
+      return invalid(
+          name + ": backend " + id + ": weight " + std::to_string(intent.weight) + " is above 10000"
+      );
+    if (intent.state == FL_MEMBER_FREE || intent.state > FL_MEMBER_DOWN)
+      return fail(ErrorCode::kInternal, name + ": backend " + id + ": impossible state");
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& node) {
+  if (pools.size() > FL_MAX_VIPS)
+    return fail(
+        ErrorCode::kResourceExhausted,
+        std::to_string(pools.size()) + " vips, at most " + std::to_string(FL_MAX_VIPS) + " are possible"
+    );
+  if (node.address4 && !node.address4->is_v4())
+    return invalid("node address " + node.address4->to_string() + " is not IPv4");
+  if (node.address6 && node.address6->is_v4())
+    return invalid("node address6 " + node.address6->to_string() + " is not IPv6");
+  std::set<std::string> names;
+  std::set<std::tuple<net::Prefix, net::IpProto, std::uint16_t>> destinations;
+  for (const PoolIntent& pool : pools) {
+    const model::Vip& vip = pool.vip;
+    FL_TRY(check_vip(vip));
+    FL_TRY(check_backends(pool));
+    if (!names.insert(vip.name).second) return invalid("vip " + vip.name + " is listed twice");
+    const net::Prefix prefix{vip.prefix.address.masked(vip.prefix.length), vip.prefix.length};
+    if (!destinations.emplace(prefix, vip.protocol, vip.port).second)
+      return invalid(
+          "vip " + vip.name + ": " + prefix.to_string() + " port " + std::to_string(vip.port) +
+          " belongs to another vip already"
+      );
+  }
+  return true;
+}
+
+}  // namespace fairlead::steering
