@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Judging reports and folding them into windows.
+#include "control/monitor/intake.hh"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fairlead::monitor {
+namespace {
+
+constexpr double kMostCpu = 64;  // of all cores; above 1 only by borrowing
+constexpr double kMostRate = 1e9;
+constexpr double kMostActive = 1e7;
+constexpr double kMostLatencyUs = 3.6e9;  // an hour
+constexpr std::uint64_t kMostPeriodUs = 3'600'000'000;
+constexpr std::uint64_t kLeastStaleUs = 3'000'000;
+constexpr std::uint64_t kFutureUs = 5'000'000;  // clocks of one site differ by less
+constexpr double kJump = 32;
+constexpr unsigned kJumpsUntilBelieved = 3;
+constexpr double kSlow = 0.05;  // weight of a new value in the usual ones
+
+std::array<double, 8> fields(const LoadReport& r) {
+  return {
+      r.cpu,
+      r.memory,
+      r.application,
+      r.requests_per_second,
+      r.errors_per_second,
+      r.active,
+      r.capacity,
+      r.latency_us};
+}
+
+bool out_of_range(const LoadReport& r) {
+  return r.cpu > kMostCpu || r.memory > 1.5 || r.application > kMostCpu ||
+         r.requests_per_second > kMostRate || r.errors_per_second > kMostRate ||
+         r.active > kMostActive || r.capacity > kMostActive || r.latency_us > kMostLatencyUs;
+}
+
+double mixed(double old, double old_share, double fresh, double fresh_share) {
+  const double all = old_share + fresh_share;
+  return all <= 0 ? fresh : (old * old_share + fresh * fresh_share) / all;
+}
+
+}  // namespace
+
+std::string_view to_string(Refusal refusal) {
+  static constexpr std::string_view kNames[] = {
+#define FL_REFUSAL_NAME(e, n) n,
+      FL_INTAKE_REFUSALS(FL_REFUSAL_NAME)
+#undef FL_REFUSAL_NAME
+  };
+  return kNames[static_cast<std::size_t>(refusal)];
+}
+
+void Intake::set_backends(const std::vector<std::string>& ids) {
+  std::map<std::string, Source> next;
+  for (const std::string& id : ids) {
+    const auto old = sources_.find(id);
+    next.emplace(id, old == sources_.end() ? Source{} : old->second);
+  }
+  sources_ = std::move(next);
+}
+
+Refusal Intake::accept(const LoadReport& report, base::Nanoseconds now, std::uint64_t wall_us) {
+  Source* source = nullptr;
+  const Refusal refusal = judge(report, source, wall_us);
+  if (refusal != Refusal::kNone) {
+    ++refused_[static_cast<std::size_t>(refusal)];
+    return refusal;
+  }
+  ++accepted_;
+  const bool restarted = source->heard && report.sequence < source->window.sequence;
+  if (source->left && restarted) {
+    source->left = false;
+    membership_changed_ = true;
+  }
+  fold(report, *source, now);
+  return Refusal::kNone;
+}
+
+Refusal Intake::judge(const LoadReport& r, Source*& source, std::uint64_t wall_us) {
+  const auto found = sources_.find(r.backend_id);
+  if (found == sources_.end()) return Refusal::kUnknownBackend;
+  source = &found->second;
+  const auto values = fields(r);
+  const auto finite = [](double v) { return std::isfinite(v); };
+  if (!std::all_of(values.begin(), values.end(), finite)) return Refusal::kNotFinite;
+  if (std::any_of(values.begin(), values.end(), [](double v) { return v < 0; })) {
+    return Refusal::kNegative;
+  }
+  if (out_of_range(r)) return Refusal::kOutOfRange;
+  if (r.period_us == 0 || r.period_us > kMostPeriodUs) return Refusal::kNoPeriod;
+  if (r.timestamp_us > wall_us + kFutureUs) return Refusal::kFromFuture;
+  if (r.timestamp_us + std::max(3 * r.period_us, kLeastStaleUs) < wall_us) return Refusal::kStale;
+  if (!source->heard) return Refusal::kNone;
+  if (r.sequence == source->window.sequence && r.sequence != 1) return Refusal::kDuplicate;
+  const bool restarted = r.sequence <= 1;
+  if (r.sequence == source->window.sequence && r.completed == source->window.completed) {
+    return Refusal::kDuplicate;
+  }
+  if (!restarted && r.sequence < source->window.sequence) return Refusal::kSequenceBack;
+  if (!restarted && r.completed < source->window.completed) return Refusal::kCounterBack;
+  return jumps(r, *source) ? Refusal::kJump : Refusal::kNone;
+}
+
+// A value far from the usual is an error of measurement, unless it stays.
+bool Intake::jumps(const LoadReport& r, Source& source) {
+  const bool latency = source.usual_latency > 0 && r.latency_us > 10'000 &&
+                       r.latency_us > kJump * source.usual_latency;
+  const bool active = r.active > kJump * source.usual_active + 1000;
+  if (!latency && !active) {
+    source.jumps = 0;
+    return false;
+  }
+  if (++source.jumps < kJumpsUntilBelieved) return true;
+  source.jumps = 0;
+  source.usual_latency = r.latency_us;
+  source.usual_active = r.active;
+  return false;
+}
+
+void Intake::fold(const LoadReport& r, Source& source, base::Nanoseconds now) {
+  Measurement& w = source.window;
+  const auto period = static_cast<double>(r.period_us) / 1e6;
+  const bool begin = source.fresh_window;
+  const double before = begin ? 0 : static_cast<double>(w.period) / 1e9;
+  const auto mean = [&](double& mine, double value) { mine = mixed(mine, before, value, period); };
+  const double requests_before = begin ? 0 : w.requests_per_second * before;
+  if (r.latency_us > 0) {
+    w.latency_us =
+        mixed(w.latency_us, requests_before, r.latency_us, r.requests_per_second * period);
+    source.usual_latency =
+        source.usual_latency <= 0
+            ? r.latency_us
+            : source.usual_latency + kSlow * (r.latency_us - source.usual_latency);
+  } else if (begin) {
+    w.latency_us = 0;
+  }
+  mean(w.cpu, r.cpu);
+  mean(w.memory, r.memory);
+  mean(w.application, r.application);
+  mean(w.requests_per_second, r.requests_per_second);
+  mean(w.errors_per_second, r.errors_per_second);
+  mean(w.active, r.active);
+  source.usual_active =
+      source.heard ? source.usual_active + kSlow * (r.active - source.usual_active) : r.active;
+  w.period = (begin ? 0 : w.period) + r.period_us * base::kMicrosecond;
+  w.capacity = static_cast<std::uint32_t>(r.capacity);
+  w.completed = r.completed;
+  w.sequence = r.sequence;
+  w.received_ns = now;
+  source.heard = true;
+  source.fresh_window = false;
+}
+
+bool Intake::leave(const std::string& id) {
+  const auto found = sources_.find(id);
+  if (found == sources_.end()) return false;
+  membership_changed_ = membership_changed_ || !found->second.left;
+  found->second.left = true;
+  return true;
+}
+
+bool Intake::has_left(const std::string& id) const {
+  const auto found = sources_.find(id);
+  return found != sources_.end() && found->second.left;
+}
+
+std::optional<Measurement> Intake::collect(const std::string& id) {
+  const auto out = peek(id);
+  if (out) sources_.at(id).fresh_window = true;
+  return out;
+}
+
+std::optional<Measurement> Intake::peek(const std::string& id) const {
+  const auto found = sources_.find(id);
+  if (found == sources_.end() || !found->second.heard) return std::nullopt;
+  return found->second.window;
+}
+
+std::size_t Intake::reporting(base::Nanoseconds now, base::Nanoseconds age) const {
+  std::size_t count = 0;
+  for (const auto& [id, source] : sources_) {
+    if (source.heard && now < source.window.received_ns + age) ++count;
+  }
+  return count;
+}
+
+bool Intake::take_membership_change() {
+  const bool changed = membership_changed_;
+  membership_changed_ = false;
+  return changed;
+}
+
+}  // namespace fairlead::monitor

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which load reports are believed, and what they say together. Pure: time is a parameter.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/base/clock.hh"
+
+namespace fairlead::monitor {
+
+/// A load report as it came; fields and units: control/api/fairlead.proto.
+struct LoadReport {
+  std::string backend_id;
+  std::uint64_t sequence = 0;
+  std::uint64_t timestamp_us = 0;  // since 1970, the sender's clock
+  double cpu = 0;
+  double memory = 0;
+  double application = 0;
+  double requests_per_second = 0;
+  double errors_per_second = 0;
+  double active = 0;
+  double capacity = 0;
+  double latency_us = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t period_us = 0;
+};
+
+/// Why a report is not believed. X(enumerator, name in metrics).
+#define FL_INTAKE_REFUSALS(X)                                                             \
+  X(kNone, "none")                                                                        \
+  X(kUnknownBackend, "unknown_backend")                                                   \
+  X(kNotFinite, "not_finite") /* NaN or infinity in any field */                          \
+  X(kNegative, "negative")                                                                \
+  X(kOutOfRange, "out_of_range")    /* cpu above 64, latency above an hour, ... */        \
+  X(kNoPeriod, "no_period")         /* period 0 or above an hour */                       \
+  X(kStale, "stale")                /* measured more than 3 periods (at least 3 s) ago */ \
+  X(kFromFuture, "from_future")     /* measured more than 5 s after now */                \
+  X(kDuplicate, "duplicate")        /* the sequence number of the last report again */    \
+  X(kSequenceBack, "sequence_back") /* a lower one, and not 1 (restart) */                \
+  X(kCounterBack, "counter_back")   /* completed fell without a restart */                \
+  X(kJump, "jump")                  /* 32 times the usual; believed when it stays */
+
+enum class Refusal : std::uint8_t {
+#define FL_REFUSAL_ENUM(e, n) e,
+  FL_INTAKE_REFUSALS(FL_REFUSAL_ENUM)
+#undef FL_REFUSAL_ENUM
+      kCount
+};
+std::string_view to_string(Refusal refusal);
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::kCount);
+
+/// What the reports since the last collect() say: means weighted by their periods, the last
+/// counters.
+struct Measurement {
+  base::Nanoseconds received_ns = 0;  // of the last report
+  std::uint64_t sequence = 0;
+  double cpu = 0;
+  double memory = 0;
+  double application = 0;
+  double requests_per_second = 0;
+  double errors_per_second = 0;
+  double active = 0;
+  double latency_us = 0;  // mean over requests
+  std::uint32_t capacity = 0;
+  std::uint64_t completed = 0;
+  base::Nanoseconds period = 0;  // covered by the reports
+};
+
+/// Not thread-safe; control's state lock protects it.
+class Intake {
+ public:
+  /// The backends that may report; others are refused. Known ones keep what they said.
+  void set_backends(const std::vector<std::string>& ids);
+
+  /// Believes a report or says why not. `now`: monotonic; `wall_us`: microseconds since 1970.
+  Refusal accept(const LoadReport& report, base::Nanoseconds now, std::uint64_t wall_us);
+
+  /// The backend asked to be drained. False: unknown. A report that begins a new sequence (the
+  /// agent was started again) takes it back.
+  bool leave(const std::string& id);
+  [[nodiscard]] bool has_left(const std::string& id) const;
+  /// After a restart of control: what was persisted.
+  void restore_left(const std::string& id) { (void)leave(id); }
+
+  /// The last measurement, and begins a new window. Without a new report: the same as before (same
+  /// sequence), so the user sees it age. Null: never reported.
+  std::optional<Measurement> collect(const std::string& id);
+  /// The last measurement without beginning a new window.
+  [[nodiscard]] std::optional<Measurement> peek(const std::string& id) const;
+
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
+  [[nodiscard]] const std::array<std::uint64_t, kRefusals>& refused() const { return refused_; }
+  /// Backends heard within `age` before now.
+  [[nodiscard]] std::size_t reporting(base::Nanoseconds now, base::Nanoseconds age) const;
+  /// Whether a leave or return happened since the last call.
+  bool take_membership_change();
+
+ private:
+  struct Source {
+    bool heard = false;
+    bool left = false;
+    bool fresh_window = true;  // the next report begins a new one
+    Measurement window;
+    double usual_latency = 0;  // slow averages, for jumps
+    double usual_active = 0;
+    unsigned jumps = 0;  // in a row
+  };
+
+  Refusal judge(const LoadReport& r, Source*& source, std::uint64_t wall_us);
+  static bool jumps(const LoadReport& r, Source& source);
+  static void fold(const LoadReport& r, Source& source, base::Nanoseconds now);
+
+  std::map<std::string, Source> sources_;
+  std::uint64_t accepted_ = 0;
+  std::array<std::uint64_t, kRefusals> refused_{};
+  bool membership_changed_ = false;
+};
+
+}  // namespace fairlead::monitor

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// gRPC on one side, Sink on the other; the only file of control that knows gRPC.
+#include "control/monitor/service.hh"
+
+#include <chrono>
+#include <utility>
+
+#include <grpcpp/grpcpp.h>
+
+#include "control/api/fairlead.grpc.pb.h"
+
+namespace fairlead::monitor {
+namespace {
+
+constexpr int kMostMessageBytes = 64 * 1024;
+
+LoadReport from_wire(const v1::LoadReport& m) {
+  LoadReport r;
+  r.backend_id = m.backend_id();
+  r.sequence = m.sequence();
+  r.timestamp_us = m.timestamp_unix_us();
+  r.cpu = m.cpu_utilization();
+  r.memory = m.mem_utilization();
+  r.application = m.application_utilization();
+  r.requests_per_second = m.rps_fractional();
+  r.errors_per_second = m.eps();
+  r.active = m.active_connections();
+  r.capacity = m.capacity();
+  r.latency_us = m.mean_latency_us();
+  r.completed = m.completed();
+  r.period_us = m.period_us();
+  return r;
+}
+
+// One stream of reports; deletes itself when gRPC is done with it.
+class ReportStream final : public grpc::ServerReadReactor<v1::LoadReport> {
+ public:
+  ReportStream(Sink& sink, v1::ReportReply& reply) : sink_(sink), reply_(reply) {
+    StartRead(&message_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      Finish(grpc::Status::OK);
+      return;
+    }
+    const Refusal refusal = sink_.on_report(from_wire(message_));
+    if (refusal == Refusal::kNone) {
+      reply_.set_accepted(reply_.accepted() + 1);
+    } else {
+      reply_.set_refused(reply_.refused() + 1);
+      reply_.set_reason(std::string(to_string(refusal)));
+    }
+    StartRead(&message_);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  Sink& sink_;
+  v1::ReportReply& reply_;
+  v1::LoadReport message_;
+};
+
+class GrpcService final : public Service, private v1::Monitoring::CallbackService {
+ public:
+  explicit GrpcService(Sink& sink) : sink_(sink) {}
+  ~GrpcService() override {
+    if (server_ == nullptr) return;
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+    server_->Wait();
+  }
+
+  bool listen(const std::string& address) {
+    grpc::ServerBuilder builder;
+    // Two daemons on one port must not share it in silence.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(kMostMessageBytes);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(static_cast<v1::Monitoring::CallbackService*>(this));
+    server_ = builder.BuildAndStart();
+    return server_ != nullptr && port_ != 0;
+  }
+  [[nodiscard]] int port() const override { return port_; }
+
+ private:
+  grpc::ServerReadReactor<v1::LoadReport>* Report(
+      grpc::CallbackServerContext*, v1::ReportReply* reply
+  ) override {
+    return new ReportStream(sink_, *reply);
+  }
+
+  grpc::ServerUnaryReactor* Leave(
+      grpc::CallbackServerContext* context, const v1::LeaveRequest* request, v1::LeaveReply* reply
+  ) override {
+    auto* reactor = context->DefaultReactor();
+    const auto flows = sink_.on_leave(request->backend_id(), request->reason());
+    if (!flows) {
+      reactor->Finish({grpc::StatusCode::NOT_FOUND, "no pool has this backend"});
+      return reactor;
+    }
+    reply->set_flows(*flows);
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  Sink& sink_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Service>> Service::start(const std::string& listen, Sink& sink) {
+  auto service = std::make_unique<GrpcService>(sink);
+  if (!service->listen(listen)) {
+    return base::fail(
+        base::ErrorCode::kUnavailable,
+        "monitoring.listen: cannot listen on " + listen +
+            ", the port is taken or the address is not of this host"
+    );
+  }
+  return std::unique_ptr<Service>(std::move(service));
+}
+
+}  // namespace fairlead::monitor

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The gRPC service Monitoring of api/fairlead.proto.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/monitor/intake.hh"
+#include "dataplane/base/result.hh"
+
+namespace fairlead::monitor {
+
+/// Where reports go. Called from gRPC's threads, several at once.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Refusal on_report(const LoadReport& report) = 0;
+  /// Flows that this node still holds to the backend; nullopt: it is in no pool.
+  virtual std::optional<std::uint64_t> on_leave(
+      const std::string& backend_id, const std::string& reason
+  ) = 0;
+};
+
+/// gRPC's callback interface: a thousand open streams cost a few threads, not a thousand.
+class Service {
+ public:
+  /// Listens on "ADDRESS:PORT" (port 0: any free one). `sink` outlives the service. Errors:
+  /// kUnavailable when the address is taken or not ours.
+  static base::Result<std::unique_ptr<Service>> start(const std::string& listen, Sink& sink);
+  virtual ~Service() = default;  // ends all streams within 200 ms
+  [[nodiscard]] virtual int port() const = 0;
+};
+
+}  // namespace fairlead::monitor
