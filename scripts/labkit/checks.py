@@ -19,7 +19,6 @@ from labkit.publication import AckWatch
 
 MAX_DEAD_S = 2.0
 MAX_ACK_MS = 10.0
-WORKER_PAGE_BYTES = 64 * 2 + 8 * 32 + 8 * (64 + 64 + 128) + 64 * (1024 + 4096)  # struct fl_worker_page
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def reload(fleet: Fleet, size: Size) -> Outcome:
         fleet.reload()
 
     times = [2.0 + 0.5 * i for i in range(int((size.seconds - 4) * 2))]
-    watches = [AckWatch(configs.runtime_dir(fleet.plan, n), WORKER_PAGE_BYTES) for n in fleet.plan.nodes]
+    watches = [AckWatch(configs.runtime_dir(fleet.plan, n)) for n in fleet.plan.nodes]
     run = measure(fleet, size.rate, size.seconds, [Step(t, "reload", "all", change) for t in times], size.seed)
     for watch in watches:
         watch.stop()

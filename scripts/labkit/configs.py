@@ -58,13 +58,17 @@ def agent_yaml(plan: Plan, backend: Backend, run_dir: str) -> str:
     receivers = ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
     sources = ", ".join(f'"{a}"' for n in plan.nodes for a in (n.address4, n.address6))
     return f"""# {plan.lab}: agent of {backend.name} (written by scripts/lab)
-backend: {{id: {backend.name}, capacity: {backend.concurrency}}}
+backend: {backend.name}
 interface: eth0
 runtime_dir: {run_dir}
-vips: ["{VIP4}", "{VIP6}"]
-sources: [{sources}]
-receivers: [{receivers}]
-load: {{url: "http://127.0.0.1:{LOAD_PORT}/load", interval: 100ms}}
+vips:
+  - {{address: {VIP4}, protocol: tcp, port: {VIP_PORT}}}
+  - {{address: "{VIP6}", protocol: tcp, port: {VIP_PORT}}}
+nodes: [{sources if plan.encapsulation != "l2" else ""}]
+report: {{to: [{receivers}], interval: 100ms}}
+capacity: {backend.concurrency}
+load: {{url: "http://127.0.0.1:{LOAD_PORT}/load"}}
+leave: {{deadline: 1s}}
 """
 
 

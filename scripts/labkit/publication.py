@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Watches a node's shared memory: how long after publication each worker acknowledged a generation.
+"""Watches a node's shared memory: how long after publication its worker acknowledged a generation.
 
-Reads the regions of dataplane/steer/abi.h from outside, as any observer could.
+Reads the regions of dataplane/steer/abi.h from outside, as any observer could. A lab node has one worker.
 """
 import mmap
 import struct
@@ -11,21 +11,16 @@ from pathlib import Path
 
 LINE = 64
 CURRENT = LINE                # of `steering`: u64 generation, u64 published_ns
-WORKER_COUNT = LINE           # of `workers`: u32
-FIRST_PAGE = 2 * LINE         # u64 ack is the first word of a page
+FIRST_ACK = 2 * LINE          # of `workers`: u64 ack, the first word of the first worker's page
 POLL_S = 0.0002
 
 
 class AckWatch:
     """Polls a node's regions in a thread until stop(). Delays are upper bounds: they include our own poll interval."""
 
-    def __init__(self, runtime_dir: str, page_bytes: int) -> None:
+    def __init__(self, runtime_dir: str) -> None:
         self._steering = _map(Path(runtime_dir, "steering"), 2 * LINE)
-        workers = Path(runtime_dir, "workers")
-        self._page_bytes = page_bytes
-        count = struct.unpack_from("<I", _map(workers, FIRST_PAGE), WORKER_COUNT)[0]
-        self._workers = _map(workers, FIRST_PAGE + count * page_bytes)
-        self._pages = [FIRST_PAGE + i * page_bytes for i in range(count)]
+        self._workers = _map(Path(runtime_dir, "workers"), 3 * LINE)
         self.delays_ms: list[float] = []
         self.unacknowledged = 0
         self._end = threading.Event()
@@ -49,8 +44,7 @@ class AckWatch:
     def _follow(self, generation: int, published_ns: int) -> None:
         deadline = published_ns + 1_000_000_000
         while time.monotonic_ns() < deadline:
-            acks = [struct.unpack_from("<Q", self._workers, page)[0] for page in self._pages]
-            if all(ack >= generation or ack == 0 for ack in acks):
+            if struct.unpack_from("<Q", self._workers, FIRST_ACK)[0] >= generation:
                 self.delays_ms.append((time.monotonic_ns() - published_ns) / 1e6)
                 return
             time.sleep(POLL_S)

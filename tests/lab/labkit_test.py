@@ -139,7 +139,7 @@ class Texts(unittest.TestCase):
 
         config = yaml.safe_load(configs.agent_yaml(plan, plan.backend("b2"), "/run/x"))
 
-        self.assertEqual(config["sources"], ["10.77.1.1", "fd77::1:1", "10.77.1.2", "fd77::1:2"])
+        self.assertEqual(config["nodes"], ["10.77.1.1", "fd77::1:1", "10.77.1.2", "fd77::1:2"])
 
     def test_router_spreads_over_serving_nodes_only(self) -> None:
         nodes = {"lb1": ("10.77.1.1", "fd77::1:1"), "lb2": ("10.77.1.2", "fd77::1:2")}
