@@ -24,14 +24,16 @@ struct Backend {
 /// Constants of the policies; the defaults are those of the studies.
 struct Parameters {
   base::Nanoseconds report_period = 100 * base::kMillisecond;  // of the agents
-  base::Nanoseconds stale_after = 3 * base::kSecond;  // older reports are not used
+  base::Nanoseconds stale_after = 3 * base::kSecond;  // without reports so long: estimates rest
   base::Nanoseconds blackout = 2 * base::kSecond;     // a new backend keeps its prior so long
   double error_penalty = 1.0;     // wrr: weight of eps/qps
   double dead_band = 0.10;        // smaller relative changes of a weight are not made
-  double max_step = 0.25;         // largest relative change of a weight per update
+  double max_step = 0.25;         // largest relative change of a table weight in one second
   double floor = 0.02;            // of the mean weight
   double exponent = 1.0;          // adaptive: w = C^exponent
   double memory = 6000;           // adaptive: completions that an estimate remembers
+  double window_completions = 100;                    // estimates are fed by so many completions
+  base::Nanoseconds window_time = 2 * base::kSecond;  // or after so long
   double guard = 2.0;             // adaptive: gamma of the stretch guard
 };
 
@@ -43,24 +45,21 @@ struct Snapshot {
 
 /// A load report as it came, times made local (monotonic). Field meanings: api/fairlead.proto.
 struct Report {
-  base::Nanoseconds received_ns = 0;  // 0: none yet
-  std::uint64_t sequence = 0;
-  double cpu = 0;                     // 0..1
-  double application_utilization = 0; // 0: not measured; else preferred to cpu
-  double requests_per_second = 0;
+  base::Nanoseconds received_ns = 0;
+  std::uint64_t sequence = 0;          // equal to the last one: ignored
+  double cpu = 0;                      // 0..1
+  double application_utilization = 0;  // 0: not measured; else preferred to cpu
+  double requests_per_second = 0;      // completed, errors included
   double errors_per_second = 0;
-  double active = 0;                  // being served now
-  std::uint32_t capacity = 0;
-  double mean_latency_us = 0;         // 0: none
-  std::uint64_t completed = 0;        // since the agent started
-  base::Nanoseconds period = 0;
+  double active = 0;                   // being served now
+  double mean_latency_us = 0;          // 0: none
+  base::Nanoseconds period = 0;        // 0: Parameters::report_period
 };
 
 /// What is known about a backend at an update; parallel to Snapshot::backends.
 struct Observation {
-  Report report;
-  double in_flight = 0;     // flows open now, all workers of this node
-  std::uint64_t flows_begun = 0;
+  std::vector<Report> reports;  // since the last update, oldest first; often empty
+  double in_flight = 0;         // flows open now, all workers of this node
 };
 
 struct Observations {
@@ -71,16 +70,30 @@ struct Observations {
 /// What a policy remembers about one backend. Default: nothing.
 struct BackendState {
   base::Nanoseconds first_seen = 0;
+  base::Nanoseconds last_report = 0;  // time of the last report used; 0: none yet
   std::uint64_t last_sequence = 0;
-  base::Nanoseconds last_received = 0;
-  double estimate = 0;        // capacity: requests per second at full utilisation; 0: none
-  double seen = 0;            // completions in the estimate
-  double pending_busy = 0;    // utilisation x seconds since the estimate was last fed
-  double pending_done = 0;    // completions since then
-  double pending_time = 0;    // seconds since then
-  double slots_ratio = 0;     // L/u baseline of the stretch guard; 0: none
-  double weight = 0;          // effective weight in force (unrounded); 0: none yet
-  std::uint64_t refused = 0;  // reports not used: NaN, negative, absurd
+  std::uint64_t refused = 0;          // reports not used: NaN, negative, absurd
+  // Sums over the reports since the estimates were last fed.
+  double window_seconds = 0;
+  double window_done = 0;             // good completions
+  double window_errors = 0;
+  double window_busy = 0;             // utilisation x seconds
+  double window_active = 0;           // requests being served x seconds
+  double window_latency = 0;          // mean latency x completions, microseconds
+  // Estimates; 0: none yet.
+  double capacity = 0;                // good completions a second at full utilisation
+  double seen = 0;                    // completions in it
+  int odd_windows = 0;                // windows in a row that differ tenfold
+  double rate = 0;                    // good completions a second in the last window
+  double error_rate = 0;
+  double utilization = 0;
+  double active = 0;
+  double latency_us = 0;              // moving average
+  double stretch_base = 0;            // usual active / utilisation, for the guard
+  // Weights in force, mean of the pool 1000; 0: none yet.
+  double table_weight = 0;
+  double score_weight = 0;
+  std::uint32_t given = 0;            // table weight as last returned
 };
 
 /// Of one pool; key: backend id. Entries of backends that left are dropped by update().

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The two measuring policies: ORCA's weighted round robin and the utilisation law with its guard.
+#include <algorithm>
+#include <cmath>
+
+#include "control/policy/estimate.hh"
+
+namespace fairlead::policy {
+
+namespace {
+
+constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
+
+bool known(const BackendState& s, base::Nanoseconds now, const Parameters& parameters) {
+  return s.last_report != 0 && now < s.last_report + kForgotten &&
+         now >= s.first_seen + parameters.blackout;
+}
+
+/// Active per busy core against the backend's own usual value; 0: not known.
+double stretch_of(const BackendState& s) {
+  if (s.stretch_base <= 0 || s.utilization <= 0 || s.active <= 0) return 0;
+  return s.active / s.utilization / s.stretch_base;
+}
+
+}  // namespace
+
+std::vector<double> wrr_weights(
+    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+) {
+  std::vector<double> weights;
+  for (const Backend& b : snapshot.backends) {
+    const BackendState& s = state.backends.at(b.id);
+    const double all = s.rate + s.error_rate;
+    const double load =
+        all > 0 ? s.utilization + s.error_rate / all * snapshot.parameters.error_penalty : 0;
+    const bool usable = known(s, now, snapshot.parameters) && load > 0;
+    weights.push_back(usable ? all / load : 0);
+  }
+  return weights;
+}
+
+std::vector<double> adaptive_weights(
+    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+) {
+  const Parameters& p = snapshot.parameters;
+  std::vector<double> stretch;
+  for (const Backend& b : snapshot.backends) stretch.push_back(stretch_of(state.backends.at(b.id)));
+  const double usual = median_positive(stretch);
+  std::vector<double> weights;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const BackendState& s = state.backends.at(snapshot.backends[i].id);
+    double capacity = known(s, now, p) ? s.capacity : 0;
+    // A backend whose slots are occupied while its CPU rests is slow, not free.
+    if (usual > 0 && stretch[i] > p.guard * usual && s.active > 0.3 * s.stretch_base)
+      capacity = std::min(capacity, 0.9 * s.rate / std::min(1.0, s.active / s.stretch_base));
+    // Serving, yet nothing completes: looks full.
+    if (capacity > 0 && s.active >= 1 && s.rate <= 0) capacity = 1e-6 * s.capacity;
+    weights.push_back(capacity > 0 ? std::pow(capacity, p.exponent) : 0);
+  }
+  return weights;
+}
+
+}  // namespace fairlead::policy

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Windows of reports, and the capacity estimate by the utilisation law.
+#include "control/policy/estimate.hh"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fairlead::policy {
+
+namespace {
+
+constexpr double kLeastUtilization = 0.005;  // below it X / u is mostly noise
+
+/// Of the logarithm of C measured over n completions: standard deviation about 1.31 / sqrt(n) for
+/// lognormal service times with sigma 1.
+constexpr double kNoise = 1.31;
+constexpr double kCertain = 3.0;   // standard deviations
+constexpr double kJump = 0.8;      // part of the way that a jump goes
+constexpr double kOddFactor = 10;  // larger differences must be seen twice
+
+double seconds_of(base::Nanoseconds ns) {
+  return static_cast<double>(ns) / static_cast<double>(base::kSecond);
+}
+
+void feed_capacity(const Parameters& parameters, double measured, double n, BackendState& s) {
+  if (s.capacity <= 0) {
+    s.capacity = measured;
+    s.seen = n;
+    return;
+  }
+  const double difference = std::log(measured / s.capacity);
+  if (std::abs(difference) > std::log(kOddFactor) && ++s.odd_windows < 2) return;
+  s.odd_windows = 0;
+  if (std::abs(difference) * std::sqrt(n) / kNoise > kCertain) {
+    s.capacity += kJump * (measured - s.capacity);
+    s.seen = n;
+  } else {
+    s.capacity += n / (std::min(s.seen, parameters.memory) + n) * (measured - s.capacity);
+    s.seen += n;
+  }
+}
+
+/// Usual value of active / utilisation: follows upwards by 2 % a second, downwards by 20 %.
+void feed_stretch(double seconds, BackendState& s) {
+  if (s.utilization < kLeastUtilization || s.active <= 0) return;
+  const double ratio = s.active / s.utilization;
+  if (s.stretch_base <= 0) {
+    s.stretch_base = ratio;
+    return;
+  }
+  const double speed = ratio > s.stretch_base ? 0.02 : 0.20;
+  s.stretch_base += std::min(1.0, speed * seconds) * (ratio - s.stretch_base);
+}
+
+}  // namespace
+
+bool believable(const Report& r) {
+  const auto in = [](double value, double most) { return value >= 0 && value <= most; };  // NaN: no
+  return in(r.cpu, 64) && in(r.application_utilization, 64) && in(r.requests_per_second, 1e7) &&
+         in(r.errors_per_second, 1e7) && in(r.active, 1e7) && in(r.mean_latency_us, 1e9) &&
+         r.period <= 60 * base::kSecond && r.errors_per_second <= r.requests_per_second + 1e-9;
+}
+
+void absorb(const Report& r, const Parameters& parameters, BackendState& s) {
+  if (s.last_report != 0 && r.sequence == s.last_sequence) return;
+  s.last_sequence = r.sequence;
+  if (!believable(r)) {
+    ++s.refused;
+    return;
+  }
+  s.last_report = r.received_ns;
+  const double seconds = seconds_of(r.period != 0 ? r.period : parameters.report_period);
+  const double utilization = r.application_utilization > 0 ? r.application_utilization : r.cpu;
+  s.window_seconds += seconds;
+  s.window_done += (r.requests_per_second - r.errors_per_second) * seconds;
+  s.window_errors += r.errors_per_second * seconds;
+  s.window_busy += utilization * seconds;
+  s.window_active += r.active * seconds;
+  s.window_latency += r.mean_latency_us * r.requests_per_second * seconds;
+}
+
+void close_window(const Parameters& parameters, BackendState& s) {
+  const bool full = s.window_done >= parameters.window_completions ||
+                    s.window_seconds >= seconds_of(parameters.window_time);
+  if (!full || s.window_seconds <= 0) return;
+  s.rate = s.window_done / s.window_seconds;
+  s.error_rate = s.window_errors / s.window_seconds;
+  s.utilization = s.window_busy / s.window_seconds;
+  s.active = s.window_active / s.window_seconds;
+  if (s.window_latency > 0) {
+    const double latency = s.window_latency / (s.window_done + s.window_errors);
+    s.latency_us = s.latency_us <= 0 ? latency : s.latency_us + 0.3 * (latency - s.latency_us);
+  }
+  if (s.window_done >= 1 && s.utilization >= kLeastUtilization)
+    feed_capacity(parameters, s.rate / s.utilization, s.window_done, s);
+  feed_stretch(s.window_seconds, s);
+  s.window_seconds = s.window_done = s.window_errors = 0;
+  s.window_busy = s.window_active = s.window_latency = 0;
+}
+
+double median_positive(std::vector<double> values) {
+  values.erase(
+      std::remove_if(values.begin(), values.end(), [](double v) { return !(v > 0); }), values.end()
+  );
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace fairlead::policy

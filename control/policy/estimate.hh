@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From load reports to estimates: what a backend can do, and how it is doing.
+#pragma once
+
+#include "control/policy/policy.hh"
+
+namespace fairlead::policy {
+
+/// True when a report can be believed: finite, not negative, nothing absurd.
+bool believable(const Report& report);
+
+/// Adds a report to the current window; counts what it refuses.
+void absorb(const Report& report, const Parameters& parameters, BackendState& state);
+
+/// Feeds the estimates when the window is full (100 completions or 2 s): utilisation law
+/// C = X / u, mixed in by completions, with a jump when the difference is certain.
+void close_window(const Parameters& parameters, BackendState& state);
+
+/// Median of the values above 0; 0 without any.
+double median_positive(std::vector<double> values);
+
+/// Desired weights before the rails, in any unit; 0: not known (the prior is used).
+std::vector<double> wrr_weights(const Snapshot& snapshot, const State& state, base::Nanoseconds now);
+std::vector<double> adaptive_weights(
+    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+);
+
+}  // namespace fairlead::policy

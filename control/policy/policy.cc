@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One turn of a policy: absorb reports, ask the policy, put rails around its answer.
+#include "control/policy/policy.hh"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "control/policy/estimate.hh"
+
+namespace fairlead::policy {
+
+namespace {
+
+using model::PolicyName;
+
+constexpr double kMean = 1000;  // of the measured weights of a pool
+constexpr double kMost = 10000;
+
+/// Whether table weights follow measurements.
+bool measures(PolicyName policy) {
+  return policy != PolicyName::kStatic && policy != PolicyName::kWlc &&
+         policy != PolicyName::kLatency;
+}
+
+const char* name_of(PolicyName policy) {
+  switch (policy) {
+    case PolicyName::kStatic: return "static";
+    case PolicyName::kWrr: return "wrr";
+    case PolicyName::kWlc: return "wlc";
+    case PolicyName::kLatency: return "latency";
+    case PolicyName::kPrequal: return "adaptive (prequal is not built yet)";
+    case PolicyName::kAdaptive: return "adaptive";
+    case PolicyName::kEg: return "adaptive (eg is not built yet)";
+    case PolicyName::kActorCritic: return "adaptive (actor-critic is not built yet)";
+  }
+  return "adaptive";
+}
+
+template <typename... Args>
+std::string line(const char* format, Args... args) {
+  char text[240];
+  std::snprintf(text, sizeof text, format, args...);
+  return text;
+}
+
+/// Drops states of backends that left, feeds those that stay.
+void observe(const Snapshot& snapshot, const Observations& observed, State& state) {
+  std::map<std::string, BackendState> kept;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const std::string& id = snapshot.backends[i].id;
+    BackendState& s = kept[id];
+    if (const auto it = state.backends.find(id); it != state.backends.end()) s = it->second;
+    if (s.first_seen == 0) s.first_seen = std::max<base::Nanoseconds>(observed.now, 1);
+    if (i < observed.backends.size())
+      for (const Report& r : observed.backends[i].reports) absorb(r, snapshot.parameters, s);
+    close_window(snapshot.parameters, s);
+  }
+  state.backends = std::move(kept);
+}
+
+/// Monitoring was there and no backend's report is fresh any more.
+bool monitoring_lost(const Snapshot& snapshot, const State& state, base::Nanoseconds now) {
+  bool any = false;
+  for (const auto& [id, s] : state.backends) {
+    if (s.last_report == 0) continue;
+    any = true;
+    if (now < s.last_report + snapshot.parameters.stale_after) return false;
+  }
+  return any;
+}
+
+/// Configured weights scaled so that the mean of those above 0 is kMean.
+std::vector<double> priors(const Snapshot& snapshot) {
+  double sum = 0;
+  double count = 0;
+  for (const Backend& b : snapshot.backends)
+    if (b.weight > 0) {
+      sum += b.weight;
+      count += 1;
+    }
+  std::vector<double> result;
+  for (const Backend& b : snapshot.backends)
+    result.push_back(sum > 0 ? kMean * count * b.weight / sum : 0);
+  return result;
+}
+
+/// Unknown weights become prior x the pool's usual weight per prior; then the mean is kMean.
+std::vector<double> complete(std::vector<double> desired, const std::vector<double>& prior) {
+  std::vector<double> per_prior;
+  for (std::size_t i = 0; i < desired.size(); ++i)
+    per_prior.push_back(prior[i] > 0 ? desired[i] / prior[i] : 0);
+  const double usual = median_positive(per_prior);
+  if (usual <= 0) return prior;
+  double sum = 0;
+  double count = 0;
+  for (std::size_t i = 0; i < desired.size(); ++i) {
+    if (prior[i] <= 0) desired[i] = 0;
+    if (prior[i] > 0 && !(desired[i] > 0)) desired[i] = prior[i] * usual;
+    sum += desired[i];
+    count += prior[i] > 0 ? 1 : 0;
+  }
+  for (double& d : desired) d *= sum > 0 ? kMean * count / sum : 0;
+  return desired;
+}
+
+/// Moves a weight in force towards what is desired: not inside the dead band, not below the floor,
+/// in steps of at most `step` (relative).
+double railed(double in_force, double desired, double step, const Parameters& p) {
+  desired = std::clamp(desired, p.floor * kMean, kMost);
+  if (in_force <= 0) return desired;
+  if (std::abs(desired / in_force - 1) <= p.dead_band) return in_force;
+  return std::clamp(desired, in_force / (1 + step), in_force * (1 + step));
+}
+
+std::string why_of(
+    const Snapshot& snapshot, const BackendState& s, double desired, double in_force
+) {
+  if (s.last_report == 0)
+    return line("%s: no report yet, configured weight", name_of(snapshot.policy));
+  const char* moving = std::abs(desired - in_force) < 0.5  ? "settled"
+                       : std::abs(desired / in_force - 1) <= snapshot.parameters.dead_band
+                           ? "within the dead band"
+                           : "moving in steps";
+  return line(
+      "%s: %.1f/s at utilisation %.2f, capacity %.1f/s, active %.1f, latency %.0f us; %s%s",
+      name_of(snapshot.policy), s.rate, s.utilization, s.capacity, s.active, s.latency_us, moving,
+      s.refused > 0 ? line(" (%llu reports refused)", static_cast<unsigned long long>(s.refused)).c_str()
+                    : ""
+  );
+}
+
+/// Policies that keep configured weights in the table; `latency` scales the score.
+void keep(const Snapshot& snapshot, const State& state, Weights& result) {
+  std::vector<double> latencies;
+  if (snapshot.policy == PolicyName::kLatency)
+    for (const auto& [id, s] : state.backends) latencies.push_back(s.latency_us);
+  const double usual = median_positive(std::move(latencies));
+  for (const Backend& b : snapshot.backends) {
+    const double latency = state.backends.at(b.id).latency_us;
+    double score = b.weight;
+    std::string why = line("%s: configured weight", name_of(snapshot.policy));
+    if (usual > 0 && latency > 0) {
+      score *= std::clamp(usual / latency, 0.125, 3.0);
+      why = line("latency: %.0f us, pool's median %.0f us, in the score only", latency, usual);
+    }
+    result.backends.push_back({b.weight, score_inverse_weight(score), std::move(why)});
+  }
+}
+
+/// Policies that measure: desired weights, then rails.
+void follow(
+    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state, Weights& result
+) {
+  const Parameters& p = snapshot.parameters;
+  const std::vector<double> prior = priors(snapshot);
+  const std::vector<double> desired = complete(
+      snapshot.policy == PolicyName::kWrr ? wrr_weights(snapshot, state, now)
+                                          : adaptive_weights(snapshot, state, now),
+      prior
+  );
+  const double step = p.max_step * std::clamp(seconds, 0.0, 1.0);
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const Backend& b = snapshot.backends[i];
+    BackendState& s = state.backends.at(b.id);
+    if (s.table_weight <= 0) s.table_weight = s.score_weight = prior[i];
+    if (b.weight == 0) s.table_weight = s.score_weight = 0;
+    EffectiveWeight out;
+    out.why = why_of(snapshot, s, desired[i], std::max(s.table_weight, 1.0));
+    if (result.frozen) out.why = "monitoring is lost, last weight kept; " + out.why;
+    if (b.weight > 0 && !result.frozen) {
+      s.table_weight = railed(s.table_weight, desired[i], step, p);
+      s.score_weight = railed(s.score_weight, desired[i], 1e9, p);
+    }
+    if (b.weight > 0) out.weight = static_cast<std::uint32_t>(std::clamp(s.table_weight, 1.0, kMost));
+    if (b.weight == 0) out.why = "configured weight 0: no new flows by weight";
+    out.inverse_weight = score_inverse_weight(s.score_weight);
+    result.backends.push_back(std::move(out));
+  }
+}
+
+}  // namespace
+
+std::uint32_t score_inverse_weight(double weight) {
+  if (!(weight > 0)) return UINT32_MAX;
+  const double inverse = static_cast<double>(1u << 20) / weight;
+  return static_cast<std::uint32_t>(std::clamp(inverse, 1.0, 2147483648.0));
+}
+
+Weights update(
+    const Snapshot& snapshot, const Observations& observed, State& state, base::Nanoseconds dt
+) {
+  observe(snapshot, observed, state);
+  Weights result;
+  if (!measures(snapshot.policy)) {
+    keep(snapshot, state, result);
+  } else {
+    result.frozen = monitoring_lost(snapshot, state, observed.now);
+    const double seconds = static_cast<double>(dt) / static_cast<double>(base::kSecond);
+    follow(snapshot, observed.now, seconds, state, result);
+  }
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    BackendState& s = state.backends.at(snapshot.backends[i].id);
+    result.changed = result.changed || s.given != result.backends[i].weight;
+    s.given = result.backends[i].weight;
+  }
+  if (result.frozen) ++state.freezes;
+  return result;
+}
+
+}  // namespace fairlead::policy
