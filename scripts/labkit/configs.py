@@ -77,8 +77,8 @@ def nginx_conf(backend: Backend, run_dir: str, upstream_port: int) -> str:
     return f"""# {backend.name}: reverse proxy before the test server (written by scripts/lab)
 pid {run_dir}/nginx.pid;
 error_log {run_dir}/nginx-error.log warn;
-worker_processes 1;
 daemon off;
+master_process off;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
