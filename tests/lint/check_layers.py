@@ -12,7 +12,7 @@ from pathlib import Path
 MAY_INCLUDE: dict[str, list[str]] = {
     "dataplane/base": [],
     "dataplane/sys": ["dataplane/base"],
-    "dataplane/net": ["dataplane/base"],
+    "dataplane/net": ["dataplane/base", "dataplane/steer/drop_reasons.h"],
     "dataplane/steer": ["dataplane/base", "dataplane/net"],
     "dataplane/shm": ["dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/sys"],
     "dataplane/flow": ["dataplane/base", "dataplane/net", "dataplane/steer"],
