@@ -18,10 +18,10 @@ constexpr base::Nanoseconds kLeaveTimeout = 500 * base::kMillisecond;
 
 std::uint64_t unix_us() {
   using std::chrono::system_clock;
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        system_clock::now().time_since_epoch()
-  )
-                                        .count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch())
+          .count()
+  );
 }
 
 void fill(v1::LoadReport& report, const Load& load) {
@@ -129,7 +129,8 @@ base::Result<json> Agent::answer(const std::string& command) const {
   if (command == "show memory") return memory_report();
   return base::fail(
       base::ErrorCode::kNotFound,
-      "no command '" + command.substr(0, 60) + "'; there are: show status, show counters, show memory"
+      "no command '" + command.substr(0, 60) +
+          "'; there are: show status, show counters, show memory"
   );
 }
 
@@ -169,8 +170,7 @@ json Agent::status() const {
   if (url_) {
     const auto s = url_->state(now);
     result["url"] = {
-        {"answers", s.answers}, {"failures", s.failures}, {"last_error", s.last_error}
-    };
+        {"answers", s.answers}, {"failures", s.failures}, {"last_error", s.last_error}};
   }
   return result;
 }

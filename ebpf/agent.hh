@@ -26,8 +26,9 @@ class Agent {
   /// Measures and hands the report to every reporter.
   void report();
 
-  /// One Leave to every receiver at once. Returns the flows that are left: those that nodes hold or, where larger, the
-  /// connections that the kernel has open. Receivers that do not answer within 500 ms count as none.
+  /// One Leave to every receiver at once. Returns the flows that are left: those that nodes hold
+  /// or, where larger, the connections that the kernel has open. Receivers that do not answer
+  /// within 500 ms count as none.
   std::uint64_t leave();
 
   /// Ends decapsulation.

@@ -29,7 +29,8 @@ std::string element(std::string_view key, std::size_t i) {
 
 std::vector<ebpf::ServedVip> read_vips(const Section& root, Diagnosis& diagnosis) {
   std::vector<ebpf::ServedVip> vips;
-  if (!root.require("vips", "vips: [{address: 203.0.113.10, protocol: tcp, port: 80}]")) return vips;
+  if (!root.require("vips", "vips: [{address: 203.0.113.10, protocol: tcp, port: 80}]"))
+    return vips;
   const auto items = root.list("vips");
   if (items.empty()) root.error("vips", "is empty, name at least one vip that this host serves");
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -87,19 +88,20 @@ bool is_endpoint(std::string_view text) {
 
 void read_report(const Section& root, Diagnosis& diagnosis, AgentConfig& config) {
   const Section s = root.section("report", {"to", "interval"});
-  config.report_interval = s.duration(
-      "interval", {10 * base::kMillisecond, 60 * base::kSecond}, config.report_interval
-  );
+  config.report_interval =
+      s.duration("interval", {10 * base::kMillisecond, 60 * base::kSecond}, config.report_interval);
   const auto items = s.list("to");
+  const std::vector<std::string>& known = config.report_to;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string& to = items[i].text;
     const std::string path = element("report.to", i);
     if (items[i].kind != Value::Kind::kScalar || !is_endpoint(to)) {
       diagnosis.error(
-          items[i].line, path, "'" + to.substr(0, 60) + "' is not HOST:PORT, use for example 192.0.2.11:9200"
+          items[i].line,
+          path,
+          "'" + to.substr(0, 60) + "' is not HOST:PORT, use for example 192.0.2.11:9200"
       );
-    } else if (std::find(config.report_to.begin(), config.report_to.end(), to) !=
-               config.report_to.end()) {
+    } else if (std::count(known.begin(), known.end(), to) > 0) {
       diagnosis.error(items[i].line, path, "'" + to + "' is there twice, remove one");
     }
     config.report_to.push_back(to);
@@ -128,7 +130,15 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
       &document,
       1,
       "",
-      {"backend", "interface", "runtime_dir", "vips", "nodes", "report", "capacity", "load", "leave"},
+      {"backend",
+       "interface",
+       "runtime_dir",
+       "vips",
+       "nodes",
+       "report",
+       "capacity",
+       "load",
+       "leave"},
       diagnosis
   );
   AgentConfig config;
@@ -151,7 +161,9 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
 
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
   if (const auto table = ebpf::build_vip_table(config.vips); !table) {
-    return base::invalid(name + ":" + std::to_string(root.line_of("vips")) + ": vips: " + table.error().what);
+    return base::invalid(
+        name + ":" + std::to_string(root.line_of("vips")) + ": vips: " + table.error().what
+    );
   }
   return config;
 }

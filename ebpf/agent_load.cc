@@ -56,7 +56,8 @@ base::Result<void> read(
   if (found == object.end() || found->is_null()) return {};
   if (!found->is_number()) return base::invalid(refusal(key, "is not a number"));
   const double value = found->get<double>();
-  if (!std::isfinite(value) || value < 0) return base::invalid(refusal(key, "is negative or not finite"));
+  if (!std::isfinite(value) || value < 0)
+    return base::invalid(refusal(key, "is negative or not finite"));
   if (value > most) return base::invalid(refusal(key, "is absurdly large"));
   to = value;
   return {};

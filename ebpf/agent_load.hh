@@ -10,7 +10,8 @@
 
 namespace fairlead::agent {
 
-/// A measurement; what was not measured is absent. Names and units as in control/api/fairlead.proto.
+/// A measurement; what was not measured is absent. Names and units as in
+/// control/api/fairlead.proto.
 struct Load {
   std::optional<double> cpu_utilization;          // 0..; 1: all cores busy
   std::optional<double> mem_utilization;          // 0..1
@@ -20,15 +21,16 @@ struct Load {
   std::optional<double> mean_latency_us;
   std::optional<std::uint32_t> active_connections;
   std::optional<std::uint32_t> capacity;
-  std::optional<std::uint64_t> completed;         // requests completed since the service started
+  std::optional<std::uint64_t> completed;  // requests completed since the service started
   friend bool operator==(const Load&, const Load&) = default;
 };
 
 /// `first` where it has a value, else `second`.
 Load merged(const Load& first, const Load& second);
 
-/// The JSON object of a service, any subset of Load's fields. Refused as a whole: text that is no object, a known
-/// field that is no number, negative or absurd (utilisation above 1000). Unknown fields are ignored: ORCA has more.
+/// The JSON object of a service, any subset of Load's fields. Refused as a whole: text that is no
+/// object, a known field that is no number, negative or absurd (utilisation above 1000). Unknown
+/// fields are ignored: ORCA has more.
 base::Result<Load> parse_load_json(std::string_view text);
 
 /// CPU time in ticks, summed over all cores, from the first line of /proc/stat. Waiting for I/O and

@@ -68,7 +68,9 @@ void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
     agent.report();
     const auto flows = agent.leave();
     const base::Nanoseconds now = sys::monotonic_ns();
-    std::fprintf(stderr, "fairlead-agent: leaving flows=%llu\n", static_cast<unsigned long long>(flows));
+    std::fprintf(
+        stderr, "fairlead-agent: leaving flows=%llu\n", static_cast<unsigned long long>(flows)
+    );
     if (flows == 0 || now >= deadline) return;
     const base::Nanoseconds next = std::min(deadline, now + kLeaveEvery);
     while (sys::monotonic_ns() < next) {

@@ -35,8 +35,8 @@ class KernelLoad {
   base::Nanoseconds usage_at_ = 0;
 };
 
-/// Asks a URL for its load report every interval, in a thread of its own, so that a service that hangs never delays
-/// a report of ours.
+/// Asks a URL for its load report every interval, in a thread of its own, so that a service that
+/// hangs never delays a report of ours.
 class UrlLoad {
  public:
   UrlLoad(std::string url, base::Nanoseconds interval);
@@ -45,7 +45,7 @@ class UrlLoad {
   UrlLoad& operator=(const UrlLoad&) = delete;
 
   struct State {
-    Load load;                    // empty if stale: no good answer for 3 intervals (at least 1 s)
+    Load load;  // empty if stale: no good answer for 3 intervals (at least 1 s)
     std::uint64_t answers = 0;
     std::uint64_t failures = 0;
     std::string last_error;
@@ -59,7 +59,7 @@ class UrlLoad {
   const base::Nanoseconds interval_;
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
-  bool stop_ = false;               // the rest of the members: guarded by mutex_
+  bool stop_ = false;  // the rest of the members: guarded by mutex_
   State state_;
   base::Nanoseconds answered_at_ = 0;
   std::thread thread_;

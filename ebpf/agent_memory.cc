@@ -6,7 +6,11 @@
 #include <cstdint>
 
 extern "C" [[gnu::weak]] int mallctl(
-    const char* name, void* old_value, std::size_t* old_bytes, void* new_value, std::size_t new_bytes
+    const char* name,
+    void* old_value,
+    std::size_t* old_bytes,
+    void* new_value,
+    std::size_t new_bytes
 );
 
 namespace fairlead::agent {

@@ -6,7 +6,8 @@
 
 namespace fairlead::agent {
 
-/// {allocator, allocator_version, allocated_bytes, resident_bytes}; "libc" where jemalloc is not linked.
+/// {allocator, allocator_version, allocated_bytes, resident_bytes}; "libc" where jemalloc is not
+/// linked.
 nlohmann::json memory_report();
 
 }  // namespace fairlead::agent

@@ -25,7 +25,9 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& to) {
   return grpc::CreateCustomChannel(to, grpc::InsecureChannelCredentials(), arguments);
 }
 
-std::chrono::nanoseconds duration(base::Nanoseconds ns) { return std::chrono::nanoseconds(ns); }
+std::chrono::nanoseconds duration(base::Nanoseconds ns) {
+  return std::chrono::nanoseconds(ns);
+}
 
 }  // namespace
 

@@ -15,7 +15,8 @@
 
 namespace fairlead::agent {
 
-/// Waiting times between attempts: doubled after each failure, from the first after a success. Pure.
+/// Waiting times between attempts: doubled after each failure, from the first after a success.
+/// Pure.
 class Backoff {
  public:
   static constexpr base::Nanoseconds kFirst = 100 * base::kMillisecond;
@@ -65,7 +66,7 @@ class Reporter {
   std::unique_ptr<v1::Monitoring::Stub> stub_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool stop_ = false;                       // the rest of the members: guarded by mutex_
+  bool stop_ = false;  // the rest of the members: guarded by mutex_
   v1::LoadReport newest_;
   grpc::ClientContext* context_ = nullptr;  // of the stream that is open
   State state_;

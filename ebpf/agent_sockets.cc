@@ -31,7 +31,8 @@ base::Result<void> ask(int fd, std::uint8_t family) {
   message.request.sdiag_family = family;
   message.request.sdiag_protocol = IPPROTO_TCP;
   message.request.idiag_states = 1U << TCP_ESTABLISHED;
-  if (::send(fd, &message, sizeof message, 0) < 0) return base::system_error("ask sock_diag", errno);
+  if (::send(fd, &message, sizeof message, 0) < 0)
+    return base::system_error("ask sock_diag", errno);
   return {};
 }
 
@@ -39,7 +40,8 @@ base::Result<void> ask(int fd, std::uint8_t family) {
 net::IpAddr local_address(const inet_diag_msg& socket) {
   net::IpAddr address;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(socket.id.idiag_src);
-  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  static constexpr std::array<std::uint8_t, 12> kMapped = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   if (socket.idiag_family == AF_INET) {
     std::copy_n(bytes, 4, address.bytes.begin());
   } else if (std::equal(kMapped.begin(), kMapped.end(), bytes)) {

@@ -10,8 +10,9 @@
 
 namespace fairlead::agent {
 
-/// ESTABLISHED TCP sockets of this network namespace whose local address and port are those of a TCP vip in
-/// `vips`. Costs one pass over the established sockets of each family used, about 1 us for each socket.
+/// ESTABLISHED TCP sockets of this network namespace whose local address and port are those of a
+/// TCP vip in `vips`. Costs one pass over the established sockets of each family used, about 1 us
+/// for each socket.
 base::Result<std::uint32_t> count_established(std::span<const ebpf::ServedVip> vips);
 
 }  // namespace fairlead::agent
