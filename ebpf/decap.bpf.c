@@ -78,9 +78,11 @@ static __always_inline __u32 parse_gue(struct xdp_md* ctx, __u32 offset, struct 
       return FL_DECAP_MALFORMED;
   }
   t->inner = offset + fl_gue_bytes(gue.base.version_hlen);
-  t->type = type_of(gue.base.protocol);
+  const __be16 type = type_of(gue.base.protocol);
+  if (!type) return FL_DECAP_MALFORMED;
+  t->type = type;
   t->counter = FL_DECAP_GUE;
-  return t->type ? 0 : FL_DECAP_MALFORMED;
+  return 0;
 }
 
 /// Recognises the tunnel. `t->type` stays 0 for packets that are none; returns 0 or the counter of
