@@ -9,12 +9,13 @@ def runtime_dir(plan: Plan, node: Node) -> str:
 
 def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -> str:
     """One node's configuration; `pool` has the backends that are members now and their configured weights."""
-    # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
-    l2 = plan.encapsulation == "l2"
-    members = "\n".join(
-        f"      - {{id: {b.name}, address: {b.address4}, weight: {weight}, capacity: {b.concurrency}"
-        + (f', mac: "{b.mac}"}}' if l2 else "}")
-        for b, weight in ((plan.backend(name), weight) for name, weight in pool.items()))
+    def backends(address: str) -> str:
+        lines = []
+        for name, weight in pool.items():
+            b = plan.backend(name)
+            lines.append(f"      - {{id: {b.name}, address: \"{getattr(b, address)}\", weight: {weight}, "
+                         f"capacity: {b.concurrency}, mac: \"{b.mac}\"}}")
+        return "\n".join(lines)
 
     return f"""# {plan.lab}: node {node.name} (written by scripts/lab)
 node:
@@ -36,7 +37,7 @@ vips:
     encapsulation: {plan.encapsulation}
     choices: 2
     backends:
-{members}
+{backends("address4")}
   - name: web6
     address: "{VIP6}"
     protocol: tcp
@@ -44,7 +45,7 @@ vips:
     encapsulation: {plan.encapsulation}
     choices: 2
     backends:
-{members}
+{backends("address6")}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health}}
 monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
 metrics: {{listen: "127.0.0.1:9101"}}
@@ -76,8 +77,8 @@ def nginx_conf(backend: Backend, run_dir: str, upstream_port: int) -> str:
     return f"""# {backend.name}: reverse proxy before the test server (written by scripts/lab)
 pid {run_dir}/nginx.pid;
 error_log {run_dir}/nginx-error.log warn;
+worker_processes 1;
 daemon off;
-master_process off;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;

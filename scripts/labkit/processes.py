@@ -95,9 +95,8 @@ class Processes:
 
 
 def _kill(process: Process, number: signal.Signals) -> None:
-    """The process and what it started: each leads a process group of its own."""
     try:
-        os.killpg(process.pid, number)
+        os.kill(process.pid, number)
     except ProcessLookupError:
         pass
 

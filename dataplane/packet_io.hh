@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Between DPDK's buffers and the stages' Burst. The only place that touches mbuf geometry.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "dataplane/path/burst.hh"
+
+namespace fairlead::dataplane {
+
+/// Describes `count` received packets to the stages. Requires: count <= path::kBurstPackets.
+inline void load_burst(path::Burst& burst, rte_mbuf* const* packets, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+  burst.count = count;
+  for (unsigned i = 0; i < count; ++i) {
+    const rte_mbuf* m = packets[i];
+    burst.data[i] = rte_pktmbuf_mtod(m, std::uint8_t*);
+    burst.length[i] = m->data_len;
+    burst.packet_bytes[i] = m->pkt_len;
+    burst.headroom[i] = m->data_off;
+  }
+}
+
+/// Cuts a packet, which may have several segments, to `bytes`.
+inline void cut_tail(rte_mbuf* packet, std::uint32_t bytes) {
+  std::uint32_t before = 0;
+  std::uint16_t segments = 1;
+  rte_mbuf* last = packet;
+  while (before + last->data_len < bytes && last->next != nullptr) {
+    before += last->data_len;
+    last = last->next;
+    ++segments;
+  }
+  last->data_len =
+      static_cast<std::uint16_t>(std::min<std::uint32_t>(last->data_len, bytes - before));
+  rte_mbuf* rest = last->next;
+  last->next = nullptr;
+  if (rest != nullptr) rte_pktmbuf_free(rest);
+  packet->nb_segs = segments;
+  packet->pkt_len = bytes;
+}
+
+/// Makes the buffer say what burst.data[i] and burst.packet_bytes[i] say after the stages.
+/// Requires: the verdict is kForward.
+inline void apply_frame(rte_mbuf* packet, const path::Burst& burst, unsigned i) {
+  const std::ptrdiff_t grown = rte_pktmbuf_mtod(packet, std::uint8_t*) - burst.data[i];
+  packet->data_off = static_cast<std::uint16_t>(packet->data_off - grown);
+  packet->data_len = static_cast<std::uint16_t>(packet->data_len + grown);
+  packet->pkt_len = static_cast<std::uint32_t>(packet->pkt_len + grown);
+  if (packet->pkt_len > burst.packet_bytes[i]) cut_tail(packet, burst.packet_bytes[i]);
+}
+
+}  // namespace fairlead::dataplane

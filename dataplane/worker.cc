@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The forwarding loop.
+#include "dataplane/worker.hh"
+
+#include <array>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+#include "dataplane/neighbour_wire.hh"
+#include "dataplane/packet_io.hh"
+#include "dataplane/path/pipeline.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::dataplane {
+namespace {
+
+// A full transmit ring is offered the rest this many times more: an AF_XDP kick frees descriptors
+// in between, and waiting longer would only move the loss to the receive ring.
+constexpr unsigned kTransmitRetries = 2;
+
+// After stop() a worker empties what its receive rings can hold, and no more: traffic may never
+// end.
+constexpr unsigned kLastPolls = 2048 / path::kBurstPackets;
+
+void sleep_for(base::Nanoseconds time) {
+  const timespec pause{0, static_cast<long>(time)};
+  ::nanosleep(&pause, nullptr);
+}
+
+}  // namespace
+
+Worker::Worker(Setup setup)
+    : decisions_(setup.decisions == 0 ? path::DecisionSink() : path::DecisionSink(setup.decisions)),
+      core_(setup.core),
+      ports_(std::move(setup.ports)),
+      tables_(setup.tables),
+      clock_(setup.tsc_hz),
+      idle_(setup.idle),
+      tsc_hz_(setup.tsc_hz) {
+  context_.flows = setup.flows;
+  context_.page = setup.page;
+  context_.scores = setup.scores;
+  context_.worker = setup.number;
+  context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
+}
+
+void Worker::start() {
+  fl_worker_page& page = *context_.page;
+  page.pid = static_cast<std::uint32_t>(::getpid());
+  page.core = core_;
+  page.tsc_hz = tsc_hz_;
+  page.started_ns = sys::monotonic_ns();
+  beat(rte_rdtsc());
+  refresh_table();
+}
+
+void Worker::change_region() {
+  shm::GenerationReader next;
+  if (!new_tables_.take(next)) return;
+  tables_.go_offline();
+  tables_ = next;
+}
+
+void Worker::beat(std::uint64_t cycles) {
+  if (clock_.sync_due(cycles)) clock_.sync(cycles, sys::monotonic_ns());
+  context_.now = clock_.now(cycles);
+  __atomic_store_n(&context_.page->heartbeat_ns, context_.now, __ATOMIC_RELAXED);
+}
+
+void Worker::refresh_table() {
+  const std::uint64_t before = tables_.generation();
+  const fl_bank* bank = tables_.current();
+  if (bank == nullptr || tables_.generation() == before) return;
+  auto table = steer::TableView::attach(bank, tables_.bank_bytes());
+  if (table) {
+    path::use_table(context_, *table);
+    return;
+  }
+  // A damaged bank is not used. The last good one stays whole until its bank comes round again.
+  if (context_.table.valid() && tables_.generation() - context_.table.generation() < FL_BANKS - 1) {
+    return;
+  }
+  context_.table = steer::TableView();
+}
+
+void Worker::transmit(WorkerPort& port, rte_mbuf** packets, unsigned count) {
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < count; ++i) bytes += packets[i]->pkt_len;
+  unsigned sent = 0;
+  for (unsigned attempt = 0; attempt <= kTransmitRetries && sent < count; ++attempt) {
+    sent += rte_eth_tx_burst(
+        port.queue.ethdev,
+        port.queue.queue,
+        packets + sent,
+        static_cast<std::uint16_t>(count - sent)
+    );
+  }
+  for (unsigned i = sent; i < count; ++i) {
+    bytes -= packets[i]->pkt_len;
+    path::count_late_drop(*context_.page, FL_REASON_TX_FULL);
+    rte_pktmbuf_free(packets[i]);
+  }
+  context_.page->tx_packets += sent;
+  context_.page->tx_bytes += bytes;
+}
+
+void Worker::punt(WorkerPort& port, rte_mbuf* packet) {
+  const std::span<const std::uint8_t> frame(
+      rte_pktmbuf_mtod(packet, const std::uint8_t*), packet->data_len
+  );
+  const bool wanted = port.punt == PuntPath::kTap ||
+                      (port.punt == PuntPath::kNeighbours && is_neighbour_message(frame));
+  if (wanted && port.to_main->push(packet)) return;
+  path::count_punt_failed(*context_.page, wanted ? FL_REASON_PUNT_FULL : FL_REASON_NO_PUNT);
+  rte_pktmbuf_free(packet);
+}
+
+unsigned Worker::serve(WorkerPort& port) {
+  std::array<rte_mbuf*, path::kBurstPackets> packets;
+  const unsigned count =
+      rte_eth_rx_burst(port.queue.ethdev, port.queue.queue, packets.data(), path::kBurstPackets);
+  if (count == 0) return 0;
+  const std::uint64_t received = rte_rdtsc();
+  fl_worker_page& page = *context_.page;
+  load_burst(burst_, packets.data(), count);
+  page.rx_packets += count;
+  for (unsigned i = 0; i < count; ++i) page.rx_bytes += burst_.packet_bytes[i];
+  ++page.bursts;
+
+  context_.hops = port.now;
+  path::run_pipeline(context_, burst_);
+
+  std::array<rte_mbuf*, path::kBurstPackets> outgoing;
+  unsigned forwarded = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    if (burst_.verdict[i] == steer::Verdict::kForward) {
+      apply_frame(packets[i], burst_, i);
+      outgoing[forwarded++] = packets[i];
+    } else if (burst_.verdict[i] == steer::Verdict::kPunt) {
+      punt(port, packets[i]);
+    } else {
+      rte_pktmbuf_free(packets[i]);
+    }
+  }
+  if (forwarded != 0) {
+    transmit(port, outgoing.data(), forwarded);
+    page.latency[fl_latency_bucket(clock_.to_ns(rte_rdtsc() - received))] += forwarded;
+  }
+  return count;
+}
+
+// Not counted in tx_packets: these frames were never received (rx == tx + punted + drops).
+void Worker::send_for_main(WorkerPort& port) {
+  while (rte_mbuf* packet = port.from_main->pop()) {
+    if (rte_eth_tx_burst(port.queue.ethdev, port.queue.queue, &packet, 1) == 0) {
+      rte_pktmbuf_free(packet);
+    }
+  }
+}
+
+unsigned Worker::poll(std::uint64_t cycles) {
+  beat(cycles);
+  change_region();
+  refresh_table();
+  unsigned count = 0;
+  for (WorkerPort& port : ports_) {
+    (void)port.hops->take(port.now);
+    if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
+    count += serve(port);
+  }
+  if (count == 0) path::maintain(context_);
+  return count;
+}
+
+void Worker::run() {
+  start();
+  fl_worker_page& page = *context_.page;
+  std::uint64_t begin = rte_rdtsc();
+  unsigned polls_left = kLastPolls;
+  while (polls_left > 0) {
+    const unsigned count = poll(begin);
+    if (stopping_.load(std::memory_order_relaxed)) polls_left = count == 0 ? 0 : polls_left - 1;
+    if (count == 0) {
+      if (const base::Nanoseconds pause = idle_.found_nothing(); pause != 0) sleep_for(pause);
+    } else {
+      idle_.found_packets();
+    }
+    const std::uint64_t end = rte_rdtsc();
+    (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
+    begin = end;
+  }
+  tables_.go_offline();
+}
+
+}  // namespace fairlead::dataplane
