@@ -83,7 +83,9 @@ void remove_empty_bpffs(const std::string& dir) {
   ::rmdir(dir.c_str());
 }
 
-void capture_libbpf_messages() { libbpf_set_print(remember_warning); }
+void capture_libbpf_messages() {
+  libbpf_set_print(remember_warning);
+}
 
 tl::unexpected<base::Error> bpf_error(const std::string& doing, int errno_value) {
   std::string message;

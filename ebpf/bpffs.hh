@@ -8,10 +8,10 @@
 
 namespace fairlead::ebpf {
 
-/// Makes `dir` (and missing parents, mode 0700) and mounts a bpffs on it, unless it already is one or lies in one.
-/// The mount belongs to the caller's mount namespace: a process started by `ip netns exec` has a
-/// private one that ends with it, and the pins with it; enter the network namespace with
-/// `nsenter --net=` instead.
+/// Makes `dir` (and missing parents, mode 0700) and mounts a bpffs on it, unless it already is one
+/// or lies in one. The mount belongs to the caller's mount namespace: a process started by `ip
+/// netns exec` has a private one that ends with it, and the pins with it; enter the network
+/// namespace with `nsenter --net=` instead.
 base::Result<void> ensure_bpffs(const std::string& dir);
 
 /// Unmounts `dir` and removes it if nothing is pinned there any more; otherwise does nothing.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 // On a backend: takes Fairlead's outer headers off, so that the kernel sees the client's packet.
 //
-// A tunnel packet is ours if it comes from a configured node or if its inner destination is a vip served
-// here; ours must be both, everything else that is ours is dropped: nobody but the nodes injects
-// packets. What is neither (another tunnel of this host) and what is no tunnel goes to the kernel as it is.
+// A tunnel packet is ours if it comes from a configured node or if its inner destination is a vip
+// served here; ours must be both, everything else that is ours is dropped: nobody but the nodes
+// injects packets. What is neither (another tunnel of this host) and what is no tunnel goes to the
+// kernel as it is.
 #include <linux/bpf.h>
 #include <linux/udp.h>
 
@@ -39,7 +40,7 @@ struct tunnel {
 };
 
 static __always_inline int count(__u32 counter, int verdict) {
-  __u64 *n = bpf_map_lookup_elem(&fl_decap_count, &counter);
+  __u64* n = bpf_map_lookup_elem(&fl_decap_count, &counter);
   if (n) (*n)++;
   return verdict;
 }
@@ -50,7 +51,7 @@ static __always_inline __be16 type_of(__u8 protocol) {
   return 0;
 }
 
-static __always_inline int from_a_node(const struct fl_l3 *outer) {
+static __always_inline int from_a_node(const struct fl_l3* outer) {
   struct fl_source_key key = {
       .prefix_bits = FL_SOURCE_FAMILY_BITS + (outer->family == 4 ? 32 : 128),
       .family = outer->family,
@@ -60,7 +61,7 @@ static __always_inline int from_a_node(const struct fl_l3 *outer) {
 }
 
 /// Reads the GUE header at `offset`. Returns 0 or the counter of what is wrong.
-static __always_inline __u32 parse_gue(struct xdp_md *ctx, __u32 offset, struct tunnel *t) {
+static __always_inline __u32 parse_gue(struct xdp_md* ctx, __u32 offset, struct tunnel* t) {
   struct {
     struct fl_gue_header base;
     struct fl_gue_hops hops;
@@ -77,16 +78,17 @@ static __always_inline __u32 parse_gue(struct xdp_md *ctx, __u32 offset, struct 
       return FL_DECAP_MALFORMED;
   }
   t->inner = offset + fl_gue_bytes(gue.base.version_hlen);
-  t->type = type_of(gue.base.protocol);
+  const __be16 type = type_of(gue.base.protocol);
+  if (!type) return FL_DECAP_MALFORMED;
+  t->type = type;
   t->counter = FL_DECAP_GUE;
-  return t->type ? 0 : FL_DECAP_MALFORMED;
+  return 0;
 }
 
 /// Recognises the tunnel. `t->type` stays 0 for packets that are none; returns 0 or the counter of
 /// what is wrong with one.
-static __always_inline __u32 parse_tunnel(
-    struct xdp_md *ctx, const struct fl_l3 *outer, struct tunnel *t
-) {
+static __always_inline __u32
+parse_tunnel(struct xdp_md* ctx, const struct fl_l3* outer, struct tunnel* t) {
   const __be16 type = type_of(outer->protocol);
   if (type) {
     t->inner = outer->l4;
@@ -102,7 +104,7 @@ static __always_inline __u32 parse_tunnel(
 }
 
 /// Does the inner packet go to a vip served here? 1, 0, or minus the counter of what is wrong.
-static __always_inline int to_our_vip(struct xdp_md *ctx, const struct fl_l3 *inner) {
+static __always_inline int to_our_vip(struct xdp_md* ctx, const struct fl_l3* inner) {
   switch (inner->protocol) {
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
@@ -110,18 +112,20 @@ static __always_inline int to_our_vip(struct xdp_md *ctx, const struct fl_l3 *in
       return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
     case IPPROTO_TCP:
     case IPPROTO_UDP: {
-      if (inner->later)
-        return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
+      if (inner->later) return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
       const int port = fl_destination_port(ctx, inner);
       if (port < 0) return -FL_DECAP_TRUNCATED;
       return fl_goes_to_vip(inner, inner->protocol, (__u16)port);
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
 /// Moves the Ethernet header and its tags up to the inner packet. Returns 0 or a negative error.
-static __always_inline long strip(struct xdp_md *ctx, const struct fl_l2 *l2, const struct tunnel *t) {
+static __always_inline long strip(
+    struct xdp_md* ctx, const struct fl_l2* l2, const struct tunnel* t
+) {
   struct {
     struct ethhdr ethernet;
     struct fl_vlan_tag tag[FL_MAX_VLAN_TAGS];
@@ -130,9 +134,12 @@ static __always_inline long strip(struct xdp_md *ctx, const struct fl_l2 *l2, co
   if (bytes < sizeof head.ethernet || bytes > sizeof head) return -1;
   __builtin_memset(&head, 0, sizeof head);
   if (bpf_xdp_load_bytes(ctx, 0, &head, bytes)) return -1;
-  if (bytes == sizeof head.ethernet) head.ethernet.h_proto = t->type;
-  else if (bytes == sizeof head) head.tag[1].type = t->type;
-  else head.tag[0].type = t->type;
+  if (bytes == sizeof head.ethernet)
+    head.ethernet.h_proto = t->type;
+  else if (bytes == sizeof head)
+    head.tag[1].type = t->type;
+  else
+    head.tag[0].type = t->type;
   const long moved = bpf_xdp_adjust_head(ctx, (int)(t->inner - bytes));
   return moved ? moved : bpf_xdp_store_bytes(ctx, 0, &head, bytes);
 }
@@ -142,9 +149,8 @@ static __always_inline enum fl_decap_counter of_status(int status) {
 }
 
 /// What is wrong with the packet inside, or FL_DECAP_PASSED. `*vip`: is it for a vip of ours?
-static __always_inline __u32 check_inner(
-    struct xdp_md *ctx, const struct tunnel *t, struct fl_l3 *inner, int *vip
-) {
+static __always_inline __u32
+check_inner(struct xdp_md* ctx, const struct tunnel* t, struct fl_l3* inner, int* vip) {
   const int status = fl_parse_l3(ctx, t->inner, t->type, inner);
   if (status != FL_PARSE_OK) return of_status(status);
   *vip = to_our_vip(ctx, inner);
@@ -156,12 +162,12 @@ static __always_inline __u32 check_inner(
 }
 
 SEC("xdp")
-int fl_decap(struct xdp_md *ctx) {
+int fl_decap(struct xdp_md* ctx) {
   struct fl_l2 l2;
   struct fl_l3 outer = {};
   struct fl_l3 inner = {};
   struct tunnel t = {};
-  if (fl_parse_l2((void *)(long)ctx->data, (void *)(long)ctx->data_end, &l2) != FL_PARSE_OK)
+  if (fl_parse_l2((void*)(long)ctx->data, (void*)(long)ctx->data_end, &l2) != FL_PARSE_OK)
     return count(FL_DECAP_PASSED, XDP_PASS);
   if (fl_parse_l3(ctx, l2.bytes, l2.type, &outer) != FL_PARSE_OK)
     return count(FL_DECAP_PASSED, XDP_PASS);

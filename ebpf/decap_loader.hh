@@ -13,12 +13,14 @@
 
 namespace fairlead::ebpf {
 
-/// The XDP program (decap.bpf.c) that strips IPIP and GUE headers from packets for the vips served here,
-/// if they come from a configured node. Like the gate it outlives the process: an agent that is killed
-/// costs no connection, and the next one takes the program over. Needs root. Not thread-safe.
+/// The XDP program (decap.bpf.c) that strips IPIP and GUE headers from packets for the vips served
+/// here, if they come from a configured node. Like the gate it outlives the process: an agent that
+/// is killed costs no connection, and the next one takes the program over. Needs root. Not
+/// thread-safe.
 class Decap {
  public:
-  /// See PinnedProgram::attach. A program that was there goes on with its vips and sources until they are set.
+  /// See PinnedProgram::attach. A program that was there goes on with its vips and sources until
+  /// they are set.
   static base::Result<Decap> attach(const std::string& interface, const std::string& bpffs_dir);
 
   base::Result<void> set_vips(std::span<const ServedVip> vips);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
-// The gate on a node's interface: vip traffic to the data plane's AF_XDP socket, the rest to the kernel.
+// The gate on a node's interface: vip traffic to the data plane's AF_XDP socket, the rest to the
+// kernel.
 //
 // Three names are libxdp's, not ours: when DPDK's net_af_xdp makes its socket, libxdp takes over a
-// program that is already attached if it is called xsk_def_prog and carries xsk_prog_version, and puts
-// the socket into its map xsks_map. So the data plane needs no bpffs, no path and no BPF object.
+// program that is already attached if it is called xsk_def_prog and carries xsk_prog_version, and
+// puts the socket into its map xsks_map. So the data plane needs no bpffs, no path and no BPF
+// object.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -29,7 +31,7 @@ struct {
 } fl_gate_count SEC(".maps");
 
 static __always_inline int pass(__u32 counter) {
-  __u64 *count = bpf_map_lookup_elem(&fl_gate_count, &counter);
+  __u64* count = bpf_map_lookup_elem(&fl_gate_count, &counter);
   if (count) (*count)++;
   return XDP_PASS;
 }
@@ -42,9 +44,9 @@ static __always_inline int redirect(__u32 queue) {
   return (int)verdict;
 }
 
-/// Is the packet for the data plane? Whatever names a vip is: also fragments and headers that are wrong
-/// further on, so that they are dropped and counted there and never answered by the kernel.
-static __always_inline int for_a_vip(struct xdp_md *ctx, const struct fl_l3 *l3, int *truncated) {
+/// Is the packet for the data plane? Whatever names a vip is: also fragments and headers that are
+/// wrong further on, so that they are dropped and counted there and never answered by the kernel.
+static __always_inline int for_a_vip(struct xdp_md* ctx, const struct fl_l3* l3, int* truncated) {
   if (l3->protocol != IPPROTO_TCP && l3->protocol != IPPROTO_UDP) return 0;
   if (l3->later) return fl_goes_to_vip(l3, FL_VIP_KEY_ADDRESS, 0);
   const int port = fl_destination_port(ctx, l3);
@@ -56,19 +58,23 @@ static __always_inline int for_a_vip(struct xdp_md *ctx, const struct fl_l3 *l3,
 }
 
 SEC("xdp")
-int xsk_def_prog(struct xdp_md *ctx) {
-  void *data = (void *)(long)ctx->data;
-  void *data_end = (void *)(long)ctx->data_end;
+int xsk_def_prog(struct xdp_md* ctx) {
+  void* data = (void*)(long)ctx->data;
+  void* data_end = (void*)(long)ctx->data_end;
   struct fl_l2 l2;
   if (fl_parse_l2(data, data_end, &l2) != FL_PARSE_OK) return pass(FL_GATE_TRUNCATED);
-  if (*(__u8 *)data & 1) return pass(FL_GATE_MULTICAST);
+  if (*(__u8*)data & 1) return pass(FL_GATE_MULTICAST);
 
   struct fl_l3 l3 = {};
   switch (fl_parse_l3(ctx, l2.bytes, l2.type, &l3)) {
-    case FL_PARSE_OK: break;
-    case FL_PARSE_NOT_IP: return pass(FL_GATE_NOT_IP);
-    case FL_PARSE_TRUNCATED: return pass(FL_GATE_TRUNCATED);
-    case FL_PARSE_BAD_HEADER: return pass(FL_GATE_BAD_HEADER);
+    case FL_PARSE_OK:
+      break;
+    case FL_PARSE_NOT_IP:
+      return pass(FL_GATE_NOT_IP);
+    case FL_PARSE_TRUNCATED:
+      return pass(FL_GATE_TRUNCATED);
+    case FL_PARSE_BAD_HEADER:
+      return pass(FL_GATE_BAD_HEADER);
   }
   int truncated = 0;
   if (for_a_vip(ctx, &l3, &truncated)) return redirect(ctx->rx_queue_index);

@@ -13,29 +13,29 @@
 
 namespace fairlead::ebpf {
 
-/// The XDP program (gate.bpf.c) that sends vip traffic to the data plane's AF_XDP socket and everything
-/// else to the kernel. One gate per interface; one process at a time uses it (fairlead-control).
+/// The XDP program (gate.bpf.c) that sends vip traffic to the data plane's AF_XDP socket and
+/// everything else to the kernel. One gate per interface; one process at a time uses it
+/// (fairlead-control).
 ///
 /// The gate outlives this object and the process: link and maps are pinned in `bpffs_dir`. attach()
 /// after a restart finds them; the data plane's sockets and the vips stay in the maps, so no packet
 /// takes another way. Only detach() ends the gate.
 ///
 /// Attach the gate before the data plane opens its port; a net_af_xdp port that finds no program
-/// would attach its own. Needs CAP_NET_ADMIN, CAP_BPF and, to mount the bpffs, CAP_SYS_ADMIN (root has
-/// them). The interface is looked up in the caller's network namespace. Not thread-safe.
+/// would attach its own. Needs CAP_NET_ADMIN, CAP_BPF and, to mount the bpffs, CAP_SYS_ADMIN (root
+/// has them). The interface is looked up in the caller's network namespace. Not thread-safe.
 class Gate {
  public:
-  /// Mounts a bpffs at `bpffs_dir` (normally <runtime_dir>/bpf) if there is none, loads the program and attaches it to
-  /// `interface`: native where the driver can, else generic. A gate of the same version is taken over as
-  /// it is, of another version replaced between two packets. If the layout of a map differs (an upgrade
-  /// that says so in its notes), the map is made afresh; then sockets_lost() and the data plane must be
-  /// restarted.
-  /// Errors: kNotFound (no such interface), kAlreadyExists (somebody else's XDP program is there),
-  /// kPermissionDenied.
+  /// Mounts a bpffs at `bpffs_dir` (normally <runtime_dir>/bpf) if there is none, loads the program
+  /// and attaches it to `interface`: native where the driver can, else generic. A gate of the same
+  /// version is taken over as it is, of another version replaced between two packets. If the layout
+  /// of a map differs (an upgrade that says so in its notes), the map is made afresh; then
+  /// sockets_lost() and the data plane must be restarted. Errors: kNotFound (no such interface),
+  /// kAlreadyExists (somebody else's XDP program is there), kPermissionDenied.
   static base::Result<Gate> attach(const std::string& interface, const std::string& bpffs_dir);
 
-  /// Replaces the vips. Empty: everything goes to the kernel. Unchanged vips miss no packet; after an error the
-  /// old vips are still in force.
+  /// Replaces the vips. Empty: everything goes to the kernel. Unchanged vips miss no packet; after
+  /// an error the old vips are still in force.
   base::Result<void> set_vips(std::span<const ServedVip> vips);
 
   /// Every counter of the gate, in a fixed order. Their sum is the number of frames seen.

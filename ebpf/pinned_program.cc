@@ -14,7 +14,9 @@
 
 namespace fairlead::ebpf {
 
-void PinnedProgram::Close::operator()(bpf_object* object) const { bpf_object__close(object); }
+void PinnedProgram::Close::operator()(bpf_object* object) const {
+  bpf_object__close(object);
+}
 
 base::Result<PinnedProgram::Object> PinnedProgram::open(
     const Source& source, const std::string& dir
@@ -38,7 +40,8 @@ base::Result<void> PinnedProgram::load(const Source& source) {
   const bool had_pins = ::access(link_pin_.c_str(), F_OK) == 0;
   int r = bpf_object__load(object_.get());
   if (r == -EINVAL && had_pins) {
-    // A pinned map has another layout: make new ones. An object that failed to load is of no further use.
+    // A pinned map has another layout: make new ones. An object that failed to load is of no
+    // further use.
     unpin_maps();
     FL_ASSIGN(object_, open(source, dir_));
     r = bpf_object__load(object_.get());
@@ -61,10 +64,7 @@ base::Result<PinnedProgram> PinnedProgram::attach(
   p.link_pin_ = dir + "/" + source.link_name;
   FL_TRY(p.load(source));
   const bpf_program* program = bpf_object__find_program_by_name(p.object_.get(), source.program);
-  FL_ASSIGN(
-      p.link_,
-      attach_pinned_xdp(interface, ifindex, bpf_program__fd(program), p.link_pin_)
-  );
+  FL_ASSIGN(p.link_, attach_pinned_xdp(interface, ifindex, bpf_program__fd(program), p.link_pin_));
   FL_ASSIGN(p.mode_, xdp_attach_mode(interface, ifindex));
   return p;
 }
@@ -73,9 +73,8 @@ int PinnedProgram::map_fd(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
-base::Result<void> PinnedProgram::read_counters(
-    const char* map, std::span<XdpCounter> counters
-) const {
+base::Result<void> PinnedProgram::read_counters(const char* map, std::span<XdpCounter> counters)
+    const {
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) return bpf_error("count CPUs", -cpus);
   std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(cpus));

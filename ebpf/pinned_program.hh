@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An XDP program whose link and maps are pinned, so that it outlives the process: what the gate and the
-// decapsulator have in common.
+// An XDP program whose link and maps are pinned, so that it outlives the process: what the gate and
+// the decapsulator have in common.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,9 @@ class PinnedProgram {
     const char* link_name;              // file name of the pinned link
   };
 
-  /// Mounts a bpffs at `dir` if there is none, loads the program with its maps pinned as `dir`/NAME (an existing
-  /// map is taken over) and attaches it. A pinned map of another layout is made afresh.
+  /// Mounts a bpffs at `dir` if there is none, loads the program with its maps pinned as `dir`/NAME
+  /// (an existing map is taken over) and attaches it. A pinned map of another layout is made
+  /// afresh.
   static base::Result<PinnedProgram> attach(
       const Source& source, const std::string& interface, const std::string& dir
   );

@@ -25,7 +25,8 @@ struct VipTable {
   std::vector<fl_vip_key> keys;      // each once
 };
 
-/// Refuses protocols other than TCP and UDP, more than FL_MAX_VIPS vips and more than FL_MAX_SHAPES shapes.
+/// Refuses protocols other than TCP and UDP, more than FL_MAX_VIPS vips and more than FL_MAX_SHAPES
+/// shapes.
 base::Result<VipTable> build_vip_table(std::span<const ServedVip> vips);
 
 /// Writes a table into the maps of a running program. New vips match and old ones stop matching

@@ -91,18 +91,24 @@ base::Result<XdpLink> attach_afresh(
 
 std::string_view to_string(AttachMode mode) {
   switch (mode) {
-    case AttachMode::kNative: return "native";
-    case AttachMode::kGeneric: return "generic";
-    case AttachMode::kOffloaded: return "offloaded";
+    case AttachMode::kNative:
+      return "native";
+    case AttachMode::kGeneric:
+      return "generic";
+    case AttachMode::kOffloaded:
+      return "offloaded";
   }
   return "native";
 }
 
 std::string_view to_string(LinkOrigin origin) {
   switch (origin) {
-    case LinkOrigin::kAttached: return "attached";
-    case LinkOrigin::kReused: return "reused";
-    case LinkOrigin::kReplaced: return "replaced";
+    case LinkOrigin::kAttached:
+      return "attached";
+    case LinkOrigin::kReused:
+      return "reused";
+    case LinkOrigin::kReplaced:
+      return "replaced";
   }
   return "attached";
 }
@@ -141,9 +147,12 @@ base::Result<AttachMode> xdp_attach_mode(const std::string& interface, int ifind
     return bpf_error("query XDP mode of " + interface, -r);
   }
   switch (options.attach_mode) {
-    case XDP_ATTACHED_SKB: return AttachMode::kGeneric;
-    case XDP_ATTACHED_HW: return AttachMode::kOffloaded;
-    default: return AttachMode::kNative;
+    case XDP_ATTACHED_SKB:
+      return AttachMode::kGeneric;
+    case XDP_ATTACHED_HW:
+      return AttachMode::kOffloaded;
+    default:
+      return AttachMode::kNative;
   }
 }
 

@@ -10,8 +10,8 @@
 
 namespace fairlead::ebpf {
 
-/// Where the program runs: in the driver, before the kernel makes an skb of the frame (native), after
-/// it (generic: works on every interface, slower), or on the NIC.
+/// Where the program runs: in the driver, before the kernel makes an skb of the frame (native),
+/// after it (generic: works on every interface, slower), or on the NIC.
 enum class AttachMode { kNative, kGeneric, kOffloaded };
 std::string_view to_string(AttachMode mode);
 
@@ -31,9 +31,10 @@ struct XdpLink {
 /// Index of an interface of this network namespace.
 base::Result<int> interface_index(const std::string& interface);
 
-/// Attaches program `prog_fd` to the interface and pins the link at `pin` (in a bpffs). Same program means the same
-/// instructions and the same maps. A pinned link of another interface or namespace is dropped, which
-/// detaches it. Fails with kAlreadyExists if somebody else's program holds the interface.
+/// Attaches program `prog_fd` to the interface and pins the link at `pin` (in a bpffs). Same
+/// program means the same instructions and the same maps. A pinned link of another interface or
+/// namespace is dropped, which detaches it. Fails with kAlreadyExists if somebody else's program
+/// holds the interface.
 base::Result<XdpLink> attach_pinned_xdp(
     const std::string& interface, int ifindex, int prog_fd, const std::string& pin
 );

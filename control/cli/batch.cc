@@ -59,23 +59,14 @@ int each_line(
 }  // namespace
 
 int run_batch(
-    Session& session,
-    std::FILE* in,
-    const std::string& name,
-    AfterError after,
-    std::FILE* errors
+    Session& session, std::FILE* in, const std::string& name, AfterError after, std::FILE* errors
 ) {
   return each_line(in, name, after, errors, [&session](const std::vector<Token>& tokens) {
     return session.run(tokens);
   });
 }
 
-int run_batch_file(
-    Session& session,
-    const std::string& path,
-    AfterError after,
-    std::FILE* errors
-) {
+int run_batch_file(Session& session, const std::string& path, AfterError after, std::FILE* errors) {
   if (path == "-") return run_batch(session, stdin, "stdin", after, errors);
   const File file(std::fopen(path.c_str(), "re"));
   struct stat status {};

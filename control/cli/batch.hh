@@ -13,7 +13,9 @@ enum class AfterError { kStop, kKeepGoing };
 
 /// Runs the lines of `in` until quit, end or error. An error goes to `errors` as
 /// "NAME:LINE: message". Returns the exit status: 0, or that of the gravest error (2 before 1).
-int run_batch(Session& session, std::FILE* in, const std::string& name, AfterError after, std::FILE* errors);
+int run_batch(
+    Session& session, std::FILE* in, const std::string& name, AfterError after, std::FILE* errors
+);
 
 /// The same for a file; "-" is standard input. With kStop all lines are checked before the first
 /// one runs, so a typing mistake changes nothing.

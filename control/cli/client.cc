@@ -21,10 +21,14 @@ using base::ErrorCode;
 
 constexpr std::size_t kLongestReply = 64U << 20;
 
-std::string who(const std::string& path) { return "daemon at " + path; }
+std::string who(const std::string& path) {
+  return "daemon at " + path;
+}
 
 /// Waits for `events`. Error: the deadline has passed.
-base::Result<void> wait_for(int fd, short events, Clock::time_point deadline, const std::string& path) {
+base::Result<void> wait_for(
+    int fd, short events, Clock::time_point deadline, const std::string& path
+) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() > 0) {
@@ -36,8 +40,7 @@ base::Result<void> wait_for(int fd, short events, Clock::time_point deadline, co
     }
     if (Clock::now() >= deadline) {
       return base::fail(
-          ErrorCode::kUnavailable,
-          who(path) + " did not answer in time; is it busy or stopped?"
+          ErrorCode::kUnavailable, who(path) + " did not answer in time; is it busy or stopped?"
       );
     }
   }
@@ -57,29 +60,32 @@ base::Result<sys::UniqueFd> connect_to(const std::string& path, Clock::time_poin
     switch (errno) {
       case EAGAIN:  // its queue is full; it becomes free without an event, so ask again
         if (Clock::now() >= deadline) {
-          return base::fail(ErrorCode::kUnavailable, who(path) + " takes no connection: it is busy");
+          return base::fail(
+              ErrorCode::kUnavailable, who(path) + " takes no connection: it is busy"
+          );
         }
         poll(nullptr, 0, 10);
         break;
-      case EINTR: break;
+      case EINTR:
+        break;
       case ENOENT:
-        return base::fail(ErrorCode::kUnavailable, "no " + who(path) + ": no such file; is it running?");
+        return base::fail(
+            ErrorCode::kUnavailable, "no " + who(path) + ": no such file; is it running?"
+        );
       case ECONNREFUSED:
         return base::fail(
             ErrorCode::kUnavailable,
             "no " + who(path) + ": the socket is there but nobody listens; start it again"
         );
-      default: return base::system_error("connect to " + who(path), errno);
+      default:
+        return base::system_error("connect to " + who(path), errno);
     }
   }
   return fd;
 }
 
 base::Result<void> send_line(
-    int fd,
-    const std::string& line,
-    Clock::time_point deadline,
-    const std::string& path
+    int fd, const std::string& line, Clock::time_point deadline, const std::string& path
 ) {
   std::size_t sent = 0;
   while (sent < line.size()) {
@@ -104,7 +110,9 @@ base::Result<std::string> read_line(int fd, Clock::time_point deadline, const st
     FL_TRY(wait_for(fd, POLLIN, deadline, path));
     const ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-      return base::fail(ErrorCode::kUnavailable, who(path) + " closed the connection without an answer");
+      return base::fail(
+          ErrorCode::kUnavailable, who(path) + " closed the connection without an answer"
+      );
     }
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
       return base::system_error("read from " + who(path), errno);
@@ -117,17 +125,23 @@ base::Result<std::string> read_line(int fd, Clock::time_point deadline, const st
       return line;
     }
     if (line.size() > kLongestReply) {
-      return base::fail(ErrorCode::kDataLoss, who(path) + " sent more than 64 MiB without a line end");
+      return base::fail(
+          ErrorCode::kDataLoss, who(path) + " sent more than 64 MiB without a line end"
+      );
     }
   }
 }
 
 ErrorCode code_named(std::string_view name) {
   constexpr ErrorCode kAll[] = {
-      ErrorCode::kInvalidArgument,    ErrorCode::kNotFound,
-      ErrorCode::kAlreadyExists,      ErrorCode::kFailedPrecondition,
-      ErrorCode::kPermissionDenied,   ErrorCode::kResourceExhausted,
-      ErrorCode::kUnavailable,        ErrorCode::kDataLoss,
+      ErrorCode::kInvalidArgument,
+      ErrorCode::kNotFound,
+      ErrorCode::kAlreadyExists,
+      ErrorCode::kFailedPrecondition,
+      ErrorCode::kPermissionDenied,
+      ErrorCode::kResourceExhausted,
+      ErrorCode::kUnavailable,
+      ErrorCode::kDataLoss,
       ErrorCode::kInternal,
   };
   for (const ErrorCode code : kAll) {

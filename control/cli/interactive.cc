@@ -3,11 +3,10 @@
 #include "control/cli/interactive.hh"
 
 #include <cstdlib>
+#include <histedit.h>
 #include <memory>
 
 #include <unistd.h>
-
-#include <histedit.h>
 
 #include "control/cli/completion.hh"
 #include "control/cli/tokens.hh"

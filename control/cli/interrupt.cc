@@ -13,7 +13,9 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "it is written by a signal handler");
 
-void on_interrupt(int) { interrupted.store(true); }
+void on_interrupt(int) {
+  interrupted.store(true);
+}
 
 }  // namespace
 

@@ -34,9 +34,14 @@ int run(const cli::Options& options) {
     case cli::Mode::kHelp:
       std::fputs((cli::usage() + *cli::help_text("")).c_str(), stdout);
       return 0;
-    case cli::Mode::kVersion: std::puts("fairlead " FL_VERSION); return 0;
-    case cli::Mode::kReference: std::fputs(cli::reference_markdown().c_str(), stdout); return 0;
-    case cli::Mode::kRun: break;
+    case cli::Mode::kVersion:
+      std::puts("fairlead " FL_VERSION);
+      return 0;
+    case cli::Mode::kReference:
+      std::fputs(cli::reference_markdown().c_str(), stdout);
+      return 0;
+    case cli::Mode::kRun:
+      break;
   }
   if (!options.words.empty()) return run_words(session, options.words);
   if (!options.file.empty()) {

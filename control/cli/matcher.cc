@@ -22,7 +22,7 @@ std::string shown(const Expected& expected) {
 
 }  // namespace
 
-Matcher::Matcher(const std::vector<Pattern>& patterns) {
+Matcher::Matcher(const std::vector<Pattern>& patterns, std::string noun) : noun_(std::move(noun)) {
   for (const Pattern& pattern : patterns) {
     Reading reading;
     reading.call.pattern = &pattern;
@@ -33,17 +33,23 @@ Matcher::Matcher(const std::vector<Pattern>& patterns) {
 void Matcher::add_steps(const Reading& reading, std::vector<Step>& steps) {
   const Pattern& pattern = *reading.call.pattern;
   if (reading.group != kNoGroup) {
-    steps.push_back({&reading, reading.group, &pattern.groups[reading.group].elements[reading.inside]});
+    steps.push_back(
+        {&reading, reading.group, &pattern.groups[reading.group].elements[reading.inside]}
+    );
     return;
   }
   bool stands_alone = false;
   for (std::size_t g = 0; g < pattern.groups.size(); ++g) {
     stands_alone = stands_alone || (pattern.groups[g].alone && (reading.used >> g & 1U) != 0);
   }
+  // A group does not come between a keyword and its value.
+  const bool value_next =
+      reading.next < pattern.required.size() && pattern.required[reading.next].kind != nullptr;
   for (std::size_t g = 0; g < pattern.groups.size() && !stands_alone; ++g) {
     const Group& group = pattern.groups[g];
     const bool used = (reading.used >> g & 1U) != 0;
     if (used || group.after > reading.next || (group.alone && reading.used != 0)) continue;
+    if (value_next && group.after < reading.next) continue;
     steps.push_back({&reading, g, &group.elements.front()});
   }
   if (reading.next < pattern.required.size()) {
@@ -123,7 +129,7 @@ base::Error Matcher::refusal(const Token& token, const std::vector<Step>& all) c
   const std::string context = before_.empty() ? "" : before_ + ": ";
   const std::string guess = did_you_mean(token.text, words);
   std::string what = context + "unknown word '" + token.text + "'";
-  if (before_.empty()) what = "unknown command '" + token.text + "'";
+  if (before_.empty()) what = "unknown " + noun_ + " '" + token.text + "'";
   if (words.empty()) {
     what = context + "nothing may follow, but there is '" + token.text + "'";
   } else if (!guess.empty()) {
@@ -154,7 +160,9 @@ bool Matcher::ended(const Reading& reading) {
   return reading.group == kNoGroup && reading.next == reading.call.pattern->required.size();
 }
 
-bool Matcher::complete() const { return std::any_of(readings_.begin(), readings_.end(), ended); }
+bool Matcher::complete() const {
+  return std::any_of(readings_.begin(), readings_.end(), ended);
+}
 
 base::Result<Call> Matcher::finish() const {
   const auto done = std::find_if(readings_.begin(), readings_.end(), ended);

@@ -12,7 +12,8 @@ namespace fairlead::cli {
 
 class Matcher {
  public:
-  explicit Matcher(const std::vector<Pattern>& patterns);
+  /// `noun` says in messages what the patterns are: "command" or "filter".
+  Matcher(const std::vector<Pattern>& patterns, std::string noun);
 
   /// Takes the next word. Error: no rule goes on with it; the matcher is then used up.
   base::Result<void> take(const Token& token);
@@ -29,10 +30,10 @@ class Matcher {
   /// One way to read the words so far.
   struct Reading {
     Call call;
-    std::size_t next = 0;            // of the required elements
-    std::size_t group = kNoGroup;    // the group that is being read
-    std::size_t inside = 0;          // its next element
-    std::uint32_t used = 0;          // groups that were read, one bit each
+    std::size_t next = 0;          // of the required elements
+    std::size_t group = kNoGroup;  // the group that is being read
+    std::size_t inside = 0;        // its next element
+    std::uint32_t used = 0;        // groups that were read, one bit each
   };
   struct Step {
     const Reading* from;
@@ -46,6 +47,7 @@ class Matcher {
   [[nodiscard]] base::Error refusal(const Token& token, const std::vector<Step>& all) const;
   [[nodiscard]] static bool ended(const Reading& reading);
 
+  std::string noun_;
   std::vector<Reading> readings_;
   std::string before_;  // the words taken, for messages
 };

@@ -57,21 +57,31 @@ base::Result<void> set_mode(Options& options, const std::string&) {
 
 const std::vector<Option>& all_options() {
   static const std::vector<Option> options = {
-      {"--json", "", "every reply as one line of JSON",
+      {"--json",
+       "",
+       "every reply as one line of JSON",
        [](Options& o, const std::string&) -> base::Result<void> {
          o.settings.json = true;
          return {};
        }},
       {"--node", "ID", "the node whose runtime directory is /run/fairlead/ID", set_node},
-      {"--runtime-dir", "DIR", "the node with this runtime directory",
+      {"--runtime-dir",
+       "DIR",
+       "the node with this runtime directory",
        [](Options& o, const std::string& v) {
          return set_place(o.settings.selection.runtime_dir, v, o);
        }},
-      {"--socket", "PATH", "the node with this control.sock (also: FAIRLEAD_SOCKET)",
-       [](Options& o, const std::string& v) { return set_place(o.settings.selection.socket, v, o); }},
+      {"--socket",
+       "PATH",
+       "the node with this control.sock (also: FAIRLEAD_SOCKET)",
+       [](Options& o, const std::string& v) {
+         return set_place(o.settings.selection.socket, v, o);
+       }},
       {"--timeout", "TIME", "longest wait for an answer, 5s if left out", set_timeout},
       {"-f", "FILE", "commands from a file, - for standard input", set_file},
-      {"--keep-going", "", "go on after a line that failed",
+      {"--keep-going",
+       "",
+       "go on after a line that failed",
        [](Options& o, const std::string&) -> base::Result<void> {
          o.after = AfterError::kKeepGoing;
          return {};
@@ -98,8 +108,7 @@ base::Result<const Option*> option_named(const std::string& name) {
 }  // namespace
 
 base::Result<Options> parse_options(
-    const std::vector<std::string>& arguments,
-    const std::string& environment_socket
+    const std::vector<std::string>& arguments, const std::string& environment_socket
 ) {
   Options options;
   bool only_words = false;
@@ -113,7 +122,8 @@ base::Result<Options> parse_options(
       only_words = true;
       continue;
     }
-    const std::size_t equals = argument.rfind("--", 0) == 0 ? argument.find('=') : std::string::npos;
+    const std::size_t equals =
+        argument.rfind("--", 0) == 0 ? argument.find('=') : std::string::npos;
     FL_ASSIGN(const Option* option, option_named(argument.substr(0, equals)));
     std::optional<std::string> value;
     if (equals != std::string::npos) value = argument.substr(equals + 1);

@@ -15,7 +15,7 @@ enum class Mode { kRun, kHelp, kVersion, kReference };
 struct Options {
   Mode mode = Mode::kRun;
   Settings settings;
-  std::string file;                // -f
+  std::string file;  // -f
   AfterError after = AfterError::kStop;
   std::vector<std::string> words;  // the command; empty: interactive or standard input
 };
@@ -23,8 +23,7 @@ struct Options {
 /// `arguments` without the program's name; `environment_socket` is FAIRLEAD_SOCKET or empty, and
 /// counts only if no option names a place. Error: one line, invalid_argument.
 base::Result<Options> parse_options(
-    const std::vector<std::string>& arguments,
-    const std::string& environment_socket
+    const std::vector<std::string>& arguments, const std::string& environment_socket
 );
 
 /// What --help prints in front of the commands.

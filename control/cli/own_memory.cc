@@ -7,7 +7,11 @@
 
 // Of jemalloc; weak, because sanitizer builds link without it.
 extern "C" [[gnu::weak]] int mallctl(
-    const char* name, void* old_value, std::size_t* old_bytes, void* new_value, std::size_t new_bytes
+    const char* name,
+    void* old_value,
+    std::size_t* old_bytes,
+    void* new_value,
+    std::size_t new_bytes
 );
 
 namespace fairlead::cli {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-
 #include <regex.h>
 
 #include "control/cli/units.hh"
@@ -32,30 +31,42 @@ std::string harmless(std::string text) {
 std::string whole(const Json& value) {
   const double d = value.get<double>();
   constexpr double kLargest = 9e18;
-  return format_count(value.is_number_float()
-                          ? (d < kLargest && d > -kLargest ? static_cast<std::int64_t>(d) : 0)
-                          : value.get<std::int64_t>());
+  return format_count(
+      value.is_number_float() ? (d < kLargest && d > -kLargest ? static_cast<std::int64_t>(d) : 0)
+                              : value.get<std::int64_t>()
+  );
 }
 
 std::string formatted(const Json& value, Format format) {
   const double number = value.get<double>();
   switch (format) {
-    case Format::kCount: return whole(value);
-    case Format::kBytes: return format_bytes(number);
-    case Format::kPercent: return format_percent(number);
-    case Format::kMicroseconds: return format_microseconds(number);
-    case Format::kMilliseconds: return format_age(number / 1000);
-    case Format::kSeconds: return format_age(number);
-    case Format::kPps: return format_rate(number, "pps");
-    case Format::kDecimal: return format_decimal(number);
+    case Format::kCount:
+      return whole(value);
+    case Format::kBytes:
+      return format_bytes(number);
+    case Format::kPercent:
+      return format_percent(number);
+    case Format::kMicroseconds:
+      return format_microseconds(number);
+    case Format::kMilliseconds:
+      return format_age(number / 1000);
+    case Format::kSeconds:
+      return format_age(number);
+    case Format::kPps:
+      return format_rate(number, "pps");
+    case Format::kDecimal:
+      return format_decimal(number);
     case Format::kText:
     case Format::kWord:
-    case Format::kNumber: break;
+    case Format::kNumber:
+      break;
   }
   return value.dump();
 }
 
-bool is_number(Format format) { return format != Format::kText && format != Format::kWord; }
+bool is_number(Format format) {
+  return format != Format::kText && format != Format::kWord;
+}
 
 std::size_t width(const std::string& text) {  // columns on a terminal: UTF-8 tails take none
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {

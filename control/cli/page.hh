@@ -16,11 +16,11 @@ namespace fairlead::cli {
 /// How a field of a reply is shown. Numbers are right-aligned.
 enum class Format {
   kText,
-  kWord,          // as text, but booleans are yes and no
-  kNumber,        // a plain number, without separators: ports, indices
+  kWord,    // as text, but booleans are yes and no
+  kNumber,  // a plain number, without separators: ports, indices
   kCount,
   kBytes,
-  kPercent,       // of a fraction
+  kPercent,  // of a fraction
   kMicroseconds,
   kMilliseconds,  // as an age
   kSeconds,       // as an age

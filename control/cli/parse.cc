@@ -9,7 +9,9 @@
 namespace fairlead::cli {
 namespace {
 
-bool names_node(const Token& token) { return !token.quoted && token.text.rfind('@', 0) == 0; }
+bool names_node(const Token& token) {
+  return !token.quoted && token.text.rfind('@', 0) == 0;
+}
 
 base::Result<std::string> node_of(const Token& token) {
   Json checked;
@@ -27,7 +29,7 @@ base::Result<Call> part(
     std::size_t begin,
     std::size_t end
 ) {
-  Matcher matcher(patterns);
+  Matcher matcher(patterns, &patterns == &command_patterns() ? "command" : "filter");
   for (std::size_t i = begin; i < end; ++i) FL_TRY(matcher.take(tokens[i]));
   return matcher.finish();
 }
@@ -101,7 +103,7 @@ Expectation expect(std::string_view line) {
     patterns = &filter_patterns();
     begin = end + 1;
   }
-  Matcher matcher(*patterns);
+  Matcher matcher(*patterns, "command");
   for (std::size_t i = begin; i < tokens->size(); ++i) {
     if (!matcher.take((*tokens)[i])) return expectation;
   }

@@ -17,8 +17,8 @@ namespace fairlead::cli {
 /// One rule with its values.
 struct Call {
   const Pattern* pattern = nullptr;
-  Json arguments = Json::object();      // checked; named as in docs/control-socket.md
-  std::vector<std::string> flags;       // groups that are one keyword, e.g. "why"
+  Json arguments = Json::object();  // checked; named as in docs/control-socket.md
+  std::vector<std::string> flags;   // groups that are one keyword, e.g. "why"
 
   [[nodiscard]] bool is(std::string_view name) const { return pattern && pattern->name == name; }
   [[nodiscard]] bool has_flag(std::string_view flag) const;
@@ -30,7 +30,8 @@ struct Line {
   std::vector<Call> filters;
 };
 
-/// Error: invalid_argument, one line that names the word, what was expected, the nearest known word.
+/// Error: invalid_argument, one line that names the word, what was expected, the nearest known
+/// word.
 base::Result<Line> parse(const std::vector<Token>& tokens);
 
 /// What may stand at one place of a line.

@@ -57,8 +57,7 @@ fs::path root_of(const Selection& selection) {
   if (!selection.socket.empty()) return fs::absolute(selection.socket).parent_path().parent_path();
   if (selection.runtime_dir.empty()) return selection.root;
   const fs::path directory = fs::absolute(selection.runtime_dir).lexically_normal();
-  return directory.has_filename() ? directory.parent_path()
-                                  : directory.parent_path().parent_path();
+  return directory.has_filename() ? directory.parent_path() : directory.parent_path().parent_path();
 }
 
 }  // namespace
@@ -69,7 +68,10 @@ base::Result<std::vector<Place>> places(const Selection& selection, const std::s
     std::vector<Place> all;
     for (const std::string& node : nodes_under(root)) all.push_back(place_in(root / node));
     if (!all.empty()) return all;
-    return base::fail(ErrorCode::kUnavailable, "no node runs here: no control.sock in a directory of " + root.string());
+    return base::fail(
+        ErrorCode::kUnavailable,
+        "no node runs here: no control.sock in a directory of " + root.string()
+    );
   }
   if (!at.empty()) return std::vector<Place>{place_in(root / at)};
   if (!selection.socket.empty()) return std::vector<Place>{place_of_socket(selection.socket)};

@@ -13,9 +13,9 @@ inline constexpr const char* kDefaultRoot = "/run/fairlead";
 
 /// What the command line and the environment say. At most one is set; the first that is counts.
 struct Selection {
-  std::string socket;              // path of a control.sock
+  std::string socket;  // path of a control.sock
   std::string runtime_dir;
-  std::string node;                // directory under `root`
+  std::string node;  // directory under `root`
   std::string root = kDefaultRoot;
 };
 

@@ -49,7 +49,8 @@ base::Result<Sample> sample(const std::string& socket, std::chrono::milliseconds
   FL_ASSIGN(const Json stats, ask(socket, "show stats", Json::object(), timeout));
   Sample taken{Json::object(), Json::object(), Clock::now()};
   if (stats.is_object() && stats.contains("total")) taken.total = stats["total"];
-  if (stats.is_object() && stats.contains("node_latency_us")) taken.latency = stats["node_latency_us"];
+  if (stats.is_object() && stats.contains("node_latency_us"))
+    taken.latency = stats["node_latency_us"];
   return taken;
 }
 

@@ -87,9 +87,10 @@ base::Result<std::string> help_text(const std::string& topic) {
     );
   }
   if (topic.empty()) {
-    out += "\nAny unique beginning of a word will do. ? or Tab shows what may come next. "
-           "# begins a comment.\n@NODE or @all in front runs a command on another node, or on all "
-           "that run here.\n";
+    out +=
+        "\nAny unique beginning of a word will do. ? or Tab shows what may come next. "
+        "# begins a comment.\n@NODE or @all in front runs a command on another node, or on all "
+        "that run here.\n";
   }
   return out;
 }

@@ -16,7 +16,9 @@ constexpr Column kCandidates[] = {
     {"SCORE", "score", F::kDecimal},
 };
 
-std::string text(const Json& object, const char* key) { return cell(object, key, F::kText); }
+std::string text(const Json& object, const char* key) {
+  return cell(object, key, F::kText);
+}
 
 bool has(const Json& object, const char* key) {
   return object.is_object() && object.contains(key) && !object[key].is_null();
@@ -40,8 +42,8 @@ Json candidates_of(const Json& result) {
 std::string flow_sentence(const Json& result) {
   const Json flow = has(result, "flow") ? result["flow"] : Json::object();
   if (!is_true(flow, "found")) return "No flow is known";
-  std::string sentence = "Flow table of worker " + text(flow, "worker") + " knows it: " +
-                         text(flow, "state") + ", on " + text(flow, "backend");
+  std::string sentence = "Flow table of worker " + text(flow, "worker") +
+                         " knows it: " + text(flow, "state") + ", on " + text(flow, "backend");
   if (has(flow, "age_ms")) {
     sentence += ", last packet " + cell(flow, "age_ms", F::kMilliseconds) + " ago";
   }
@@ -61,11 +63,11 @@ std::string candidate_sentence(const Json& result) {
 }
 
 std::string chosen_sentence(const Json& result) {
-  std::string sentence = has(result, "chosen") ? "It goes to " + text(result, "chosen") +
-                                                     (has(result, "encapsulation")
-                                                          ? " in " + text(result, "encapsulation")
-                                                          : "")
-                                               : "It goes to no backend";
+  std::string sentence =
+      has(result, "chosen")
+          ? "It goes to " + text(result, "chosen") +
+                (has(result, "encapsulation") ? " in " + text(result, "encapsulation") : "")
+          : "It goes to no backend";
   if (has(result, "why")) sentence += ": " + text(result, "why");
   return sentence;
 }
@@ -79,7 +81,8 @@ std::string subject(const Call& call) {
 Json memory_row(const Json& result, const char* key, const char* name) {
   Json row = {{"process", name}};
   const Json part = has(result, key) ? result[key] : Json::object();
-  for (const char* field : {"allocator", "allocator_version", "allocated_bytes", "resident_bytes"}) {
+  for (const char* field :
+       {"allocator", "allocator_version", "allocated_bytes", "resident_bytes"}) {
     if (has(part, field)) row[field] = part[field];
   }
   if (has(part, "allocator_version")) {  // jemalloc's ends with a commit: "5.3.0-0-g54ea..."

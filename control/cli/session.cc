@@ -24,25 +24,51 @@ const Call* filter_named(const Line& line, std::string_view name) {
   return nullptr;
 }
 
-/// The values of an entry without their names, so that "match state" is not true of everything.
-std::string values_of(const Json& entry) {
-  if (!entry.is_structured()) return entry.dump(-1, ' ', false, Json::error_handler_t::replace);
-  std::string text;
-  for (const Json& value : entry) text += (text.empty() ? "" : "  ") + values_of(value);
-  return text;
+/// The values of an entry without their names, so that "match state" is not true of everything:
+/// one line each.
+void add_values(const Json& entry, Page& page) {
+  if (entry.is_structured()) {
+    for (const Json& value : entry) add_values(value, page);
+  } else if (entry.is_string()) {
+    page.blocks.emplace_back(entry.get<std::string>());
+  } else {
+    page.blocks.emplace_back(entry.dump());
+  }
 }
 
-/// The lists inside the reply lose the entries that do not match; the rest stays.
+/// The lists inside the reply lose the entries of which no value matches; the rest stays.
 void keep_matching(Json& json, const std::string& regex) {
-  for (Json& value : json) {
-    if (!value.is_array()) continue;
+  for (Json& list : json) {
+    if (!list.is_array()) continue;
     Json kept = Json::array();
-    for (const Json& entry : value) {
-      const Page page = matching({{values_of(entry)}}, regex);
-      if (row_count(page) > 0) kept.push_back(entry);
+    for (const Json& entry : list) {
+      Page values;
+      add_values(entry, values);
+      if (row_count(matching(values, regex)) > 0) kept.push_back(entry);
     }
-    value = std::move(kept);
+    list = std::move(kept);
   }
+}
+
+/// `show drop reason R` keeps that reason alone.
+base::Result<void> select_reason(Json& result, const std::string& wanted) {
+  const auto reasons = result.find("reasons");
+  if (wanted.empty() || reasons == result.end() || !reasons->is_array()) return {};
+  std::vector<std::string> known;
+  Json kept = Json::array();
+  for (const Json& reason : *reasons) {
+    known.push_back(cell(reason, "name", Format::kText));
+    if (known.back() == wanted) kept.push_back(reason);
+  }
+  if (kept.empty()) {
+    const std::string guess = did_you_mean(wanted, known);
+    return base::invalid(
+        "no drop reason '" + wanted + "'" +
+        (guess.empty() ? "; show drop | json lists them" : guess)
+    );
+  }
+  *reasons = std::move(kept);
+  return {};
 }
 
 Page version_page(const Json& result) {
@@ -71,7 +97,7 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
   const std::string& socket =
       target == Target::kDataplane ? place.dataplane_socket : place.control_socket;
   Json arguments = call.arguments;
-  if (call.is("show drop")) arguments.erase("reason");  // the page selects
+  if (call.is("show drop")) arguments.erase("reason");  // selected here
   auto result = ask(socket, call.pattern->name, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;
@@ -101,12 +127,9 @@ std::vector<std::string> Session::names(NameSource source, std::chrono::millisec
   const bool vips = source == NameSource::kVips;
   const auto where = places(settings_.selection, "");
   if (!where || source == NameSource::kNone) return {};
-  const auto reply = ask(
-      where->front().control_socket,
-      vips ? "show vip" : "show backend",
-      Json::object(),
-      timeout
-  );
+  const auto reply =
+      ask(where->front().control_socket, vips ? "show vip" : "show backend", Json::object(), timeout
+      );
   std::vector<std::string> found;
   if (!reply || !reply->is_object()) return found;
   const auto rows = reply->find(vips ? "vips" : "backends");
@@ -124,6 +147,7 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
     if (!json.is_object()) {
       return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
     }
+    if (call.is("show drop")) FL_TRY(select_reason(json, call.arguments.value("reason", "")));
     Page page = page_of(call, json);
     return Reply{std::move(json), std::move(page)};
   }
@@ -175,9 +199,7 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
 }
 
 base::Result<void> Session::watch(
-    const Line& line,
-    const std::vector<Place>& where,
-    const Call& filter
+    const Line& line, const std::vector<Place>& where, const Call& filter
 ) {
   const std::chrono::milliseconds interval(filter.arguments.value("interval_ms", 1000));
   const unsigned times = filter.arguments.value("count", 0U);
@@ -208,7 +230,8 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
   }
   FL_ASSIGN(const std::vector<Place> where, places(settings_.selection, line.node));
   if (command.is("show rate")) {
-    if (where.size() > 1) return base::invalid("show rate: one node at a time, as in @lb1 show rate");
+    if (where.size() > 1)
+      return base::invalid("show rate: one node at a time, as in @lb1 show rate");
     FL_TRY(print_rates(line, where.front()));
   } else if (const Call* filter = filter_named(line, "watch")) {
     if (command.pattern->name.rfind("show", 0) != 0 && !command.is("lookup")) {

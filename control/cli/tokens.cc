@@ -5,7 +5,9 @@
 namespace fairlead::cli {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 class Cutter {
  public:

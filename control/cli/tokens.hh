@@ -15,8 +15,8 @@ namespace fairlead::cli {
 struct Token {
   std::string text;
   bool quoted = false;
-  bool pipe = false;        // an unquoted |
-  std::size_t begin = 0;    // byte offset in the line
+  bool pipe = false;      // an unquoted |
+  std::size_t begin = 0;  // byte offset in the line
 };
 
 /// Words of `line`; an unquoted # at the start of a word ends it. Error: a quote that is not

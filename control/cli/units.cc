@@ -47,7 +47,9 @@ std::string format_rate(double per_second, const char* unit) {
   return scaled(per_second, 1000, units, 4);
 }
 
-std::string format_percent(double fraction) { return with_digits(fraction * 100, 2) + " %"; }
+std::string format_percent(double fraction) {
+  return with_digits(fraction * 100, 2) + " %";
+}
 
 std::string format_microseconds(double us) {
   if (us < 1000) return with_digits(us, us < 10 ? 1 : 0) + " us";

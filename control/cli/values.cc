@@ -5,9 +5,8 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
-#include <string>
-
 #include <regex.h>
+#include <string>
 
 #include "control/cli/nearest.hh"
 #include "dataplane/base/check.hh"
@@ -21,7 +20,9 @@ constexpr unsigned kHighestWeight = 10000;
 constexpr unsigned kHighestPort = 65535;
 constexpr unsigned kHighestCount = 1000000;
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
 
 template <typename T>
 std::optional<T> number(std::string_view text) {
@@ -33,10 +34,7 @@ std::optional<T> number(std::string_view text) {
 }
 
 base::Result<void> store_name(
-    std::string_view what,
-    std::string_view key,
-    std::string_view text,
-    Json& arguments
+    std::string_view what, std::string_view key, std::string_view text, Json& arguments
 ) {
   bool good = !text.empty() && text.size() <= kLongestName;
   for (const char c : text) {
@@ -75,7 +73,9 @@ base::Result<void> store_weight(std::string_view text, Json& arguments) {
   return {};
 }
 
-std::vector<std::string> protocols() { return {"tcp", "udp"}; }
+std::vector<std::string> protocols() {
+  return {"tcp", "udp"};
+}
 
 base::Result<void> store_protocol(std::string_view text, Json& arguments) {
   for (const std::string& name : protocols()) {
@@ -200,17 +200,37 @@ const std::vector<ValueKind>& value_kinds() {
       {"VIP", "a vip's name", "web", NameSource::kVips, nullptr, store_vip},
       {"WEIGHT", "0 to 10000; 0: no new flows", "50", NameSource::kNone, nullptr, store_weight},
       {"PROTOCOL", "tcp or udp", "tcp", NameSource::kNone, protocols, store_protocol},
-      {"SOURCE", "client as ADDRESS:PORT or [ADDRESS]:PORT", "198.51.100.7:40000",
-       NameSource::kNone, nullptr, store_source},
-      {"DESTINATION", "vip as ADDRESS:PORT or [ADDRESS]:PORT", "203.0.113.10:80",
-       NameSource::kNone, nullptr, store_destination},
-      {"REASON", "a drop reason, as in show drop", "no_vip", NameSource::kNone, nullptr,
+      {"SOURCE",
+       "client as ADDRESS:PORT or [ADDRESS]:PORT",
+       "198.51.100.7:40000",
+       NameSource::kNone,
+       nullptr,
+       store_source},
+      {"DESTINATION",
+       "vip as ADDRESS:PORT or [ADDRESS]:PORT",
+       "203.0.113.10:80",
+       NameSource::kNone,
+       nullptr,
+       store_destination},
+      {"REASON",
+       "a drop reason, as in show drop",
+       "no_vip",
+       NameSource::kNone,
+       nullptr,
        store_reason},
-      {"INTERVAL", "500ms, 2s, 1m or 1h; a bare number is seconds", "1s", NameSource::kNone,
-       nullptr, store_interval},
+      {"INTERVAL",
+       "500ms, 2s, 1m or 1h; a bare number is seconds",
+       "1s",
+       NameSource::kNone,
+       nullptr,
+       store_interval},
       {"COUNT", "1 to 1000000", "5", NameSource::kNone, nullptr, store_count},
-      {"REGEX", "POSIX extended regular expression; quote it if it has blanks or |", "'b1|b2'",
-       NameSource::kNone, nullptr, store_regex},
+      {"REGEX",
+       "POSIX extended regular expression; quote it if it has blanks or |",
+       "'b1|b2'",
+       NameSource::kNone,
+       nullptr,
+       store_regex},
       {"TOPIC", "the first word of a command", "show", NameSource::kNone, nullptr, store_topic},
   };
   return kinds;

@@ -19,9 +19,9 @@ enum class NameSource { kNone, kVips, kBackends };
 
 /// A kind of value. In patterns and help it appears as `name`, in upper case.
 struct ValueKind {
-  std::string_view name;         // "WEIGHT"
-  std::string_view form;         // "0 to 10000"
-  std::string_view example;      // "50"
+  std::string_view name;     // "WEIGHT"
+  std::string_view form;     // "0 to 10000"
+  std::string_view example;  // "50"
   NameSource source;
   std::vector<std::string> (*words)();  // fixed choices; nullptr: none
   /// Checks `text` and adds the argument(s) it stands for. Error: invalid_argument, one line.

@@ -2,6 +2,7 @@
 // Vips and pools: keys, ranges, duplicates.
 #include "control/config/load_vips.hh"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -9,21 +10,23 @@
 #include <utility>
 
 #include "control/model/names.hh"
+#include "control/model/table_sizes.hh"
 
 namespace fairlead::config {
 namespace {
 
 constexpr std::uint64_t kMostWeight = 10'000;
 constexpr std::uint64_t kMostCapacity = 10'000'000;
-constexpr std::uint64_t kLeastTable = 101;
-constexpr std::uint64_t kMostTable = 4'194'301;
 
-bool is_prime(std::uint64_t n) {
-  if (n < 2) return false;
-  for (std::uint64_t d = 2; d * d <= n; ++d) {
-    if (n % d == 0) return false;
-  }
-  return true;
+bool is_listed(std::uint32_t size) {
+  return std::find(model::kTableSizes.begin(), model::kTableSizes.end(), size) !=
+         model::kTableSizes.end();
+}
+
+std::string listed_sizes() {
+  std::string out;
+  for (const std::uint32_t size : model::kTableSizes) out += " " + std::to_string(size);
+  return out;
 }
 
 std::string index_path(std::string_view list, std::size_t i) {
@@ -103,14 +106,14 @@ class VipReader {
     );
     vip.choices = static_cast<std::uint8_t>(s.whole("choices", {1, FL_MAX_CANDIDATES}, 2));
     if (s.has("table_size")) {
-      vip.table_size =
-          static_cast<std::uint32_t>(s.whole("table_size", {kLeastTable, kMostTable}, 65537));
-      if (!is_prime(vip.table_size)) {
+      vip.table_size = static_cast<std::uint32_t>(
+          s.whole("table_size", {model::kTableSizes.front(), model::kTableSizes.back()}, 65537)
+      );
+      if (!is_listed(vip.table_size)) {
         s.error(
             "table_size",
-            "'" + std::to_string(vip.table_size) +
-                "' is not a prime, use for "
-                "example 65537, or leave the key out"
+            "'" + std::to_string(vip.table_size) + "' is not one of" + listed_sizes() +
+                ", choose one or leave the key out"
         );
       }
     }

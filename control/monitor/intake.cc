@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace fairlead::monitor {
 namespace {
@@ -150,6 +151,8 @@ void Intake::fold(const LoadReport& r, Source& source, base::Nanoseconds now) {
   w.completed = r.completed;
   w.sequence = r.sequence;
   w.received_ns = now;
+  if (source.recent.size() >= kMostRecent) source.recent.erase(source.recent.begin());
+  source.recent.push_back({r, now});
   source.heard = true;
   source.fresh_window = false;
 }
@@ -167,10 +170,11 @@ bool Intake::has_left(const std::string& id) const {
   return found != sources_.end() && found->second.left;
 }
 
-std::optional<Measurement> Intake::collect(const std::string& id) {
-  const auto out = peek(id);
-  if (out) sources_.at(id).fresh_window = true;
-  return out;
+std::vector<Received> Intake::take_reports(const std::string& id) {
+  const auto found = sources_.find(id);
+  if (found == sources_.end()) return {};
+  found->second.fresh_window = true;
+  return std::exchange(found->second.recent, {});
 }
 
 std::optional<Measurement> Intake::peek(const std::string& id) const {

@@ -55,8 +55,14 @@ enum class Refusal : std::uint8_t {
 std::string_view to_string(Refusal refusal);
 inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::kCount);
 
-/// What the reports since the last collect() say: means weighted by their periods, the last
-/// counters.
+/// A believed report and when it came.
+struct Received {
+  LoadReport report;
+  base::Nanoseconds at = 0;
+};
+
+/// What the reports since the last take_reports() say: means weighted by their periods, the last
+/// counters. For show and metrics; policies get the reports themselves.
 struct Measurement {
   base::Nanoseconds received_ns = 0;  // of the last report
   std::uint64_t sequence = 0;
@@ -88,10 +94,11 @@ class Intake {
   /// After a restart of control: what was persisted.
   void restore_left(const std::string& id) { (void)leave(id); }
 
-  /// The last measurement, and begins a new window. Without a new report: the same as before (same
-  /// sequence), so the user sees it age. Null: never reported.
-  std::optional<Measurement> collect(const std::string& id);
-  /// The last measurement without beginning a new window.
+  /// The reports since the last call, oldest first (at most kMostRecent; older ones fell out), and
+  /// begins a new window.
+  std::vector<Received> take_reports(const std::string& id);
+  static constexpr std::size_t kMostRecent = 128;
+  /// The window so far, or the last one while the new one is empty. Null: never reported.
   [[nodiscard]] std::optional<Measurement> peek(const std::string& id) const;
 
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
@@ -107,6 +114,7 @@ class Intake {
     bool left = false;
     bool fresh_window = true;  // the next report begins a new one
     Measurement window;
+    std::vector<Received> recent;
     double usual_latency = 0;  // slow averages, for jumps
     double usual_active = 0;
     unsigned jumps = 0;  // in a row

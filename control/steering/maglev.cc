@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "control/model/table_sizes.hh"
 #include "control/steering/slot_set.hh"
 
 namespace fairlead::steering {
@@ -144,11 +145,7 @@ base::Result<std::vector<std::uint32_t>> by_identity(std::span<const MaglevBacke
 }  // namespace
 
 std::span<const std::uint32_t> table_sizes() {
-  static constexpr std::uint32_t kSizes[] = {
-      251,   509,   1021,   2039,   4093,   8191,   16381,
-      32749, 65537, 131101, 262147, 524309, 1048583,
-  };
-  return kSizes;
+  return model::kTableSizes;
 }
 
 bool is_table_size(std::uint32_t size) {

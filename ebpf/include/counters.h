@@ -15,17 +15,19 @@
   X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")
 
 /// Every frame that the decapsulator sees is counted in exactly one of these, except ECN_CE.
-#define FL_DECAP_COUNTERS(X)                                                                   \
-  X(PASSED, "passed", "not a tunnel of ours: for the kernel as it is")                         \
-  X(IPIP, "ipip", "IP in IP, decapsulated")                                                    \
-  X(GUE, "gue", "GUE, decapsulated")                                                           \
+#define FL_DECAP_COUNTERS(X)                                                                       \
+  X(PASSED, "passed", "not a tunnel of ours: for the kernel as it is")                             \
+  X(IPIP, "ipip", "IP in IP, decapsulated")                                                        \
+  X(GUE, "gue", "GUE, decapsulated")                                                               \
   X(FOREIGN_SOURCE, "foreign_source", "to a vip of ours, but not from a configured node: dropped") \
-  X(FOREIGN_VIP, "foreign_vip", "from a node, but to no vip of ours: dropped")                 \
-  X(TRUNCATED, "truncated", "from a node, ends inside a header: dropped")                      \
-  X(MALFORMED, "malformed", "from a node, header of the tunnel or the packet is wrong: dropped") \
-  X(FRAGMENT, "fragment", "from a node, the outer packet is fragmented: dropped; raise the MTU") \
-  X(ECN_DROPPED, "ecn_dropped", "outer says congestion, inner is not ECN capable: dropped (RFC 6040)") \
-  X(FAILED, "failed", "the driver could not move the start of the frame: dropped")             \
+  X(FOREIGN_VIP, "foreign_vip", "from a node, but to no vip of ours: dropped")                     \
+  X(TRUNCATED, "truncated", "from a node, ends inside a header: dropped")                          \
+  X(MALFORMED, "malformed", "from a node, header of the tunnel or the packet is wrong: dropped")   \
+  X(FRAGMENT, "fragment", "from a node, the outer packet is fragmented: dropped; raise the MTU")   \
+  X(ECN_DROPPED,                                                                                   \
+    "ecn_dropped",                                                                                 \
+    "outer says congestion, inner is not ECN capable: dropped (RFC 6040)")                         \
+  X(FAILED, "failed", "the driver could not move the start of the frame: dropped")                 \
   X(ECN_CE, "ecn_ce", "congestion mark copied from the outer to the inner header (RFC 6040)")
 
 enum fl_gate_counter {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /// Ethernet to ports for XDP programs. Direct packet access for what every packet has; the helper
-/// bpf_xdp_load_bytes (Linux 5.18) for IPv6 extension headers, whose offsets the verifier cannot bound
-/// cheaply.
+/// bpf_xdp_load_bytes (Linux 5.18) for IPv6 extension headers, whose offsets the verifier cannot
+/// bound cheaply.
 #ifndef FAIRLEAD_EBPF_PARSE_H
 #define FAIRLEAD_EBPF_PARSE_H
 
@@ -38,26 +38,26 @@ struct fl_l2 {
 struct fl_l3 {
   __u32 source[4]; /* as on the wire; IPv4 in the first word, rest 0 */
   __u32 destination[4];
-  __u32 l4;       /* offset from the start of the frame */
-  __u8 family;    /* 4 or 6 */
-  __u8 protocol;  /* after extension headers */
-  __u8 fragment;  /* part of a fragmented datagram */
-  __u8 later;     /* a fragment that has no layer-4 header */
+  __u32 l4;      /* offset from the start of the frame */
+  __u8 family;   /* 4 or 6 */
+  __u8 protocol; /* after extension headers */
+  __u8 fragment; /* part of a fragmented datagram */
+  __u8 later;    /* a fragment that has no layer-4 header */
   __u8 ecn;
 };
 
 static __always_inline enum fl_parse_status fl_parse_l2(
-    void *data, void *data_end, struct fl_l2 *l2
+    void* data, void* data_end, struct fl_l2* l2
 ) {
-  struct ethhdr *eth = data;
-  if ((void *)(eth + 1) > data_end) return FL_PARSE_TRUNCATED;
+  struct ethhdr* eth = data;
+  if ((void*)(eth + 1) > data_end) return FL_PARSE_TRUNCATED;
   l2->type = eth->h_proto;
   l2->bytes = sizeof *eth;
-  struct fl_vlan_tag *tag = (void *)(eth + 1);
+  struct fl_vlan_tag* tag = (void*)(eth + 1);
 #pragma unroll
   for (int i = 0; i < FL_MAX_VLAN_TAGS; i++) {
     if (l2->type != bpf_htons(ETH_P_8021Q) && l2->type != bpf_htons(ETH_P_8021AD)) break;
-    if ((void *)(tag + 1) > data_end) return FL_PARSE_TRUNCATED;
+    if ((void*)(tag + 1) > data_end) return FL_PARSE_TRUNCATED;
     l2->type = tag->type;
     l2->bytes += sizeof *tag;
     tag++;
@@ -66,10 +66,10 @@ static __always_inline enum fl_parse_status fl_parse_l2(
 }
 
 static __always_inline enum fl_parse_status fl_parse_ipv4(
-    void *data, void *data_end, __u32 offset, struct fl_l3 *l3
+    void* data, void* data_end, __u32 offset, struct fl_l3* l3
 ) {
-  struct iphdr *ip = data + offset;
-  if ((void *)(ip + 1) > data_end) return FL_PARSE_TRUNCATED;
+  struct iphdr* ip = data + offset;
+  if ((void*)(ip + 1) > data_end) return FL_PARSE_TRUNCATED;
   if (ip->version != 4 || ip->ihl < 5) return FL_PARSE_BAD_HEADER;
   const __u16 fragment = bpf_ntohs(ip->frag_off);
   l3->family = 4;
@@ -88,10 +88,10 @@ static __always_inline int fl_is_extension(__u8 protocol) {
          protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
 }
 
-/// Walks the extension headers from l3->protocol at l3->l4. Unrolled: the verifier of Linux 6.1 takes a
-/// loop with this many exits for an endless one.
+/// Walks the extension headers from l3->protocol at l3->l4. Unrolled: the verifier of Linux 6.1
+/// takes a loop with this many exits for an endless one.
 static __always_inline enum fl_parse_status fl_walk_extensions(
-    struct xdp_md *ctx, struct fl_l3 *l3
+    struct xdp_md* ctx, struct fl_l3* l3
 ) {
   __u32 offset = l3->l4;
   __u8 next = l3->protocol;
@@ -116,10 +116,10 @@ static __always_inline enum fl_parse_status fl_walk_extensions(
 }
 
 static __always_inline enum fl_parse_status fl_parse_ipv6(
-    struct xdp_md *ctx, void *data, void *data_end, __u32 offset, struct fl_l3 *l3
+    struct xdp_md* ctx, void* data, void* data_end, __u32 offset, struct fl_l3* l3
 ) {
-  struct ipv6hdr *ip = data + offset;
-  if ((void *)(ip + 1) > data_end) return FL_PARSE_TRUNCATED;
+  struct ipv6hdr* ip = data + offset;
+  if ((void*)(ip + 1) > data_end) return FL_PARSE_TRUNCATED;
   if (ip->version != 6) return FL_PARSE_BAD_HEADER;
   l3->family = 6;
   __builtin_memcpy(l3->source, &ip->saddr, 16);
@@ -131,15 +131,16 @@ static __always_inline enum fl_parse_status fl_parse_ipv6(
   return fl_walk_extensions(ctx, l3);
 }
 
-/// Layer 3 at `offset`, which must be at most FL_L3_MAX_OFFSET; returns an enum fl_parse_status. A global
-/// function (Linux 5.12), so that the verifier checks it once and not for each path of the caller.
+/// Layer 3 at `offset`, which must be at most FL_L3_MAX_OFFSET; returns an enum fl_parse_status. A
+/// global function (Linux 5.12), so that the verifier checks it once and not for each path of the
+/// caller.
 #define FL_L3_MAX_OFFSET 1024u
 __attribute__((noinline)) int fl_parse_l3(
-    struct xdp_md *ctx, __u32 offset, __u32 type, struct fl_l3 *l3
+    struct xdp_md* ctx, __u32 offset, __u32 type, struct fl_l3* l3
 ) {
   if (!l3) return FL_PARSE_BAD_HEADER;
-  void *data = (void *)(long)ctx->data;
-  void *data_end = (void *)(long)ctx->data_end;
+  void* data = (void*)(long)ctx->data;
+  void* data_end = (void*)(long)ctx->data_end;
   if (offset > FL_L3_MAX_OFFSET) return FL_PARSE_BAD_HEADER;
   __builtin_memset(l3, 0, sizeof *l3);
   if (type == bpf_htons(ETH_P_IP)) return fl_parse_ipv4(data, data_end, offset, l3);
@@ -148,7 +149,7 @@ __attribute__((noinline)) int fl_parse_l3(
 }
 
 /// Destination port of TCP and UDP, as on the wire; negative if it lies beyond the frame.
-static __always_inline int fl_destination_port(struct xdp_md *ctx, const struct fl_l3 *l3) {
+static __always_inline int fl_destination_port(struct xdp_md* ctx, const struct fl_l3* l3) {
   __be16 port[2];
   if (bpf_xdp_load_bytes(ctx, l3->l4, port, sizeof port)) return -1;
   return port[1];

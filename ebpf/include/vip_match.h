@@ -17,9 +17,9 @@ struct fl_vip_key {
   uint32_t address[4]; /* masked, as on the wire; IPv4 in the first word */
   uint8_t family;      /* 4 or 6 */
   uint8_t prefix_len;
-  uint8_t protocol;    /* 6, 17, or FL_VIP_KEY_ADDRESS */
-  uint8_t any_port;    /* 1: port is 0 and not compared */
-  uint16_t port;       /* as on the wire */
+  uint8_t protocol; /* 6, 17, or FL_VIP_KEY_ADDRESS */
+  uint8_t any_port; /* 1: port is 0 and not compared */
+  uint16_t port;    /* as on the wire */
   uint16_t reserved;
 };
 FL_STATIC_ASSERT(sizeof(struct fl_vip_key) == 24, "no padding in the hash key");
@@ -65,21 +65,21 @@ struct fl_destination {
   __u32 address[4]; /* IPv4 in the first word, rest 0 */
   __u16 port;       /* as on the wire */
   __u8 family;
-  __u8 protocol;    /* FL_VIP_KEY_ADDRESS asks for the address alone */
+  __u8 protocol; /* FL_VIP_KEY_ADDRESS asks for the address alone */
 };
 
-/// Is there a vip for this destination? A global function (Linux 5.12): the verifier checks it once,
-/// by itself; inlined, its loop multiplies the states of every caller beyond the limit.
-__attribute__((noinline)) int fl_is_vip(const struct fl_destination *to) {
+/// Is there a vip for this destination? A global function (Linux 5.12): the verifier checks it
+/// once, by itself; inlined, its loop multiplies the states of every caller beyond the limit.
+__attribute__((noinline)) int fl_is_vip(const struct fl_destination* to) {
   const __u32 zero = 0;
-  const struct fl_vip_shapes *shapes = bpf_map_lookup_elem(&fl_vip_shapes, &zero);
+  const struct fl_vip_shapes* shapes = bpf_map_lookup_elem(&fl_vip_shapes, &zero);
   if (!shapes || !to) return 0;
-  const __u32 bank = *(const volatile __u32 *)&shapes->current & 1u;
+  const __u32 bank = *(const volatile __u32*)&shapes->current & 1u;
   const __u32 count = shapes->count[bank];
 
   for (__u32 i = 0; i < FL_MAX_SHAPES; i++) {
     if (i >= count) break;
-    const struct fl_vip_shape *s = &shapes->bank[bank][i];
+    const struct fl_vip_shape* s = &shapes->bank[bank][i];
     if (s->shape.family != to->family) continue;
     struct fl_vip_key key = {};
     for (int w = 0; w < 4; w++) key.address[w] = to->address[w] & s->mask[w];
@@ -93,7 +93,7 @@ __attribute__((noinline)) int fl_is_vip(const struct fl_destination *to) {
   return 0;
 }
 
-static __always_inline int fl_goes_to_vip(const struct fl_l3 *l3, __u8 protocol, __u16 port) {
+static __always_inline int fl_goes_to_vip(const struct fl_l3* l3, __u8 protocol, __u16 port) {
   struct fl_destination to = {.port = port, .family = l3->family, .protocol = protocol};
   __builtin_memcpy(to.address, l3->destination, sizeof to.address);
   return fl_is_vip(&to);

@@ -9,13 +9,12 @@ def runtime_dir(plan: Plan, node: Node) -> str:
 
 def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -> str:
     """One node's configuration; `pool` has the backends that are members now and their configured weights."""
-    def backends(address: str) -> str:
-        lines = []
-        for name, weight in pool.items():
-            b = plan.backend(name)
-            lines.append(f"      - {{id: {b.name}, address: \"{getattr(b, address)}\", weight: {weight}, "
-                         f"capacity: {b.concurrency}, mac: \"{b.mac}\"}}")
-        return "\n".join(lines)
+    # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
+    l2 = plan.encapsulation == "l2"
+    members = "\n".join(
+        f"      - {{id: {b.name}, address: {b.address4}, weight: {weight}, capacity: {b.concurrency}"
+        + (f', mac: "{b.mac}"}}' if l2 else "}")
+        for b, weight in ((plan.backend(name), weight) for name, weight in pool.items()))
 
     return f"""# {plan.lab}: node {node.name} (written by scripts/lab)
 node:
@@ -37,7 +36,7 @@ vips:
     encapsulation: {plan.encapsulation}
     choices: 2
     backends:
-{backends("address4")}
+{members}
   - name: web6
     address: "{VIP6}"
     protocol: tcp
@@ -45,7 +44,7 @@ vips:
     encapsulation: {plan.encapsulation}
     choices: 2
     backends:
-{backends("address6")}
+{members}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health}}
 monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
 metrics: {{listen: "127.0.0.1:9101"}}
@@ -77,8 +76,8 @@ def nginx_conf(backend: Backend, run_dir: str, upstream_port: int) -> str:
     return f"""# {backend.name}: reverse proxy before the test server (written by scripts/lab)
 pid {run_dir}/nginx.pid;
 error_log {run_dir}/nginx-error.log warn;
-worker_processes 1;
 daemon off;
+master_process off;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;

@@ -28,7 +28,7 @@ class Fleet:
 
     def __init__(self, plan: Plan, build: Path | None = None) -> None:
         self.plan = plan
-        self.build = build or ROOT / "build"
+        self.build = build or Path(os.environ.get("FAIRLEAD_BUILD", ROOT / "build"))
         self.dir = labs_dir() / plan.lab
         self.processes = Processes(self.dir / "processes.json")
 

@@ -29,10 +29,11 @@ def draw(file: Path, joined: list[Joined], events: list[Event], title: str) -> N
     colors = [matplotlib.colormaps["tab20"](i % 20) for i in range(len(names))]
     if rows:
         bottom.stackplot(seconds, rows, labels=names, colors=colors)
+        handles, labels = bottom.get_legend_handles_labels()
+        bottom.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
     bottom.set_ylabel("share of answered requests, %")
     bottom.set_xlabel("seconds")
     bottom.set_ylim(0, 100)
-    bottom.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True) if rows else None
 
     failed = [(j.request.arrival_us - begin) / 1e6 for j in joined if j.request.outcome != "ok"]
     if failed:

@@ -95,8 +95,9 @@ class Processes:
 
 
 def _kill(process: Process, number: signal.Signals) -> None:
+    """The process and what it started: each leads a process group of its own."""
     try:
-        os.kill(process.pid, number)
+        os.killpg(process.pid, number)
     except ProcessLookupError:
         pass
 

@@ -132,7 +132,7 @@ class Texts(unittest.TestCase):
 
         self.assertEqual(config["node"]["address"], "10.77.1.2")
         self.assertEqual([(b["id"], b["weight"]) for b in config["vips"][0]["backends"]], [("b1", 100), ("b3", 7)])
-        self.assertEqual(config["vips"][1]["backends"][1]["address"], "fd77::2:3")
+        self.assertEqual(config["vips"][1]["backends"][1]["address"], "10.77.2.3")
 
     def test_agent_accepts_tunnels_from_every_node(self) -> None:
         plan = make_plan(nodes=2)

@@ -12,7 +12,7 @@ from pathlib import Path
 MAY_INCLUDE: dict[str, list[str]] = {
     "dataplane/base": [],
     "dataplane/sys": ["dataplane/base"],
-    "dataplane/net": ["dataplane/base"],
+    "dataplane/net": ["dataplane/base", "dataplane/steer/drop_reasons.h"],
     "dataplane/steer": ["dataplane/base", "dataplane/net"],
     "dataplane/shm": ["dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/sys"],
     "dataplane/flow": ["dataplane/base", "dataplane/net", "dataplane/steer"],
@@ -29,7 +29,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net"],
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
                 "dataplane/flow", "ebpf"],
-    "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "control/model", "control/api/fairlead."],
+    "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/console.hh", "control/model",
+             "control/config", "control/api/fairlead."],
     "tests": ["dataplane", "control", "ebpf", "tests"],
 }
 

@@ -156,15 +156,15 @@ inline const Refusal kRefusals[] = {
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, choices: 0}\n",
      "c.yaml:2: vips[0].choices: '0' is out of range, use 1 to 4"},
-    {"a table size that is no prime",
+    {"a table size that is not listed",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, table_size: 65536}\n",
-     "c.yaml:2: vips[0].table_size: '65536' is not a prime, use for example 65537, or leave the "
-     "key out"},
+     "c.yaml:2: vips[0].table_size: '65536' is not one of 251 509 1021 2039 4093 8191 16381 32749 "
+     "65537 131101 262147 524309 1048583, choose one or leave the key out"},
     {"an absurd table size",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, table_size: 99999999999999999999}\n",
-     "c.yaml:2: vips[0].table_size: '99999999999999999999' is out of range, use 101 to 4194301"},
+     "c.yaml:2: vips[0].table_size: '99999999999999999999' is out of range, use 251 to 1048583"},
     {"two vips with one name",
      "vips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
      "10.0.0.1}]},\n"

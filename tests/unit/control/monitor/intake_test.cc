@@ -133,7 +133,7 @@ TEST(Intake, WindowIsTheMeanOverItsPeriods) {
   r.period_us = 300'000;
   intake.accept(r, kNow + 1, kWall);
 
-  const auto m = intake.collect("b1");
+  const auto m = intake.peek("b1");
 
   ASSERT_TRUE(m);
   EXPECT_NEAR(m->cpu, 0.65, 1e-9);
@@ -142,24 +142,33 @@ TEST(Intake, WindowIsTheMeanOverItsPeriods) {
   EXPECT_EQ(m->received_ns, kNow + 1);
 }
 
-TEST(Intake, EmptyWindowRepeatsTheLastMeasurement) {
+TEST(Intake, ReportsAreHandedOutOnce) {
   Intake intake = heard_ten();
-  const auto first = intake.collect("b1");
-  const auto second = intake.collect("b1");
 
-  ASSERT_TRUE(second);
-  EXPECT_EQ(second->sequence, first->sequence);
-  EXPECT_EQ(second->received_ns, first->received_ns);
+  EXPECT_EQ(intake.take_reports("b1").size(), 10U);
+  EXPECT_TRUE(intake.take_reports("b1").empty());
+  EXPECT_EQ(intake.peek("b1")->sequence, 10U);
 }
 
-TEST(Intake, CollectBeginsANewWindow) {
+TEST(Intake, TakingBeginsANewWindow) {
   Intake intake = heard_ten();
-  intake.collect("b1");
+  intake.take_reports("b1");
   LoadReport r = good(11);
   r.cpu = 1.0;
   intake.accept(r, kNow, kWall);
 
-  EXPECT_NEAR(intake.collect("b1")->cpu, 1.0, 1e-9);
+  EXPECT_NEAR(intake.peek("b1")->cpu, 1.0, 1e-9);
+}
+
+TEST(Intake, NobodyTakingCostsBoundedMemory) {
+  Intake intake;
+  intake.set_backends({"b1"});
+  for (std::uint64_t i = 1; i <= 1000; ++i) intake.accept(good(i), kNow, kWall);
+
+  const auto reports = intake.take_reports("b1");
+
+  ASSERT_EQ(reports.size(), Intake::kMostRecent);
+  EXPECT_EQ(reports.back().report.sequence, 1000U);
 }
 
 TEST(Intake, LeaveHoldsUntilTheAgentStartsAgain) {

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starts the parts and turns measurements into reports.
+#include "ebpf/agent.hh"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+
+#include "dataplane/sys/system_clock.hh"
+#include "ebpf/agent_memory.hh"
+
+namespace fairlead::agent {
+namespace {
+
+using nlohmann::json;
+
+constexpr base::Nanoseconds kLeaveTimeout = 500 * base::kMillisecond;
+
+std::uint64_t unix_us() {
+  using std::chrono::system_clock;
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch())
+          .count()
+  );
+}
+
+void fill(v1::LoadReport& report, const Load& load) {
+  report.set_cpu_utilization(load.cpu_utilization.value_or(0));
+  report.set_mem_utilization(load.mem_utilization.value_or(0));
+  report.set_application_utilization(load.application_utilization.value_or(0));
+  report.set_rps_fractional(load.rps_fractional.value_or(0));
+  report.set_eps(load.eps.value_or(0));
+  report.set_active_connections(load.active_connections.value_or(0));
+  report.set_capacity(load.capacity.value_or(0));
+  report.set_mean_latency_us(load.mean_latency_us.value_or(0));
+  report.set_completed(load.completed.value_or(0));
+}
+
+json as_json(const v1::LoadReport& r) {
+  return {
+      {"sequence", r.sequence()},
+      {"cpu_utilization", r.cpu_utilization()},
+      {"mem_utilization", r.mem_utilization()},
+      {"application_utilization", r.application_utilization()},
+      {"rps_fractional", r.rps_fractional()},
+      {"eps", r.eps()},
+      {"active_connections", r.active_connections()},
+      {"capacity", r.capacity()},
+      {"mean_latency_us", r.mean_latency_us()},
+      {"completed", r.completed()},
+      {"period_us", r.period_us()},
+  };
+}
+
+}  // namespace
+
+Agent::Agent(AgentConfig config)
+    : config_(std::move(config)),
+      started_(sys::monotonic_ns()),
+      kernel_(config_.cgroup, config_.vips) {}
+
+base::Result<std::unique_ptr<Agent>> Agent::start(AgentConfig config) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(config)));
+  const AgentConfig& c = agent->config_;
+  if (!c.nodes.empty()) {
+    FL_ASSIGN(agent->decap_, ebpf::Decap::attach(c.interface, c.runtime_dir + "/bpf"));
+    FL_TRY(agent->decap_->set_sources(c.nodes));
+    FL_TRY(agent->decap_->set_vips(c.vips));
+  }
+  if (!c.load_url.empty()) {
+    agent->url_ = std::make_unique<UrlLoad>(c.load_url, c.report_interval);
+  }
+  for (const std::string& to : c.report_to) {
+    agent->reporters_.push_back(std::make_unique<Reporter>(to));
+  }
+  return agent;
+}
+
+/// Requests a second, from the service's count, if it gives none itself.
+void Agent::add_rate(Load& load, base::Nanoseconds now) {
+  const bool counted = load.completed && completed_ && *load.completed >= *completed_;
+  if (counted && !load.rps_fractional && now > measured_at_) {
+    load.rps_fractional = static_cast<double>(*load.completed - *completed_) *
+                          static_cast<double>(base::kSecond) /
+                          static_cast<double>(now - measured_at_);
+  }
+  completed_ = load.completed;
+}
+
+void Agent::report() {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  Load load = kernel_.sample(now);
+  if (url_) load = merged(url_->state(now).load, load);
+  if (!load.capacity && config_.capacity > 0) load.capacity = config_.capacity;
+  add_rate(load, now);
+
+  v1::LoadReport report;
+  report.set_backend_id(config_.backend);
+  report.set_sequence(last_.sequence() + 1);
+  report.set_timestamp_unix_us(unix_us());
+  report.set_period_us((measured_at_ == 0 ? config_.report_interval : now - measured_at_) / 1000);
+  fill(report, load);
+  for (const auto& reporter : reporters_) reporter->post(report);
+  last_ = report;
+  measured_at_ = now;
+}
+
+std::uint64_t Agent::leave() {
+  leaving_ = true;
+  std::vector<std::future<base::Result<std::uint64_t>>> answers;
+  for (const auto& reporter : reporters_) {
+    answers.push_back(std::async(std::launch::async, [this, r = reporter.get()] {
+      return r->leave(config_.backend, kLeaveTimeout);
+    }));
+  }
+  std::uint64_t held = 0;
+  for (auto& answer : answers) held += answer.get().value_or(0);
+  return std::max<std::uint64_t>(held, last_.active_connections());
+}
+
+base::Result<void> Agent::detach() {
+  if (!decap_) return {};
+  return decap_->detach();
+}
+
+base::Result<json> Agent::answer(const std::string& command) const {
+  if (command == "show status") return status();
+  if (command == "show counters") return counters();
+  if (command == "show memory") return memory_report();
+  return base::fail(
+      base::ErrorCode::kNotFound,
+      "no command '" + command.substr(0, 60) +
+          "'; there are: show status, show counters, show memory"
+  );
+}
+
+json Agent::status() const {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  json vips = json::array();
+  for (const auto& vip : config_.vips) {
+    vips.push_back(
+        {{"address", vip.prefix.to_string()},
+         {"protocol", vip.protocol == net::IpProto::kTcp ? "tcp" : "udp"},
+         {"port", vip.port}}
+    );
+  }
+  json reports = json::array();
+  for (const auto& reporter : reporters_) {
+    const auto s = reporter->state();
+    reports.push_back(
+        {{"to", reporter->to()},
+         {"connected", s.connected},
+         {"sent", s.sent},
+         {"streams", s.streams},
+         {"last_error", s.last_error}}
+    );
+  }
+  json result = {
+      {"backend", config_.backend},
+      {"version", FL_VERSION},
+      {"uptime_s", (now - started_) / base::kSecond},
+      {"interface", config_.interface},
+      {"mode", decap_ ? to_string(decap_->mode()) : "off"},
+      {"origin", decap_ ? to_string(decap_->origin()) : "off"},
+      {"leaving", leaving_},
+      {"vips", vips},
+      {"reports", reports},
+      {"load", as_json(last_)},
+  };
+  if (url_) {
+    const auto s = url_->state(now);
+    result["url"] = {
+        {"answers", s.answers}, {"failures", s.failures}, {"last_error", s.last_error}};
+  }
+  return result;
+}
+
+base::Result<json> Agent::counters() const {
+  json result = json::object();
+  if (!decap_) return result;
+  FL_ASSIGN(const auto counters, decap_->counters());
+  for (const auto& counter : counters) result[std::string(counter.name)] = counter.packets;
+  return result;
+}
+
+}  // namespace fairlead::agent

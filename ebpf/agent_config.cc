@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads the agent's YAML with the reader of control/config.
+#include "ebpf/agent_config.hh"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "control/config/section.hh"
+#include "control/config/units.hh"
+#include "control/config/yaml.hh"
+
+namespace fairlead::agent {
+namespace {
+
+using config::Diagnosis;
+using config::Section;
+using config::Value;
+
+constexpr std::size_t kMostFileBytes = 1 << 20;
+constexpr std::array<std::string_view, 2> kProtocols = {"tcp", "udp"};
+
+std::string element(std::string_view key, std::size_t i) {
+  return std::string(key) + "[" + std::to_string(i) + "]";
+}
+
+std::vector<ebpf::ServedVip> read_vips(const Section& root, Diagnosis& diagnosis) {
+  std::vector<ebpf::ServedVip> vips;
+  if (!root.require("vips", "vips: [{address: 203.0.113.10, protocol: tcp, port: 80}]"))
+    return vips;
+  const auto items = root.list("vips");
+  if (items.empty()) root.error("vips", "is empty, name at least one vip that this host serves");
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string path = element("vips", i);
+    const Section s(&items[i], items[i].line, path, {"address", "protocol", "port"}, diagnosis);
+    s.require("address", "address: 203.0.113.10");
+    s.require("port", "port: 80");
+    ebpf::ServedVip vip;
+    vip.prefix = s.prefix("address").value_or(net::Prefix{});
+    vip.protocol = s.word("protocol", kProtocols, 0) == 0 ? net::IpProto::kTcp : net::IpProto::kUdp;
+    vip.port = static_cast<std::uint16_t>(s.whole("port", {0, 65535}, 0));
+    if (std::find(vips.begin(), vips.end(), vip) != vips.end()) {
+      diagnosis.error(items[i].line, path, "is there twice, remove one");
+    }
+    vips.push_back(vip);
+  }
+  return vips;
+}
+
+std::vector<net::Prefix> read_nodes(const Section& root, Diagnosis& diagnosis) {
+  std::vector<net::Prefix> nodes;
+  const auto items = root.list("nodes");
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto prefix = net::Prefix::parse(items[i].text);
+    if (items[i].kind != Value::Kind::kScalar || !prefix) {
+      diagnosis.error(
+          items[i].line,
+          element("nodes", i),
+          "'" + items[i].text.substr(0, 60) +
+              "' is not an address or prefix, use a node's outer source, for example 192.0.2.11"
+      );
+      continue;
+    }
+    if (prefix->length == 0) {
+      diagnosis.error(
+          items[i].line,
+          element("nodes", i),
+          "would trust every sender, name the nodes' own addresses"
+      );
+    }
+    nodes.push_back(*prefix);
+  }
+  return nodes;
+}
+
+bool is_endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || text.size() > 255) return false;
+  const auto port = config::parse_whole(text.substr(colon + 1));
+  const std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  const bool plain = host.find_first_of(":/ []") == std::string_view::npos;
+  return port && *port >= 1 && *port <= 65535 && (bracketed || plain);
+}
+
+void read_report(const Section& root, Diagnosis& diagnosis, AgentConfig& config) {
+  const Section s = root.section("report", {"to", "interval"});
+  config.report_interval =
+      s.duration("interval", {10 * base::kMillisecond, 60 * base::kSecond}, config.report_interval);
+  const auto items = s.list("to");
+  const std::vector<std::string>& known = config.report_to;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string& to = items[i].text;
+    const std::string path = element("report.to", i);
+    if (items[i].kind != Value::Kind::kScalar || !is_endpoint(to)) {
+      diagnosis.error(
+          items[i].line,
+          path,
+          "'" + to.substr(0, 60) + "' is not HOST:PORT, use for example 192.0.2.11:9200"
+      );
+    } else if (std::count(known.begin(), known.end(), to) > 0) {
+      diagnosis.error(items[i].line, path, "'" + to + "' is there twice, remove one");
+    }
+    config.report_to.push_back(to);
+  }
+}
+
+void read_load(const Section& root, AgentConfig& config) {
+  const Section s = root.section("load", {"url", "cgroup"});
+  config.load_url = s.text("url", "");
+  if (!config.load_url.empty() && !config.load_url.starts_with("http://") &&
+      !config.load_url.starts_with("https://")) {
+    s.error("url", "is not a URL, use for example http://127.0.0.1:8081/load");
+  }
+  config.cgroup = s.text("cgroup", "");
+  if (!config.cgroup.empty() && config.cgroup.front() != '/') {
+    s.error("cgroup", "is not an absolute path, use for example /sys/fs/cgroup/system.slice");
+  }
+}
+
+}  // namespace
+
+base::Result<AgentConfig> parse_agent_config(const std::string& text, const std::string& name) {
+  FL_ASSIGN(const Value document, config::parse_yaml(text, name));
+  Diagnosis diagnosis(name);
+  const Section root(
+      &document,
+      1,
+      "",
+      {"backend",
+       "interface",
+       "runtime_dir",
+       "vips",
+       "nodes",
+       "report",
+       "capacity",
+       "load",
+       "leave"},
+      diagnosis
+  );
+  AgentConfig config;
+  root.require("backend", "backend: b1");
+  root.require("interface", "interface: eth0");
+  config.backend = root.name("backend", "");
+  config.interface = root.text("interface", "");
+  if (config.interface.size() > 15 || config.interface.find_first_of("/ ") != std::string::npos) {
+    root.error("interface", "is not an interface name (at most 15 characters); see: ip link");
+  }
+  config.runtime_dir = root.text("runtime_dir", "/run/fairlead-agent/" + config.backend);
+  config.vips = read_vips(root, diagnosis);
+  config.nodes = read_nodes(root, diagnosis);
+  read_report(root, diagnosis, config);
+  config.capacity = static_cast<std::uint32_t>(root.whole("capacity", {0, 1000000000}, 0));
+  read_load(root, config);
+  const Section leave = root.section("leave", {"deadline"});
+  config.leave_deadline =
+      leave.duration("deadline", {0, 3600 * base::kSecond}, config.leave_deadline);
+
+  if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
+  if (const auto table = ebpf::build_vip_table(config.vips); !table) {
+    return base::invalid(
+        name + ":" + std::to_string(root.line_of("vips")) + ": vips: " + table.error().what
+    );
+  }
+  return config;
+}
+
+base::Result<AgentConfig> load_agent_config(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    auto error = base::system_error("read " + path, errno == 0 ? EIO : errno);
+    error.value().code = base::ErrorCode::kInvalidArgument;
+    return error;
+  }
+  if (text.view().size() > kMostFileBytes) {
+    return base::invalid(path + ":1: larger than 1 MiB, this is no configuration of an agent");
+  }
+  return parse_agent_config(text.str(), path);
+}
+
+}  // namespace fairlead::agent

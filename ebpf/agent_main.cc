@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// fairlead-agent: reads its configuration, runs until SIGTERM or SIGINT, leaves gracefully.
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <curl/curl.h>
+
+#include "dataplane/console.hh"
+#include "dataplane/sys/system_clock.hh"
+#include "ebpf/agent.hh"
+
+namespace {
+
+using namespace fairlead;
+
+constexpr base::Nanoseconds kLeaveEvery = 200 * base::kMillisecond;
+
+int report(const base::Error& error) {
+  std::fprintf(stderr, "fairlead-agent: %s\n", error.what.c_str());
+  return base::exit_status(error);
+}
+
+/// SIGTERM and SIGINT as a descriptor; blocks them in all threads made later.
+sys::UniqueFd ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return sys::UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+bool take_signal(int fd) {
+  signalfd_siginfo info;
+  return ::read(fd, &info, sizeof info) == sizeof info;
+}
+
+int until(base::Nanoseconds then) {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  return then <= now ? 0 : static_cast<int>((then - now) / base::kMillisecond) + 1;
+}
+
+/// Reports every interval until a signal comes.
+void serve(agent::Agent& agent, dataplane::Console& console, int signals) {
+  base::Nanoseconds next = sys::monotonic_ns();
+  for (;;) {
+    const base::Nanoseconds now = sys::monotonic_ns();
+    if (now >= next) {
+      agent.report();
+      next += agent.config().report_interval;
+      if (next < now) next = now;  // after a pause: no bunch of late reports
+    }
+    if (console.wait(until(next), signals) && take_signal(signals)) return;
+  }
+}
+
+/// Asks for no new connections and waits for the open ones, until the deadline or a second signal.
+void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
+  const base::Nanoseconds deadline = sys::monotonic_ns() + agent.config().leave_deadline;
+  for (;;) {
+    agent.report();
+    const auto flows = agent.leave();
+    const base::Nanoseconds now = sys::monotonic_ns();
+    std::fprintf(
+        stderr, "fairlead-agent: leaving flows=%llu\n", static_cast<unsigned long long>(flows)
+    );
+    if (flows == 0 || now >= deadline) return;
+    const base::Nanoseconds next = std::min(deadline, now + kLeaveEvery);
+    while (sys::monotonic_ns() < next) {
+      if (console.wait(until(next), signals) && take_signal(signals)) return;
+    }
+  }
+}
+
+base::Result<void> run(agent::AgentConfig config) {
+  const sys::UniqueFd signals = ending_signals();
+  std::error_code error;
+  std::filesystem::create_directories(config.runtime_dir, error);
+  if (error) return base::system_error("create " + config.runtime_dir, error.value());
+  const std::string socket = config.runtime_dir + "/agent.sock";
+
+  // The socket first: a second agent for the same backend ends here, before it touches the program.
+  std::unique_ptr<agent::Agent> agent;
+  FL_ASSIGN(
+      auto console,
+      dataplane::Console::listen(
+          socket,
+          [&agent](const std::string& command, const nlohmann::json&) {
+            return agent->answer(command);
+          }
+      )
+  );
+  FL_ASSIGN(agent, agent::Agent::start(std::move(config)));
+  std::fprintf(stderr, "fairlead-agent: ready backend=%s\n", agent->config().backend.c_str());
+  serve(*agent, console, signals.get());
+  leave(*agent, console, signals.get());
+  return agent->detach();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Fairlead's agent on a backend: decapsulates, reports load, leaves gracefully");
+  std::string path;
+  bool check = false;
+  app.add_option("--config", path, "configuration file (YAML, see config/agent.yaml)")->required();
+  app.add_flag("--check", check, "read the configuration, say whether it is good, and end");
+  app.set_version_flag("--version", FL_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    std::fprintf(stderr, "fairlead-agent: %s; see --help\n", e.what());
+    return 2;
+  }
+  auto config = agent::load_agent_config(path);
+  if (!config) return report(config.error());
+  if (check) return 0;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (const auto result = run(std::move(*config)); !result) return report(result.error());
+  return 0;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The reporter's thread: open a stream, write the newest report, wait and try again.
+#include "ebpf/agent_reporter.hh"
+
+#include <chrono>
+
+#include <grpcpp/grpcpp.h>
+
+namespace fairlead::agent {
+namespace {
+
+// A stream that carried this many reports was a success: the next failure is a new one.
+constexpr std::uint64_t kSuccess = 5;
+
+std::shared_ptr<grpc::Channel> make_channel(const std::string& to) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // A receiver that vanished without a word is noticed by pings.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(to, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::chrono::nanoseconds duration(base::Nanoseconds ns) {
+  return std::chrono::nanoseconds(ns);
+}
+
+}  // namespace
+
+Reporter::Reporter(std::string to)
+    : to_(std::move(to)),
+      stub_(v1::Monitoring::NewStub(make_channel(to_))),
+      thread_([this] { run(); }) {}
+
+Reporter::~Reporter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Reporter::post(const v1::LoadReport& report) {
+  {
+    const std::lock_guard lock(mutex_);
+    newest_ = report;
+  }
+  changed_.notify_all();
+}
+
+base::Result<std::uint64_t> Reporter::leave(const std::string& backend, base::Nanoseconds timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + duration(timeout));
+  v1::LeaveRequest request;
+  request.set_backend_id(backend);
+  request.set_reason("agent is ending");
+  v1::LeaveReply reply;
+  const grpc::Status status = stub_->Leave(&context, request, &reply);
+  if (!status.ok()) {
+    return base::fail(base::ErrorCode::kUnavailable, to_ + ": " + status.error_message());
+  }
+  return reply.flows();
+}
+
+Reporter::State Reporter::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+bool Reporter::take_newest(v1::LoadReport& report, std::uint64_t last_sequence) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stop_ || newest_.sequence() > last_sequence; });
+  if (stop_) return false;
+  report = newest_;
+  return true;
+}
+
+void Reporter::note_sent() {
+  const std::lock_guard lock(mutex_);
+  state_.connected = true;
+  ++state_.sent;
+}
+
+/// One stream from its opening to its end; returns the reports it carried.
+std::uint64_t Reporter::stream() {
+  grpc::ClientContext context;
+  v1::ReportReply reply;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_) return 0;
+    context_ = &context;
+    ++state_.streams;
+  }
+  const auto writer = stub_->Report(&context, &reply);
+  v1::LoadReport report;
+  std::uint64_t sent = 0;
+  while (take_newest(report, report.sequence()) && writer->Write(report)) {
+    ++sent;
+    note_sent();
+  }
+  const grpc::Status status = writer->Finish();
+  const std::lock_guard lock(mutex_);
+  context_ = nullptr;
+  state_.connected = false;
+  state_.last_error = reply.reason().empty() ? status.error_message() : reply.reason();
+  return sent;
+}
+
+void Reporter::run() {
+  Backoff backoff;
+  for (;;) {
+    if (stream() >= kSuccess) backoff.succeeded();
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, duration(backoff.next()), [this] { return stop_; })) return;
+  }
+}
+
+}  // namespace fairlead::agent

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A sock_diag dump for each address family.
+#include "ebpf/agent_sockets.hh"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "dataplane/sys/unique_fd.hh"
+
+namespace fairlead::agent {
+namespace {
+
+base::Result<void> ask(int fd, std::uint8_t family) {
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header.nlmsg_len = sizeof message;
+  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.request.sdiag_family = family;
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  message.request.idiag_states = 1U << TCP_ESTABLISHED;
+  if (::send(fd, &message, sizeof message, 0) < 0)
+    return base::system_error("ask sock_diag", errno);
+  return {};
+}
+
+/// Local address; an IPv4 connection of an IPv6 socket (::ffff:a.b.c.d) counts as IPv4.
+net::IpAddr local_address(const inet_diag_msg& socket) {
+  net::IpAddr address;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(socket.id.idiag_src);
+  static constexpr std::array<std::uint8_t, 12> kMapped = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (socket.idiag_family == AF_INET) {
+    std::copy_n(bytes, 4, address.bytes.begin());
+  } else if (std::equal(kMapped.begin(), kMapped.end(), bytes)) {
+    std::copy_n(bytes + kMapped.size(), 4, address.bytes.begin());
+  } else {
+    address.family = net::Family::kIpv6;
+    std::copy_n(bytes, 16, address.bytes.begin());
+  }
+  return address;
+}
+
+bool serves(std::span<const ebpf::ServedVip> vips, const inet_diag_msg& socket) {
+  const net::IpAddr address = local_address(socket);
+  const std::uint16_t port = ntohs(socket.id.idiag_sport);
+  return std::any_of(vips.begin(), vips.end(), [&](const ebpf::ServedVip& vip) {
+    return vip.protocol == net::IpProto::kTcp && (vip.port == 0 || vip.port == port) &&
+           vip.prefix.contains(address);
+  });
+}
+
+base::Result<std::uint32_t> count_family(
+    int fd, std::uint8_t family, std::span<const ebpf::ServedVip> vips
+) {
+  FL_TRY(ask(fd, family));
+  alignas(nlmsghdr) std::array<char, 32768> buffer;
+  std::uint32_t count = 0;
+  for (;;) {
+    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return base::system_error("read sock_diag", got == 0 ? EIO : errno);
+    auto left = static_cast<unsigned>(got);
+    for (auto* h = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(h, left);
+         h = NLMSG_NEXT(h, left)) {
+      if (h->nlmsg_type == NLMSG_DONE) return count;
+      if (h->nlmsg_type == NLMSG_ERROR) {
+        return base::system_error("sock_diag", -static_cast<const nlmsgerr*>(NLMSG_DATA(h))->error);
+      }
+      if (serves(vips, *static_cast<const inet_diag_msg*>(NLMSG_DATA(h)))) ++count;
+    }
+  }
+}
+
+}  // namespace
+
+base::Result<std::uint32_t> count_established(std::span<const ebpf::ServedVip> vips) {
+  const sys::UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!fd.valid()) return base::system_error("open sock_diag", errno);
+  const timeval limit{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  std::uint32_t count = 0;
+  // IPv6 sockets serve IPv4 clients too, so both families are always read.
+  for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
+    FL_ASSIGN(const std::uint32_t n, count_family(fd.get(), family, vips));
+    count += n;
+  }
+  return count;
+}
+
+}  // namespace fairlead::agent

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Regions: made whole, re-used when they fit, refused with a reason when they do not.
+#include "dataplane/shm/region.hh"
+
+#include <cstdlib>
+#include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace fairlead::shm {
+namespace {
+
+using base::ErrorCode;
+
+class RegionTest : public testing::Test {
+ protected:
+  RegionTest() {
+    char name[] = "/tmp/fairlead-region-XXXXXX";
+    folder_ = mkdtemp(name);
+    path_ = folder_ + "/steering";
+  }
+  ~RegionTest() override {
+    ::unlink(path_.c_str());
+    ::rmdir(folder_.c_str());
+  }
+  /// Overwrites bytes of the file behind everybody's back.
+  void damage(off_t at, std::uint64_t value) {
+    const int fd = ::open(path_.c_str(), O_WRONLY);
+    ASSERT_EQ(::pwrite(fd, &value, sizeof value, at), 8);
+    ::close(fd);
+  }
+  ErrorCode attach_error(fl_region_kind kind) {
+    const auto region = Region::attach(path_, kind, Access::kRead);
+    EXPECT_FALSE(region);
+    what_ = region ? "" : region.error().what;
+    return region ? ErrorCode::kInternal : region.error().code;
+  }
+
+  RegionSpec spec_ = steering_spec(8192);
+  std::string folder_;
+  std::string path_;
+  std::string what_;
+};
+
+TEST_F(RegionTest, WhatOneMappingWritesTheOtherReads) {
+  auto writer = Region::create_or_attach(path_, spec_, 5);
+  ASSERT_TRUE(writer) << writer.error().what;
+  auto reader = Region::attach(path_, FL_REGION_STEERING, Access::kRead);
+  ASSERT_TRUE(reader) << reader.error().what;
+
+  writer->at<fl_current>(FL_LINE_BYTES)->generation = 42;
+
+  EXPECT_TRUE(writer->created());
+  EXPECT_EQ(reader->at<fl_current>(FL_LINE_BYTES)->generation, 42u);
+  EXPECT_EQ(reader->header().parameter, 8192u);
+}
+
+TEST_F(RegionTest, ARegionThatFitsIsReusedWithItsContent) {
+  Region::create_or_attach(path_, spec_, 5)->at<fl_current>(FL_LINE_BYTES)->generation = 42;
+
+  auto again = Region::create_or_attach(path_, spec_, 6);
+
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->created());
+  EXPECT_EQ(again->at<fl_current>(FL_LINE_BYTES)->generation, 42u);
+}
+
+TEST_F(RegionTest, ARegionOfAnotherSizeIsReplacedAndOldMappingsNotice) {
+  auto old = Region::create_or_attach(path_, spec_, 5);
+  EXPECT_FALSE(old->replaced());
+
+  auto fresh = Region::create_or_attach(path_, steering_spec(16384), 6);
+
+  EXPECT_TRUE(fresh->created());
+  EXPECT_EQ(fresh->header().parameter, 16384u);
+  EXPECT_TRUE(old->replaced());
+  EXPECT_FALSE(fresh->replaced());
+}
+
+TEST_F(RegionTest, NoFileIsNotFound) { EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kNotFound); }
+
+TEST_F(RegionTest, AnotherKindIsRefusedByName) {
+  ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));
+  EXPECT_EQ(attach_error(FL_REGION_SCORES), ErrorCode::kFailedPrecondition);
+  EXPECT_NE(what_.find("of kind 'steering', expected 'scores'"), std::string::npos) << what_;
+}
+
+TEST_F(RegionTest, AnotherVersionIsRefusedAndReplacedByTheOwner) {
+  ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));
+  damage(offsetof(fl_region_header, version), 99 | std::uint64_t{FL_REGION_STEERING} << 32);
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kFailedPrecondition);
+  EXPECT_NE(what_.find("layout version 99"), std::string::npos) << what_;
+
+  EXPECT_TRUE(Region::create_or_attach(path_, spec_, 6)->created());
+}
+
+TEST_F(RegionTest, WithoutMagicItIsDamaged) {
+  ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));
+  damage(0, 0);
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kDataLoss);
+}
+
+TEST_F(RegionTest, ATruncatedFileIsDamaged) {
+  ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));
+  ASSERT_EQ(::truncate(path_.c_str(), 20000), 0);
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kDataLoss);
+  ASSERT_EQ(::truncate(path_.c_str(), 10), 0);
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kDataLoss);
+}
+
+TEST_F(RegionTest, AHeaderThatPromisesTooMuchIsDamaged) {
+  ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));
+  damage(offsetof(fl_region_header, parameter), 1u << 30);
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kDataLoss);
+}
+
+TEST_F(RegionTest, OnlyOneWriterHasTheLock) {
+  auto first = Region::create_or_attach(path_, spec_, 5);
+  auto second = Region::create_or_attach(path_, spec_, 5);
+  ASSERT_TRUE(first->lock_writer());
+
+  const auto refused = second->lock_writer();
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
+  *first = Region();
+  EXPECT_TRUE(second->lock_writer());
+}
+
+TEST_F(RegionTest, AFolderThatIsNotThereIsAClearError) {
+  const auto region = Region::create_or_attach("/nonexistent/x/steering", spec_, 5);
+  ASSERT_FALSE(region);
+  EXPECT_NE(region.error().what.find("/nonexistent/x/steering"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fairlead::shm

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The gate on single frames: which ones are for the data plane, and why the others are not. Without
+// a socket a vip's frame is counted as no_socket; that redirect() finds one is a live test's
+// matter.
+#include <linux/bpf.h>
+
+#include "ebpf/gate.skel.h"
+#include "ebpf/include/counters.h"
+#include "tests/unit/ebpf/program_run.hh"
+
+namespace fairlead::testing {
+namespace {
+
+constexpr auto kTcp = net::IpProto::kTcp;
+constexpr auto kUdp = net::IpProto::kUdp;
+
+class GateProgram : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    FL_SKIP_UNLESS_ROOT();
+    std::size_t bytes = 0;
+    const void* const elf = gate_bpf__elf_bytes(&bytes);
+    program_ = std::make_unique<LoadedProgram>(elf, bytes, "xsk_def_prog", "fl_gate_count");
+    program_->set_vips({
+        {*net::Prefix::parse("203.0.113.10"), kTcp, 80},
+        {*net::Prefix::parse("203.0.113.11"), kUdp, 0},
+        {*net::Prefix::parse("198.51.100.0/28"), kTcp, 443},
+        {*net::Prefix::parse("2001:db8:1::10"), kTcp, 80},
+        {*net::Prefix::parse("2001:db8:2::/64"), kUdp, 53},
+    });
+  }
+
+  /// The one counter that the frame moved; the frame always stays as it was.
+  fl_gate_counter counter_of(const Bytes& frame) {
+    const auto before = counts();
+    const Outcome r = program_->run(frame);
+    EXPECT_EQ(r.verdict, static_cast<std::uint32_t>(XDP_PASS));
+    EXPECT_EQ(r.frame, frame);
+    const auto after = counts();
+    std::vector<std::uint32_t> moved;
+    for (std::uint32_t i = 0; i < after.size(); ++i) {
+      if (after[i] != before[i]) moved.push_back(i);
+    }
+    EXPECT_EQ(moved.size(), 1U) << "exactly one counter for each frame";
+    return moved.empty() ? FL_GATE_COUNTER_COUNT : static_cast<fl_gate_counter>(moved.front());
+  }
+
+  std::vector<std::uint64_t> counts() {
+    std::vector<std::uint64_t> values;
+    for (std::uint32_t i = 0; i < FL_GATE_COUNTER_COUNT; ++i) values.push_back(program_->count(i));
+    return values;
+  }
+
+  std::unique_ptr<LoadedProgram> program_;
+};
+
+Bytes to4(const std::string& address, unsigned protocol, const Bytes& l4, const IpFields& f = {}) {
+  return ethernet(kIpv4Type, ip4("192.0.2.1", address, protocol, l4, f));
+}
+Bytes to6(const std::string& address, unsigned protocol, const Bytes& l4, const IpFields& f = {}) {
+  return ethernet(kIpv6Type, ip6("2001:db8::1", address, protocol, l4, f));
+}
+
+TEST_F(GateProgram, SendsVipTrafficToTheDataPlane) {
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 6, tcp(1000, 80))), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to4("203.0.113.11", 17, udp(1000, 9999))), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to4("198.51.100.15", 6, tcp(1000, 443))), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to6("2001:db8:1::10", 6, tcp(1000, 80))), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to6("2001:db8:2::77", 17, udp(1000, 53))), FL_GATE_NO_SOCKET);
+}
+
+TEST_F(GateProgram, LeavesEverythingElseToTheKernel) {
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 6, tcp(1000, 81))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 17, udp(1000, 80))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("203.0.113.12", 6, tcp(1000, 80))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("198.51.100.16", 6, tcp(1000, 443))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 1, Bytes(8))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to6("2001:db8:3::77", 17, udp(1000, 53))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(ethernet(0x0806, Bytes(28))), FL_GATE_NOT_IP);
+}
+
+TEST_F(GateProgram, ReadsThroughVlanTags) {
+  const Bytes v4 = ip4("192.0.2.1", "203.0.113.10", 6, tcp(1000, 80));
+  const Bytes v6 = ip6("2001:db8::1", "2001:db8:1::10", 6, tcp(1000, 80));
+
+  EXPECT_EQ(counter_of(ethernet(kIpv4Type, v4, {7})), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(ethernet(kIpv4Type, v4, {7, 8})), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(ethernet(kIpv6Type, v6, {7, 8})), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(ethernet(kIpv4Type, v4, {7, 8, 9})), FL_GATE_NOT_IP);
+}
+
+TEST_F(GateProgram, ReadsThroughOptionsAndExtensionHeaders) {
+  Bytes two_extensions = {60, 0, 0, 0, 0, 0, 0, 0, 6, 1};  // hop-by-hop, then destination options
+  two_extensions.resize(24);
+  EXPECT_EQ(
+      counter_of(to4("203.0.113.10", 6, tcp(1000, 80), {.options = Bytes(40, 1)})),
+      FL_GATE_NO_SOCKET
+  );
+  EXPECT_EQ(
+      counter_of(to6("2001:db8:1::10", 6, tcp(1, 80), {.options = two_extensions, .next = 0})),
+      FL_GATE_NO_SOCKET
+  );
+}
+
+TEST_F(GateProgram, BoundsTheWalkOverExtensionHeaders) {
+  Bytes nine;
+  for (int i = 0; i < 9; ++i) nine = nine + Bytes{60, 0, 0, 0, 0, 0, 0, 0};
+  nine[64] = 6;
+  EXPECT_EQ(
+      counter_of(to6("2001:db8:1::10", 6, tcp(1, 80), {.options = nine, .next = 60})),
+      FL_GATE_BAD_HEADER
+  );
+}
+
+TEST_F(GateProgram, KeepsFragmentsOfAVipTogether) {
+  EXPECT_EQ(
+      counter_of(to4("203.0.113.11", 17, udp(1, 2), {.fragment = 0x2000})), FL_GATE_NO_SOCKET
+  );
+  EXPECT_EQ(counter_of(to4("203.0.113.11", 17, Bytes(8), {.fragment = 0x0010})), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to4("203.0.113.99", 17, Bytes(8), {.fragment = 0x0010})), FL_GATE_NO_VIP);
+  EXPECT_EQ(
+      counter_of(
+          to6("2001:db8:2::1", 17, Bytes(8), {.options = {17, 0, 0, 0x10, 0, 0, 0, 1}, .next = 44})
+      ),
+      FL_GATE_NO_SOCKET
+  );
+}
+
+TEST_F(GateProgram, LeavesBroadcastAndMulticastFramesToTheKernel) {
+  Bytes frame = to4("203.0.113.10", 6, tcp(1000, 80));
+  frame[0] = 0xff;
+  EXPECT_EQ(counter_of(frame), FL_GATE_MULTICAST);
+}
+
+TEST_F(GateProgram, RefusesImpossibleHeaders) {
+  Bytes version = to4("203.0.113.10", 6, tcp(1000, 80));
+  version[14] = 0x65;
+  Bytes length = to4("203.0.113.10", 6, tcp(1000, 80));
+  length[14] = 0x44;
+  EXPECT_EQ(counter_of(version), FL_GATE_BAD_HEADER);
+  EXPECT_EQ(counter_of(length), FL_GATE_BAD_HEADER);
+}
+
+TEST_F(GateProgram, NeverReadsPastATruncatedFrame) {
+  Bytes extension = {6, 0, 0, 0, 0, 0, 0, 0};
+  const std::vector<Bytes> whole = {
+      to4("203.0.113.10", 6, tcp(1000, 80), {.options = Bytes(8, 1)}),
+      to6("2001:db8:1::10", 6, tcp(1000, 80), {.options = extension, .next = 0}),
+      ethernet(kIpv4Type, ip4("192.0.2.1", "203.0.113.10", 6, tcp(1000, 80)), {7, 8}),
+  };
+  for (const Bytes& frame : whole) {
+    const std::size_t ports = frame.size() - 16;  // end of the ports
+    for (std::size_t length = 14; length < frame.size(); ++length) {
+      const Bytes cut(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(length));
+      EXPECT_EQ(counter_of(cut), length < ports ? FL_GATE_TRUNCATED : FL_GATE_NO_SOCKET) << length;
+    }
+  }
+}
+
+TEST_F(GateProgram, ForgetsVipsThatAreRemoved) {
+  program_->set_vips({{*net::Prefix::parse("203.0.113.10"), kTcp, 81}});
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 6, tcp(1000, 80))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 6, tcp(1000, 81))), FL_GATE_NO_SOCKET);
+  program_->set_vips({});
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 6, tcp(1000, 81))), FL_GATE_NO_VIP);
+}
+
+}  // namespace
+}  // namespace fairlead::testing
