@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The world of the packet table.
+#include "tests/packet/packet_case.hh"
+
+#include "dataplane/net/five_tuple.hh"
+#include "dataplane/net/gue.h"
+#include "dataplane/steer/flow_hash.h"
+
+namespace fairlead::packet_table {
+namespace {
+
+using net::IpProto;
+using testing::TestMember;
+using testing::TestVip;
+
+std::uint64_t flow_hash(
+    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    std::uint16_t destination_port
+) {
+  const net::FiveTuple t = net::make_tuple(
+      protocol, net::IpAddr::parse(source).value(), source_port,
+      net::IpAddr::parse(destination).value(), destination_port
+  );
+  if (t.family == 4) return fl_flow_hash4(testing::kTestKey, t.addresses4(), t.ports_raw, t.protocol);
+  const std::uint64_t addresses[4] = {
+      t.source[0], t.source[1], t.destination[0], t.destination[1]
+  };
+  return fl_flow_hash6(testing::kTestKey, addresses, t.ports_raw, t.protocol);
+}
+
+TestVip vip(
+    const char* prefix, IpProto protocol, std::uint16_t port, std::uint8_t encapsulation,
+    std::vector<TestMember> members
+) {
+  return {.prefix = prefix,
+          .protocol = protocol,
+          .port = port,
+          .encapsulation = encapsulation,
+          .members = std::move(members)};
+}
+
+TestVip pair(const char* address, IpProto protocol, std::uint16_t port, const World& world) {
+  TestVip out = vip(
+      address, protocol, port, FL_ENCAP_IPIP,
+      {{.address = kBackend4, .state = world.first, .backend = 0},
+       {.address = kSecond4, .state = world.second, .backend = 1}}
+  );
+  out.choices = world.pair_choices;
+  out.slots = world.pair_slots;
+  return out;
+}
+
+}  // namespace
+
+testing::TestTable world_table(const World& world) {
+  const TestMember b4{.address = kBackend4, .backend = 0};
+  const TestMember second4{.address = kSecond4, .backend = 1};
+  const TestMember b6{.address = kBackend6, .backend = 2};
+  const TestMember l2{.address = kBackend4, .backend = 3, .mac = kBackendMac};
+  const TestMember no_mac{.address = kBackend4, .backend = 4};
+  testing::TestTable table;
+  table.vips = {
+      vip(kIpip4, IpProto::kTcp, 80, FL_ENCAP_IPIP, {b4}),
+      vip(kIpip4, IpProto::kUdp, 53, FL_ENCAP_IPIP, {b4}),
+      vip(kIpip4to6, IpProto::kTcp, 80, FL_ENCAP_IPIP, {b6}),
+      vip(kGue4, IpProto::kTcp, 80, FL_ENCAP_GUE, {b4}),
+      vip(kGue4, IpProto::kUdp, 53, FL_ENCAP_GUE, {b4}),
+      vip(kGue4to6, IpProto::kTcp, 80, FL_ENCAP_GUE, {b6}),
+      vip(kL2v4, IpProto::kTcp, 80, FL_ENCAP_L2, {l2}),
+      vip(kL2v4, IpProto::kUdp, 53, FL_ENCAP_L2, {l2}),
+      vip(kL2NoMac, IpProto::kTcp, 80, FL_ENCAP_L2, {no_mac}),
+      vip(kEmpty, IpProto::kTcp, 80, FL_ENCAP_IPIP, {}),
+      vip(kAnyPort, IpProto::kTcp, 0, FL_ENCAP_IPIP, {b4}),
+      vip(kAnyPort, IpProto::kTcp, 443, FL_ENCAP_IPIP, {second4}),
+      vip("198.18.5.0/24", IpProto::kTcp, 80, FL_ENCAP_IPIP, {b4}),
+      vip(kIpip6, IpProto::kTcp, 80, FL_ENCAP_IPIP, {b6}),
+      vip(kIpip6, IpProto::kUdp, 53, FL_ENCAP_IPIP, {b6}),
+      vip(kIpip6to4, IpProto::kTcp, 80, FL_ENCAP_IPIP, {b4}),
+      vip(kGue6, IpProto::kUdp, 53, FL_ENCAP_GUE, {b6}),
+      vip(kGue6to4, IpProto::kTcp, 80, FL_ENCAP_GUE, {b4}),
+      vip(kL2v6, IpProto::kTcp, 80, FL_ENCAP_L2, {l2}),
+      pair(kPair, IpProto::kTcp, 80, world),
+      pair(kPairUdp, IpProto::kUdp, 53, world),
+  };
+  if (!world.node_has_ipv4) table.node_address4.clear();
+  if (!world.node_has_ipv6) table.node_address6.clear();
+  table.new_flow_limit = world.new_flow_limit;
+  return table;
+}
+
+std::uint16_t gue_port(
+    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    std::uint16_t destination_port
+) {
+  return fl_gue_source_port(flow_hash(protocol, source, source_port, destination, destination_port));
+}
+
+std::uint32_t flow_label(
+    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    std::uint16_t destination_port
+) {
+  return fl_outer_flow_label(flow_hash(protocol, source, source_port, destination, destination_port));
+}
+
+std::vector<PacketCase> all_cases() {
+  std::vector<PacketCase> all;
+  for (auto* part : {encapsulation_cases, header_cases, malformed_cases, kernel_cases,
+                     steering_cases, flow_cases}) {
+    auto rows = part();
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+}  // namespace fairlead::packet_table

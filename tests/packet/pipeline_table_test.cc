@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The packet table through the pipeline.
+#include <gtest/gtest.h>
+
+#include "tests/packet/packet_case.hh"
+#include "tests/testing/expect_packet.hh"
+#include "tests/testing/test_worker.hh"
+
+namespace fairlead::packet_table {
+namespace {
+
+using testing::TestBank;
+using testing::TestWorker;
+
+class PacketTable : public ::testing::TestWithParam<PacketCase> {};
+
+/// Puts a world in force. The bank must outlive the worker's use of it.
+void enter(TestWorker& worker, const World& world, const TestBank& bank) {
+  worker.use(world.published ? bank.view() : steer::TableView());
+  auto& hops = worker.context().hops;
+  hops.mtu = world.mtu;
+  if (!world.gateways_resolved) hops.gateway4 = hops.gateway6 = net::MacAddr{};
+  worker.set_headroom(world.headroom);
+}
+
+TEST_P(PacketTable, HasVerdictReasonAndBytes) {
+  const PacketCase& row = GetParam();
+  SCOPED_TRACE(row.says);
+  const World& last = row.then ? *row.then : row.world;
+  const TestBank first_bank(world_table(row.world));
+  const TestBank last_bank(world_table(last));
+  TestWorker worker;
+  enter(worker, row.world, first_bank);
+  for (const Step& step : row.before) {
+    worker.advance(step.after_ms * base::kMillisecond);
+    worker.run_one(step.frame);
+  }
+  if (row.then) enter(worker, last, last_bank);
+  worker.advance(row.after_ms * base::kMillisecond);
+
+  const auto result = worker.run_one(row.in);
+
+  EXPECT_EQ(to_string(row.verdict), to_string(result.verdict));
+  EXPECT_EQ(steer::reason_name(row.reason), steer::reason_name(result.reason));
+  if (row.verdict == steer::Verdict::kForward) {
+    FL_EXPECT_PACKET(row.out, result.out);
+  }
+  EXPECT_EQ(0, worker.unaccounted());
+}
+
+/// A test name may hold letters, digits and underscores only.
+std::string row_name(const ::testing::TestParamInfo<PacketCase>& row) {
+  std::string name = std::to_string(row.index) + "_";
+  for (const char c : row.param.says) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(AllRows, PacketTable, ::testing::ValuesIn(all_cases()), row_name);
+
+// A burst of all rows that need no history, at once: the order of packets must not matter to them.
+TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
+  const TestBank bank(world_table(World{}));
+  std::vector<PacketCase> rows;
+  for (const PacketCase& row : all_cases()) {
+    const World plain;
+    const bool ordinary = row.before.empty() && row.world.published && row.world.mtu == plain.mtu &&
+                          row.world.headroom == plain.headroom && row.world.node_has_ipv4 &&
+                          row.world.node_has_ipv6 && row.world.gateways_resolved &&
+                          row.world.pair_slots == plain.pair_slots &&
+                          row.world.first == plain.first && row.world.second == plain.second;
+    if (ordinary) rows.push_back(row);
+  }
+  TestWorker worker;
+  worker.use(bank.view());
+  for (std::size_t at = 0; at < rows.size(); at += path::kBurstPackets) {
+    const std::size_t end = std::min(rows.size(), at + path::kBurstPackets);
+    std::vector<Frame> frames;
+    for (std::size_t i = at; i < end; ++i) frames.push_back(rows[i].in);
+
+    const auto results = worker.run(frames);
+
+    for (std::size_t i = at; i < end; ++i) {
+      SCOPED_TRACE(rows[i].says);
+      EXPECT_EQ(to_string(rows[i].verdict), to_string(results[i - at].verdict));
+      EXPECT_EQ(steer::reason_name(rows[i].reason), steer::reason_name(results[i - at].reason));
+      if (rows[i].verdict == steer::Verdict::kForward) {
+        FL_EXPECT_PACKET(rows[i].out, results[i - at].out);
+      }
+    }
+    EXPECT_EQ(0, worker.unaccounted());
+  }
+}
+
+TEST(PacketTable, HasAtLeastSeventyRowsAndNoSentenceTwice) {
+  std::vector<std::string> sentences;
+  for (const PacketCase& row : all_cases()) sentences.push_back(row.says);
+  std::sort(sentences.begin(), sentences.end());
+
+  EXPECT_GE(sentences.size(), 70U);
+  EXPECT_EQ(std::adjacent_find(sentences.begin(), sentences.end()), sentences.end());
+}
+
+}  // namespace
+}  // namespace fairlead::packet_table

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Lays out a bank from steer/abi.h alone, without the control daemon's encoder.
+#include "tests/testing/test_bank.hh"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "dataplane/steer/bank_checksum.hh"
+
+namespace fairlead::testing {
+namespace {
+
+constexpr std::uint32_t kIndexEntries = 256;
+
+std::uint32_t lines_for(std::size_t bytes) {
+  return static_cast<std::uint32_t>((bytes + FL_LINE_BYTES - 1) / FL_LINE_BYTES);
+}
+
+std::vector<std::uint32_t> slots_of(const TestVip& vip) {
+  if (!vip.slots.empty() || vip.members.empty()) return vip.slots;
+  std::vector<std::uint32_t> out(kTestSlots);
+  for (std::uint32_t i = 0; i < kTestSlots; ++i)
+    out[i] = i % static_cast<std::uint32_t>(vip.members.size());
+  return out;
+}
+
+fl_member encode(const TestMember& in, std::uint32_t vip, net::IpProto protocol) {
+  fl_member out{};
+  const auto address = net::IpAddr::parse(in.address).value();
+  std::copy(address.bytes.begin(), address.bytes.end(), out.address);
+  out.family = static_cast<std::uint8_t>(address.family);
+  out.state = in.state;
+  if (!in.mac.empty()) {
+    const auto mac = net::MacAddr::parse(in.mac).value();
+    std::copy(mac.bytes.begin(), mac.bytes.end(), out.mac);
+  }
+  out.backend = in.backend;
+  out.vip = vip;
+  out.weight = 1;
+  out.inverse_weight = in.inverse_weight;
+  out.protocol = static_cast<std::uint8_t>(protocol);
+  return out;
+}
+
+fl_vip encode(const TestVip& in, std::uint32_t number) {
+  fl_vip out{};
+  const auto prefix = net::Prefix::parse(in.prefix).value();
+  std::copy(prefix.address.bytes.begin(), prefix.address.bytes.end(), out.address);
+  out.family = static_cast<std::uint8_t>(prefix.address.family);
+  out.prefix_len = static_cast<std::uint8_t>(prefix.length);
+  out.protocol = static_cast<std::uint8_t>(in.protocol);
+  out.encapsulation = in.encapsulation;
+  out.port[0] = static_cast<std::uint8_t>(in.port >> 8);
+  out.port[1] = static_cast<std::uint8_t>(in.port & 0xff);
+  out.choices = in.choices;
+  out.vip = number;
+  out.active_members = static_cast<std::uint32_t>(in.members.size());
+  return out;
+}
+
+void add_shape(fl_bank& bank, const fl_vip& vip) {
+  const fl_shape shape{
+      vip.family, vip.prefix_len, static_cast<std::uint8_t>(vip.port[0] == 0 && vip.port[1] == 0), 0
+  };
+  for (std::uint32_t i = 0; i < bank.shape_count; ++i)
+    if (std::memcmp(&bank.shapes[i], &shape, sizeof shape) == 0) return;
+  if (bank.shape_count == FL_MAX_SHAPES) throw std::invalid_argument("too many shapes");
+  bank.shapes[bank.shape_count++] = shape;
+  std::stable_sort(bank.shapes, bank.shapes + bank.shape_count, [](const fl_shape& a, const fl_shape& b) {
+    return a.prefix_len != b.prefix_len ? a.prefix_len > b.prefix_len : a.any_port < b.any_port;
+  });
+}
+
+void add_to_index(std::uint16_t* index, const fl_vip& vip, std::uint16_t position) {
+  std::uint64_t words[2];
+  std::uint16_t port;
+  std::memcpy(words, vip.address, sizeof words);
+  std::memcpy(&port, vip.port, sizeof port);
+  std::uint32_t at = fl_vip_hash(words[0], words[1], vip.protocol, port) % kIndexEntries;
+  while (index[at] != FL_VIP_EMPTY) at = (at + 1) % kIndexEntries;
+  index[at] = position;
+}
+
+void put_address(const std::string& text, std::uint8_t* to, std::size_t bytes) {
+  if (text.empty()) return;
+  const auto address = net::IpAddr::parse(text).value();
+  std::memcpy(to, address.bytes.data(), bytes);
+}
+
+}  // namespace
+
+TestBank::TestBank(const TestTable& table) {
+  std::size_t members = 0;
+  std::uint32_t slot_lines = 0;
+  for (const TestVip& vip : table.vips) {
+    members += vip.members.size();
+    slot_lines += lines_for(slots_of(vip).size() * 4);
+  }
+  fl_bank bank{};
+  bank.generation = table.generation;
+  bank.vip_count = static_cast<std::uint32_t>(table.vips.size());
+  bank.member_count = static_cast<std::uint32_t>(members);
+  bank.index_mask = kIndexEntries - 1;
+  bank.index_line = lines_for(FL_BANK_HEADER_BYTES);
+  bank.vips_line = bank.index_line + lines_for(kIndexEntries * 2);
+  bank.members_line = bank.vips_line + bank.vip_count;
+  std::uint32_t line = bank.members_line + bank.member_count;
+  bank.used_bytes = (line + slot_lines) * FL_LINE_BYTES;
+  bank.names_line = bank.index_line;
+  std::copy(std::begin(kTestKey), std::end(kTestKey), bank.hash_key);
+  put_address(table.node_address4, bank.node_address4, 4);
+  put_address(table.node_address6, bank.node_address6, 16);
+  bank.new_flow_limit = table.new_flow_limit;
+  bank.idle_new_ms = table.idle_new_ms;
+  bank.idle_confirmed_ms = table.idle_confirmed_ms;
+  bank.idle_closing_ms = table.idle_closing_ms;
+  bank.idle_udp_ms = table.idle_udp_ms;
+
+  lines_.resize(line + slot_lines);
+  auto* const index = reinterpret_cast<std::uint16_t*>(lines_[bank.index_line].bytes);
+  std::fill(index, index + kIndexEntries, std::uint16_t{FL_VIP_EMPTY});
+  auto* const out_members = reinterpret_cast<fl_member*>(lines_[bank.members_line].bytes);
+  std::uint32_t next_member = 0;
+  for (std::uint32_t v = 0; v < bank.vip_count; ++v) {
+    const TestVip& in = table.vips[v];
+    const std::vector<std::uint32_t> slots = slots_of(in);
+    fl_vip vip = encode(in, v);
+    vip.table_size = static_cast<std::uint32_t>(slots.size());
+    vip.slots_line = line;
+    auto* const out_slots = reinterpret_cast<std::uint32_t*>(lines_.data()->bytes + line * std::size_t{64});
+    for (std::size_t i = 0; i < slots.size(); ++i) out_slots[i] = next_member + slots[i];
+    line += lines_for(slots.size() * 4);
+    for (const TestMember& member : in.members)
+      out_members[next_member++] = encode(member, v, in.protocol);
+    std::memcpy(lines_[bank.vips_line + v].bytes, &vip, sizeof vip);
+    add_shape(bank, vip);
+    add_to_index(index, vip, static_cast<std::uint16_t>(v));
+  }
+  std::memcpy(lines_.data(), &bank, sizeof bank);
+  auto* const placed = reinterpret_cast<fl_bank*>(lines_.data());
+  placed->checksum = steer::bank_checksum(placed, bank.used_bytes);
+  const auto view = steer::TableView::attach(lines_.data(), lines_.size() * 64);
+  if (!view) throw std::invalid_argument(view.error().what);
+  view_ = *view;
+}
+
+}  // namespace fairlead::testing

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What worker.cc of the data plane does around run_pipeline(), without ports.
+#include "tests/testing/test_worker.hh"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace fairlead::testing {
+
+FlowMemory::FlowMemory(std::uint64_t buckets) : lines_(buckets + 1) {
+  auto* header = reinterpret_cast<fl_region_header*>(lines_.data());
+  header->magic = FL_ABI_MAGIC;
+  header->version = FL_ABI_VERSION;
+  header->kind = FL_REGION_FLOWS;
+  header->bytes = flow::FlowTable::region_bytes(buckets);
+  header->parameter = buckets;
+}
+
+std::span<std::byte> FlowMemory::region() {
+  return {reinterpret_cast<std::byte*>(lines_.data()), lines_.size() * sizeof(Line)};
+}
+
+TestWorker::TestWorker(std::uint64_t flow_buckets)
+    : page_(std::make_unique<fl_worker_page>()),
+      memory_(flow_buckets),
+      buffers_(path::kBurstPackets * kBuffer) {
+  context_.page = page_.get();
+  context_.flows = flow::FlowTable::attach(memory_.region()).value();
+  context_.now = 1000 * base::kSecond;
+  context_.hops.own = net::MacAddr::parse(kNodeMac).value();
+  context_.hops.gateway4 = net::MacAddr::parse(kGatewayMac).value();
+  context_.hops.gateway6 = net::MacAddr::parse(kGatewayMac).value();
+}
+
+std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
+  if (frames.size() > path::kBurstPackets) throw std::invalid_argument("burst too long");
+  burst_.count = static_cast<unsigned>(frames.size());
+  for (unsigned i = 0; i < burst_.count; ++i) {
+    burst_.data[i] = buffers_.data() + i * kBuffer + kRoom;
+    std::copy(frames[i].begin(), frames[i].end(), burst_.data[i]);
+    burst_.length[i] = burst_.packet_bytes[i] = static_cast<std::uint32_t>(frames[i].size());
+    burst_.headroom[i] = headroom_;
+  }
+  page_->rx_packets += burst_.count;
+  path::run_pipeline(context_, burst_);
+
+  std::vector<Result> results(burst_.count);
+  for (unsigned i = 0; i < burst_.count; ++i) {
+    results[i].verdict = burst_.verdict[i];
+    results[i].reason = burst_.reason[i];
+    results[i].member = burst_.member[i];
+    if (burst_.verdict[i] != steer::Verdict::kForward) continue;
+    ++page_->tx_packets;
+    results[i].out.assign(burst_.data[i], burst_.data[i] + burst_.packet_bytes[i]);
+  }
+  return results;
+}
+
+std::int64_t TestWorker::unaccounted() const {
+  const std::uint64_t drops =
+      std::accumulate(std::begin(page_->drops), std::end(page_->drops), std::uint64_t{0});
+  return static_cast<std::int64_t>(page_->rx_packets - page_->tx_packets - page_->punted - drops);
+}
+
+}  // namespace fairlead::testing

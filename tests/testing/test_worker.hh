@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker without DPDK: owns its page, flow memory and buffers, and runs bursts of frames.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/path/pipeline.hh"
+#include "tests/testing/packet_builder.hh"
+
+namespace fairlead::testing {
+
+/// Zeroed memory at line boundaries with a flow region's header.
+class FlowMemory {
+ public:
+  explicit FlowMemory(std::uint64_t buckets);
+  [[nodiscard]] std::span<std::byte> region();
+
+ private:
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines_;
+};
+
+struct Result {
+  steer::Verdict verdict{};
+  fl_reason reason{};
+  std::uint32_t member = FL_NO_MEMBER;
+  Frame out;  // the frame to send; empty unless forwarded
+};
+
+/// Runs bursts and checks the conservation law after each.
+class TestWorker {
+ public:
+  explicit TestWorker(std::uint64_t flow_buckets = 64);
+
+  /// Puts a table in force. The caller keeps it alive.
+  void use(const steer::TableView& table) { path::use_table(context_, table); }
+  void advance(base::Nanoseconds by) { context_.now += by; }
+  /// One burst of at most 32 frames.
+  std::vector<Result> run(const std::vector<Frame>& frames);
+  Result run_one(const Frame& frame) { return run({frame}).front(); }
+
+  /// rx_packets - tx_packets - punted - sum(drops): 0 while no packet was lost uncounted.
+  [[nodiscard]] std::int64_t unaccounted() const;
+
+  path::WorkerContext& context() { return context_; }
+  fl_worker_page& page() { return *page_; }
+  /// Room in front of frames, for tests of too little of it.
+  void set_headroom(std::uint32_t bytes) { headroom_ = bytes; }
+
+ private:
+  static constexpr std::uint32_t kRoom = 128;
+  static constexpr std::uint32_t kBuffer = 4096;
+
+  std::unique_ptr<fl_worker_page> page_;
+  FlowMemory memory_;
+  path::WorkerContext context_;
+  std::uint32_t headroom_ = kRoom;
+  std::vector<std::uint8_t> buffers_;
+  path::Burst burst_{};
+};
+
+}  // namespace fairlead::testing
