@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The gate's life on a real interface, in a network namespace of the test's own: it outlives its
+// process, is taken over, is replaced when the version differs, and leaves nothing behind.
+#include <cstdlib>
+#include <filesystem>
+
+#include <net/if.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <gtest/gtest.h>
+
+#include "ebpf/decap_loader.hh"
+#include "ebpf/loader.hh"
+#include "tests/unit/ebpf/program_run.hh"
+
+namespace fairlead::ebpf {
+namespace {
+
+class GateLifecycle : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    FL_SKIP_UNLESS_ROOT();
+    // Own network and mount namespaces: they end with the test's process, whatever happens.
+    if (::unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+    ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    ASSERT_EQ(std::system("ip link add flgate0 type veth peer name flgate1"), 0);
+    char pattern[] = "/tmp/fairlead-gate-XXXXXX";
+    dir_ = ::mkdtemp(pattern);
+  }
+  void TearDown() override {
+    if (dir_.empty()) return;
+    ::umount((dir_ + "/bpf").c_str());
+    std::filesystem::remove_all(dir_);
+  }
+  [[nodiscard]] std::string bpf() const { return dir_ + "/bpf"; }
+  static std::uint32_t attached() {
+    std::uint32_t id = 0;
+    bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate0")), 0, &id);
+    return id;
+  }
+
+  std::string dir_;
+};
+
+TEST_F(GateLifecycle, OutlivesItsProcessAndIsTakenOver) {
+  const std::vector<ServedVip> vips = {
+      {*net::Prefix::parse("203.0.113.10"), net::IpProto::kTcp, 80}};
+  std::uint32_t program = 0;
+  {
+    auto gate = Gate::attach("flgate0", bpf());
+    ASSERT_TRUE(gate) << gate.error().what;
+    EXPECT_EQ(gate->origin(), LinkOrigin::kAttached);
+    EXPECT_EQ(gate->mode(), AttachMode::kNative);
+    ASSERT_TRUE(gate->set_vips(vips));
+    program = attached();
+  }
+  EXPECT_EQ(attached(), program) << "the gate goes on without its process";
+
+  auto again = Gate::attach("flgate0", bpf());
+
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->origin(), LinkOrigin::kReused);
+  EXPECT_EQ(attached(), program);
+  EXPECT_FALSE(again->sockets_lost());
+  EXPECT_TRUE(again->counters());
+}
+
+TEST_F(GateLifecycle, DetachLeavesNothingBehind) {
+  auto gate = Gate::attach("flgate0", bpf());
+  ASSERT_TRUE(gate) << gate.error().what;
+
+  ASSERT_TRUE(gate->detach());
+
+  EXPECT_EQ(attached(), 0U);
+  EXPECT_FALSE(std::filesystem::exists(bpf()));
+}
+
+TEST_F(GateLifecycle, ReplacesAnotherVersionInPlace) {
+  // "Another version" is another program behind our pinned link: here the decapsulator.
+  const std::string pin = bpf() + "/gate_link";
+  {
+    auto other = Decap::attach("flgate0", bpf());
+    ASSERT_TRUE(other) << other.error().what;
+    std::filesystem::rename(bpf() + "/decap_link", pin);
+  }
+  const std::uint32_t before = attached();
+
+  auto gate = Gate::attach("flgate0", bpf());
+
+  ASSERT_TRUE(gate) << gate.error().what;
+  EXPECT_EQ(gate->origin(), LinkOrigin::kReplaced);
+  EXPECT_NE(attached(), before);
+  EXPECT_NE(attached(), 0U);
+}
+
+TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
+  auto other = Decap::attach("flgate0", bpf() + "-other");
+  ASSERT_TRUE(other) << other.error().what;
+
+  const auto gate = Gate::attach("flgate0", bpf());
+
+  ASSERT_FALSE(gate);
+  EXPECT_EQ(gate.error().code, base::ErrorCode::kAlreadyExists);
+  EXPECT_TRUE(other->detach());
+}
+
+TEST_F(GateLifecycle, ForgetsAPinOfAnInterfaceThatIsGone) {
+  { ASSERT_TRUE(Gate::attach("flgate0", bpf())); }
+  ASSERT_EQ(std::system("ip link del flgate0"), 0);
+  ASSERT_EQ(std::system("ip link add flgate0 type veth peer name flgate1"), 0);
+
+  auto gate = Gate::attach("flgate0", bpf());
+
+  ASSERT_TRUE(gate) << gate.error().what;
+  EXPECT_EQ(gate->origin(), LinkOrigin::kAttached);
+  EXPECT_NE(attached(), 0U);
+}
+
+TEST_F(GateLifecycle, SaysWhichInterfaceDoesNotExist) {
+  const auto gate = Gate::attach("flgate9", bpf());
+  ASSERT_FALSE(gate);
+  EXPECT_EQ(gate.error().code, base::ErrorCode::kNotFound);
+  EXPECT_NE(gate.error().what.find("flgate9"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fairlead::ebpf
