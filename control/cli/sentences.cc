@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Pages that read like sentences: lookup, changes, memory.
+#include <algorithm>
+
 #include "control/cli/pages.hh"
 #include "control/cli/units.hh"
 
@@ -93,13 +95,16 @@ Json memory_row(const Json& result, const char* key, const char* name) {
   return row;
 }
 
+/// Adds a process's list; what another process has named already is the same region.
 void add_list(Json& all, const Json& result, const char* process, const char* key) {
   if (!has(result, process) || !has(result[process], key) || !result[process][key].is_array()) {
     return;
   }
+  const Json before = all;
   for (const Json& entry : result[process][key]) {
-    bool known = false;  // control and data plane attach the same regions
-    for (const Json& other : all) known = known || text(other, "name") == text(entry, "name");
+    const bool known = std::any_of(before.begin(), before.end(), [&](const Json& other) {
+      return text(other, "name") == text(entry, "name");
+    });
     if (!known) all.push_back(entry);
   }
 }
@@ -168,8 +173,8 @@ Page memory_page(const Json& result) {
   };
   constexpr Column kRegions[] = {
       {"REGION", "name"},
-      {"KIND", "kind"},
       {"SIZE", "bytes", F::kBytes},
+      {"FILE", "path"},
   };
   constexpr Column kPools[] = {
       {"POOL", "name"},

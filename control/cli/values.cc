@@ -2,6 +2,7 @@
 // Checks of typed values. Nothing reaches a daemon that has not passed here.
 #include "control/cli/values.hh"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -237,11 +238,12 @@ const std::vector<ValueKind>& value_kinds() {
 }
 
 const ValueKind& value_kind(std::string_view name) {
-  for (const ValueKind& kind : value_kinds()) {
-    if (kind.name == name) return kind;
-  }
-  FL_CHECK(!"pattern names an unknown kind of value");
-  return value_kinds().front();
+  const std::vector<ValueKind>& kinds = value_kinds();
+  const auto found = std::find_if(kinds.begin(), kinds.end(), [name](const ValueKind& kind) {
+    return kind.name == name;
+  });
+  FL_CHECK(found != kinds.end());
+  return *found;
 }
 
 }  // namespace fairlead::cli

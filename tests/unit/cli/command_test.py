@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -193,6 +194,24 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(self.run_cli("show", "vip", place=("--socket", path)), (
             1, "", f"fairlead: no daemon at {path}: the socket is there but nobody listens; "
                    "start it again\n"))
+
+    def test_a_refusal_before_the_question_is_shown(self):
+        path = os.path.join(self.root, "refusing.sock")
+        reply = {"ok": False, "code": "permission_denied", "message": "only root may ask"}
+
+        def refuse():
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(json.dumps(reply).encode() + b"\n")
+
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            thread = threading.Thread(target=refuse)
+            thread.start()
+            self.assertEqual(self.run_cli("show", "vip", place=("--socket", path)), (
+                1, "", "fairlead: only root may ask\n"))
+            thread.join()
 
     def test_silence_ends_at_the_timeout(self):
         self.node.raw["show vip"] = None

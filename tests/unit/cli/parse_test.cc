@@ -76,7 +76,8 @@ TEST(Parse, GivesNameAndArgumentsAsOnTheSocket) {
   );
   EXPECT_EQ(
       meaning("lookup tcp 198.51.100.7:40000 203.0.113.10:80 why"),
-      R"(lookup {"dport":80,"dst":"203.0.113.10","protocol":"tcp","sport":40000,"src":"198.51.100.7"} why)"
+      R"(lookup {"dport":80,"dst":"203.0.113.10","protocol":"tcp",)"
+      R"("sport":40000,"src":"198.51.100.7"} why)"
   );
   EXPECT_EQ(
       meaning("lookup udp [2001:db8::7]:53 [2001:db8::1]:443"),
