@@ -9,8 +9,10 @@ import os
 import pathlib
 import pty
 import select
+import signal
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -46,16 +48,28 @@ class Terminal:
         before, self.seen = self.seen.split(text, 1)
         return before + text
 
+    def prompt(self):
+        """Waits for the prompt and until keys are keys: libedit prints the prompt before it takes
+        the terminal out of line mode, and a Ctrl-D in between would be lost."""
+        self.wait_for(PROMPT)
+        deadline = time.monotonic() + PATIENCE_S
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            if time.monotonic() > deadline:
+                raise AssertionError("the terminal stays in line mode")
+            time.sleep(0.001)
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
     def end(self):
         """Waits for the end of the program; its exit status."""
+        deadline = time.monotonic() + PATIENCE_S
         try:
-            while os.read(self.fd, 65536):
-                pass
+            while select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0]:
+                os.read(self.fd, 65536)
+            os.kill(self.pid, signal.SIGKILL)
         except OSError:
-            pass
+            pass  # the other side is closed
         _, status = os.waitpid(self.pid, 0)
         os.close(self.fd)
         return os.waitstatus_to_exitcode(status)
@@ -69,7 +83,7 @@ class PromptTest(unittest.TestCase):
         self.directory = os.path.join(self.home, "lb1")
         self.node = FakeNode(self.directory)
         self.terminal = Terminal(self.directory, self.home)
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
 
     def leave(self):
         self.terminal.type("quit\r")
@@ -78,55 +92,55 @@ class PromptTest(unittest.TestCase):
     def test_runs_commands_and_survives_mistakes(self):
         self.terminal.type("shwo vip\r")
         self.terminal.wait_for("error: unknown command 'shwo', did you mean 'show'?")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("show vip | count\r")
         self.terminal.wait_for("\n1\r\n")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.leave()
 
     def test_tab_completes_words_and_names(self):
         self.terminal.type("dr\t\tb1\r")
         self.terminal.wait_for("OK b1: draining")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("show table \t\r")
         self.terminal.wait_for("slots moved last")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.leave()
 
     def test_question_mark_lists_what_may_follow(self):
         self.terminal.type("set backend b1 ?")
         self.terminal.wait_for("vip")
         self.terminal.wait_for("weight")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("weight ?")
         self.terminal.wait_for("0 to 10000")
         self.terminal.type("7\r")
         self.terminal.wait_for("OK b1: weight 7")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.leave()
 
     def test_ctrl_c_clears_the_line_and_ends_a_watch(self):
         self.terminal.type("drain backend b1\x03show vip | count\r")
         self.terminal.wait_for("\n1\r\n")
         self.assertNotIn("drain backend", [r["command"] for r in self.node.requests])
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("show vip | watch 100ms\r")
         self.terminal.wait_for("203.0.113.10")
         self.terminal.wait_for("203.0.113.10")
         self.terminal.type("\x03")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.leave()
 
     def test_history_is_kept(self):
         self.terminal.type("show vip | count\r")
         self.terminal.wait_for("\n1\r\n")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.leave()
         self.terminal = Terminal(self.directory, self.home)
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("\x10\x10\r")  # Ctrl-P twice: over "quit" to the line before
         self.terminal.wait_for("\n1\r\n")
-        self.terminal.wait_for(PROMPT)
+        self.terminal.prompt()
         self.terminal.type("\x04")  # end of input
         self.assertEqual(self.terminal.end(), 0)
 
