@@ -6,11 +6,18 @@
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
-#include <jemalloc/jemalloc.h>
-
 #include "dataplane/device.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/sys/system_clock.hh"
+
+// Weak: a sanitizer build has no jemalloc.
+extern "C" [[gnu::weak]] int mallctl(
+    const char* name,
+    void* old_value,
+    std::size_t* old_bytes,
+    void* new_value,
+    std::size_t new_bytes
+);
 
 namespace fairlead::dataplane {
 namespace {
@@ -94,7 +101,21 @@ json show_core(const Forwarder& f) {
 std::size_t jemalloc_figure(const char* name) {
   std::size_t value = 0;
   std::size_t size = sizeof value;
-  return ::mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
+  return mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
+}
+
+json allocator() {
+  if (mallctl == nullptr) return {{"allocator", "libc"}, {"allocator_version", ""}};
+  std::uint64_t epoch = 1;  // refreshes the statistics
+  mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch);
+  const char* version = "";
+  std::size_t size = sizeof version;
+  mallctl("version", &version, &size, nullptr, 0);
+  return {
+      {"allocator", "jemalloc"},
+      {"allocator_version", version},
+      {"allocated_bytes", jemalloc_figure("stats.allocated")},
+      {"resident_bytes", jemalloc_figure("stats.resident")}};
 }
 
 json region_row(const char* name, const shm::Region& region) {
@@ -102,12 +123,6 @@ json region_row(const char* name, const shm::Region& region) {
 }
 
 json show_memory(const Forwarder& f) {
-  std::uint64_t epoch = 1;
-  std::size_t size = sizeof epoch;
-  ::mallctl("epoch", &epoch, &size, &epoch, size);
-  const char* version = "";
-  std::size_t version_size = sizeof version;
-  ::mallctl("version", &version, &version_size, nullptr, 0);
   json regions = json::array();
   regions.push_back(region_row("steering", f.regions.steering.back()));
   regions.push_back(region_row("scores", f.regions.scores));
@@ -128,15 +143,11 @@ json show_memory(const Forwarder& f) {
   );
   rte_malloc_socket_stats heap{};
   rte_malloc_get_socket_stats(0, &heap);
-  return {
-      {"allocator", "jemalloc"},
-      {"allocator_version", version},
-      {"allocated_bytes", jemalloc_figure("stats.allocated")},
-      {"resident_bytes", jemalloc_figure("stats.resident")},
-      {"regions", regions},
-      {"pools", pools},
-      {"hugepages_bytes", rte_eal_has_hugepages() != 0 ? heap.heap_totalsz_bytes : 0},
-  };
+  json memory = allocator();
+  memory["regions"] = std::move(regions);
+  memory["pools"] = std::move(pools);
+  memory["hugepages_bytes"] = rte_eal_has_hugepages() != 0 ? heap.heap_totalsz_bytes : 0;
+  return memory;
 }
 
 }  // namespace

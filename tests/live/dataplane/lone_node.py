@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A data plane alone in a network namespace, with a peer that sends and receives raw frames.
+
+    namespace of the node             namespace of the peer
+    fairlead-dataplane -- fl0 ======= fl1 -- raw socket
+        10.77.0.1/24                      10.77.0.2/24, the gateway
+"""
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable
+
+SKIP = 77
+CLONE_NEWNET = 0x40000000
+VIP = "203.0.113.10"
+
+
+def need_root() -> None:
+    if os.geteuid() != 0:
+        print("SKIP: needs root for network namespaces")
+        sys.exit(SKIP)
+    probe = subprocess.run(["ip", "netns", "add", f"flprobe{os.getpid()}"], capture_output=True)
+    if probe.returncode != 0:
+        print("SKIP: cannot make network namespaces:", probe.stderr.decode().strip())
+        sys.exit(SKIP)
+    subprocess.run(["ip", "netns", "del", f"flprobe{os.getpid()}"], check=True)
+
+
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 20) -> object:
+    """Polls until the condition is true; a bound, not a delay."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s for: {what}")
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def tcp_frame(to: bytes, source: str, port: int, flags: int) -> bytes:
+    ip = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, socket.inet_aton(source), socket.inet_aton(VIP)
+    )
+    ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    tcp = struct.pack(">HHIIBBHHH", port, 80, 1, 1, 0x50, flags, 8192, 0, 0)
+    return to + b"\x02\0\0\0\0\x02" + b"\x08\0" + ip + tcp
+
+
+class LoneNode:
+    """Namespaces, configuration and processes of one test; a context manager that cleans up."""
+
+    def __init__(self, build: Path, device: str, workers: int = 1) -> None:
+        self.build = build
+        self.device = device
+        self.workers = workers
+        self.node_ns = f"fln{os.getpid()}"
+        self.peer_ns = f"flp{os.getpid()}"
+        self.folder = Path(tempfile.mkdtemp(prefix="fl_live_"))
+        self.config = self.folder / "node.yaml"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = self.folder / "log"
+
+    def __enter__(self) -> "LoneNode":
+        self.run("ip", "netns", "add", self.node_ns)
+        self.run("ip", "netns", "add", self.peer_ns)
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if kind is not None and self.log.exists():
+            sys.stdout.write(self.log.read_text())
+        for ns in (self.node_ns, self.peer_ns):
+            subprocess.run(["ip", "netns", "del", ns], check=False)
+        shutil.rmtree(self.folder)
+
+    @staticmethod
+    def run(*command: str) -> str:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def in_node(self, *command: str) -> str:
+        return self.run("nsenter", f"--net=/run/netns/{self.node_ns}", *command)
+
+    def in_peer(self, *command: str) -> str:
+        return self.run("nsenter", f"--net=/run/netns/{self.peer_ns}", *command)
+
+    def make_veth(self) -> None:
+        self.run("ip", "link", "add", "fl0", "netns", self.node_ns, "type", "veth",
+                 "peer", "name", "fl1", "netns", self.peer_ns)
+        self.in_node("ip", "addr", "add", "10.77.0.1/24", "dev", "fl0")
+        self.in_peer("ip", "addr", "add", "10.77.0.2/24", "dev", "fl1")
+        for ns, link in ((self.node_ns, "fl0"), (self.peer_ns, "fl1")):
+            self.run("nsenter", f"--net=/run/netns/{ns}", "ip", "link", "set", link, "up")
+
+    def write_config(self, weights: dict[str, int], extra_port: str = "gateway: 10.77.0.2") -> None:
+        backends = "\n".join(
+            f"      - {{id: {name}, address: 10.88.0.{i + 1}, weight: {weight}}}"
+            for i, (name, weight) in enumerate(weights.items())
+        )
+        self.config.write_text(
+            f"""node: {{id: {self.node_ns}, address: 10.77.0.1, runtime_dir: {self.folder}/run}}
+ports:
+  - {{device: "{self.device}", {extra_port}}}
+workers: {{count: {self.workers}, cores: [{", ".join(["0"] * self.workers)}]}}
+memory: {{flows_per_worker: 100000}}
+vips:
+  - name: web
+    address: {VIP}
+    protocol: tcp
+    port: 80
+    encapsulation: ipip
+    choices: 1
+    backends:
+{backends}
+"""
+        )
+
+    def publish(self) -> int:
+        (self.folder / "run").mkdir(exist_ok=True)
+        tool = self.build / "tests/live/dataplane/publish_table"
+        return int(self.run(str(tool), str(self.config)))
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                ["nsenter", f"--net=/run/netns/{self.node_ns}",
+                 str(self.build / "fairlead-dataplane"), "--config", str(self.config)],
+                stderr=log)
+        before = self.log.read_text().count(" ready node=") if self.log.exists() else 0
+        wait_for("ready", lambda: self.ready(before))
+
+    def ready(self, before: int) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"data plane ended with {self.process.returncode}")
+        return self.log.read_text().count(" ready node=") > before
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(timeout=10)
+
+    def ask(self, command: str, **arguments: object) -> dict:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.folder / "run/dataplane.sock"))
+            s.sendall(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
+            answer = json.loads(s.makefile().readline())
+        return answer
+
+    def status(self) -> dict:
+        return self.ask("show status")["result"]
+
+    def peer_socket(self) -> socket.socket:
+        """A raw socket on fl1, in the peer's namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/self/ns/net") as home, open(f"/run/netns/{self.peer_ns}") as peer:
+            if libc.setns(peer.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            raw.bind(("fl1", 0))
+            libc.setns(home.fileno(), CLONE_NEWNET)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        raw.settimeout(0.05)
+        return raw
+
+    def node_mac(self) -> bytes:
+        return bytes.fromhex(mac_of(self.in_node("ip", "-j", "link", "show", "fl0")).replace(":", ""))
+
+    def peer_mac(self) -> str:
+        return mac_of(self.in_peer("ip", "-j", "link", "show", "fl1"))
+
+
+def mac_of(link: str) -> str:
+    return str(json.loads(link)[0]["address"])
+
+
+def tunnelled(raw: socket.socket, expected: int, seconds: float = 5) -> dict[tuple[str, int], str]:
+    """Client address and port of each IPIP packet that comes back -> outer destination."""
+    seen: dict[tuple[str, int], str] = {}
+    end = time.monotonic() + seconds
+    while len(seen) < expected and time.monotonic() < end:
+        try:
+            frame = raw.recv(2048)
+        except TimeoutError:
+            continue
+        if len(frame) < 74 or frame[12:14] != b"\x08\0" or frame[23] != 4:
+            continue
+        client = socket.inet_ntoa(frame[46:50])
+        port = struct.unpack(">H", frame[54:56])[0]
+        seen[(client, port)] = socket.inet_ntoa(frame[30:34])
+    return seen
