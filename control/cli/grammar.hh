@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +32,10 @@ struct Rule {
   std::string_view alone = "";  // the [group] with this first word stands without others
 };
 
-const std::vector<Rule>& command_rules();
+std::span<const Rule> command_rules();
 
 /// What may follow a "|".
-const std::vector<Rule>& filter_rules();
+std::span<const Rule> filter_rules();
 
 /// A keyword (kind is null) or a value.
 struct Element {

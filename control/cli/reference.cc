@@ -37,7 +37,7 @@ std::string escaped(std::string_view text) {  // a bar ends a cell of a table
   return out;
 }
 
-void add_section(std::string& out, const std::vector<Rule>& rules, const char* before) {
+void add_section(std::string& out, std::span<const Rule> rules, const char* before) {
   std::string_view section;
   for (const Rule& rule : rules) {
     if (rule.section != section) {
@@ -67,7 +67,7 @@ base::Result<std::string> help_text(const std::string& topic) {
   std::string out;
   std::vector<std::string> topics;
   std::string_view section;
-  const auto add = [&](const std::vector<Rule>& rules) {
+  const auto add = [&](std::span<const Rule> rules) {
     for (const Rule& rule : rules) {
       const std::string word = first_word(rule);
       if (std::find(topics.begin(), topics.end(), word) == topics.end()) topics.push_back(word);

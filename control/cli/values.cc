@@ -172,6 +172,45 @@ base::Result<void> store_topic(std::string_view text, Json& arguments) {
   return {};
 }
 
+constexpr ValueKind kKinds[] = {
+    {"BACKEND", "a backend's id", "b1", NameSource::kBackends, nullptr, store_backend},
+    {"VIP", "a vip's name", "web", NameSource::kVips, nullptr, store_vip},
+    {"WEIGHT", "0 to 10000; 0: no new flows", "50", NameSource::kNone, nullptr, store_weight},
+    {"PROTOCOL", "tcp or udp", "tcp", NameSource::kNone, protocols, store_protocol},
+    {"SOURCE",
+     "client as ADDRESS:PORT or [ADDRESS]:PORT",
+     "198.51.100.7:40000",
+     NameSource::kNone,
+     nullptr,
+     store_source},
+    {"DESTINATION",
+     "vip as ADDRESS:PORT or [ADDRESS]:PORT",
+     "203.0.113.10:80",
+     NameSource::kNone,
+     nullptr,
+     store_destination},
+    {"REASON",
+     "a drop reason, as in show drop",
+     "no_vip",
+     NameSource::kNone,
+     nullptr,
+     store_reason},
+    {"INTERVAL",
+     "500ms, 2s, 1m or 1h; a bare number is seconds",
+     "1s",
+     NameSource::kNone,
+     nullptr,
+     store_interval},
+    {"COUNT", "1 to 1000000", "5", NameSource::kNone, nullptr, store_count},
+    {"REGEX",
+     "POSIX extended regular expression; quote it if it has blanks or |",
+     "'b1|b2'",
+     NameSource::kNone,
+     nullptr,
+     store_regex},
+    {"TOPIC", "the first word of a command", "show", NameSource::kNone, nullptr, store_topic},
+};
+
 }  // namespace
 
 base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
@@ -195,50 +234,12 @@ base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
   );
 }
 
-const std::vector<ValueKind>& value_kinds() {
-  static const std::vector<ValueKind> kinds = {
-      {"BACKEND", "a backend's id", "b1", NameSource::kBackends, nullptr, store_backend},
-      {"VIP", "a vip's name", "web", NameSource::kVips, nullptr, store_vip},
-      {"WEIGHT", "0 to 10000; 0: no new flows", "50", NameSource::kNone, nullptr, store_weight},
-      {"PROTOCOL", "tcp or udp", "tcp", NameSource::kNone, protocols, store_protocol},
-      {"SOURCE",
-       "client as ADDRESS:PORT or [ADDRESS]:PORT",
-       "198.51.100.7:40000",
-       NameSource::kNone,
-       nullptr,
-       store_source},
-      {"DESTINATION",
-       "vip as ADDRESS:PORT or [ADDRESS]:PORT",
-       "203.0.113.10:80",
-       NameSource::kNone,
-       nullptr,
-       store_destination},
-      {"REASON",
-       "a drop reason, as in show drop",
-       "no_vip",
-       NameSource::kNone,
-       nullptr,
-       store_reason},
-      {"INTERVAL",
-       "500ms, 2s, 1m or 1h; a bare number is seconds",
-       "1s",
-       NameSource::kNone,
-       nullptr,
-       store_interval},
-      {"COUNT", "1 to 1000000", "5", NameSource::kNone, nullptr, store_count},
-      {"REGEX",
-       "POSIX extended regular expression; quote it if it has blanks or |",
-       "'b1|b2'",
-       NameSource::kNone,
-       nullptr,
-       store_regex},
-      {"TOPIC", "the first word of a command", "show", NameSource::kNone, nullptr, store_topic},
-  };
-  return kinds;
+std::span<const ValueKind> value_kinds() {
+  return kKinds;
 }
 
 const ValueKind& value_kind(std::string_view name) {
-  const std::vector<ValueKind>& kinds = value_kinds();
+  const std::span<const ValueKind> kinds = value_kinds();
   const auto found = std::find_if(kinds.begin(), kinds.end(), [name](const ValueKind& kind) {
     return kind.name == name;
   });

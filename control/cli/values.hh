@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,7 +31,7 @@ struct ValueKind {
 };
 
 /// All kinds, in the order of the reference.
-const std::vector<ValueKind>& value_kinds();
+std::span<const ValueKind> value_kinds();
 
 /// The kind called `name`; aborts if there is none (patterns are checked by a test).
 const ValueKind& value_kind(std::string_view name);
