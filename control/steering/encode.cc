@@ -7,6 +7,7 @@
 
 #include "control/steering/numbers.hh"
 #include "control/steering/steering.hh"
+#include "dataplane/base/check.hh"
 #include "dataplane/steer/bank_checksum.hh"
 
 namespace fairlead::steering {
@@ -135,12 +136,7 @@ Result<std::size_t> encode(
 ) {
   FL_ASSIGN(const std::vector<std::uint16_t> index, index_of(plan.vips));
   const std::vector<fl_shape> shapes = shapes_of(plan.vips);
-  if (shapes.size() > FL_MAX_SHAPES)
-    return fail(
-        ErrorCode::kResourceExhausted,
-        "vips have " + std::to_string(shapes.size()) +
-            " combinations of family, prefix length and any/exact port, at most 8 are possible"
-    );
+  FL_CHECK(shapes.size() <= FL_MAX_SHAPES);  // validate()
   const std::string names = names_section(*plan.numbers);
   std::uint64_t needed = FL_BANK_HEADER_BYTES;
   const auto count = [&](std::uint64_t bytes) { needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES; };

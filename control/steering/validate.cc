@@ -74,6 +74,7 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
     return invalid("node address6 " + node.address6->to_string() + " is not IPv6");
   std::set<std::string> names;
   std::set<std::tuple<net::Prefix, net::IpProto, std::uint16_t>> destinations;
+  std::set<std::tuple<net::Family, int, bool>> shapes;
   for (const PoolIntent& pool : pools) {
     const model::Vip& vip = pool.vip;
     FL_TRY(check_vip(vip));
@@ -84,6 +85,13 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
       return invalid(
           "vip " + vip.name + ": " + prefix.to_string() + " port " + std::to_string(vip.port) +
           " belongs to another vip already"
+      );
+    shapes.emplace(prefix.address.family, prefix.length, vip.port == 0);
+    if (shapes.size() > FL_MAX_SHAPES)
+      return fail(
+          ErrorCode::kResourceExhausted,
+          "vip " + vip.name + ": the ninth combination of family, prefix length and any or exact port; "
+          "at most 8 are possible"
       );
   }
   return true;
