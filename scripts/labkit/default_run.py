@@ -83,7 +83,7 @@ def measure(fleet: Fleet, rate: float, seconds: float, steps: list[Step], seed: 
     sampler = Sampler(fleet)
     load = Load(fleet, rate, seconds, csv, seed, arrivals=arrivals)
     script = Script(steps, table.say if table else lambda _: None)
-    begun = time.monotonic()
+    begun, begun_us = time.monotonic(), time.time_ns() // 1000 - 1_000_000
     try:
         if during:
             during()
@@ -99,7 +99,9 @@ def measure(fleet: Fleet, rate: float, seconds: float, steps: list[Step], seed: 
     samples.shifted_us = int(load.status.get("shifted_us", 0))
     for node in fleet.plan.nodes:
         fleet.processes.stop(fleet.processes.find(node.name, "dataplane"), grace_s=5)
-    decisions = records.read_decisions(fleet.decision_log(n) for n in fleet.plan.nodes)
+    # Source tuples come again in a later load on the same fleet: only this load's decisions count.
+    decisions = [d for d in records.read_decisions(fleet.decision_log(n) for n in fleet.plan.nodes)
+                 if d.time_us >= begun_us]
     joined = records.join(records.read_requests(csv), decisions)
     return Measured(joined, decisions, samples, script.events, script.errors, status)
 
@@ -141,7 +143,7 @@ class OneLineParser(argparse.ArgumentParser):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = OneLineParser(prog="scripts/run", description="Sets everything up and runs the live fleet.")
-    parser.add_argument("--rate", type=float, default=700, help="requests a second (default 700)")
+    parser.add_argument("--rate", type=float, default=800, help="requests a second (default 800)")
     parser.add_argument("--seconds", type=float, default=60, help="of load (default 60)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--policy", default="adaptive")

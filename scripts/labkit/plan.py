@@ -41,7 +41,7 @@ class Node:
 class Backend:
     """One server: `cores` requests at once, each mean_ms / speed long; the speed swings by `drift` over time."""
     number: int
-    cores: int = 4
+    cores: int = 2
     concurrency: int = 64
     mean_ms: float = 10.0
     distribution: str = "lognormal"
