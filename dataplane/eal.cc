@@ -25,6 +25,13 @@ std::string join(const std::vector<unsigned>& numbers) {
   return text;
 }
 
+// EAL's folder of this process, .../dpdk/<file prefix>; EAL leaves it behind.
+void remove_runtime_folder(const std::string& folder) {
+  if (folder.find("/dpdk/") == std::string::npos) return;
+  std::error_code ignored;  // another user's, or already gone
+  std::filesystem::remove_all(folder, ignored);
+}
+
 bool has(const std::string& log, const char* words) {
   return log.find(words) != std::string::npos;
 }
@@ -137,7 +144,10 @@ base::Result<Eal> Eal::start(const EalPlan& plan, bool verbose) {
   const int error = rte_errno;
   const std::string log = captured.restore();
   if (verbose) std::fputs(log.c_str(), stderr);
-  if (result < 0) return tl::unexpected<base::Error>(eal_error(log, error, plan));
+  if (result < 0) {
+    remove_runtime_folder(rte_eal_get_runtime_dir());
+    return tl::unexpected<base::Error>(eal_error(log, error, plan));
+  }
   return Eal();
 }
 
@@ -145,8 +155,7 @@ Eal::~Eal() {
   if (!running_) return;
   const std::string folder = rte_eal_get_runtime_dir();
   rte_eal_cleanup();
-  std::error_code ignored;  // another user's folder, or already gone
-  std::filesystem::remove_all(folder, ignored);
+  remove_runtime_folder(folder);
 }
 
 }  // namespace fairlead::dataplane

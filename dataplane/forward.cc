@@ -17,6 +17,7 @@
 
 #include "dataplane/console.hh"
 #include "dataplane/device.hh"
+#include "dataplane/kernel_neighbours.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "dataplane/sys/unique_fd.hh"
@@ -69,6 +70,8 @@ base::Result<EalPlan> make_plan(const config::Config& config, const Options& opt
   std::uint64_t buffers = kMainBuffers;
   for (const model::Port& port : config.ports) {
     buffers += std::uint64_t{config.workers.count} * buffers_per_queue(port.device);
+    if (const auto interface = kernel_interface_of(port.device))
+      FL_TRY(kernel_interface(*interface));
     for (auto& device : queue_devices(port.device, config.workers.count)) {
       plan.devices.push_back(std::move(device));
     }

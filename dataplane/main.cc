@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // fairlead-dataplane: reads command line and configuration, then forwards or replays.
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include <unistd.h>
@@ -27,6 +28,14 @@ bool may_do_without_hugepages(const fairlead::config::Config& config, const Opti
          options.hugepages.value_or(Hugepages::kAuto) == Hugepages::kAuto;
 }
 
+// The default decision log lies in the runtime folder and goes along.
+void move_runtime_dir(fairlead::config::Config& config, const std::string& folder) {
+  if (config.decision_log == config.runtime_dir + "/decisions.csv") {
+    config.decision_log = folder + "/decisions.csv";
+  }
+  config.runtime_dir = folder;
+}
+
 // EAL cannot be started twice in a process. With hugepages: auto, several nodes may have counted
 // the same free pages; the one that came too late starts anew without.
 void restart_without_hugepages(int argc, char** argv) {
@@ -48,7 +57,7 @@ int main(int argc, char** argv) {
   }
   auto config = fairlead::config::load_config(options->config);
   if (!config) return report(config.error());
-  if (!options->runtime_dir.empty()) config->runtime_dir = options->runtime_dir;
+  if (!options->runtime_dir.empty()) move_runtime_dir(*config, options->runtime_dir);
   if (options->replay) {
     const auto done = fairlead::dataplane::run_replay(*config, *options);
     return done ? 0 : report(done.error());
