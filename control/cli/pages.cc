@@ -26,8 +26,14 @@ constexpr Column kStatus[] = {
     {"data plane heartbeat", "dataplane.heartbeat_age_ms", F::kMilliseconds},
     {"data plane workers", "dataplane.workers", F::kCount},
     {"generation acknowledged", "dataplane.generation_acknowledged", F::kNumber},
+    {"measurements lost", "measurements_lost", F::kWord},
+    {"decision to publication", "decision_to_publish_ms.mean", F::kMilliseconds},
+    {"publication to workers", "publish_to_acknowledge_ms.mean", F::kMilliseconds},
+    {"publication to workers, worst", "publish_to_acknowledge_ms.max", F::kMilliseconds},
     {"gate interface", "gate.interface"},
     {"gate mode", "gate.mode"},
+    {"gate error", "gate.error"},
+    {"last error", "error"},
 };
 
 constexpr Column kVips[] = {
@@ -44,6 +50,7 @@ constexpr Column kVips[] = {
     {"NEW FLOWS", "new_flows", F::kCount},
     {"PACKETS", "packets", F::kCount},
     {"BYTES", "bytes", F::kBytes},
+    {"DROPPED", "dropped", F::kCount},
 };
 
 constexpr Column kBackends[] = {
@@ -139,6 +146,9 @@ constexpr Column kChecks[] = {
     {"VIP", "vip"},
     {"STATE", "state"},
     {"SINCE", "last_change_s", F::kSeconds},
+    {"TIME", "rtt_us", F::kMicroseconds},
+    {"PROBES", "probes", F::kCount},
+    {"FAILED", "failures", F::kCount},
     {"FLAPS", "flaps", F::kCount},
     {"EJECTED", "ejected", F::kWord},
     {"LAST RESULT", "last_result"},

@@ -16,6 +16,7 @@ constexpr Column kCandidates[] = {
     {"BACKEND", "backend"},
     {"STATE", "state"},
     {"SCORE", "score", F::kDecimal},
+    {"EJECTED", "ejected", F::kWord},
 };
 
 std::string text(const Json& object, const char* key) {
@@ -173,6 +174,7 @@ Page memory_page(const Json& result) {
   };
   constexpr Column kRegions[] = {
       {"REGION", "name"},
+      {"KIND", "kind"},
       {"SIZE", "bytes", F::kBytes},
       {"FILE", "path"},
   };
