@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ class Testpmd {
  public:
   explicit Testpmd(const std::string& log) : pid_(::fork()) {
     if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when the test is killed
     if (std::freopen(log.c_str(), "w", stdout) == nullptr) ::_exit(127);
     ::dup2(1, 2);
     ::execlp(
