@@ -158,20 +158,25 @@ class Planner {
       position[row.member] = i;
     }
     const bool fresh = slots.size() != size || committed_.slots.count(planned.vip) == 0;
-    std::vector<std::uint32_t> previous;
-    for (const std::uint32_t member : slots) {
-      const std::uint32_t owner = position[member];
-      if (owner != kNobody) ++planned.backends[owner].slots_before;
-      if (!fresh) previous.push_back(owner);
+    std::vector<std::uint32_t> previous(slots.size());
+    std::vector<std::uint32_t> before(backends.size() + 1, 0);  // last: of nobody
+    for (std::size_t s = 0; s < slots.size(); ++s) {
+      previous[s] = position[slots[s]];
+      ++before[std::min<std::size_t>(previous[s], backends.size())];
     }
+    if (fresh) previous.clear();
     auto table = build_table(backends, previous, size);
     if (!table) return base::annotate("vip " + pool.vip.name, table.error());
     planned.table_size = static_cast<std::uint32_t>(table->slots.size());
     planned.slots_moved = fresh ? planned.table_size : table->moved;
-    for (std::size_t i = 0; i < backends.size(); ++i) planned.backends[i].slots = table->counts[i];
+    std::vector<std::uint32_t> members;
+    for (std::size_t i = 0; i < backends.size(); ++i) {
+      planned.backends[i].slots = table->counts[i];
+      planned.backends[i].slots_before = before[i];
+      members.push_back(planned.backends[i].member);
+    }
     slots.resize(table->slots.size());
-    for (std::size_t s = 0; s < slots.size(); ++s)
-      slots[s] = planned.backends[table->slots[s]].member;
+    for (std::size_t s = 0; s < slots.size(); ++s) slots[s] = members[table->slots[s]];
     plan_.vips.push_back(vip_record(pool.vip, planned));
     return true;
   }
