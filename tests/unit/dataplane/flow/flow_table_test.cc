@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/flow/flow_table.hh"
+
+#include <random>
+#include <unordered_map>
+
+#include <gtest/gtest.h>
+
+#include "tests/testing/test_worker.hh"
+
+namespace fairlead::flow {
+namespace {
+
+using testing::FlowMemory;
+
+constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
+constexpr Tick kNow = 1000;
+
+/// Hashes whose home is bucket 0 of a small table, with different tags.
+std::uint64_t crowded(std::uint64_t i) { return (i * 0x9e3779b97f4a7c15ULL) << 24; }
+
+struct Table {
+  explicit Table(std::uint64_t buckets) : memory(buckets), flows(FlowTable::attach(memory.region()).value()) {}
+  FlowTable::Outcome insert(
+      std::uint64_t hash, std::uint32_t member = 1, FlowState state = FlowState::kNew, Tick now = kNow
+  ) {
+    return flows.insert(hash, member, state, now, limits, kAllTcp).outcome;
+  }
+  FlowMemory memory;
+  FlowTable flows;
+  IdleLimits limits;
+};
+
+TEST(FlowTable, FindsWhatWasInserted) {
+  Table t(64);
+  t.insert(0x123456789abcdef0, 77, FlowState::kConfirmed);
+
+  const Position at = t.flows.find(0x123456789abcdef0);
+
+  ASSERT_NE(kNoPosition, at);
+  EXPECT_EQ(77U, t.flows.member(at));
+  EXPECT_EQ(FlowState::kConfirmed, t.flows.state(at));
+  EXPECT_EQ(kNow, t.flows.seen(at));
+  EXPECT_EQ(1U, t.flows.size());
+}
+
+TEST(FlowTable, FindsNothingInAnEmptyTableWhateverTheHash) {
+  Table t(64);
+
+  EXPECT_EQ(kNoPosition, t.flows.find(0));
+  EXPECT_EQ(kNoPosition, t.flows.find(~std::uint64_t{0}));
+}
+
+TEST(FlowTable, KeepsTheLargestMemberNumber) {
+  Table t(64);
+  t.insert(5, FL_MAX_MEMBERS - 1);
+
+  EXPECT_EQ(FL_MAX_MEMBERS - 1, t.flows.member(t.flows.find(5)));
+}
+
+TEST(FlowTable, FindsFlowsThatOverflowedTheirHome) {
+  Table t(64);
+  for (std::uint64_t i = 1; i <= 12; ++i) ASSERT_NE(FlowTable::Outcome::kRefused, t.insert(crowded(i), static_cast<std::uint32_t>(i)));
+
+  for (std::uint64_t i = 1; i <= 12; ++i) {
+    const Position at = t.flows.find(crowded(i));
+    ASSERT_NE(kNoPosition, at) << i;
+    EXPECT_EQ(i, t.flows.member(at));
+  }
+}
+
+TEST(FlowTable, FindsAnOverflowedFlowAfterItsHomeHasRoomAgain) {
+  Table t(64);
+  for (std::uint64_t i = 1; i <= 9; ++i) t.insert(crowded(i), static_cast<std::uint32_t>(i));
+  for (std::uint64_t i = 1; i <= 8; ++i) t.flows.erase(t.flows.find(crowded(i)));
+
+  EXPECT_NE(kNoPosition, t.flows.find(crowded(9)));
+}
+
+TEST(FlowTable, NeverEvictsConfirmedFlows) {
+  Table t(2);
+  std::uint64_t next = 1;
+  while (t.flows.size() < t.flows.capacity()) t.insert(next++ * 0x9e3779b97f4a7c15ULL, 1, FlowState::kConfirmed);
+
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(FlowTable::Outcome::kRefused, t.insert(next++ * 0x9e3779b97f4a7c15ULL));
+  EXPECT_EQ(t.flows.capacity(), t.flows.size());
+}
+
+TEST(FlowTable, EvictsTheLongestIdleUnconfirmedFlow) {
+  Table t(2);
+  t.limits.fresh = 1000;
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
+    t.insert(i * 0x9e3779b97f4a7c15ULL, static_cast<std::uint32_t>(i), FlowState::kNew, static_cast<Tick>(kNow + i));
+  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kNew, kNow + 50, t.limits, kAllTcp);
+
+  EXPECT_EQ(FlowTable::Outcome::kEvicted, result.outcome);
+  EXPECT_EQ(1U, result.ended.member);
+}
+
+TEST(FlowTable, DoesNotEvictWhereTheCallerForbidsIt) {
+  Table t(2);
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i) t.insert(i * 0x9e3779b97f4a7c15ULL);
+
+  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kClosing, kNow, t.limits, kAllTcp, FlowTable::Evict::kNever);
+
+  EXPECT_EQ(FlowTable::Outcome::kRefused, result.outcome);
+}
+
+TEST(FlowTable, ReclaimsAnExpiredEntryInACrowdedBucket) {
+  Table t(2);
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i) t.insert(i * 0x9e3779b97f4a7c15ULL, 5, FlowState::kConfirmed);
+
+  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kNew, static_cast<Tick>(kNow + t.limits.confirmed + 1), t.limits, kAllTcp);
+
+  EXPECT_EQ(FlowTable::Outcome::kReclaimed, result.outcome);
+  EXPECT_EQ(5U, result.ended.member);
+}
+
+TEST(FlowTable, ExpiresEachStateAfterItsOwnLimit) {
+  Table t(64);
+  constexpr auto udp_member_4 = [](std::uint32_t m) -> std::uint8_t { return m == 4 ? 17 : 6; };
+  t.limits = {.fresh = 12, .confirmed = 1200, .closing = 40, .udp = 240, .shortest = 12};
+  t.insert(1 << 8, 1, FlowState::kNew);
+  t.insert(2 << 8, 2, FlowState::kConfirmed);
+  t.insert(3 << 8, 3, FlowState::kClosing);
+  t.insert(4 << 8, 4, FlowState::kConfirmed);
+  std::unordered_map<std::uint32_t, unsigned> gone;  // member -> ticks after its packet
+
+  base::Nanoseconds now = kNow * FL_FLOW_TICK_NS;
+  for (unsigned ticks = 0; ticks < 1300; ++ticks, now += FL_FLOW_TICK_NS)
+    t.flows.expire(now, t.limits, udp_member_4, [&](EndedFlow ended) { gone[ended.member] = ticks; });
+
+  const unsigned sweep = kSweepPeriod / FL_FLOW_TICK_NS + 1;
+  const unsigned limits[] = {0, 12, 1200, 40, 240};
+  for (std::uint32_t member = 1; member <= 4; ++member) {
+    ASSERT_TRUE(gone.contains(member)) << member;
+    EXPECT_GT(gone[member], limits[member]);
+    EXPECT_LE(gone[member], limits[member] + sweep);
+  }
+  EXPECT_EQ(0U, t.flows.size());
+}
+
+TEST(FlowTable, KeepsItsFlowsWhenAttachedAgain) {
+  Table t(64);
+  for (std::uint64_t i = 1; i <= 20; ++i) t.insert(crowded(i), static_cast<std::uint32_t>(i), FlowState::kConfirmed);
+
+  FlowTable again = FlowTable::attach(t.memory.region()).value();
+  again.for_each([](std::uint32_t, FlowState, Tick) {});
+
+  EXPECT_EQ(t.flows.size(), again.size());
+  EXPECT_EQ(t.flows.find(crowded(3)), again.find(crowded(3)));
+}
+
+TEST(FlowTable, RefusesARegionThatDisagreesWithItsSize) {
+  FlowMemory memory(64);
+  auto* header = reinterpret_cast<fl_region_header*>(memory.region().data());
+  for (const std::uint64_t buckets : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{63}, std::uint64_t{128}, ~std::uint64_t{0}}) {
+    header->parameter = buckets;
+    EXPECT_FALSE(FlowTable::attach(memory.region()).has_value()) << buckets;
+  }
+}
+
+TEST(FlowTable, ErasesByMemberInABoundedRange) {
+  Table t(64);
+  for (std::uint64_t i = 1; i <= 40; ++i) t.insert(i, static_cast<std::uint32_t>(i % 2), FlowState::kConfirmed);
+
+  t.flows.erase_if(0, t.flows.bucket_count(), [](std::uint32_t member, FlowState) { return member == 1; });
+
+  EXPECT_EQ(20U, t.flows.size());
+  EXPECT_EQ(kNoPosition, t.flows.find(1));
+  EXPECT_NE(kNoPosition, t.flows.find(2));
+}
+
+/// Share of inserts refused while filling a table of 2^16 buckets with confirmed flows.
+double refused_at(double load) {
+  Table t(1 << 16);
+  std::mt19937_64 random(7);
+  const auto flows = static_cast<std::uint64_t>(load * static_cast<double>(t.flows.capacity()));
+  std::uint64_t refused = 0;
+  for (std::uint64_t i = 0; i < flows; ++i)
+    refused += t.insert(random(), 1, FlowState::kConfirmed) == FlowTable::Outcome::kRefused;
+  return static_cast<double>(refused) / static_cast<double>(flows);
+}
+
+TEST(FlowTable, RefusesAlmostNothingAt75And85PercentLoad) {
+  EXPECT_LE(refused_at(0.75), 1e-4);
+  EXPECT_LE(refused_at(0.85), 1e-4);
+}
+
+TEST(FlowTable, AttackersCannotDisplaceConfirmedFlows) {
+  Table t(1 << 10);
+  std::mt19937_64 random(11);
+  std::vector<std::uint64_t> confirmed;
+  for (int i = 0; i < 4000; ++i) {
+    confirmed.push_back(random());
+    t.insert(confirmed.back(), 3, FlowState::kConfirmed);
+  }
+
+  for (int i = 0; i < 1'000'000; ++i) t.insert(random(), 9);
+
+  for (const std::uint64_t hash : confirmed) {
+    const Position at = t.flows.find(hash);
+    ASSERT_NE(kNoPosition, at);
+    EXPECT_EQ(3U, t.flows.member(at));
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::flow

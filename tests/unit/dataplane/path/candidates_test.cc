@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/path/candidates.hh"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "tests/testing/test_bank.hh"
+#include "tests/testing/test_worker.hh"
+
+namespace fairlead::path {
+namespace {
+
+using testing::TestBank;
+using testing::TestMember;
+using testing::TestWorker;
+
+testing::TestTable pool(unsigned backends, std::uint8_t choices) {
+  testing::TestTable table;
+  std::vector<TestMember> members;
+  for (unsigned i = 0; i < backends; ++i)
+    members.push_back({.address = "10.0.1." + std::to_string(i + 1), .backend = i});
+  table.vips = {{.prefix = "203.0.113.20", .choices = choices, .members = members}};
+  return table;
+}
+
+std::uint64_t hash_of(std::uint64_t flow) { return (flow + 1) * 0x9e3779b97f4a7c15ULL; }
+
+struct World {
+  explicit World(const testing::TestTable& table) : bank(table) { worker.use(bank.view()); }
+  std::uint32_t choose(std::uint64_t flow, bool use_external = false) {
+    return choose_backend(worker.context(), {&vip(), hash_of(flow), true, false}, use_external);
+  }
+  const fl_vip& vip() { return bank.view().vips()[0]; }
+  TestBank bank;
+  TestWorker worker;
+};
+
+TEST(Candidates, OneChoiceIsPlainMaglev) {
+  World w(pool(5, 1));
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    const std::uint32_t slot = fl_candidate_slot(hash_of(flow), 0, w.vip().table_size);
+    EXPECT_EQ(w.bank.view().slot(w.vip(), slot), w.choose(flow));
+  }
+}
+
+TEST(Candidates, TheSmallestScoreWins) {
+  World w(pool(2, 4));
+  w.worker.page().backends[0].in_flight = 10;
+  unsigned busy = 0;
+  for (std::uint64_t flow = 0; flow < 200; ++flow) busy += w.choose(flow) == 0;
+
+  // Only flows whose four candidates are all the busy one: 1 in 16.
+  EXPECT_LT(busy, 30U);
+}
+
+TEST(Candidates, AHeavierBackendMayHaveMoreInFlight) {
+  testing::TestTable table = pool(2, 4);
+  table.vips[0].members[0].inverse_weight = 100;
+  table.vips[0].members[1].inverse_weight = 1000;
+  World w(table);
+  w.worker.page().backends[0].in_flight = 5;
+  unsigned heavy = 0;
+  for (std::uint64_t flow = 0; flow < 200; ++flow) heavy += w.choose(flow) == 0;
+
+  EXPECT_GT(heavy, 170U);
+}
+
+TEST(Candidates, ScoresOfControlReplaceTheTablesWeights) {
+  World w(pool(2, 4));
+  const auto scores = std::make_unique<fl_scores>();
+  scores->score[0][0] = {.inverse_weight = 5000, .external = 0};
+  w.worker.context().scores = scores.get();
+  unsigned light = 0;
+  for (std::uint64_t flow = 0; flow < 200; ++flow) light += w.choose(flow) == 0;
+
+  EXPECT_LT(light, 30U);
+}
+
+TEST(Candidates, ABackendThatControlCallsFullGetsNothing) {
+  World w(pool(3, 2));
+  const auto scores = std::make_unique<fl_scores>();
+  scores->score[0][1].inverse_weight = 0xffffffff;
+  w.worker.context().scores = scores.get();
+
+  for (std::uint64_t flow = 0; flow < 500; ++flow) EXPECT_NE(1U, w.choose(flow));
+}
+
+TEST(Candidates, OtherNodesFlowsCountWhileTheyAreFresh) {
+  World w(pool(2, 4));
+  const auto scores = std::make_unique<fl_scores>();
+  scores->score[0][0].external = 50;
+  scores->updated_ns = w.worker.context().now;
+  w.worker.context().scores = scores.get();
+  EXPECT_TRUE(external_counts_fresh(w.worker.context()));
+  unsigned busy = 0;
+  for (std::uint64_t flow = 0; flow < 200; ++flow) busy += w.choose(flow, true) == 0;
+  EXPECT_LT(busy, 30U);
+
+  w.worker.advance(FL_SCORES_STALE_NS);
+
+  EXPECT_FALSE(external_counts_fresh(w.worker.context()));
+}
+
+TEST(Candidates, AnyOneLivingBackendOfAFewIsFound) {
+  for (unsigned alive = 0; alive < 8; ++alive) {
+    testing::TestTable table = pool(8, 2);
+    for (unsigned i = 0; i < 8; ++i)
+      table.vips[0].members[i].state = i == alive ? FL_MEMBER_ACTIVE : FL_MEMBER_DOWN;
+    World w(table);
+    for (std::uint64_t flow = 0; flow < 50; ++flow) EXPECT_EQ(alive, w.choose(flow));
+  }
+}
+
+TEST(Candidates, TheFirstCandidateDependsOnlyOnFlowAndTable) {
+  World w(pool(5, 3));
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    const std::uint32_t before = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
+    for (auto& b : w.worker.page().backends) b.in_flight += 17 * static_cast<std::uint32_t>(flow);
+    w.worker.page().backends[before].ejected_until_ns = ~std::uint64_t{0};
+
+    EXPECT_EQ(before, first_candidate(w.bank.view(), w.vip(), hash_of(flow)));
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::path

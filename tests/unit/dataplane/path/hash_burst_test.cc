@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/path/hash_burst.hh"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "dataplane/steer/flow_hash.h"
+
+namespace fairlead::path {
+namespace {
+
+net::FiveTuple any_tuple(std::uint8_t family) {
+  net::FiveTuple t;
+  t.family = family;
+  t.protocol = *rc::gen::element<std::uint8_t>(6, 17);
+  t.ports_raw = *rc::gen::arbitrary<std::uint32_t>();
+  for (std::uint64_t* word : {&t.source[0], &t.destination[0]})
+    *word = family == 4 ? *rc::gen::arbitrary<std::uint32_t>() : *rc::gen::arbitrary<std::uint64_t>();
+  if (family == 6) {
+    t.source[1] = *rc::gen::arbitrary<std::uint64_t>();
+    t.destination[1] = *rc::gen::arbitrary<std::uint64_t>();
+  }
+  return t;
+}
+
+std::uint64_t scalar(const std::uint64_t* key, const net::FiveTuple& t) {
+  if (t.family == 4) return fl_flow_hash4(key, t.addresses4(), t.ports_raw, t.protocol);
+  const std::uint64_t addresses[4] = {t.source[0], t.source[1], t.destination[0], t.destination[1]};
+  return fl_flow_hash6(key, addresses, t.ports_raw, t.protocol);
+}
+
+TEST(HashBurst, EveryLaneEqualsTheScalarHash) {
+  const bool held = rc::check("any tuples, any number of lanes, both families", [] {
+    const std::uint64_t key[2] = {*rc::gen::arbitrary<std::uint64_t>(), *rc::gen::arbitrary<std::uint64_t>()};
+    const auto family = *rc::gen::element<std::uint8_t>(4, 6);
+    const auto lanes = *rc::gen::inRange<std::size_t>(1, kHashLanes + 1);
+    std::vector<net::FiveTuple> tuples;
+    for (std::size_t i = 0; i < lanes; ++i) tuples.push_back(any_tuple(family));
+    std::vector<const net::FiveTuple*> pointers;
+    for (const auto& t : tuples) pointers.push_back(&t);
+    std::uint64_t result[kHashLanes];
+
+    (family == 4 ? hash_lanes4 : hash_lanes6)(key, pointers, result);
+
+    for (std::size_t i = 0; i < lanes; ++i) RC_ASSERT(result[i] == scalar(key, tuples[i]));
+  });
+
+  EXPECT_TRUE(held);
+}
+
+}  // namespace
+}  // namespace fairlead::path
