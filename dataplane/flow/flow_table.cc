@@ -14,7 +14,8 @@ constexpr std::uint64_t kLongestLimit = 65000;
 constexpr std::uint32_t kOverflowStuck = 255;
 
 Tick ticks(std::uint32_t milliseconds) {
-  const std::uint64_t up = (std::uint64_t{milliseconds} + kMillisecondsPerTick - 1) / kMillisecondsPerTick;
+  const std::uint64_t up =
+      (std::uint64_t{milliseconds} + kMillisecondsPerTick - 1) / kMillisecondsPerTick;
   return static_cast<Tick>(std::clamp<std::uint64_t>(up, 1, kLongestLimit));
 }
 
@@ -51,7 +52,9 @@ base::Result<FlowTable> FlowTable::attach(std::span<std::byte> region) {
 
 std::uint64_t FlowTable::buckets_for(std::uint64_t flows) {
   const std::uint64_t entries = flows + flows / 4;  // 80 % load
-  return std::max<std::uint64_t>(2, std::bit_ceil((entries + FL_FLOW_ENTRIES - 1) / FL_FLOW_ENTRIES));
+  return std::max<std::uint64_t>(
+      2, std::bit_ceil((entries + FL_FLOW_ENTRIES - 1) / FL_FLOW_ENTRIES)
+  );
 }
 
 void FlowTable::add_overflow(std::uint32_t bucket, int by) {
@@ -168,7 +171,9 @@ std::uint32_t FlowTable::due_buckets(base::Nanoseconds now) {
   if (due == 0) return 0;
   const auto step = static_cast<std::uint32_t>(std::min<std::uint64_t>(due, kMaxBucketsPerStep));
   // What was not worth a bucket stays due; a backlog beyond the step's limit is let go.
-  swept_until_ = due > kMaxBucketsPerStep ? now : swept_until_ + ((due * kSweepPeriod) >> std::countr_zero(bucket_count()));
+  swept_until_ = due > kMaxBucketsPerStep
+                     ? now
+                     : swept_until_ + ((due * kSweepPeriod) >> std::countr_zero(bucket_count()));
   return step;
 }
 

@@ -2,23 +2,24 @@
 // A worker's memory of its flows: fixed size, one writer, one cache line per lookup.
 //
 // Shape, and why
-//   A flow costs 8 bytes: 16 bits of hash (tag), 8 more (extra), member number, state, time of the last
-//   packet; see fl_flow_bucket in steer/abi.h. Eight of them fill one cache line, so 16.7 million
-//   entries fit in 128 MiB, and a lookup waits for memory once. Storing the tuple instead (13 or
-//   37 bytes) would need 4 to 6 times the memory and a second miss; what the digest costs is a false
-//   match with probability 5e-7 per new flow in a full bucket, and then the flow goes to a live
-//   backend of its own vip.
+//   A flow costs 8 bytes: 16 bits of hash (tag), 8 more (extra), member number, state, time of the
+//   last packet; see fl_flow_bucket in steer/abi.h. Eight of them fill one cache line, so 16.7
+//   million entries fit in 128 MiB, and a lookup waits for memory once. Storing the tuple instead
+//   (13 or 37 bytes) would need 4 to 6 times the memory and a second miss; what the digest costs is
+//   a false match with probability 5e-7 per new flow in a full bucket, and then the flow goes to a
+//   live backend of its own vip.
 //
-//   Home bucket first. At load a (entries / capacity) the number of flows per home bucket is Poisson
-//   with mean 8a. What does not fit goes to the flow's second bucket, and the home bucket counts it. A lookup
-//   reads the second line only if the home line has no match and its count is not 0. Expected
-//   share of flows outside their home: 1.4 % at a = 0.6 (10 million flows), 5 % at 0.75. The usual
-//   "emptier of two buckets" rule would need both lines for every insert and half of all hits.
+//   Home bucket first. At load a (entries / capacity) the number of flows per home bucket is
+//   Poisson with mean 8a. What does not fit goes to the flow's second bucket, and the home bucket
+//   counts it. A lookup reads the second line only if the home line has no match and its count is
+//   not 0. Expected share of flows outside their home: 1.4 % at a = 0.6 (10 million flows), 5 % at
+//   0.75. The usual "emptier of two buckets" rule would need both lines for every insert and half
+//   of all hits.
 //
-//   Moves. Where both buckets are full, one entry of the 16 is moved to its own other bucket (cuckoo
-//   hashing with partial keys: Fan et al., "Cuckoo Filter", 2014; depth 1). An insert is refused only if
-//   all 18 buckets in reach are full of entries that may not be evicted: tests/unit/dataplane/flow
-//   fills to 75 % and 85 % and counts refusals.
+//   Moves. Where both buckets are full, one entry of the 16 is moved to its own other bucket
+//   (cuckoo hashing with partial keys: Fan et al., "Cuckoo Filter", 2014; depth 1). An insert is
+//   refused only if all 18 buckets in reach are full of entries that may not be evicted:
+//   tests/unit/dataplane/flow fills to 75 % and 85 % and counts refusals.
 //
 //   Expiry. A clock hand passes over the buckets (expire()), a few lines per burst, the whole table
 //   about every kSweepPeriod; besides, an insert reuses expired entries that it meets. Nothing
@@ -87,8 +88,9 @@ class FlowTable {
   /// An empty table without memory: attach() before use.
   FlowTable() = default;
 
-  /// Over a region of kind FL_REGION_FLOWS: header line, then header.parameter buckets (a power of two,
-  /// at least 2). Errors: kDataLoss if header and size disagree. Does not clear: what is there stays.
+  /// Over a region of kind FL_REGION_FLOWS: header line, then header.parameter buckets (a power of
+  /// two, at least 2). Errors: kDataLoss if header and size disagree. Does not clear: what is there
+  /// stays.
   static base::Result<FlowTable> attach(std::span<std::byte> region);
 
   /// Smallest power of two of buckets that holds `flows` at no more than 80 % load.
@@ -122,9 +124,7 @@ class FlowTable {
     return match(second, tag, wanted | FL_FLOW_SECOND);
   }
 
-  [[nodiscard]] std::uint32_t member(Position at) const {
-    return entry(at) & FL_FLOW_MEMBER_MASK;
-  }
+  [[nodiscard]] std::uint32_t member(Position at) const { return entry(at) & FL_FLOW_MEMBER_MASK; }
   [[nodiscard]] FlowState state(Position at) const {
     return static_cast<FlowState>((entry(at) & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT);
   }
@@ -161,15 +161,22 @@ class FlowTable {
   /// Cost: one or two lines; where both are full up to 16 more, once.
   template <typename ProtocolOf>
   Insertion insert(
-      std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
-      const ProtocolOf& protocol_of, Evict evict = Evict::kAllowed
+      std::uint64_t hash,
+      std::uint32_t member,
+      FlowState state,
+      Tick now,
+      const IdleLimits& limits,
+      const ProtocolOf& protocol_of,
+      Evict evict = Evict::kAllowed
   );
 
   /// Advances the expiry hand as far as the time since the last call asks for, at most
   /// kMaxBucketsPerStep; calls ended(EndedFlow) for each entry removed.
   template <typename ProtocolOf, typename Ended>
   void expire(
-      base::Nanoseconds now_ns, const IdleLimits& limits, const ProtocolOf& protocol_of,
+      base::Nanoseconds now_ns,
+      const IdleLimits& limits,
+      const ProtocolOf& protocol_of,
       const Ended& ended
   );
 

@@ -20,9 +20,8 @@ namespace fairlead::flow {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bucket.entry));
 }
 
-inline Position FlowTable::match(
-    std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted
-) const {
+inline Position FlowTable::match(std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted)
+    const {
   constexpr std::uint32_t kCompared = FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND;
   const fl_flow_bucket& line = buckets_[bucket];
   for (std::uint32_t hits = tag_mask(line, tag); hits != 0; hits &= hits - 1) {
@@ -36,7 +35,9 @@ inline Position FlowTable::match(
 
 inline std::uint32_t FlowTable::overflow_count(std::uint32_t bucket) const {
   // Bit 31 of each entry: exactly what movemask gathers.
-  return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(load_entries(buckets_[bucket]))));
+  return static_cast<std::uint32_t>(
+      _mm256_movemask_ps(_mm256_castsi256_ps(load_entries(buckets_[bucket])))
+  );
 }
 
 inline std::uint32_t FlowTable::free_mask(std::uint32_t bucket) const {
@@ -64,8 +65,13 @@ bool FlowTable::expired(
 
 template <typename ProtocolOf>
 FlowTable::Insertion FlowTable::insert(
-    std::uint64_t hash, std::uint32_t member, FlowState state, Tick now, const IdleLimits& limits,
-    const ProtocolOf& protocol_of, Evict evict
+    std::uint64_t hash,
+    std::uint32_t member,
+    FlowState state,
+    Tick now,
+    const IdleLimits& limits,
+    const ProtocolOf& protocol_of,
+    Evict evict
 ) {
   const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
   const std::uint32_t second =
@@ -106,7 +112,9 @@ FlowTable::Insertion FlowTable::insert_crowded(
 
 template <typename ProtocolOf, typename Ended>
 void FlowTable::expire(
-    base::Nanoseconds now_ns, const IdleLimits& limits, const ProtocolOf& protocol_of,
+    base::Nanoseconds now_ns,
+    const IdleLimits& limits,
+    const ProtocolOf& protocol_of,
     const Ended& ended
 ) {
   const Tick now = tick_of(now_ns);
@@ -115,7 +123,8 @@ void FlowTable::expire(
     hand_ = (hand_ + 1) & mask_;
     __builtin_prefetch(&buckets_[(hand_ + 7) & mask_]);
     for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
-      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      const Position at =
+          bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
       if (expired(at, now, limits, protocol_of)) ended(take(at));
     }
   }
@@ -126,7 +135,8 @@ void FlowTable::for_each(const Visit& visit) {
   size_ = 0;
   for (std::uint32_t bucket = 0; bucket <= mask_; ++bucket) {
     for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
-      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      const Position at =
+          bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
       ++size_;
       visit(member(at), state(at), seen(at));
     }
@@ -137,7 +147,8 @@ template <typename Predicate>
 void FlowTable::erase_if(std::uint32_t first, std::uint32_t count, const Predicate& predicate) {
   for (std::uint32_t bucket = first; bucket < first + count && bucket <= mask_; ++bucket) {
     for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
-      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+      const Position at =
+          bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
       if (predicate(member(at), state(at))) erase(at);
     }
   }

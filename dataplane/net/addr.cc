@@ -74,8 +74,15 @@ std::optional<MacAddr> MacAddr::parse(std::string_view text) {
 std::string MacAddr::to_string() const {
   char text[18];
   std::snprintf(
-      text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-      bytes[4], bytes[5]
+      text,
+      sizeof text,
+      "%02x:%02x:%02x:%02x:%02x:%02x",
+      bytes[0],
+      bytes[1],
+      bytes[2],
+      bytes[3],
+      bytes[4],
+      bytes[5]
   );
   return text;
 }

@@ -32,7 +32,9 @@ namespace fairlead::net {
 }
 
 /// Raw value for the checksum field of a header whose field is zero now.
-[[nodiscard]] inline std::uint16_t ipv4_checksum(const std::uint8_t* header, std::size_t header_bytes) {
+[[nodiscard]] inline std::uint16_t ipv4_checksum(
+    const std::uint8_t* header, std::size_t header_bytes
+) {
   return static_cast<std::uint16_t>(~fold_sum(sum_words(header, header_bytes)));
 }
 

@@ -9,7 +9,9 @@
 namespace fairlead::net {
 namespace {
 
-constexpr std::uint8_t number(IpProto protocol) { return static_cast<std::uint8_t>(protocol); }
+constexpr std::uint8_t number(IpProto protocol) {
+  return static_cast<std::uint8_t>(protocol);
+}
 
 std::uint8_t inner_protocol(const Tunnel& tunnel) {
   return number(tunnel.inner_family == 6 ? IpProto::kIpv6 : IpProto::kIpip);
@@ -91,8 +93,12 @@ std::uint8_t* write_gue(
 }
 
 std::uint8_t* write_ethernet(
-    std::uint8_t* l3, const std::uint8_t* from, unsigned vlan_tags, std::uint8_t family,
-    const MacAddr& destination, const MacAddr& source
+    std::uint8_t* l3,
+    const std::uint8_t* from,
+    unsigned vlan_tags,
+    std::uint8_t family,
+    const MacAddr& destination,
+    const MacAddr& source
 ) {
   const be16 type = family == 6 ? kEtherIpv6 : kEtherIpv4;
   std::uint8_t* at = l3 - sizeof(EthernetHeader) - vlan_tags * sizeof(VlanTag);

@@ -27,18 +27,21 @@ inline constexpr unsigned kMaxOuterBytes =
 /// outer headers'. DPDK's default is 128 bytes (RTE_PKTMBUF_HEADROOM), XDP's 256.
 inline constexpr unsigned kHeadroomBytes = 128;
 static_assert(kMaxOuterBytes <= kHeadroomBytes, "any encapsulation fits the default headroom");
-static_assert(kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + FL_GUE_HOP_BYTES == 40,
-              "GUE with one hop costs what GLB's does");
+static_assert(
+    kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + FL_GUE_HOP_BYTES == 40,
+    "GUE with one hop costs what GLB's does"
+);
 
 /// What the outer header says. Addresses as on the wire (IPv4: 4 bytes).
 struct Tunnel {
   const std::uint8_t* source;
   const std::uint8_t* destination;
-  std::uint32_t inner_bytes;    // IP packet inside
-  std::uint64_t hash;           // of the flow: entropy for flow label and UDP source port
-  std::uint8_t family;          // of the outer packet
+  std::uint32_t inner_bytes;  // IP packet inside
+  std::uint64_t hash;         // of the flow: entropy for flow label and UDP source port
+  std::uint8_t family;        // of the outer packet
   std::uint8_t inner_family;
-  std::uint8_t traffic_class;   // copied from the inner packet: DSCP, and ECN as RFC 6040 normal mode
+  std::uint8_t
+      traffic_class;  // copied from the inner packet: DSCP, and ECN as RFC 6040 normal mode
 };
 
 /// Bytes of IPIP's outer header.
@@ -47,8 +50,9 @@ struct Tunnel {
 }
 /// Bytes of GUE's outer headers. Towards IPv6 there is no hop list (see net/gue.h).
 [[nodiscard]] constexpr unsigned gue_bytes(std::uint8_t outer_family, unsigned hops) {
-  return outer_family == 6 ? kIpip6Bytes + kGueBytes
-                           : kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
+  return outer_family == 6
+             ? kIpip6Bytes + kGueBytes
+             : kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
 }
 
 /// Writes an outer IP header that ends at `inner`: 4in4, 6in4, 4in6 or 6in6 (RFC 2003, 4213, 2473).
@@ -59,8 +63,9 @@ std::uint8_t* write_ipip(std::uint8_t* inner, const Tunnel& tunnel);
 
 /// Writes outer IP, UDP and GUE headers that end at `inner`. `hops`: IPv4 addresses after the outer
 /// destination, each 4 bytes as on the wire, at most FL_GUE_MAX_HOPS; ignored towards IPv6.
-/// The outer UDP checksum is 0: allowed over IPv4, and over IPv6 for tunnels (RFC 6935, 6936 section
-/// 4: the inner packet has its own). Returns the first byte. Requires: gue_bytes() writable.
+/// The outer UDP checksum is 0: allowed over IPv4, and over IPv6 for tunnels (RFC 6935, 6936
+/// section 4: the inner packet has its own). Returns the first byte. Requires: gue_bytes()
+/// writable.
 std::uint8_t* write_gue(
     std::uint8_t* inner, const Tunnel& tunnel, std::span<const std::uint32_t> hops = {}
 );
@@ -69,8 +74,12 @@ std::uint8_t* write_gue(
 /// says, a new ethertype. `from`: the old header; both may overlap. Returns the first byte.
 /// Call it before writing the outer header, which overwrites the old Ethernet header.
 std::uint8_t* write_ethernet(
-    std::uint8_t* l3, const std::uint8_t* from, unsigned vlan_tags, std::uint8_t family,
-    const MacAddr& destination, const MacAddr& source
+    std::uint8_t* l3,
+    const std::uint8_t* from,
+    unsigned vlan_tags,
+    std::uint8_t family,
+    const MacAddr& destination,
+    const MacAddr& source
 );
 
 /// Decrements TTL or hop limit and adjusts the IPv4 header checksum (RFC 1624). Requires: TTL > 0.

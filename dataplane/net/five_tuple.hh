@@ -47,7 +47,10 @@ static_assert(sizeof(FiveTuple) == 40);
 
 /// From text values, for tests, lookups and tools.
 [[nodiscard]] inline FiveTuple make_tuple(
-    IpProto protocol, const IpAddr& source, std::uint16_t source_port, const IpAddr& destination,
+    IpProto protocol,
+    const IpAddr& source,
+    std::uint16_t source_port,
+    const IpAddr& destination,
     std::uint16_t destination_port
 ) {
   FiveTuple out;

@@ -8,8 +8,8 @@
 ///   byte 4-5    private data type, 0: hop list
 ///   byte 6      next_hop: index of the hop to try next
 ///   byte 7      hop_count
-///   byte 8...   hop_count IPv4 addresses: where to go on if the outer destination does not know the
-///               connection. The outer destination itself is not in the list.
+///   byte 8...   hop_count IPv4 addresses: where to go on if the outer destination does not know
+///               the connection. The outer destination itself is not in the list.
 ///
 /// A receiver that wants only the inner packet skips 4 + 4 * hlen bytes. Towards IPv6 backends the
 /// list's addresses do not fit the published format: hlen is 0 and byte 3 is the last.
@@ -50,6 +50,8 @@ static inline uint16_t fl_gue_source_port(uint64_t hash) {
 }
 
 /// Flow label of an outer IPv6 header (RFC 6438): 20 bits.
-static inline uint32_t fl_outer_flow_label(uint64_t hash) { return (uint32_t)(hash >> 12) & 0xfffffu; }
+static inline uint32_t fl_outer_flow_label(uint64_t hash) {
+  return (uint32_t)(hash >> 12) & 0xfffffu;
+}
 
 #endif

@@ -8,7 +8,9 @@
 namespace fairlead::net {
 namespace {
 
-constexpr std::uint8_t number(IpProto protocol) { return static_cast<std::uint8_t>(protocol); }
+constexpr std::uint8_t number(IpProto protocol) {
+  return static_cast<std::uint8_t>(protocol);
+}
 
 // Extension headers that may be skipped; AH counts its length differently.
 constexpr std::uint8_t kAuthentication = 51;
@@ -25,8 +27,10 @@ bool is_extension(std::uint8_t next_header) {
     case kAuthentication:
     case kMobility:
     case kHip:
-    case kShim6: return true;
-    default: return false;
+    case kShim6:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -44,7 +48,9 @@ bool is_martian6(const FiveTuple& t) {
          (t.source[0] == t.destination[0] && t.source[1] == t.destination[1]);
 }
 
-fl_reason parse_tcp(std::span<const std::uint8_t> frame, std::uint32_t l4_bytes, ParsedPacket& out) {
+fl_reason parse_tcp(
+    std::span<const std::uint8_t> frame, std::uint32_t l4_bytes, ParsedPacket& out
+) {
   const auto* tcp = view_as<TcpHeader>(frame, out.l4_offset);
   if (tcp == nullptr || l4_bytes < sizeof *tcp) return FL_REASON_TRUNCATED_L4;
   if (tcp->header_bytes() < sizeof *tcp || tcp->header_bytes() > l4_bytes)
@@ -57,7 +63,9 @@ fl_reason parse_tcp(std::span<const std::uint8_t> frame, std::uint32_t l4_bytes,
   return FL_REASON_NONE;
 }
 
-fl_reason parse_udp(std::span<const std::uint8_t> frame, std::uint32_t l4_bytes, const ParsedPacket& out) {
+fl_reason parse_udp(
+    std::span<const std::uint8_t> frame, std::uint32_t l4_bytes, const ParsedPacket& out
+) {
   const auto* udp = view_as<UdpHeader>(frame, out.l4_offset);
   if (udp == nullptr || l4_bytes < sizeof *udp) return FL_REASON_TRUNCATED_L4;
   if (udp->length.host() < sizeof *udp || udp->length.host() > l4_bytes)
@@ -68,7 +76,10 @@ fl_reason parse_udp(std::span<const std::uint8_t> frame, std::uint32_t l4_bytes,
 
 /// `protocol` at `l4_offset`, which lies within the IP packet.
 fl_reason parse_l4(
-    std::span<const std::uint8_t> frame, std::uint8_t protocol, std::uint32_t l4_offset, ParsedPacket& out
+    std::span<const std::uint8_t> frame,
+    std::uint8_t protocol,
+    std::uint32_t l4_offset,
+    ParsedPacket& out
 ) {
   out.tuple.protocol = protocol;
   out.l4_offset = static_cast<std::uint16_t>(l4_offset);
@@ -83,7 +94,9 @@ fl_reason parse_l4(
   return reason;
 }
 
-fl_reason parse_ipv4(std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out) {
+fl_reason parse_ipv4(
+    std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out
+) {
   const auto* ip = view_as<Ipv4Header>(frame, out.l3_offset);
   if (ip == nullptr) return FL_REASON_TRUNCATED_IP;
   if (ip->version() != 4) return FL_REASON_BAD_IP_VERSION;
@@ -115,7 +128,9 @@ fl_reason parse_ipv4(std::span<const std::uint8_t> frame, std::uint32_t frame_by
 
 /// Walks the extension headers from `offset`; on success `next_header` and `offset` are layer 4's.
 fl_reason skip_extensions(
-    std::span<const std::uint8_t> frame, std::uint32_t end, std::uint8_t& next_header,
+    std::span<const std::uint8_t> frame,
+    std::uint32_t end,
+    std::uint8_t& next_header,
     std::uint32_t& offset
 ) {
   for (unsigned i = 0; is_extension(next_header); ++i) {
@@ -136,7 +151,9 @@ fl_reason skip_extensions(
   return FL_REASON_NONE;
 }
 
-fl_reason parse_ipv6(std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out) {
+fl_reason parse_ipv6(
+    std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out
+) {
   const auto* ip = view_as<Ipv6Header>(frame, out.l3_offset);
   if (ip == nullptr) return FL_REASON_TRUNCATED_IP;
   if (ip->version() != 6) return FL_REASON_BAD_IP_VERSION;

@@ -13,7 +13,8 @@ namespace fairlead::net {
 
 /// What may be laid over packet bytes: no alignment, no constructors, no surprises.
 template <typename T>
-concept WireType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> && alignof(T) == 1;
+concept WireType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> &&
+                   alignof(T) == 1;
 
 /// The header at `offset`, or nullptr if it does not lie wholly inside `bytes`. The only place
 /// where packet bytes become a header type.

@@ -4,8 +4,8 @@
 // A worker sees only the clients' packets. A SYN begins a handshake; the client's first ACK proves
 // that the backend answered. Rule:
 //   * A backend is ejected for kEjectFor when at least kEjectPending SYNs (first or repeated)
-//     have been sent to it since a handshake last completed, and the first of them kEjectSilence ago.
-//     250 ms is beyond the round trip of nearly all clients and a quarter of the SYN's first
+//     have been sent to it since a handshake last completed, and the first of them kEjectSilence
+//     ago. 250 ms is beyond the round trip of nearly all clients and a quarter of the SYN's first
 //     retransmission time-out (1 s, RFC 6298), so the clients' repeated SYNs already find another
 //     backend. One completed handshake clears the count: spoofed SYNs alone do not eject a
 //     backend that serves anybody.

@@ -17,37 +17,39 @@ inline constexpr unsigned kBurstPackets = 32;
 /// the rest. Reused for every burst: it need not be cleared. About 6 KiB, one per worker.
 ///
 /// After run_pipeline(), for each i < count, by verdict[i]:
-///   kForward  data[i], length[i], packet_bytes[i] describe the frame to send, in the same buffer: data[i]
-///             moved to the front by the outer headers (into the headroom), packet_bytes[i] is the exact
-///             length of the new frame. Where the frame came with Ethernet padding it is shorter than
-///             old length + outer headers: cut the tail. member[i], backend[i], vip[i] are set.
+///   kForward  data[i], length[i], packet_bytes[i] describe the frame to send, in the same buffer:
+///   data[i]
+///             moved to the front by the outer headers (into the headroom), packet_bytes[i] is the
+///             exact length of the new frame. Where the frame came with Ethernet padding it is
+///             shorter than old length + outer headers: cut the tail. member[i], backend[i], vip[i]
+///             are set.
 ///   kPunt     untouched; reason[i] says why the kernel should have it.
 ///   kDrop     untouched; reason[i] says why.
 struct Burst {
   unsigned count = 0;
 
   // --- filled by the caller ---
-  std::array<std::uint8_t*, kBurstPackets> data;            // first Ethernet byte
-  std::array<std::uint32_t, kBurstPackets> length;          // contiguous readable bytes there
-  std::array<std::uint32_t, kBurstPackets> packet_bytes;    // whole frame, >= length
-  std::array<std::uint32_t, kBurstPackets> headroom;        // writable bytes in front of data
+  std::array<std::uint8_t*, kBurstPackets> data;          // first Ethernet byte
+  std::array<std::uint32_t, kBurstPackets> length;        // contiguous readable bytes there
+  std::array<std::uint32_t, kBurstPackets> packet_bytes;  // whole frame, >= length
+  std::array<std::uint32_t, kBurstPackets> headroom;      // writable bytes in front of data
 
   // --- results ---
   std::array<steer::Verdict, kBurstPackets> verdict;
   std::array<fl_reason, kBurstPackets> reason;
-  std::array<const fl_vip*, kBurstPackets> vip;             // null: none
-  std::array<std::uint32_t, kBurstPackets> member;          // FL_NO_MEMBER: none chosen
-  std::array<std::uint32_t, kBurstPackets> backend;         // valid with member
-  std::array<std::uint64_t, kBurstPackets> hash;            // valid with vip
+  std::array<const fl_vip*, kBurstPackets> vip;      // null: none
+  std::array<std::uint32_t, kBurstPackets> member;   // FL_NO_MEMBER: none chosen
+  std::array<std::uint32_t, kBurstPackets> backend;  // valid with member
+  std::array<std::uint64_t, kBurstPackets> hash;     // valid with vip
   std::array<net::ParsedPacket, kBurstPackets> parsed;
 
   // --- between stages: indices of the packets a stage has to look at, in order of arrival ---
-  std::array<std::uint8_t, kBurstPackets> live;             // forwarded so far
+  std::array<std::uint8_t, kBurstPackets> live;  // forwarded so far
   unsigned live_count = 0;
-  std::array<std::uint8_t, kBurstPackets> missed;           // not in the flow table
+  std::array<std::uint8_t, kBurstPackets> missed;  // not in the flow table
   unsigned missed_count = 0;
-  std::array<bool, kBurstPackets> retried;                  // missed: its last backend did not answer
-  std::array<const fl_member*, kBurstPackets> chosen;       // record of member[i]; null: none
+  std::array<bool, kBurstPackets> retried;             // missed: its last backend did not answer
+  std::array<const fl_member*, kBurstPackets> chosen;  // record of member[i]; null: none
 };
 
 /// What a stage does with a packet that it will not pass on.

@@ -13,7 +13,9 @@ constexpr std::uint32_t kLooksFull = 0xffffffffU;
 
 /// Slots after candidate 0's, in order, wrapping: calls visit(member number) until it returns true.
 template <typename Visit>
-void walk(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, const Visit& visit) {
+void walk(
+    const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, const Visit& visit
+) {
   std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
   const std::uint32_t steps = std::min(kWalkSlots, vip.table_size - 1);
   for (std::uint32_t step = 0; step < steps; ++step) {
@@ -67,7 +69,8 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
   std::uint32_t best = FL_NO_MEMBER;
   std::uint64_t best_score = ~std::uint64_t{0};
   for (std::uint32_t c = 0; c < vip.choices; ++c) {
-    const std::uint32_t number = context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
+    const std::uint32_t number =
+        context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
     const fl_member& member = context.table.member(number);
     if (member.state != FL_MEMBER_ACTIVE) continue;
     if (inverse_weight(context, member) == kLooksFull) continue;
@@ -93,7 +96,9 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
   return best != FL_NO_MEMBER ? best : first_active(context.table, vip, flow.hash);
 }
 
-std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash) {
+std::uint32_t first_candidate(
+    const steer::TableView& table, const fl_vip& vip, std::uint64_t hash
+) {
   std::uint32_t found = FL_NO_MEMBER;
   const auto take_serving = [&](std::uint32_t number) {
     const std::uint8_t state = table.member(number).state;

@@ -13,9 +13,7 @@ namespace {
 bool is_vip_address(const steer::TableView& table, const net::FiveTuple& tuple) {
   for (const fl_vip& vip : table.vips()) {
     if (vip.family != tuple.family) continue;
-    const net::Prefix prefix{
-        tuple.destination_address().masked(vip.prefix_len), vip.prefix_len
-    };
+    const net::Prefix prefix{tuple.destination_address().masked(vip.prefix_len), vip.prefix_len};
     if (std::equal(prefix.address.bytes.begin(), prefix.address.bytes.end(), vip.address))
       return true;
   }
@@ -33,7 +31,10 @@ void judge(const WorkerContext& context, Burst& burst, unsigned i) {
 
 const fl_vip* find_vip(const steer::TableView& table, const net::FiveTuple& tuple) {
   return table.find_vip(
-      tuple.destination[0], tuple.destination[1], tuple.family, tuple.protocol,
+      tuple.destination[0],
+      tuple.destination[1],
+      tuple.family,
+      tuple.protocol,
       tuple.destination_port_raw()
   );
 }
@@ -45,9 +46,8 @@ struct LaneQueue {
   unsigned used = 0;
 };
 
-using HashLanes = void (*)(
-    const std::uint64_t*, std::span<const net::FiveTuple* const>, std::uint64_t*
-);
+using HashLanes =
+    void (*)(const std::uint64_t*, std::span<const net::FiveTuple* const>, std::uint64_t*);
 
 void flush(const WorkerContext& context, Burst& burst, LaneQueue& queue, HashLanes hash_lanes) {
   if (queue.used == 0) return;

@@ -18,37 +18,37 @@ namespace fairlead::path {
 /// Layer 2 towards the backends, filled by the process. Zero MAC: not resolved (packets that need
 /// it are dropped with no_next_hop).
 struct NextHops {
-  net::MacAddr own;            // source MAC of what we send
-  net::MacAddr gateway4;       // next hop of tunnels over IPv4
-  net::MacAddr gateway6;       // next hop of tunnels over IPv6
-  std::uint32_t mtu = 1500;    // largest IP packet the port sends
+  net::MacAddr own;          // source MAC of what we send
+  net::MacAddr gateway4;     // next hop of tunnels over IPv4
+  net::MacAddr gateway6;     // next hop of tunnels over IPv6
+  std::uint32_t mtu = 1500;  // largest IP packet the port sends
   /// L2 direct return: MACs by backend number, for members whose own `mac` is zero. May be empty.
   std::span<const net::MacAddr> backend_macs;
 };
 
 /// Meter of new flows: flood mode is when flows begin faster than the table's limit.
 struct NewFlowMeter {
-  std::int64_t credit = 0;         // in nanoseconds x flows per second; <= 0: flood
+  std::int64_t credit = 0;  // in nanoseconds x flows per second; <= 0: flood
   base::Nanoseconds updated = 0;
 };
 
-/// One worker's state. Owned and used by one thread. Before the first burst the process sets `page`,
-/// `flows` (attached) and `hops`; per burst it sets `now` and, when the generation changed, calls
-/// use_table().
+/// One worker's state. Owned and used by one thread. Before the first burst the process sets
+/// `page`, `flows` (attached) and `hops`; per burst it sets `now` and, when the generation changed,
+/// calls use_table().
 struct WorkerContext {
-  steer::TableView table;              // not valid(): nothing published yet
+  steer::TableView table;  // not valid(): nothing published yet
   flow::FlowTable flows;
   fl_worker_page* page = nullptr;
-  const fl_scores* scores = nullptr;   // null: members' own weights, local counts only
-  unsigned worker = 0;                 // row of scores->score
-  base::Nanoseconds now = 0;           // CLOCK_MONOTONIC, read once per burst
+  const fl_scores* scores = nullptr;  // null: members' own weights, local counts only
+  unsigned worker = 0;                // row of scores->score
+  base::Nanoseconds now = 0;          // CLOCK_MONOTONIC, read once per burst
   NextHops hops;
-  DecisionSink* decisions = nullptr;   // null: no log
+  DecisionSink* decisions = nullptr;  // null: no log
 
   // --- kept by the stages ---
   flow::IdleLimits limits;
   NewFlowMeter meter;
-  bool counted = false;                // in_flight agrees with `flows`
+  bool counted = false;  // in_flight agrees with `flows`
 };
 
 /// Puts a generation in force from the next burst on. With the first valid one it also rebuilds
@@ -60,7 +60,9 @@ void use_table(WorkerContext& context, const steer::TableView& table);
 /// A packet that the pipeline forwarded but the port did not take (tx_full), or that a stage punted
 /// and the way to the kernel refused (punt_full, no_punt). Keeps the law
 /// rx_packets == tx_packets + punted + sum(drops).
-inline void count_late_drop(fl_worker_page& page, fl_reason reason) { ++page.drops[reason]; }
+inline void count_late_drop(fl_worker_page& page, fl_reason reason) {
+  ++page.drops[reason];
+}
 inline void count_punt_failed(fl_worker_page& page, fl_reason reason) {
   --page.punted;
   ++page.drops[reason];

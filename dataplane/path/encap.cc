@@ -9,7 +9,9 @@
 namespace fairlead::path {
 namespace {
 
-bool is_zero4(const std::uint8_t* address) { return net::load32(address) == 0; }
+bool is_zero4(const std::uint8_t* address) {
+  return net::load32(address) == 0;
+}
 bool is_zero6(const std::uint8_t* address) {
   return (net::load64(address) | net::load64(address + 8)) == 0;
 }
@@ -37,7 +39,9 @@ void forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl
   if (mac.is_zero()) return drop(burst, i, FL_REASON_NO_NEXT_HOP);
   std::uint8_t* const l3 = burst.data[i] + packet.l3_offset;
   net::decrement_ttl(l3, packet.tuple.family);
-  net::write_ethernet(l3, burst.data[i], packet.vlan_tags, packet.tuple.family, mac, context.hops.own);
+  net::write_ethernet(
+      l3, burst.data[i], packet.vlan_tags, packet.tuple.family, mac, context.hops.own
+  );
 }
 
 void forward_tunnel(

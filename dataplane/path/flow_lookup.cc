@@ -21,8 +21,7 @@ void flow_lookup(WorkerContext& context, Burst& burst) {
     const unsigned i = burst.live[k];
     burst.retried[i] = false;
     fl_vip_counters& vip = context.page->vips[burst.vip[i]->vip];
-    if (found[i] != flow::kNoPosition &&
-        apply_packet(context, burst, i, found[i]) == Hit::kKept) {
+    if (found[i] != flow::kNoPosition && apply_packet(context, burst, i, found[i]) == Hit::kKept) {
       ++vip.hits;
       __builtin_prefetch(&context.page->backends[burst.chosen[i]->backend], 1, 3);
       continue;

@@ -28,7 +28,11 @@ Hit release(WorkerContext& context, const fl_member& member, flow::Position at) 
 
 /// Half-open: the client has not shown yet that the backend answered.
 Hit apply_to_new(
-    WorkerContext& context, const fl_member& member, std::uint8_t flags, flow::Position at, bool& retried
+    WorkerContext& context,
+    const fl_member& member,
+    std::uint8_t flags,
+    flow::Position at,
+    bool& retried
 ) {
   fl_backend_counters& backend = counters_of(context, member);
   if (is_plain_syn(flags)) {
@@ -55,7 +59,11 @@ Hit apply_to_new(
 }
 
 Hit apply_to_confirmed(
-    WorkerContext& context, const fl_member& member, std::uint8_t flags, flow::Position at, flow::Tick now
+    WorkerContext& context,
+    const fl_member& member,
+    std::uint8_t flags,
+    flow::Position at,
+    flow::Tick now
 ) {
   if (is_plain_syn(flags)) {
     // A live flow stays where it is; a spoofed SYN does not even keep it alive.
@@ -71,11 +79,16 @@ Hit apply_to_confirmed(
 }
 
 Hit apply_tcp(
-    WorkerContext& context, const fl_member& member, std::uint8_t flags, flow::Position at, bool& retried
+    WorkerContext& context,
+    const fl_member& member,
+    std::uint8_t flags,
+    flow::Position at,
+    bool& retried
 ) {
   const flow::Tick now = flow::tick_of(context.now);
   switch (context.flows.state(at)) {
-    case FlowState::kConfirmed: return apply_to_confirmed(context, member, flags, at, now);
+    case FlowState::kConfirmed:
+      return apply_to_confirmed(context, member, flags, at, now);
     case FlowState::kNew: {
       const Hit hit = apply_to_new(context, member, flags, at, retried);
       if (hit == Hit::kKept) context.flows.touch(at, now);
@@ -85,7 +98,8 @@ Hit apply_tcp(
       if (is_plain_syn(flags)) return release(context, member, at);
       context.flows.touch(at, now);
       return Hit::kKept;
-    case FlowState::kEmpty: break;
+    case FlowState::kEmpty:
+      break;
   }
   return Hit::kReleased;
 }

@@ -26,7 +26,8 @@ inline auto protocol_of(const steer::TableView& table) {
   };
 }
 
-/// Takes an ended flow out of its backend's in-flight count (only new and confirmed flows are in it).
+/// Takes an ended flow out of its backend's in-flight count (only new and confirmed flows are in
+/// it).
 void note_ended(WorkerContext& context, const flow::EndedFlow& ended);
 
 inline bool is_plain_syn(std::uint8_t tcp_flags) {

@@ -35,9 +35,7 @@ inline void finish(State& s, unsigned lanes, std::uint64_t* result) {
 
 /// Absorbs word(tuple) of each tuple; unused lanes repeat the first.
 template <typename Word>
-inline void absorb_each(
-    State& s, std::span<const net::FiveTuple* const> tuples, const Word& word
-) {
+inline void absorb_each(State& s, std::span<const net::FiveTuple* const> tuples, const Word& word) {
   LaneWords out;
   for (unsigned i = 0; i < kHashLanes; ++i) out[i] = word(*tuples[i < tuples.size() ? i : 0]);
   FL_SIP_ABSORB(s.v0, s.v1, s.v2, s.v3, out);
@@ -52,7 +50,9 @@ void hash_lanes4(
   State s;
   begin(s, key);
   absorb_each(s, tuples, [](const FiveTuple& t) { return t.addresses4(); });
-  absorb_each(s, tuples, [](const FiveTuple& t) { return fl_tuple_tail(t.ports_raw, t.protocol, 13); });
+  absorb_each(s, tuples, [](const FiveTuple& t) {
+    return fl_tuple_tail(t.ports_raw, t.protocol, 13);
+  });
   finish(s, static_cast<unsigned>(tuples.size()), result);
 }
 
@@ -66,7 +66,9 @@ void hash_lanes6(
   absorb_each(s, tuples, [](const FiveTuple& t) { return t.source[1]; });
   absorb_each(s, tuples, [](const FiveTuple& t) { return t.destination[0]; });
   absorb_each(s, tuples, [](const FiveTuple& t) { return t.destination[1]; });
-  absorb_each(s, tuples, [](const FiveTuple& t) { return fl_tuple_tail(t.ports_raw, t.protocol, 37); });
+  absorb_each(s, tuples, [](const FiveTuple& t) {
+    return fl_tuple_tail(t.ports_raw, t.protocol, 37);
+  });
   finish(s, static_cast<unsigned>(tuples.size()), result);
 }
 

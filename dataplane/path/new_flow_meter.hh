@@ -5,8 +5,8 @@
 // every new flow costs 1e9, whether it is entered or not, down to the same depth below zero. While
 // the credit is not positive, nothing is entered. So as long as flows begin faster than the limit
 // the credit stays below zero and the worker is stateless (first candidate only); within
-// kMeterDepth of the flood's end it enters flows again. A short burst of up to 100 ms' worth is taken
-// in full.
+// kMeterDepth of the flood's end it enters flows again. A short burst of up to 100 ms' worth is
+// taken in full.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,8 @@ inline void refill(NewFlowMeter& meter, std::uint32_t limit, base::Nanoseconds n
   if (meter.updated == 0) {
     meter.credit = depth;
   } else if (now > meter.updated) {
-    const auto elapsed = static_cast<std::int64_t>(std::min(now - meter.updated, 64 * base::kSecond));
+    const auto elapsed =
+        static_cast<std::int64_t>(std::min(now - meter.updated, 64 * base::kSecond));
     meter.credit = std::min(depth, meter.credit + elapsed * static_cast<std::int64_t>(limit));
   }
   meter.updated = now;

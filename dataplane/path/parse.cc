@@ -41,9 +41,8 @@ void parse(WorkerContext&, Burst& burst) {
     burst.vip[i] = nullptr;
     burst.member[i] = FL_NO_MEMBER;
     burst.chosen[i] = nullptr;
-    const fl_reason reason = net::parse_packet(
-        {burst.data[i], burst.length[i]}, burst.packet_bytes[i], burst.parsed[i]
-    );
+    const fl_reason reason =
+        net::parse_packet({burst.data[i], burst.length[i]}, burst.packet_bytes[i], burst.parsed[i]);
     burst.reason[i] = reason;
     if (reason != FL_REASON_NONE && settle(burst, i, reason)) [[unlikely]]
       continue;

@@ -50,7 +50,9 @@ void maintain(WorkerContext& context) {
   if (!context.table.valid()) return;
   std::uint64_t expired = 0;
   context.flows.expire(
-      context.now, context.limits, protocol_of(context.table),
+      context.now,
+      context.limits,
+      protocol_of(context.table),
       [&](const flow::EndedFlow& ended) {
         note_ended(context, ended);
         ++expired;

@@ -7,15 +7,15 @@
 
 namespace fairlead::path {
 
-/// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup, select,
-/// encapsulate. Sets verdict and reason of every packet (see Burst), writes outer headers in
-/// place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles and latency,
-/// which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here.
-/// Worker thread only. No allocation, lock, system call, log or exception; bounded time.
+/// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup,
+/// select, encapsulate. Sets verdict and reason of every packet (see Burst), writes outer headers
+/// in place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles and
+/// latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here. Worker
+/// thread only. No allocation, lock, system call, log or exception; bounded time.
 void run_pipeline(WorkerContext& context, Burst& burst);
 
-/// What has to happen without packets too: advances the expiry of flows. run_pipeline() includes it;
-/// an idle worker calls it each time it looks for packets.
+/// What has to happen without packets too: advances the expiry of flows. run_pipeline() includes
+/// it; an idle worker calls it each time it looks for packets.
 void maintain(WorkerContext& context);
 
 // --- the stages, one file each; called in this order ---

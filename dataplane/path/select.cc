@@ -26,13 +26,16 @@ enum class Arrival : std::uint8_t {
 };
 
 Arrival arrival_of(const net::ParsedPacket& packet) {
-  if (packet.tuple.protocol != static_cast<std::uint8_t>(net::IpProto::kTcp)) return Arrival::kNewFlow;
+  if (packet.tuple.protocol != static_cast<std::uint8_t>(net::IpProto::kTcp))
+    return Arrival::kNewFlow;
   if (is_plain_syn(packet.tcp_flags)) return Arrival::kNewFlow;
   const bool last = (packet.tcp_flags & (net::kTcpFin | net::kTcpRst)) != 0;
   return last ? Arrival::kLastWord : Arrival::kMidLife;
 }
 
-void count_insertion(WorkerContext& context, const fl_vip& vip, const FlowTable::Insertion& insertion) {
+void count_insertion(
+    WorkerContext& context, const fl_vip& vip, const FlowTable::Insertion& insertion
+) {
   fl_vip_counters& counters = context.page->vips[vip.vip];
   if (insertion.outcome == FlowTable::Outcome::kRefused) {
     ++counters.inserts_refused;
@@ -52,12 +55,21 @@ void count_insertion(WorkerContext& context, const fl_vip& vip, const FlowTable:
 }
 
 bool enter(
-    WorkerContext& context, Burst& burst, unsigned i, std::uint32_t member, FlowState state,
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    std::uint32_t member,
+    FlowState state,
     FlowTable::Evict evict
 ) {
   const FlowTable::Insertion insertion = context.flows.insert(
-      burst.hash[i], member, state, flow::tick_of(context.now), context.limits,
-      protocol_of(context.table), evict
+      burst.hash[i],
+      member,
+      state,
+      flow::tick_of(context.now),
+      context.limits,
+      protocol_of(context.table),
+      evict
   );
   count_insertion(context, *burst.vip[i], insertion);
   return insertion.outcome != FlowTable::Outcome::kRefused;
@@ -66,8 +78,11 @@ bool enter(
 void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::uint32_t member) {
   if (context.decisions == nullptr || !context.decisions->enabled()) return;
   const Decision decision{
-      context.now, burst.parsed[i].tuple, burst.vip[i]->vip, context.table.member(member).backend, member
-  };
+      context.now,
+      burst.parsed[i].tuple,
+      burst.vip[i]->vip,
+      context.table.member(member).backend,
+      member};
   if (context.decisions->try_push(decision)) {
     ++context.page->decisions_logged;
   } else {
@@ -76,12 +91,15 @@ void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::u
 }
 
 /// A new flow below the limit: best candidate, and an entry. FL_NO_MEMBER if it got none.
-std::uint32_t track_new_flow(WorkerContext& context, Burst& burst, unsigned i, const Selection& selection) {
+std::uint32_t track_new_flow(
+    WorkerContext& context, Burst& burst, unsigned i, const Selection& selection
+) {
   const bool tcp = burst.parsed[i].tuple.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
   const NewFlow flow{burst.vip[i], burst.hash[i], tcp && !burst.retried[i], burst.retried[i]};
   const std::uint32_t member = choose_backend(context, flow, selection.use_external);
   if (member == FL_NO_MEMBER) return member;
-  if (!enter(context, burst, i, member, FlowState::kNew, FlowTable::Evict::kAllowed)) return FL_NO_MEMBER;
+  if (!enter(context, burst, i, member, FlowState::kNew, FlowTable::Evict::kAllowed))
+    return FL_NO_MEMBER;
   fl_backend_counters& backend = context.page->backends[context.table.member(member).backend];
   ++backend.flows_begun;
   ++backend.in_flight;
@@ -89,10 +107,13 @@ std::uint32_t track_new_flow(WorkerContext& context, Burst& burst, unsigned i, c
   return member;
 }
 
-std::uint32_t decide(WorkerContext& context, Burst& burst, unsigned i, Selection& selection, bool may_enter) {
+std::uint32_t decide(
+    WorkerContext& context, Burst& burst, unsigned i, Selection& selection, bool may_enter
+) {
   const Arrival arrival = arrival_of(burst.parsed[i]);
   if (arrival == Arrival::kNewFlow && may_enter) {
-    if (const std::uint32_t member = track_new_flow(context, burst, i, selection); member != FL_NO_MEMBER)
+    if (const std::uint32_t member = track_new_flow(context, burst, i, selection);
+        member != FL_NO_MEMBER)
       return member;
   }
   // Without an entry every packet of the flow has to come to the same backend by itself.
@@ -118,8 +139,8 @@ void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& 
   if (hit == Hit::kKept) return;
   if (vip.table_size == 0) return drop(burst, i, FL_REASON_NO_BACKEND);
   const Arrival arrival = arrival_of(burst.parsed[i]);
-  const bool within_limit =
-      arrival == Arrival::kLastWord || take_credit(context.meter, context.table.bank().new_flow_limit);
+  const bool within_limit = arrival == Arrival::kLastWord ||
+                            take_credit(context.meter, context.table.bank().new_flow_limit);
   selection.flooded = selection.flooded || !within_limit;
   const bool may_enter = within_limit && hit != Hit::kForeign;
   const std::uint32_t member = decide(context, burst, i, selection, may_enter);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rows: packets of flows that the node knows, or ought to. `toward_first` has all slots of the vip
-// `pair` on the first backend, `toward_second` on the second: a flow that stays with the first under
-// `toward_second` is remembered, one that goes to the second was decided anew.
+// `pair` on the first backend, `toward_second` on the second: a flow that stays with the first
+// under `toward_second` is remembered, one that goes to the second was decided anew.
 #include "tests/packet/packet_case.hh"
 
 namespace fairlead::packet_table {
@@ -13,13 +13,23 @@ namespace {
 const World kTowardFirst{.pair_slots = {0}};
 const World kTowardSecond{.pair_slots = {1}};
 
-Frame tcp(const char* flags) { return packet().ipv4(kClient4, kPair).tcp(40000, 80, flags); }
+Frame tcp(const char* flags) {
+  return packet().ipv4(kClient4, kPair).tcp(40000, 80, flags);
+}
 Frame tcp_to(const char* backend, const char* flags) {
   return sent().ipv4(kNode4, backend).df().ipv4(kClient4, kPair).ttl(63).tcp(40000, 80, flags);
 }
-Frame udp() { return packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(20); }
+Frame udp() {
+  return packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(20);
+}
 Frame udp_to(const char* backend) {
-  return sent().ipv4(kNode4, backend).df().ipv4(kClient4, kPairUdp).ttl(63).udp(40000, 53).payload(20);
+  return sent()
+      .ipv4(kNode4, backend)
+      .df()
+      .ipv4(kClient4, kPairUdp)
+      .ttl(63)
+      .udp(40000, 53)
+      .payload(20);
 }
 
 World toward_second(std::uint8_t first_state) {
@@ -31,53 +41,117 @@ World toward_second(std::uint8_t first_state) {
 std::vector<PacketCase> tcp_cases() {
   return {
       {.says = "A repeated SYN of a half-open flow keeps its backend.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("S"), .out = tcp_to(kBackend4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
       {.says = "The ACK of a handshake goes where its SYN went.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}}, .then = kTowardSecond,
-       .after_ms = 30, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}},
+       .then = kTowardSecond,
+       .after_ms = 30,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A confirmed flow stays when the table moves on.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 1000, .in = tcp("AP"), .out = tcp_to(kBackend4, "AP")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 1000,
+       .in = tcp("AP"),
+       .out = tcp_to(kBackend4, "AP")},
       {.says = "A SYN does not move a confirmed flow: it may be spoofed.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 1000, .in = tcp("S"), .out = tcp_to(kBackend4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 1000,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
       {.says = "After a SYN on a confirmed flow its data still goes to its backend.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("S")}}, .then = kTowardSecond,
-       .after_ms = 10, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("S")}},
+       .then = kTowardSecond,
+       .after_ms = 10,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A confirmed flow that was idle beyond its limit is decided anew by a SYN.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 301'000, .in = tcp("S"), .out = tcp_to(kSecond4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 301'000,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
       {.says = "A FIN goes to the flow's backend.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 30, .in = tcp("FA"), .out = tcp_to(kBackend4, "FA")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 30,
+       .in = tcp("FA"),
+       .out = tcp_to(kBackend4, "FA")},
       {.says = "After its FIN a client still acknowledges what the backend sends.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("FA")}}, .then = kTowardSecond,
-       .after_ms = 5000, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("FA")}},
+       .then = kTowardSecond,
+       .after_ms = 5000,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A SYN on a flow that has sent FIN is a new connection.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("FA")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("S"), .out = tcp_to(kSecond4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("FA")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
       {.says = "A SYN on a flow that was reset is a new connection.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("R")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("S"), .out = tcp_to(kSecond4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}, {30, tcp("R")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
       {.says = "A reset goes to the flow's backend.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("R"), .out = tcp_to(kBackend4, "R")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("R"),
+       .out = tcp_to(kBackend4, "R")},
       {.says = "A draining backend keeps its confirmed flows.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = toward_second(FL_MEMBER_DRAINING),
-       .after_ms = 100, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = toward_second(FL_MEMBER_DRAINING),
+       .after_ms = 100,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A draining backend keeps its half-open flows.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}}, .then = toward_second(FL_MEMBER_DRAINING),
-       .after_ms = 100, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}},
+       .then = toward_second(FL_MEMBER_DRAINING),
+       .after_ms = 100,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A flow of a backend that went down moves with its next packet.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = toward_second(FL_MEMBER_DOWN),
-       .after_ms = 100, .in = tcp("A"), .out = tcp_to(kSecond4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = toward_second(FL_MEMBER_DOWN),
+       .after_ms = 100,
+       .in = tcp("A"),
+       .out = tcp_to(kSecond4, "A")},
       {.says = "A repeated SYN to a backend that went down goes to another.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}}, .then = toward_second(FL_MEMBER_DOWN),
-       .after_ms = 1000, .in = tcp("S"), .out = tcp_to(kSecond4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}},
+       .then = toward_second(FL_MEMBER_DOWN),
+       .after_ms = 1000,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
       {.says = "A flow of a member whose number was freed moves with its next packet.",
-       .world = kTowardFirst, .before = {{0, tcp("S")}, {30, tcp("A")}}, .then = toward_second(FL_MEMBER_FREE),
-       .after_ms = 100, .in = tcp("A"), .out = tcp_to(kSecond4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("S")}, {30, tcp("A")}},
+       .then = toward_second(FL_MEMBER_FREE),
+       .after_ms = 100,
+       .in = tcp("A"),
+       .out = tcp_to(kSecond4, "A")},
   };
 }
 
@@ -91,51 +165,109 @@ std::vector<PacketCase> mid_life_cases() {
   limited_second.pair_slots = {1};
   return {
       {.says = "A packet in mid-life of an unknown connection goes to the first candidate.",
-       .world = kTowardFirst, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "An adopted connection stays when the table moves on.",
-       .world = kTowardFirst, .before = {{0, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "A SYN decides an adopted connection anew.",
-       .world = kTowardFirst, .before = {{0, tcp("A")}}, .then = kTowardSecond,
-       .after_ms = 100, .in = tcp("S"), .out = tcp_to(kSecond4, "S")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("A")}},
+       .then = kTowardSecond,
+       .after_ms = 100,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
       {.says = "An unknown connection's reset is passed on and leaves no trace.",
-       .world = kTowardFirst, .before = {{0, tcp("R")}}, .then = kTowardSecond,
-       .after_ms = 10, .in = tcp("A"), .out = tcp_to(kSecond4, "A")},
+       .world = kTowardFirst,
+       .before = {{0, tcp("R")}},
+       .then = kTowardSecond,
+       .after_ms = 10,
+       .in = tcp("A"),
+       .out = tcp_to(kSecond4, "A")},
       {.says = "An unknown connection's FIN is passed on.",
-       .world = kTowardFirst, .in = tcp("FA"), .out = tcp_to(kBackend4, "FA")},
+       .world = kTowardFirst,
+       .in = tcp("FA"),
+       .out = tcp_to(kBackend4, "FA")},
       {.says = "A SYN-ACK from a client begins nothing; it goes to the first candidate.",
-       .world = kTowardFirst, .in = tcp("SA"), .out = tcp_to(kBackend4, "SA")},
+       .world = kTowardFirst,
+       .in = tcp("SA"),
+       .out = tcp_to(kBackend4, "SA")},
       {.says = "A draining backend is still the first candidate of connections in mid-life.",
-       .world = {.first = FL_MEMBER_DRAINING, .pair_slots = {0}}, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .world = {.first = FL_MEMBER_DRAINING, .pair_slots = {0}},
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
       {.says = "In flood mode a SYN goes to the first candidate.",
-       .world = limited, .before = flood, .in = tcp("S"), .out = tcp_to(kBackend4, "S")},
+       .world = limited,
+       .before = flood,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
       {.says = "In flood mode nothing is remembered.",
-       .world = limited, .before = [&] { auto s = flood; s.push_back({0, tcp("S")}); return s; }(),
-       .then = limited_second, .in = tcp("A"), .out = tcp_to(kSecond4, "A")},
+       .world = limited,
+       .before =
+           [&] {
+             auto s = flood;
+             s.push_back({0, tcp("S")});
+             return s;
+           }(),
+       .then = limited_second,
+       .in = tcp("A"),
+       .out = tcp_to(kSecond4, "A")},
       {.says = "A flow confirmed before the flood stays through it.",
        .world = limited,
-       .before = [&] { std::vector<Step> s{{0, tcp("S")}, {10, tcp("A")}}; s.insert(s.end(), flood.begin(), flood.end()); return s; }(),
-       .then = limited_second, .in = tcp("A"), .out = tcp_to(kBackend4, "A")},
+       .before =
+           [&] {
+             std::vector<Step> s{{0, tcp("S")}, {10, tcp("A")}};
+             s.insert(s.end(), flood.begin(), flood.end());
+             return s;
+           }(),
+       .then = limited_second,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
   };
 }
 
 std::vector<PacketCase> udp_cases() {
   return {
       {.says = "A UDP flow stays when the table moves on.",
-       .world = kTowardFirst, .before = {{0, udp()}}, .then = kTowardSecond,
-       .after_ms = 1000, .in = udp(), .out = udp_to(kBackend4)},
+       .world = kTowardFirst,
+       .before = {{0, udp()}},
+       .then = kTowardSecond,
+       .after_ms = 1000,
+       .in = udp(),
+       .out = udp_to(kBackend4)},
       {.says = "A UDP flow that was idle beyond its limit is decided anew.",
-       .world = kTowardFirst, .before = {{0, udp()}, {10, udp()}}, .then = kTowardSecond,
-       .after_ms = 61'000, .in = udp(), .out = udp_to(kSecond4)},
+       .world = kTowardFirst,
+       .before = {{0, udp()}, {10, udp()}},
+       .then = kTowardSecond,
+       .after_ms = 61'000,
+       .in = udp(),
+       .out = udp_to(kSecond4)},
       {.says = "A UDP flow outlives the half-open limit of TCP.",
-       .world = kTowardFirst, .before = {{0, udp()}}, .then = kTowardSecond,
-       .after_ms = 50'000, .in = udp(), .out = udp_to(kBackend4)},
+       .world = kTowardFirst,
+       .before = {{0, udp()}},
+       .then = kTowardSecond,
+       .after_ms = 50'000,
+       .in = udp(),
+       .out = udp_to(kBackend4)},
       {.says = "A UDP flow of a draining backend stays.",
-       .world = kTowardFirst, .before = {{0, udp()}}, .then = toward_second(FL_MEMBER_DRAINING),
-       .after_ms = 10, .in = udp(), .out = udp_to(kBackend4)},
+       .world = kTowardFirst,
+       .before = {{0, udp()}},
+       .then = toward_second(FL_MEMBER_DRAINING),
+       .after_ms = 10,
+       .in = udp(),
+       .out = udp_to(kBackend4)},
       {.says = "A UDP flow of a backend that went down moves.",
-       .world = kTowardFirst, .before = {{0, udp()}}, .then = toward_second(FL_MEMBER_DOWN),
-       .after_ms = 10, .in = udp(), .out = udp_to(kSecond4)},
+       .world = kTowardFirst,
+       .before = {{0, udp()}},
+       .then = toward_second(FL_MEMBER_DOWN),
+       .after_ms = 10,
+       .in = udp(),
+       .out = udp_to(kSecond4)},
   };
 }
 

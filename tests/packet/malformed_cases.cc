@@ -9,49 +9,115 @@ using testing::packet;
 namespace {
 
 PacketCase dropped(std::string says, Frame in, fl_reason reason) {
-  return {.says = std::move(says), .in = std::move(in), .verdict = steer::Verdict::kDrop, .reason = reason};
+  return {
+      .says = std::move(says),
+      .in = std::move(in),
+      .verdict = steer::Verdict::kDrop,
+      .reason = reason};
 }
 
 std::vector<PacketCase> ip_cases() {
   return {
-      dropped("A frame shorter than an Ethernet header.",
-              packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(13), FL_REASON_TRUNCATED_ETHERNET),
-      dropped("A frame that ends inside its VLAN tag.",
-              packet().vlan(100).ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(17), FL_REASON_TRUNCATED_ETHERNET),
-      dropped("An IPv4 header cut short.",
-              packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(33), FL_REASON_TRUNCATED_IP),
-      dropped("An IPv4 header whose options are cut short.",
-              packet().ipv4(kClient4, kIpip4).options(12).tcp(40000, 80, "S").cut_to(40), FL_REASON_TRUNCATED_IP),
-      dropped("An IPv6 header cut short.",
-              packet().ipv6(kClient6, kIpip6).tcp(40000, 80, "S").cut_to(53), FL_REASON_TRUNCATED_IP),
-      dropped("An IPv4 packet that says it is longer than the frame.",
-              packet().ipv4(kClient4, kIpip4).stated_length(41).tcp(40000, 80, "S"), FL_REASON_TRUNCATED_IP),
-      dropped("An IPv6 packet that says it is longer than the frame.",
-              packet().ipv6(kClient6, kIpip6).stated_length(21).tcp(40000, 80, "S"), FL_REASON_TRUNCATED_IP),
-      dropped("Ethertype IPv4 with version 6.",
-              packet().ipv4(kClient4, kIpip4).version(6).tcp(40000, 80, "S"), FL_REASON_BAD_IP_VERSION),
-      dropped("Ethertype IPv6 with version 4.",
-              packet().ipv6(kClient6, kIpip6).version(4).tcp(40000, 80, "S"), FL_REASON_BAD_IP_VERSION),
-      dropped("An IPv4 header length below 20 bytes.",
-              packet().ipv4(kClient4, kIpip4).header_words(4).tcp(40000, 80, "S"), FL_REASON_BAD_IP_HEADER),
-      dropped("An IPv4 header longer than the packet says it is.",
-              packet().ipv4(kClient4, kIpip4).stated_length(19).tcp(40000, 80, "S"), FL_REASON_BAD_IP_HEADER),
-      dropped("A wrong IPv4 header checksum.",
-              packet().ipv4(kClient4, kIpip4).wrong_checksum().tcp(40000, 80, "S"), FL_REASON_BAD_IP_CHECKSUM),
-      dropped("A wrong IPv4 header checksum with options.",
-              packet().ipv4(kClient4, kIpip4).options(4).wrong_checksum().tcp(40000, 80, "S"), FL_REASON_BAD_IP_CHECKSUM),
-      dropped("TTL 0.", packet().ipv4(kClient4, kIpip4).ttl(0).tcp(40000, 80, "S"), FL_REASON_TTL_EXPIRED),
-      dropped("TTL 1: a router would not forward it either.",
-              packet().ipv4(kClient4, kIpip4).ttl(1).tcp(40000, 80, "S"), FL_REASON_TTL_EXPIRED),
-      dropped("Hop limit 1.", packet().ipv6(kClient6, kIpip6).ttl(1).tcp(40000, 80, "S"), FL_REASON_TTL_EXPIRED),
-      dropped("The first fragment of a datagram.",
-              packet().ipv4(kClient4, kIpip4).ipv4_fragment(0, true).udp(40000, 53).payload(16), FL_REASON_FRAGMENT),
-      dropped("A later fragment, which has no ports.",
-              packet().ipv4(kClient4, kIpip4).ipv4_fragment(100, false).protocol(17).payload(16), FL_REASON_FRAGMENT),
-      dropped("An IPv6 fragment.",
-              packet().ipv6(kClient6, kIpip6).ipv6_fragment(0, true).udp(40000, 53).payload(16), FL_REASON_FRAGMENT),
-      dropped("A later IPv6 fragment.",
-              packet().ipv6(kClient6, kIpip6).ipv6_fragment(7, false).udp(40000, 53).payload(16), FL_REASON_FRAGMENT),
+      dropped(
+          "A frame shorter than an Ethernet header.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(13),
+          FL_REASON_TRUNCATED_ETHERNET
+      ),
+      dropped(
+          "A frame that ends inside its VLAN tag.",
+          packet().vlan(100).ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(17),
+          FL_REASON_TRUNCATED_ETHERNET
+      ),
+      dropped(
+          "An IPv4 header cut short.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").cut_to(33),
+          FL_REASON_TRUNCATED_IP
+      ),
+      dropped(
+          "An IPv4 header whose options are cut short.",
+          packet().ipv4(kClient4, kIpip4).options(12).tcp(40000, 80, "S").cut_to(40),
+          FL_REASON_TRUNCATED_IP
+      ),
+      dropped(
+          "An IPv6 header cut short.",
+          packet().ipv6(kClient6, kIpip6).tcp(40000, 80, "S").cut_to(53),
+          FL_REASON_TRUNCATED_IP
+      ),
+      dropped(
+          "An IPv4 packet that says it is longer than the frame.",
+          packet().ipv4(kClient4, kIpip4).stated_length(41).tcp(40000, 80, "S"),
+          FL_REASON_TRUNCATED_IP
+      ),
+      dropped(
+          "An IPv6 packet that says it is longer than the frame.",
+          packet().ipv6(kClient6, kIpip6).stated_length(21).tcp(40000, 80, "S"),
+          FL_REASON_TRUNCATED_IP
+      ),
+      dropped(
+          "Ethertype IPv4 with version 6.",
+          packet().ipv4(kClient4, kIpip4).version(6).tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_VERSION
+      ),
+      dropped(
+          "Ethertype IPv6 with version 4.",
+          packet().ipv6(kClient6, kIpip6).version(4).tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_VERSION
+      ),
+      dropped(
+          "An IPv4 header length below 20 bytes.",
+          packet().ipv4(kClient4, kIpip4).header_words(4).tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_HEADER
+      ),
+      dropped(
+          "An IPv4 header longer than the packet says it is.",
+          packet().ipv4(kClient4, kIpip4).stated_length(19).tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_HEADER
+      ),
+      dropped(
+          "A wrong IPv4 header checksum.",
+          packet().ipv4(kClient4, kIpip4).wrong_checksum().tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_CHECKSUM
+      ),
+      dropped(
+          "A wrong IPv4 header checksum with options.",
+          packet().ipv4(kClient4, kIpip4).options(4).wrong_checksum().tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_CHECKSUM
+      ),
+      dropped(
+          "TTL 0.",
+          packet().ipv4(kClient4, kIpip4).ttl(0).tcp(40000, 80, "S"),
+          FL_REASON_TTL_EXPIRED
+      ),
+      dropped(
+          "TTL 1: a router would not forward it either.",
+          packet().ipv4(kClient4, kIpip4).ttl(1).tcp(40000, 80, "S"),
+          FL_REASON_TTL_EXPIRED
+      ),
+      dropped(
+          "Hop limit 1.",
+          packet().ipv6(kClient6, kIpip6).ttl(1).tcp(40000, 80, "S"),
+          FL_REASON_TTL_EXPIRED
+      ),
+      dropped(
+          "The first fragment of a datagram.",
+          packet().ipv4(kClient4, kIpip4).ipv4_fragment(0, true).udp(40000, 53).payload(16),
+          FL_REASON_FRAGMENT
+      ),
+      dropped(
+          "A later fragment, which has no ports.",
+          packet().ipv4(kClient4, kIpip4).ipv4_fragment(100, false).protocol(17).payload(16),
+          FL_REASON_FRAGMENT
+      ),
+      dropped(
+          "An IPv6 fragment.",
+          packet().ipv6(kClient6, kIpip6).ipv6_fragment(0, true).udp(40000, 53).payload(16),
+          FL_REASON_FRAGMENT
+      ),
+      dropped(
+          "A later IPv6 fragment.",
+          packet().ipv6(kClient6, kIpip6).ipv6_fragment(7, false).udp(40000, 53).payload(16),
+          FL_REASON_FRAGMENT
+      ),
   };
 }
 
@@ -61,61 +127,137 @@ std::vector<PacketCase> extension_cases() {
   nine.tcp(40000, 80, "S");
   return {
       dropped("Nine extension headers.", nine, FL_REASON_IPV6_EXTENSIONS),
-      dropped("An extension header that runs beyond the packet.",
-              packet().ipv6(kClient6, kIpip6).protocol(60).bytes({6, 9, 0, 0, 0, 0, 0, 0}).payload(20), FL_REASON_IPV6_EXTENSIONS),
-      dropped("An extension header cut short.",
-              packet().ipv6(kClient6, kIpip6).protocol(0).bytes({6, 0, 0, 0}), FL_REASON_IPV6_EXTENSIONS),
-      dropped("An IPv6 packet without next header.",
-              packet().ipv6(kClient6, kIpip6).payload(8), FL_REASON_UNSUPPORTED_L4),
-      dropped("ESP to a vip: its ports cannot be read.",
-              packet().ipv6(kClient6, kIpip6).protocol(50).payload(32), FL_REASON_UNSUPPORTED_L4),
-      dropped("SCTP to a vip.", packet().ipv4(kClient4, kIpip4).protocol(132).payload(20), FL_REASON_UNSUPPORTED_L4),
-      dropped("A tunnelled packet to a vip.",
-              packet().ipv4(kClient4, kIpip4).ipv4(kClient4, kIpip4).tcp(40000, 80, "S"), FL_REASON_UNSUPPORTED_L4),
+      dropped(
+          "An extension header that runs beyond the packet.",
+          packet().ipv6(kClient6, kIpip6).protocol(60).bytes({6, 9, 0, 0, 0, 0, 0, 0}).payload(20),
+          FL_REASON_IPV6_EXTENSIONS
+      ),
+      dropped(
+          "An extension header cut short.",
+          packet().ipv6(kClient6, kIpip6).protocol(0).bytes({6, 0, 0, 0}),
+          FL_REASON_IPV6_EXTENSIONS
+      ),
+      dropped(
+          "An IPv6 packet without next header.",
+          packet().ipv6(kClient6, kIpip6).payload(8),
+          FL_REASON_UNSUPPORTED_L4
+      ),
+      dropped(
+          "ESP to a vip: its ports cannot be read.",
+          packet().ipv6(kClient6, kIpip6).protocol(50).payload(32),
+          FL_REASON_UNSUPPORTED_L4
+      ),
+      dropped(
+          "SCTP to a vip.",
+          packet().ipv4(kClient4, kIpip4).protocol(132).payload(20),
+          FL_REASON_UNSUPPORTED_L4
+      ),
+      dropped(
+          "A tunnelled packet to a vip.",
+          packet().ipv4(kClient4, kIpip4).ipv4(kClient4, kIpip4).tcp(40000, 80, "S"),
+          FL_REASON_UNSUPPORTED_L4
+      ),
   };
 }
 
 std::vector<PacketCase> l4_cases() {
   return {
-      dropped("A TCP header cut short.",
-              packet().ipv4(kClient4, kIpip4).protocol(6).payload(19), FL_REASON_TRUNCATED_L4),
-      dropped("A TCP header that only Ethernet padding completes.",
-              packet().ipv4(kClient4, kIpip4).protocol(6).payload(19).pad_to(60), FL_REASON_TRUNCATED_L4),
-      dropped("An empty IPv4 packet that says TCP.",
-              packet().ipv4(kClient4, kIpip4).protocol(6), FL_REASON_TRUNCATED_L4),
-      dropped("A UDP header cut short.",
-              packet().ipv6(kClient6, kIpip6).protocol(17).payload(7), FL_REASON_TRUNCATED_L4),
-      dropped("A TCP data offset below 20 bytes.",
-              packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").data_offset(4), FL_REASON_BAD_TCP_HEADER),
-      dropped("A TCP data offset beyond the packet.",
-              packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").data_offset(6), FL_REASON_BAD_TCP_HEADER),
-      dropped("A UDP length below 8.",
-              packet().ipv4(kClient4, kIpip4).udp(40000, 53).udp_length(7).payload(8), FL_REASON_BAD_UDP_LENGTH),
-      dropped("A UDP length beyond the packet.",
-              packet().ipv6(kClient6, kIpip6).udp(40000, 53).udp_length(17).payload(8), FL_REASON_BAD_UDP_LENGTH),
-      dropped("Source port 0.", packet().ipv4(kClient4, kIpip4).tcp(0, 80, "S"), FL_REASON_ZERO_PORT),
-      dropped("Destination port 0, even on a vip of any port.",
-              packet().ipv4(kClient4, kAnyPort).tcp(40000, 0, "S"), FL_REASON_ZERO_PORT),
-      dropped("UDP source port 0.", packet().ipv6(kClient6, kIpip6).udp(0, 53).payload(8), FL_REASON_ZERO_PORT),
-      dropped("TCP without any flag.", packet().ipv4(kClient4, kIpip4).tcp(40000, 80, ""), FL_REASON_BAD_TCP_FLAGS),
-      dropped("TCP with PSH and URG only.", packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "PU"), FL_REASON_BAD_TCP_FLAGS),
-      dropped("TCP with SYN and FIN.", packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "SF"), FL_REASON_BAD_TCP_FLAGS),
-      dropped("TCP with SYN and RST.", packet().ipv6(kClient6, kIpip6).tcp(40000, 80, "SR"), FL_REASON_BAD_TCP_FLAGS),
+      dropped(
+          "A TCP header cut short.",
+          packet().ipv4(kClient4, kIpip4).protocol(6).payload(19),
+          FL_REASON_TRUNCATED_L4
+      ),
+      dropped(
+          "A TCP header that only Ethernet padding completes.",
+          packet().ipv4(kClient4, kIpip4).protocol(6).payload(19).pad_to(60),
+          FL_REASON_TRUNCATED_L4
+      ),
+      dropped(
+          "An empty IPv4 packet that says TCP.",
+          packet().ipv4(kClient4, kIpip4).protocol(6),
+          FL_REASON_TRUNCATED_L4
+      ),
+      dropped(
+          "A UDP header cut short.",
+          packet().ipv6(kClient6, kIpip6).protocol(17).payload(7),
+          FL_REASON_TRUNCATED_L4
+      ),
+      dropped(
+          "A TCP data offset below 20 bytes.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").data_offset(4),
+          FL_REASON_BAD_TCP_HEADER
+      ),
+      dropped(
+          "A TCP data offset beyond the packet.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S").data_offset(6),
+          FL_REASON_BAD_TCP_HEADER
+      ),
+      dropped(
+          "A UDP length below 8.",
+          packet().ipv4(kClient4, kIpip4).udp(40000, 53).udp_length(7).payload(8),
+          FL_REASON_BAD_UDP_LENGTH
+      ),
+      dropped(
+          "A UDP length beyond the packet.",
+          packet().ipv6(kClient6, kIpip6).udp(40000, 53).udp_length(17).payload(8),
+          FL_REASON_BAD_UDP_LENGTH
+      ),
+      dropped(
+          "Source port 0.", packet().ipv4(kClient4, kIpip4).tcp(0, 80, "S"), FL_REASON_ZERO_PORT
+      ),
+      dropped(
+          "Destination port 0, even on a vip of any port.",
+          packet().ipv4(kClient4, kAnyPort).tcp(40000, 0, "S"),
+          FL_REASON_ZERO_PORT
+      ),
+      dropped(
+          "UDP source port 0.",
+          packet().ipv6(kClient6, kIpip6).udp(0, 53).payload(8),
+          FL_REASON_ZERO_PORT
+      ),
+      dropped(
+          "TCP without any flag.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, ""),
+          FL_REASON_BAD_TCP_FLAGS
+      ),
+      dropped(
+          "TCP with PSH and URG only.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "PU"),
+          FL_REASON_BAD_TCP_FLAGS
+      ),
+      dropped(
+          "TCP with SYN and FIN.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "SF"),
+          FL_REASON_BAD_TCP_FLAGS
+      ),
+      dropped(
+          "TCP with SYN and RST.",
+          packet().ipv6(kClient6, kIpip6).tcp(40000, 80, "SR"),
+          FL_REASON_BAD_TCP_FLAGS
+      ),
   };
 }
 
 std::vector<PacketCase> martian_cases() {
   std::vector<PacketCase> rows;
-  for (const char* source : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.5", "239.255.255.255",
-                             "255.255.255.255", kIpip4})
+  for (const char* source :
+       {"0.0.0.0",
+        "0.1.2.3",
+        "127.0.0.1",
+        "224.0.0.5",
+        "239.255.255.255",
+        "255.255.255.255",
+        kIpip4})
     rows.push_back(dropped(
         std::string("A source that nobody has: ") + source + ".",
-        packet().ipv4(source, kIpip4).tcp(40000, 80, "S"), FL_REASON_MARTIAN_SOURCE
+        packet().ipv4(source, kIpip4).tcp(40000, 80, "S"),
+        FL_REASON_MARTIAN_SOURCE
     ));
   for (const char* source : {"::", "::1", "ff02::1", kIpip6})
     rows.push_back(dropped(
         std::string("An IPv6 source that nobody has: ") + source + ".",
-        packet().ipv6(source, kIpip6).tcp(40000, 80, "S"), FL_REASON_MARTIAN_SOURCE
+        packet().ipv6(source, kIpip6).tcp(40000, 80, "S"),
+        FL_REASON_MARTIAN_SOURCE
     ));
   return rows;
 }

@@ -14,37 +14,48 @@ using testing::TestMember;
 using testing::TestVip;
 
 std::uint64_t flow_hash(
-    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
     std::uint16_t destination_port
 ) {
   const net::FiveTuple t = net::make_tuple(
-      protocol, net::IpAddr::parse(source).value(), source_port,
-      net::IpAddr::parse(destination).value(), destination_port
+      protocol,
+      net::IpAddr::parse(source).value(),
+      source_port,
+      net::IpAddr::parse(destination).value(),
+      destination_port
   );
-  if (t.family == 4) return fl_flow_hash4(testing::kTestKey, t.addresses4(), t.ports_raw, t.protocol);
-  const std::uint64_t addresses[4] = {
-      t.source[0], t.source[1], t.destination[0], t.destination[1]
-  };
+  if (t.family == 4)
+    return fl_flow_hash4(testing::kTestKey, t.addresses4(), t.ports_raw, t.protocol);
+  const std::uint64_t addresses[4] = {t.source[0], t.source[1], t.destination[0], t.destination[1]};
   return fl_flow_hash6(testing::kTestKey, addresses, t.ports_raw, t.protocol);
 }
 
 TestVip vip(
-    const char* prefix, IpProto protocol, std::uint16_t port, std::uint8_t encapsulation,
+    const char* prefix,
+    IpProto protocol,
+    std::uint16_t port,
+    std::uint8_t encapsulation,
     std::vector<TestMember> members
 ) {
-  return {.prefix = prefix,
-          .protocol = protocol,
-          .port = port,
-          .encapsulation = encapsulation,
-          .members = std::move(members)};
+  return {
+      .prefix = prefix,
+      .protocol = protocol,
+      .port = port,
+      .encapsulation = encapsulation,
+      .members = std::move(members)};
 }
 
 TestVip pair(const char* address, IpProto protocol, std::uint16_t port, const World& world) {
-  TestVip out = vip(
-      address, protocol, port, FL_ENCAP_IPIP,
-      {{.address = kBackend4, .state = world.first, .backend = 0},
-       {.address = kSecond4, .state = world.second, .backend = 1}}
-  );
+  TestVip out =
+      vip(address,
+          protocol,
+          port,
+          FL_ENCAP_IPIP,
+          {{.address = kBackend4, .state = world.first, .backend = 0},
+           {.address = kSecond4, .state = world.second, .backend = 1}});
   out.choices = world.pair_choices;
   out.slots = world.pair_slots;
   return out;
@@ -89,23 +100,36 @@ testing::TestTable world_table(const World& world) {
 }
 
 std::uint16_t gue_port(
-    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
     std::uint16_t destination_port
 ) {
-  return fl_gue_source_port(flow_hash(protocol, source, source_port, destination, destination_port));
+  return fl_gue_source_port(flow_hash(protocol, source, source_port, destination, destination_port)
+  );
 }
 
 std::uint32_t flow_label(
-    IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
     std::uint16_t destination_port
 ) {
-  return fl_outer_flow_label(flow_hash(protocol, source, source_port, destination, destination_port));
+  return fl_outer_flow_label(flow_hash(protocol, source, source_port, destination, destination_port)
+  );
 }
 
 std::vector<PacketCase> all_cases() {
   std::vector<PacketCase> all;
-  for (auto* part : {encapsulation_cases, header_cases, malformed_cases, kernel_cases,
-                     steering_cases, flow_cases}) {
+  for (auto* part :
+       {encapsulation_cases,
+        header_cases,
+        malformed_cases,
+        kernel_cases,
+        steering_cases,
+        flow_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

@@ -20,8 +20,8 @@ using testing::Frame;
 /// The world of a row: the table of world_table(), with these differences.
 struct World {
   bool published = true;
-  std::uint8_t first = FL_MEMBER_ACTIVE;   // state of the first backend of the vip `pair`
-  std::uint8_t second = FL_MEMBER_ACTIVE;  // and of the second
+  std::uint8_t first = FL_MEMBER_ACTIVE;        // state of the first backend of the vip `pair`
+  std::uint8_t second = FL_MEMBER_ACTIVE;       // and of the second
   std::vector<std::uint32_t> pair_slots = {0};  // whose slots the table of `pair` has
   std::uint8_t pair_choices = 1;
   bool node_has_ipv4 = true;
@@ -40,13 +40,13 @@ struct Step {
 struct PacketCase {
   std::string says;
   World world = {};
-  std::vector<Step> before = {};        // sent first; their verdicts do not matter
-  std::optional<World> then = {};       // a new generation after `before`
-  std::uint32_t after_ms = 0;           // between `before` and `in`
+  std::vector<Step> before = {};   // sent first; their verdicts do not matter
+  std::optional<World> then = {};  // a new generation after `before`
+  std::uint32_t after_ms = 0;      // between `before` and `in`
   Frame in;
   steer::Verdict verdict = steer::Verdict::kForward;
   fl_reason reason = FL_REASON_NONE;
-  Frame out = {};                       // the frame sent; for kForward only
+  Frame out = {};  // the frame sent; for kForward only
 };
 
 /// Rows by subject, one file each.
@@ -71,30 +71,37 @@ inline constexpr const char* kSecond4 = "10.0.0.2";
 inline constexpr const char* kBackend6 = "2001:db8:0:b::1";
 inline constexpr const char* kBackendMac = "02:00:00:00:0b:01";
 
-inline constexpr const char* kIpip4 = "203.0.113.10";    // tcp 80, udp 53: IPIP to IPv4
-inline constexpr const char* kIpip4to6 = "203.0.113.11"; // tcp 80: IPIP to IPv6
-inline constexpr const char* kGue4 = "203.0.113.12";     // tcp 80, udp 53: GUE to IPv4
-inline constexpr const char* kGue4to6 = "203.0.113.13";  // tcp 80: GUE to IPv6
-inline constexpr const char* kL2v4 = "203.0.113.14";     // tcp 80, udp 53: L2
-inline constexpr const char* kL2NoMac = "203.0.113.15";  // tcp 80: L2, MAC unknown
-inline constexpr const char* kEmpty = "203.0.113.16";    // tcp 80: empty pool
-inline constexpr const char* kAnyPort = "203.0.113.17";  // tcp any port to first, port 443 to second
-inline constexpr const char* kInPrefix = "198.18.5.9";   // 198.18.5.0/24 tcp 80
-inline constexpr const char* kPair = "203.0.113.20";     // tcp 80: first and second
-inline constexpr const char* kPairUdp = "203.0.113.21";  // udp 53: first and second
-inline constexpr const char* kIpip6 = "2001:db8::10";    // tcp 80, udp 53: IPIP to IPv6
-inline constexpr const char* kIpip6to4 = "2001:db8::11"; // tcp 80: IPIP to IPv4
-inline constexpr const char* kGue6 = "2001:db8::12";     // udp 53: GUE to IPv6
-inline constexpr const char* kGue6to4 = "2001:db8::13";  // tcp 80: GUE to IPv4
-inline constexpr const char* kL2v6 = "2001:db8::14";     // tcp 80: L2
+inline constexpr const char* kIpip4 = "203.0.113.10";     // tcp 80, udp 53: IPIP to IPv4
+inline constexpr const char* kIpip4to6 = "203.0.113.11";  // tcp 80: IPIP to IPv6
+inline constexpr const char* kGue4 = "203.0.113.12";      // tcp 80, udp 53: GUE to IPv4
+inline constexpr const char* kGue4to6 = "203.0.113.13";   // tcp 80: GUE to IPv6
+inline constexpr const char* kL2v4 = "203.0.113.14";      // tcp 80, udp 53: L2
+inline constexpr const char* kL2NoMac = "203.0.113.15";   // tcp 80: L2, MAC unknown
+inline constexpr const char* kEmpty = "203.0.113.16";     // tcp 80: empty pool
+inline constexpr const char* kAnyPort =
+    "203.0.113.17";                                     // tcp any port to first, port 443 to second
+inline constexpr const char* kInPrefix = "198.18.5.9";  // 198.18.5.0/24 tcp 80
+inline constexpr const char* kPair = "203.0.113.20";    // tcp 80: first and second
+inline constexpr const char* kPairUdp = "203.0.113.21";   // udp 53: first and second
+inline constexpr const char* kIpip6 = "2001:db8::10";     // tcp 80, udp 53: IPIP to IPv6
+inline constexpr const char* kIpip6to4 = "2001:db8::11";  // tcp 80: IPIP to IPv4
+inline constexpr const char* kGue6 = "2001:db8::12";      // udp 53: GUE to IPv6
+inline constexpr const char* kGue6to4 = "2001:db8::13";   // tcp 80: GUE to IPv4
+inline constexpr const char* kL2v6 = "2001:db8::14";      // tcp 80: L2
 
 /// What the flow's hash puts into outer headers (net/gue.h), for a TCP or UDP flow.
 std::uint16_t gue_port(
-    net::IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    net::IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
     std::uint16_t destination_port
 );
 std::uint32_t flow_label(
-    net::IpProto protocol, const char* source, std::uint16_t source_port, const char* destination,
+    net::IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
     std::uint16_t destination_port
 );
 

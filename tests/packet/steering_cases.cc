@@ -35,29 +35,60 @@ std::vector<PacketCase> steering_cases() {
   return {
       {.says = "A vip of any port takes any port.",
        .in = packet().ipv4(kClient4, kAnyPort).tcp(40000, 8080, "S"),
-       .out = sent().ipv4(kNode4, kBackend4).df().ipv4(kClient4, kAnyPort).ttl(63).tcp(40000, 8080, "S")},
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .ipv4(kClient4, kAnyPort)
+                  .ttl(63)
+                  .tcp(40000, 8080, "S")},
       {.says = "An exact port wins over any port.",
        .in = packet().ipv4(kClient4, kAnyPort).tcp(40000, 443, "S"),
-       .out = sent().ipv4(kNode4, kSecond4).df().ipv4(kClient4, kAnyPort).ttl(63).tcp(40000, 443, "S")},
+       .out = sent()
+                  .ipv4(kNode4, kSecond4)
+                  .df()
+                  .ipv4(kClient4, kAnyPort)
+                  .ttl(63)
+                  .tcp(40000, 443, "S")},
       {.says = "A vip may be a prefix.",
        .in = packet().ipv4(kClient4, kInPrefix).tcp(40000, 80, "S"),
-       .out = sent().ipv4(kNode4, kBackend4).df().ipv4(kClient4, kInPrefix).ttl(63).tcp(40000, 80, "S")},
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .ipv4(kClient4, kInPrefix)
+                  .ttl(63)
+                  .tcp(40000, 80, "S")},
       {.says = "A vip without backends has none to give.",
-       .in = syn(kEmpty), .verdict = Verdict::kDrop, .reason = FL_REASON_NO_BACKEND},
+       .in = syn(kEmpty),
+       .verdict = Verdict::kDrop,
+       .reason = FL_REASON_NO_BACKEND},
       {.says = "A backend that is down gets no new flow.",
-       .world = first_down, .in = syn(kPair), .out = syn_to(kSecond4, kPair)},
+       .world = first_down,
+       .in = syn(kPair),
+       .out = syn_to(kSecond4, kPair)},
       {.says = "Nor another one.",
-       .world = first_down, .in = syn(kPair, 40001), .out = syn_to(kSecond4, kPair, 40001)},
+       .world = first_down,
+       .in = syn(kPair, 40001),
+       .out = syn_to(kSecond4, kPair, 40001)},
       {.says = "With one choice the walk finds the living backend.",
-       .world = one_choice_down, .in = syn(kPair, 40002), .out = syn_to(kSecond4, kPair, 40002)},
+       .world = one_choice_down,
+       .in = syn(kPair, 40002),
+       .out = syn_to(kSecond4, kPair, 40002)},
       {.says = "A draining backend gets no new flow.",
-       .world = first_drains, .in = syn(kPair), .out = syn_to(kSecond4, kPair)},
+       .world = first_drains,
+       .in = syn(kPair),
+       .out = syn_to(kSecond4, kPair)},
       {.says = "A member whose number is free gets no new flow.",
-       .world = first_gone, .in = syn(kPair), .out = syn_to(kSecond4, kPair)},
+       .world = first_gone,
+       .in = syn(kPair),
+       .out = syn_to(kSecond4, kPair)},
       {.says = "All backends down: no backend.",
-       .world = both_down, .in = syn(kPair), .verdict = Verdict::kDrop, .reason = FL_REASON_NO_BACKEND},
+       .world = both_down,
+       .in = syn(kPair),
+       .verdict = Verdict::kDrop,
+       .reason = FL_REASON_NO_BACKEND},
       {.says = "With all backends draining a new flow is better served than refused.",
-       .world = both_drain, .in = packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"),
+       .world = both_drain,
+       .in = packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"),
        .out = syn_to(kBackend4, kPair)},
       {.says = "Of two candidates the one with fewer flows in flight takes the flow.",
        .world = {.pair_slots = {0}},

@@ -98,7 +98,10 @@ class Dissection {
   void next(unsigned protocol) {
     if (protocol == 4 || protocol == 41) {
       prefix_ += "inner ";
-      if (protocol == 4) ipv4(); else ipv6();
+      if (protocol == 4)
+        ipv4();
+      else
+        ipv6();
     } else if (protocol == 17 && left() >= 8) {
       take16("udp.source_port");
       const unsigned destination = take16("udp.destination_port");
@@ -136,12 +139,15 @@ class Dissection {
 
 }  // namespace
 
-std::vector<std::string> describe(const Frame& frame) { return Dissection(frame).run(); }
+std::vector<std::string> describe(const Frame& frame) {
+  return Dissection(frame).run();
+}
 
 ::testing::AssertionResult same_frame(const Frame& expected, const Frame& actual) {
   if (expected == actual) return ::testing::AssertionSuccess();
   auto result = ::testing::AssertionFailure();
-  result << "frames differ (expected " << expected.size() << " bytes, got " << actual.size() << ")\n";
+  result << "frames differ (expected " << expected.size() << " bytes, got " << actual.size()
+         << ")\n";
   const auto left = describe(expected);
   const auto right = describe(actual);
   for (std::size_t i = 0; i < std::max(left.size(), right.size()); ++i) {

@@ -7,7 +7,9 @@
 namespace fairlead::testing {
 namespace {
 
-void put8(Frame& out, unsigned v) { out.push_back(static_cast<std::uint8_t>(v)); }
+void put8(Frame& out, unsigned v) {
+  out.push_back(static_cast<std::uint8_t>(v));
+}
 void put16(Frame& out, unsigned v) {
   put8(out, v >> 8 & 0xff);
   put8(out, v & 0xff);
@@ -16,7 +18,9 @@ void put32(Frame& out, std::uint32_t v) {
   put16(out, v >> 16);
   put16(out, v & 0xffff);
 }
-void append(Frame& out, const Frame& tail) { out.insert(out.end(), tail.begin(), tail.end()); }
+void append(Frame& out, const Frame& tail) {
+  out.insert(out.end(), tail.begin(), tail.end());
+}
 
 net::IpAddr address(std::string_view text) {
   const auto parsed = net::IpAddr::parse(text);
@@ -70,7 +74,10 @@ PacketBuilder& PacketBuilder::ether(std::string_view destination, std::string_vi
   source_ = source;
   return *this;
 }
-PacketBuilder& PacketBuilder::ethertype(std::uint16_t type) { ethertype_ = type; return *this; }
+PacketBuilder& PacketBuilder::ethertype(std::uint16_t type) {
+  ethertype_ = type;
+  return *this;
+}
 PacketBuilder& PacketBuilder::vlan(std::uint16_t id, std::uint16_t tag_type) {
   Layer& l = add(Kind::kVlan);
   l.a = id;
@@ -138,36 +145,88 @@ PacketBuilder& PacketBuilder::payload(unsigned count) {
   return *this;
 }
 
-PacketBuilder& PacketBuilder::ttl(std::uint8_t v) { ip().ttl = v; return *this; }
-PacketBuilder& PacketBuilder::tos(std::uint8_t v) { ip().tos = v; return *this; }
-PacketBuilder& PacketBuilder::flow_label(std::uint32_t v) { ip().label = v; return *this; }
-PacketBuilder& PacketBuilder::df() { ip().fragment |= 0x4000; return *this; }
-PacketBuilder& PacketBuilder::id(std::uint16_t v) { ip().id = v; return *this; }
+PacketBuilder& PacketBuilder::ttl(std::uint8_t v) {
+  ip().ttl = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::tos(std::uint8_t v) {
+  ip().tos = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::flow_label(std::uint32_t v) {
+  ip().label = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::df() {
+  ip().fragment |= 0x4000;
+  return *this;
+}
+PacketBuilder& PacketBuilder::id(std::uint16_t v) {
+  ip().id = v;
+  return *this;
+}
 PacketBuilder& PacketBuilder::ipv4_fragment(std::uint16_t offset_units, bool more) {
   ip().fragment = static_cast<std::uint16_t>(offset_units | (more ? 0x2000 : 0));
   return *this;
 }
-PacketBuilder& PacketBuilder::options(unsigned count) { ip().options = count; return *this; }
-PacketBuilder& PacketBuilder::protocol(std::uint8_t v) { ip().protocol = v; return *this; }
-PacketBuilder& PacketBuilder::version(std::uint8_t v) { ip().version = v; return *this; }
-PacketBuilder& PacketBuilder::header_words(std::uint8_t v) { ip().words = v; return *this; }
-PacketBuilder& PacketBuilder::stated_length(std::uint16_t v) { ip().stated = v; return *this; }
-PacketBuilder& PacketBuilder::wrong_checksum() { ip().wrong = true; return *this; }
-PacketBuilder& PacketBuilder::data_offset(std::uint8_t v) { layers_.back().words = v; return *this; }
-PacketBuilder& PacketBuilder::udp_length(std::uint16_t v) { layers_.back().stated = v; return *this; }
-PacketBuilder& PacketBuilder::pad_to(std::size_t v) { pad_ = v; return *this; }
-PacketBuilder& PacketBuilder::cut_to(std::size_t v) { cut_ = v; return *this; }
+PacketBuilder& PacketBuilder::options(unsigned count) {
+  ip().options = count;
+  return *this;
+}
+PacketBuilder& PacketBuilder::protocol(std::uint8_t v) {
+  ip().protocol = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::version(std::uint8_t v) {
+  ip().version = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::header_words(std::uint8_t v) {
+  ip().words = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::stated_length(std::uint16_t v) {
+  ip().stated = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::wrong_checksum() {
+  ip().wrong = true;
+  return *this;
+}
+PacketBuilder& PacketBuilder::data_offset(std::uint8_t v) {
+  layers_.back().words = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::udp_length(std::uint16_t v) {
+  layers_.back().stated = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::pad_to(std::size_t v) {
+  pad_ = v;
+  return *this;
+}
+PacketBuilder& PacketBuilder::cut_to(std::size_t v) {
+  cut_ = v;
+  return *this;
+}
 
 std::uint8_t PacketBuilder::protocol_of(std::size_t layer) const {
   if (layer >= layers_.size()) return 59;
   switch (layers_[layer].kind) {
-    case Kind::kIpv4: return 4;
-    case Kind::kIpv6: return 41;
-    case Kind::kExtension: return static_cast<std::uint8_t>(layers_[layer].a);
-    case Kind::kFragment6: return 44;
-    case Kind::kTcp: return 6;
-    case Kind::kUdp: return 17;
-    default: return 59;
+    case Kind::kIpv4:
+      return 4;
+    case Kind::kIpv6:
+      return 41;
+    case Kind::kExtension:
+      return static_cast<std::uint8_t>(layers_[layer].a);
+    case Kind::kFragment6:
+      return 44;
+    case Kind::kTcp:
+      return 6;
+    case Kind::kUdp:
+      return 17;
+    default:
+      return 59;
   }
 }
 
@@ -184,9 +243,18 @@ std::uint16_t PacketBuilder::type_of(std::size_t layer) const {
 void PacketBuilder::put_ipv4(Frame& out, const Layer& l, std::uint8_t next, const Frame& rest) {
   const unsigned header = 20 + l.options;
   Frame h;
-  put8(h, static_cast<unsigned>((l.version < 0 ? 4 : l.version) << 4 | (l.words < 0 ? static_cast<int>(header / 4) : l.words)));
+  put8(
+      h,
+      static_cast<unsigned>(
+          (l.version < 0 ? 4 : l.version) << 4 |
+          (l.words < 0 ? static_cast<int>(header / 4) : l.words)
+      )
+  );
   put8(h, l.tos);
-  put16(h, l.stated < 0 ? header + static_cast<unsigned>(rest.size()) : static_cast<unsigned>(l.stated));
+  put16(
+      h,
+      l.stated < 0 ? header + static_cast<unsigned>(rest.size()) : static_cast<unsigned>(l.stated)
+  );
   put16(h, l.id);
   put16(h, l.fragment);
   put8(h, l.ttl);
@@ -215,7 +283,9 @@ void PacketBuilder::put_l4(Frame& out, const Layer& l, const Frame& rest) {
   put16(out, l.a);
   put16(out, l.b);
   if (l.kind == Kind::kUdp) {
-    put16(out, l.stated < 0 ? 8 + static_cast<unsigned>(rest.size()) : static_cast<unsigned>(l.stated));
+    put16(
+        out, l.stated < 0 ? 8 + static_cast<unsigned>(rest.size()) : static_cast<unsigned>(l.stated)
+    );
     put16(out, 0);
     return;
   }
@@ -245,11 +315,16 @@ Frame PacketBuilder::serialize(std::size_t from) const {
       put16(out, l.a);
       put16(out, type_of(from + 1));
       break;
-    case Kind::kIpv4: put_ipv4(out, l, next, rest); break;
-    case Kind::kIpv6: put_ipv6(out, l, next, rest); break;
+    case Kind::kIpv4:
+      put_ipv4(out, l, next, rest);
+      break;
+    case Kind::kIpv6:
+      put_ipv6(out, l, next, rest);
+      break;
     case Kind::kExtension:
       put8(out, next);
-      // Authentication headers count 4-byte words less 2 (RFC 4302), the others 8-byte units less 1.
+      // Authentication headers count 4-byte words less 2 (RFC 4302), the others 8-byte units
+      // less 1.
       put8(out, l.a == 51 ? l.b / 4U - 2U : l.b / 8U - 1U);
       out.resize(l.b);
       break;
@@ -260,9 +335,15 @@ Frame PacketBuilder::serialize(std::size_t from) const {
       put32(out, 0x11223344);
       break;
     case Kind::kTcp:
-    case Kind::kUdp: put_l4(out, l, rest); break;
-    case Kind::kGue: put_gue(out, l, next); break;
-    case Kind::kBytes: append(out, l.content); break;
+    case Kind::kUdp:
+      put_l4(out, l, rest);
+      break;
+    case Kind::kGue:
+      put_gue(out, l, next);
+      break;
+    case Kind::kBytes:
+      append(out, l.content);
+      break;
   }
   append(out, rest);
   return out;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames from a sentence: packet().vlan(7).ipv4("198.51.100.7", "203.0.113.10").tcp(40000, 80, "S").
-// Written from the RFCs, not from the code under test: lengths, next protocols and header checksums
-// are filled in unless a test asks for wrong ones.
+// Frames from a sentence: packet().vlan(7).ipv4("198.51.100.7", "203.0.113.10").tcp(40000, 80,
+// "S"). Written from the RFCs, not from the code under test: lengths, next protocols and header
+// checksums are filled in unless a test asks for wrong ones.
 #pragma once
 
 #include <cstdint>
@@ -47,11 +47,11 @@ class PacketBuilder {
   PacketBuilder& df();
   PacketBuilder& id(std::uint16_t id);
   PacketBuilder& ipv4_fragment(std::uint16_t offset_units, bool more);
-  PacketBuilder& options(unsigned bytes);            // no-operation options, a multiple of 4
-  PacketBuilder& protocol(std::uint8_t number);      // instead of what follows
+  PacketBuilder& options(unsigned bytes);        // no-operation options, a multiple of 4
+  PacketBuilder& protocol(std::uint8_t number);  // instead of what follows
   PacketBuilder& version(std::uint8_t version);
-  PacketBuilder& header_words(std::uint8_t words);   // IHL as stated
-  PacketBuilder& stated_length(std::uint16_t bytes); // total or payload length as stated
+  PacketBuilder& header_words(std::uint8_t words);    // IHL as stated
+  PacketBuilder& stated_length(std::uint16_t bytes);  // total or payload length as stated
   PacketBuilder& wrong_checksum();
 
   // --- changes to the TCP or UDP layer ---
@@ -59,8 +59,8 @@ class PacketBuilder {
   PacketBuilder& udp_length(std::uint16_t bytes);
 
   // --- changes to the finished frame ---
-  PacketBuilder& pad_to(std::size_t bytes);   // Ethernet padding
-  PacketBuilder& cut_to(std::size_t bytes);   // truncation
+  PacketBuilder& pad_to(std::size_t bytes);  // Ethernet padding
+  PacketBuilder& cut_to(std::size_t bytes);  // truncation
 
   [[nodiscard]] Frame build() const;
   operator Frame() const { return build(); }  // NOLINT(google-explicit-constructor): reads as data
@@ -106,6 +106,8 @@ class PacketBuilder {
   std::size_t cut_ = ~std::size_t{0};
 };
 
-inline PacketBuilder packet() { return {}; }
+inline PacketBuilder packet() {
+  return {};
+}
 
 }  // namespace fairlead::testing

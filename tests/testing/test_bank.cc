@@ -61,15 +61,21 @@ fl_vip encode(const TestVip& in, std::uint32_t number) {
 
 void add_shape(fl_bank& bank, const fl_vip& vip) {
   const fl_shape shape{
-      vip.family, vip.prefix_len, static_cast<std::uint8_t>(vip.port[0] == 0 && vip.port[1] == 0), 0
-  };
+      vip.family,
+      vip.prefix_len,
+      static_cast<std::uint8_t>(vip.port[0] == 0 && vip.port[1] == 0),
+      0};
   for (std::uint32_t i = 0; i < bank.shape_count; ++i)
     if (std::memcmp(&bank.shapes[i], &shape, sizeof shape) == 0) return;
   if (bank.shape_count == FL_MAX_SHAPES) throw std::invalid_argument("too many shapes");
   bank.shapes[bank.shape_count++] = shape;
-  std::stable_sort(bank.shapes, bank.shapes + bank.shape_count, [](const fl_shape& a, const fl_shape& b) {
-    return a.prefix_len != b.prefix_len ? a.prefix_len > b.prefix_len : a.any_port < b.any_port;
-  });
+  std::stable_sort(
+      bank.shapes,
+      bank.shapes + bank.shape_count,
+      [](const fl_shape& a, const fl_shape& b) {
+        return a.prefix_len != b.prefix_len ? a.prefix_len > b.prefix_len : a.any_port < b.any_port;
+      }
+  );
 }
 
 void add_to_index(std::uint16_t* index, const fl_vip& vip, std::uint16_t position) {
@@ -128,7 +134,8 @@ TestBank::TestBank(const TestTable& table) {
     fl_vip vip = encode(in, v);
     vip.table_size = static_cast<std::uint32_t>(slots.size());
     vip.slots_line = line;
-    auto* const out_slots = reinterpret_cast<std::uint32_t*>(lines_.data()->bytes + line * std::size_t{64});
+    auto* const out_slots =
+        reinterpret_cast<std::uint32_t*>(lines_.data()->bytes + line * std::size_t{64});
     for (std::size_t i = 0; i < slots.size(); ++i) out_slots[i] = next_member + slots[i];
     line += lines_for(slots.size() * 4);
     for (const TestMember& member : in.members)

@@ -2,11 +2,11 @@
 // The flow table against a map: any sequence of operations leaves both with the same flows.
 #include <algorithm>
 #include <map>
+#include <rapidcheck.h>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 #include "dataplane/flow/flow_table.hh"
 #include "tests/testing/test_worker.hh"
@@ -25,7 +25,9 @@ constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
 
 /// Few enough flows and buckets that homes overflow, entries move and room runs out; different in
 /// tag and extra bits, so that no two are the same entry.
-std::uint64_t hash_of(std::uint64_t flow) { return flow << 40 | (flow * 2654435761ULL >> 7 & 0xffff); }
+std::uint64_t hash_of(std::uint64_t flow) {
+  return flow << 40 | (flow * 2654435761ULL >> 7 & 0xffff);
+}
 
 void expect_same(const FlowTable& table, const Model& model) {
   RC_ASSERT(table.size() == model.size());
@@ -68,7 +70,8 @@ TEST(FlowTableModel, TableAndMapAgreeAfterAnySequence) {
         const auto member = static_cast<std::uint32_t>(flow);
         const auto result = table.insert(hash, member, state, now, limits, kAllTcp);
         const bool refused = result.outcome == FlowTable::Outcome::kRefused;
-        if (result.outcome == FlowTable::Outcome::kEvicted) RC_ASSERT(result.ended.state != FlowState::kConfirmed);
+        if (result.outcome == FlowTable::Outcome::kEvicted)
+          RC_ASSERT(result.ended.state != FlowState::kConfirmed);
         if (result.ended.member != FL_NO_MEMBER) forget(model, result.ended);
         if (!refused) model[hash] = {member, state, now};
       } else if (step < 8 && at != kNoPosition) {
@@ -82,7 +85,9 @@ TEST(FlowTableModel, TableAndMapAgreeAfterAnySequence) {
       } else if (step == 9) {
         now_ns += 4 * FL_FLOW_TICK_NS;
         now = tick_of(now_ns);
-        table.expire(now_ns, limits, kAllTcp, [&](const EndedFlow& ended) { forget(model, ended); });
+        table.expire(now_ns, limits, kAllTcp, [&](const EndedFlow& ended) {
+          forget(model, ended);
+        });
       }
     }
     expect_same(table, model);

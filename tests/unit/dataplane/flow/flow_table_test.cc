@@ -17,12 +17,18 @@ constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
 constexpr Tick kNow = 1000;
 
 /// Hashes whose home is bucket 0 of a small table, with different tags.
-std::uint64_t crowded(std::uint64_t i) { return (i * 0x9e3779b97f4a7c15ULL) << 24; }
+std::uint64_t crowded(std::uint64_t i) {
+  return (i * 0x9e3779b97f4a7c15ULL) << 24;
+}
 
 struct Table {
-  explicit Table(std::uint64_t buckets) : memory(buckets), flows(FlowTable::attach(memory.region()).value()) {}
+  explicit Table(std::uint64_t buckets)
+      : memory(buckets), flows(FlowTable::attach(memory.region()).value()) {}
   FlowTable::Outcome insert(
-      std::uint64_t hash, std::uint32_t member = 1, FlowState state = FlowState::kNew, Tick now = kNow
+      std::uint64_t hash,
+      std::uint32_t member = 1,
+      FlowState state = FlowState::kNew,
+      Tick now = kNow
   ) {
     return flows.insert(hash, member, state, now, limits, kAllTcp).outcome;
   }
@@ -60,7 +66,8 @@ TEST(FlowTable, KeepsTheLargestMemberNumber) {
 
 TEST(FlowTable, FindsFlowsThatOverflowedTheirHome) {
   Table t(64);
-  for (std::uint64_t i = 1; i <= 12; ++i) ASSERT_NE(FlowTable::Outcome::kRefused, t.insert(crowded(i), static_cast<std::uint32_t>(i)));
+  for (std::uint64_t i = 1; i <= 12; ++i)
+    ASSERT_NE(FlowTable::Outcome::kRefused, t.insert(crowded(i), static_cast<std::uint32_t>(i)));
 
   for (std::uint64_t i = 1; i <= 12; ++i) {
     const Position at = t.flows.find(crowded(i));
@@ -80,9 +87,11 @@ TEST(FlowTable, FindsAnOverflowedFlowAfterItsHomeHasRoomAgain) {
 TEST(FlowTable, NeverEvictsConfirmedFlows) {
   Table t(2);
   std::uint64_t next = 1;
-  while (t.flows.size() < t.flows.capacity()) t.insert(next++ * 0x9e3779b97f4a7c15ULL, 1, FlowState::kConfirmed);
+  while (t.flows.size() < t.flows.capacity())
+    t.insert(next++ * 0x9e3779b97f4a7c15ULL, 1, FlowState::kConfirmed);
 
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(FlowTable::Outcome::kRefused, t.insert(next++ * 0x9e3779b97f4a7c15ULL));
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_EQ(FlowTable::Outcome::kRefused, t.insert(next++ * 0x9e3779b97f4a7c15ULL));
   EXPECT_EQ(t.flows.capacity(), t.flows.size());
 }
 
@@ -90,7 +99,12 @@ TEST(FlowTable, EvictsTheLongestIdleUnconfirmedFlow) {
   Table t(2);
   t.limits.fresh = 1000;
   for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
-    t.insert(i * 0x9e3779b97f4a7c15ULL, static_cast<std::uint32_t>(i), FlowState::kNew, static_cast<Tick>(kNow + i));
+    t.insert(
+        i * 0x9e3779b97f4a7c15ULL,
+        static_cast<std::uint32_t>(i),
+        FlowState::kNew,
+        static_cast<Tick>(kNow + i)
+    );
   const auto result = t.flows.insert(0xabcdef, 99, FlowState::kNew, kNow + 50, t.limits, kAllTcp);
 
   EXPECT_EQ(FlowTable::Outcome::kEvicted, result.outcome);
@@ -99,18 +113,29 @@ TEST(FlowTable, EvictsTheLongestIdleUnconfirmedFlow) {
 
 TEST(FlowTable, DoesNotEvictWhereTheCallerForbidsIt) {
   Table t(2);
-  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i) t.insert(i * 0x9e3779b97f4a7c15ULL);
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
+    t.insert(i * 0x9e3779b97f4a7c15ULL);
 
-  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kClosing, kNow, t.limits, kAllTcp, FlowTable::Evict::kNever);
+  const auto result = t.flows.insert(
+      0xabcdef, 99, FlowState::kClosing, kNow, t.limits, kAllTcp, FlowTable::Evict::kNever
+  );
 
   EXPECT_EQ(FlowTable::Outcome::kRefused, result.outcome);
 }
 
 TEST(FlowTable, ReclaimsAnExpiredEntryInACrowdedBucket) {
   Table t(2);
-  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i) t.insert(i * 0x9e3779b97f4a7c15ULL, 5, FlowState::kConfirmed);
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
+    t.insert(i * 0x9e3779b97f4a7c15ULL, 5, FlowState::kConfirmed);
 
-  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kNew, static_cast<Tick>(kNow + t.limits.confirmed + 1), t.limits, kAllTcp);
+  const auto result = t.flows.insert(
+      0xabcdef,
+      99,
+      FlowState::kNew,
+      static_cast<Tick>(kNow + t.limits.confirmed + 1),
+      t.limits,
+      kAllTcp
+  );
 
   EXPECT_EQ(FlowTable::Outcome::kReclaimed, result.outcome);
   EXPECT_EQ(5U, result.ended.member);
@@ -128,7 +153,9 @@ TEST(FlowTable, ExpiresEachStateAfterItsOwnLimit) {
 
   base::Nanoseconds now = kNow * FL_FLOW_TICK_NS;
   for (unsigned ticks = 0; ticks < 1300; ++ticks, now += FL_FLOW_TICK_NS)
-    t.flows.expire(now, t.limits, udp_member_4, [&](EndedFlow ended) { gone[ended.member] = ticks; });
+    t.flows.expire(now, t.limits, udp_member_4, [&](EndedFlow ended) {
+      gone[ended.member] = ticks;
+    });
 
   const unsigned sweep = kSweepPeriod / FL_FLOW_TICK_NS + 1;
   const unsigned limits[] = {0, 12, 1200, 40, 240};
@@ -142,7 +169,8 @@ TEST(FlowTable, ExpiresEachStateAfterItsOwnLimit) {
 
 TEST(FlowTable, KeepsItsFlowsWhenAttachedAgain) {
   Table t(64);
-  for (std::uint64_t i = 1; i <= 20; ++i) t.insert(crowded(i), static_cast<std::uint32_t>(i), FlowState::kConfirmed);
+  for (std::uint64_t i = 1; i <= 20; ++i)
+    t.insert(crowded(i), static_cast<std::uint32_t>(i), FlowState::kConfirmed);
 
   FlowTable again = FlowTable::attach(t.memory.region()).value();
   again.for_each([](std::uint32_t, FlowState, Tick) {});
@@ -154,7 +182,12 @@ TEST(FlowTable, KeepsItsFlowsWhenAttachedAgain) {
 TEST(FlowTable, RefusesARegionThatDisagreesWithItsSize) {
   FlowMemory memory(64);
   auto* header = reinterpret_cast<fl_region_header*>(memory.region().data());
-  for (const std::uint64_t buckets : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{63}, std::uint64_t{128}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t buckets :
+       {std::uint64_t{0},
+        std::uint64_t{1},
+        std::uint64_t{63},
+        std::uint64_t{128},
+        ~std::uint64_t{0}}) {
     header->parameter = buckets;
     EXPECT_FALSE(FlowTable::attach(memory.region()).has_value()) << buckets;
   }
@@ -162,9 +195,12 @@ TEST(FlowTable, RefusesARegionThatDisagreesWithItsSize) {
 
 TEST(FlowTable, ErasesByMemberInABoundedRange) {
   Table t(64);
-  for (std::uint64_t i = 1; i <= 40; ++i) t.insert(i, static_cast<std::uint32_t>(i % 2), FlowState::kConfirmed);
+  for (std::uint64_t i = 1; i <= 40; ++i)
+    t.insert(i, static_cast<std::uint32_t>(i % 2), FlowState::kConfirmed);
 
-  t.flows.erase_if(0, t.flows.bucket_count(), [](std::uint32_t member, FlowState) { return member == 1; });
+  t.flows.erase_if(0, t.flows.bucket_count(), [](std::uint32_t member, FlowState) {
+    return member == 1;
+  });
 
   EXPECT_EQ(20U, t.flows.size());
   EXPECT_EQ(kNoPosition, t.flows.find(1));

@@ -2,10 +2,10 @@
 #include "dataplane/net/checksum.hh"
 
 #include <cstring>
+#include <rapidcheck.h>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 namespace fairlead::net {
 namespace {
@@ -19,7 +19,8 @@ TEST(Checksum, OfTheExampleInRfc1071) {
 
 TEST(Checksum, UpdateEqualsComputingAnew) {
   const bool held = rc::check("any one word changed", [] {
-    auto header = *rc::gen::container<std::vector<std::uint8_t>>(20, rc::gen::arbitrary<std::uint8_t>());
+    auto header =
+        *rc::gen::container<std::vector<std::uint8_t>>(20, rc::gen::arbitrary<std::uint8_t>());
     header[0] = 0x45;  // a sum of zero does not occur in a real header
     const auto at = 2 * *rc::gen::inRange<std::size_t>(0, 10);
     const auto value = *rc::gen::arbitrary<std::uint16_t>();

@@ -4,10 +4,10 @@
 #include "dataplane/net/encap.hh"
 
 #include <algorithm>
+#include <rapidcheck.h>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 #include "tests/testing/expect_packet.hh"
 #include "tests/testing/packet_builder.hh"
@@ -19,7 +19,9 @@ using testing::Frame;
 using testing::packet;
 using Bytes = std::vector<std::uint8_t>;
 
-unsigned at16(const Bytes& b, std::size_t i) { return static_cast<unsigned>(b[i] << 8 | b[i + 1]); }
+unsigned at16(const Bytes& b, std::size_t i) {
+  return static_cast<unsigned>(b[i] << 8 | b[i + 1]);
+}
 
 /// Written from RFC 2003, 2473, 768 and the GUE draft. Throws on anything that does not fit.
 struct Decapsulated {
@@ -70,17 +72,27 @@ struct Shape {
   std::vector<std::uint32_t> hops;
 };
 
-Bytes encapsulate(const Bytes& inner, const Shape& shape, std::uint8_t traffic_class, std::uint64_t hash) {
+Bytes encapsulate(
+    const Bytes& inner, const Shape& shape, std::uint8_t traffic_class, std::uint64_t hash
+) {
   const std::uint8_t source[16] = {10, 0, 0, 1};
   const std::uint8_t destination[16] = {10, 0, 0, 2};
   Bytes buffer(kMaxOuterBytes);
   buffer.insert(buffer.end(), inner.begin(), inner.end());
-  const Tunnel tunnel{source, destination, static_cast<std::uint32_t>(inner.size()), hash,
-                      shape.outer_family, shape.inner_family, traffic_class};
+  const Tunnel tunnel{
+      source,
+      destination,
+      static_cast<std::uint32_t>(inner.size()),
+      hash,
+      shape.outer_family,
+      shape.inner_family,
+      traffic_class};
   std::uint8_t* const at = buffer.data() + kMaxOuterBytes;
-  std::uint8_t* const start = shape.gue ? write_gue(at, tunnel, shape.hops) : write_ipip(at, tunnel);
+  std::uint8_t* const start =
+      shape.gue ? write_gue(at, tunnel, shape.hops) : write_ipip(at, tunnel);
   const auto hops = static_cast<unsigned>(shape.hops.size());
-  const unsigned expected = shape.gue ? gue_bytes(shape.outer_family, hops) : ipip_bytes(shape.outer_family);
+  const unsigned expected =
+      shape.gue ? gue_bytes(shape.outer_family, hops) : ipip_bytes(shape.outer_family);
   RC_ASSERT(static_cast<unsigned>(at - start) == expected);
   return Bytes(start, buffer.data() + buffer.size());
 }
@@ -88,9 +100,13 @@ Bytes encapsulate(const Bytes& inner, const Shape& shape, std::uint8_t traffic_c
 TEST(Encap, ThenDecapIsIdentity) {
   const bool held = rc::check("any inner packet in any tunnel", [] {
     const auto inner = *rc::gen::container<Bytes>(rc::gen::arbitrary<std::uint8_t>());
-    Shape shape{*rc::gen::element<std::uint8_t>(4, 6), *rc::gen::element<std::uint8_t>(4, 6),
-                *rc::gen::arbitrary<bool>(), {}};
-    if (shape.outer_family == 4) shape.hops.resize(*rc::gen::inRange<std::size_t>(0, FL_GUE_MAX_HOPS + 1), 7);
+    Shape shape{
+        *rc::gen::element<std::uint8_t>(4, 6),
+        *rc::gen::element<std::uint8_t>(4, 6),
+        *rc::gen::arbitrary<bool>(),
+        {}};
+    if (shape.outer_family == 4)
+      shape.hops.resize(*rc::gen::inRange<std::size_t>(0, FL_GUE_MAX_HOPS + 1), 7);
     const auto traffic_class = *rc::gen::arbitrary<std::uint8_t>();
     const auto hash = *rc::gen::arbitrary<std::uint64_t>();
 
@@ -106,7 +122,8 @@ TEST(Encap, ThenDecapIsIdentity) {
 
 TEST(Encap, GueCarriesTheHopsInOrder) {
   const Bytes inner(20);
-  const std::uint32_t hops[] = {be32::from_host(0x0a000003).raw(), be32::from_host(0x0a000004).raw()};
+  const std::uint32_t hops[] = {
+      be32::from_host(0x0a000003).raw(), be32::from_host(0x0a000004).raw()};
 
   const Bytes outer = encapsulate(inner, {4, 4, true, {hops[0], hops[1]}}, 0, 1);
 
@@ -115,27 +132,40 @@ TEST(Encap, GueCarriesTheHopsInOrder) {
 }
 
 TEST(Encap, EthernetHeaderMovesForwardWithItsTags) {
-  const Frame before = packet().vlan(200, 0x88a8).vlan(100).ipv4("192.0.2.1", "192.0.2.2").udp(1, 2);
+  const Frame before =
+      packet().vlan(200, 0x88a8).vlan(100).ipv4("192.0.2.1", "192.0.2.2").udp(1, 2);
   Frame buffer(8);  // less than the header's 22 bytes: both overlap
   buffer.insert(buffer.end(), before.begin(), before.end());
   std::uint8_t* const l3 = buffer.data() + 8 + 22;
 
   std::uint8_t* const start = write_ethernet(
-      l3 - 8, buffer.data() + 8, 2, 6, *MacAddr::parse("02:00:00:00:00:aa"), *MacAddr::parse("02:00:00:00:00:bb")
+      l3 - 8,
+      buffer.data() + 8,
+      2,
+      6,
+      *MacAddr::parse("02:00:00:00:00:aa"),
+      *MacAddr::parse("02:00:00:00:00:bb")
   );
 
-  const Frame expected = packet().ether("02:00:00:00:00:aa", "02:00:00:00:00:bb").vlan(200, 0x88a8).vlan(100).ethertype(0x86dd).bytes({});
+  const Frame expected = packet()
+                             .ether("02:00:00:00:00:aa", "02:00:00:00:00:bb")
+                             .vlan(200, 0x88a8)
+                             .vlan(100)
+                             .ethertype(0x86dd)
+                             .bytes({});
   FL_EXPECT_PACKET(expected, Frame(start, start + 22));
   EXPECT_EQ(buffer.data(), start);
 }
 
 TEST(Encap, DecrementingTtlKeepsTheChecksumRight) {
   for (unsigned ttl = 1; ttl < 256; ++ttl) {
-    Frame frame = packet().ipv4("192.0.2.1", "192.0.2.2").ttl(static_cast<std::uint8_t>(ttl)).udp(1, 2);
+    Frame frame =
+        packet().ipv4("192.0.2.1", "192.0.2.2").ttl(static_cast<std::uint8_t>(ttl)).udp(1, 2);
 
     decrement_ttl(frame.data() + 14, 4);
 
-    const Frame expected = packet().ipv4("192.0.2.1", "192.0.2.2").ttl(static_cast<std::uint8_t>(ttl - 1)).udp(1, 2);
+    const Frame expected =
+        packet().ipv4("192.0.2.1", "192.0.2.2").ttl(static_cast<std::uint8_t>(ttl - 1)).udp(1, 2);
     FL_EXPECT_PACKET(expected, frame);
   }
 }

@@ -3,9 +3,9 @@
 #include "dataplane/net/parse.hh"
 
 #include <memory>
+#include <rapidcheck.h>
 
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 #include "tests/testing/packet_builder.hh"
 
@@ -26,12 +26,22 @@ fl_reason parse_exact(const Frame& frame, ParsedPacket& out) {
 }
 
 TEST(Parse, FindsAddressesPortsAndPositions) {
-  const Frame frame = packet().vlan(5).ipv4(kClient, kVip).options(4).tos(0x2a).ttl(9).tcp(40000, 443, "SA").payload(3);
+  const Frame frame = packet()
+                          .vlan(5)
+                          .ipv4(kClient, kVip)
+                          .options(4)
+                          .tos(0x2a)
+                          .ttl(9)
+                          .tcp(40000, 443, "SA")
+                          .payload(3);
   ParsedPacket parsed;
 
   ASSERT_EQ(FL_REASON_NONE, parse_exact(frame, parsed));
 
-  EXPECT_EQ(make_tuple(IpProto::kTcp, *IpAddr::parse(kClient), 40000, *IpAddr::parse(kVip), 443), parsed.tuple);
+  EXPECT_EQ(
+      make_tuple(IpProto::kTcp, *IpAddr::parse(kClient), 40000, *IpAddr::parse(kVip), 443),
+      parsed.tuple
+  );
   EXPECT_EQ(18, parsed.l3_offset);
   EXPECT_EQ(18 + 24, parsed.l4_offset);
   EXPECT_EQ(24U + 20U + 3U, parsed.ip_bytes);
@@ -42,24 +52,40 @@ TEST(Parse, FindsAddressesPortsAndPositions) {
 }
 
 TEST(Parse, FindsPortsBehindIpv6Extensions) {
-  const Frame frame = packet().ipv6("2001:db8::1", "2001:db8::2").extension(0, 16).extension(60).udp(1000, 53).payload(4);
+  const Frame frame = packet()
+                          .ipv6("2001:db8::1", "2001:db8::2")
+                          .extension(0, 16)
+                          .extension(60)
+                          .udp(1000, 53)
+                          .payload(4);
   ParsedPacket parsed;
 
   ASSERT_EQ(FL_REASON_NONE, parse_exact(frame, parsed));
 
-  EXPECT_EQ(make_tuple(IpProto::kUdp, *IpAddr::parse("2001:db8::1"), 1000, *IpAddr::parse("2001:db8::2"), 53), parsed.tuple);
+  EXPECT_EQ(
+      make_tuple(
+          IpProto::kUdp, *IpAddr::parse("2001:db8::1"), 1000, *IpAddr::parse("2001:db8::2"), 53
+      ),
+      parsed.tuple
+  );
   EXPECT_EQ(14 + 40 + 16 + 8, parsed.l4_offset);
 }
 
 TEST(Parse, LeavesTheFamilyZeroWhenTheIpHeaderIsBroken) {
   ParsedPacket parsed;
-  EXPECT_EQ(FL_REASON_BAD_IP_CHECKSUM, parse_exact(packet().ipv4(kClient, kVip).wrong_checksum().tcp(1, 2, "S"), parsed));
+  EXPECT_EQ(
+      FL_REASON_BAD_IP_CHECKSUM,
+      parse_exact(packet().ipv4(kClient, kVip).wrong_checksum().tcp(1, 2, "S"), parsed)
+  );
   EXPECT_EQ(0, parsed.tuple.family);
 }
 
 TEST(Parse, TellsTheAddressesOfAFragment) {
   ParsedPacket parsed;
-  EXPECT_EQ(FL_REASON_FRAGMENT, parse_exact(packet().ipv4(kClient, kVip).ipv4_fragment(0, true).udp(1, 2), parsed));
+  EXPECT_EQ(
+      FL_REASON_FRAGMENT,
+      parse_exact(packet().ipv4(kClient, kVip).ipv4_fragment(0, true).udp(1, 2), parsed)
+  );
   EXPECT_EQ(*IpAddr::parse(kVip), parsed.tuple.destination_address());
 }
 
@@ -67,22 +93,34 @@ TEST(Parse, AcceptsHeadersInTheFirstSegmentOfALongerFrame) {
   const Frame frame = packet().ipv4(kClient, kVip).tcp(40000, 80, "A").payload(1000);
   ParsedPacket parsed;
 
-  EXPECT_EQ(FL_REASON_NONE, parse_packet({frame.data(), 54}, static_cast<std::uint32_t>(frame.size()), parsed));
-  EXPECT_EQ(FL_REASON_TRUNCATED_L4, parse_packet({frame.data(), 53}, static_cast<std::uint32_t>(frame.size()), parsed));
+  EXPECT_EQ(
+      FL_REASON_NONE,
+      parse_packet({frame.data(), 54}, static_cast<std::uint32_t>(frame.size()), parsed)
+  );
+  EXPECT_EQ(
+      FL_REASON_TRUNCATED_L4,
+      parse_packet({frame.data(), 53}, static_cast<std::uint32_t>(frame.size()), parsed)
+  );
 }
 
 TEST(Parse, RefusesAFrameCutAnywhere) {
   const Frame frames[] = {
       packet().ipv4(kClient, kVip).tcp(40000, 80, "S").payload(4),
       packet().vlan(1).vlan(2).ipv4(kClient, kVip).options(20).udp(40000, 80).payload(4),
-      packet().ipv6("2001:db8::1", "2001:db8::2").extension(0, 24).extension(43).tcp(1, 2, "A").payload(4),
+      packet()
+          .ipv6("2001:db8::1", "2001:db8::2")
+          .extension(0, 24)
+          .extension(43)
+          .tcp(1, 2, "A")
+          .payload(4),
   };
   for (const Frame& whole : frames) {
     ParsedPacket parsed;
     ASSERT_EQ(FL_REASON_NONE, parse_exact(whole, parsed));
     for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) {
       const Frame cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes));
-      EXPECT_NE(FL_REASON_NONE, parse_exact(cut, parsed)) << bytes << " of " << whole.size() << " bytes";
+      EXPECT_NE(FL_REASON_NONE, parse_exact(cut, parsed))
+          << bytes << " of " << whole.size() << " bytes";
     }
   }
 }
@@ -91,7 +129,14 @@ TEST(Parse, StaysInBoundsWhateverTheBytes) {
   const bool held = rc::check("a real frame with bytes changed and cut", [] {
     Frame frame = *rc::gen::element<Frame>(
         packet().ipv4(kClient, kVip).options(8).tcp(40000, 80, "S").payload(8),
-        packet().vlan(1).ipv6("2001:db8::1", "2001:db8::2").extension(0).extension(44).extension(51, 16).udp(1, 2).payload(8),
+        packet()
+            .vlan(1)
+            .ipv6("2001:db8::1", "2001:db8::2")
+            .extension(0)
+            .extension(44)
+            .extension(51, 16)
+            .udp(1, 2)
+            .payload(8),
         packet().ipv4(kClient, kVip).udp(40000, 53).payload(8)
     );
     const auto changes = *rc::gen::inRange(0, 6);

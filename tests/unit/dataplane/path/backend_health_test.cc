@@ -62,9 +62,10 @@ constexpr const char* kVip = "203.0.113.20";
 
 testing::TestTable two_backends(std::uint8_t choices) {
   testing::TestTable table;
-  table.vips = {{.prefix = kVip,
-                 .choices = choices,
-                 .members = {{.address = "10.0.0.1", .backend = 0}, {.address = "10.0.0.2", .backend = 1}}}};
+  table.vips = {
+      {.prefix = kVip,
+       .choices = choices,
+       .members = {{.address = "10.0.0.1", .backend = 0}, {.address = "10.0.0.2", .backend = 1}}}};
   return table;
 }
 
@@ -188,7 +189,10 @@ TEST(PassiveEjection, UdpFlowsNeverEject) {
   worker.use(bank.view());
   for (unsigned client = 0; client < 50; ++client) {
     worker.advance(100 * kMillisecond);
-    worker.run_one(packet().ipv4("198.51.100.7", kVip).udp(static_cast<std::uint16_t>(1000 + client), 53).payload(8));
+    worker.run_one(packet()
+                       .ipv4("198.51.100.7", kVip)
+                       .udp(static_cast<std::uint16_t>(1000 + client), 53)
+                       .payload(8));
   }
 
   EXPECT_EQ(0U, worker.page().backends[0].ejections);

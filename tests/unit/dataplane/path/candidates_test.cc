@@ -24,7 +24,9 @@ testing::TestTable pool(unsigned backends, std::uint8_t choices) {
   return table;
 }
 
-std::uint64_t hash_of(std::uint64_t flow) { return (flow + 1) * 0x9e3779b97f4a7c15ULL; }
+std::uint64_t hash_of(std::uint64_t flow) {
+  return (flow + 1) * 0x9e3779b97f4a7c15ULL;
+}
 
 struct World {
   explicit World(const testing::TestTable& table) : bank(table) { worker.use(bank.view()); }

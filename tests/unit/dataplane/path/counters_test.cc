@@ -150,7 +150,9 @@ TEST(Counters, AddUpAfterAnyMixOfPackets) {
   });
   for (unsigned b = 0; b < 3; ++b) EXPECT_EQ(open[b], worker.page().backends[b].in_flight) << b;
   EXPECT_EQ(worker.context().flows.size(), worker.page().flows);
-  EXPECT_EQ(worker.page().vips[0].packets + worker.page().vips[1].packets, worker.page().tx_packets);
+  EXPECT_EQ(
+      worker.page().vips[0].packets + worker.page().vips[1].packets, worker.page().tx_packets
+  );
 }
 
 }  // namespace

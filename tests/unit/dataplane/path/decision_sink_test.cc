@@ -35,7 +35,10 @@ TEST(DecisionSink, HandsOverEverythingInOrderBetweenThreads) {
     Decision d;
     for (std::uint32_t i = 0; i < kCount;) {
       d.backend = i;
-      if (sink.try_push(d)) ++i; else std::this_thread::yield();
+      if (sink.try_push(d))
+        ++i;
+      else
+        std::this_thread::yield();
     }
   });
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/path/hash_burst.hh"
 
-#include <gtest/gtest.h>
 #include <rapidcheck.h>
+
+#include <gtest/gtest.h>
 
 #include "dataplane/steer/flow_hash.h"
 
@@ -15,7 +16,8 @@ net::FiveTuple any_tuple(std::uint8_t family) {
   t.protocol = *rc::gen::element<std::uint8_t>(6, 17);
   t.ports_raw = *rc::gen::arbitrary<std::uint32_t>();
   for (std::uint64_t* word : {&t.source[0], &t.destination[0]})
-    *word = family == 4 ? *rc::gen::arbitrary<std::uint32_t>() : *rc::gen::arbitrary<std::uint64_t>();
+    *word =
+        family == 4 ? *rc::gen::arbitrary<std::uint32_t>() : *rc::gen::arbitrary<std::uint64_t>();
   if (family == 6) {
     t.source[1] = *rc::gen::arbitrary<std::uint64_t>();
     t.destination[1] = *rc::gen::arbitrary<std::uint64_t>();
@@ -31,7 +33,8 @@ std::uint64_t scalar(const std::uint64_t* key, const net::FiveTuple& t) {
 
 TEST(HashBurst, EveryLaneEqualsTheScalarHash) {
   const bool held = rc::check("any tuples, any number of lanes, both families", [] {
-    const std::uint64_t key[2] = {*rc::gen::arbitrary<std::uint64_t>(), *rc::gen::arbitrary<std::uint64_t>()};
+    const std::uint64_t key[2] = {
+        *rc::gen::arbitrary<std::uint64_t>(), *rc::gen::arbitrary<std::uint64_t>()};
     const auto family = *rc::gen::element<std::uint8_t>(4, 6);
     const auto lanes = *rc::gen::inRange<std::size_t>(1, kHashLanes + 1);
     std::vector<net::FiveTuple> tuples;

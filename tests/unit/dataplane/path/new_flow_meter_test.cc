@@ -7,7 +7,9 @@ namespace fairlead::path {
 namespace {
 
 /// Flows allowed of `per_ms` a millisecond over `ms` milliseconds.
-unsigned allowed(NewFlowMeter& meter, std::uint32_t limit, unsigned per_ms, unsigned ms, base::Nanoseconds& now) {
+unsigned allowed(
+    NewFlowMeter& meter, std::uint32_t limit, unsigned per_ms, unsigned ms, base::Nanoseconds& now
+) {
   unsigned out = 0;
   for (unsigned i = 0; i < ms; ++i) {
     now += base::kMillisecond;

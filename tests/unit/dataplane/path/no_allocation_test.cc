@@ -57,7 +57,11 @@ testing::TestTable table() {
   for (auto& m : members6) m.address = "2001:db8::1";
   out.vips = {
       {.prefix = "203.0.113.20", .choices = 4, .members = members},
-      {.prefix = "203.0.113.20", .protocol = net::IpProto::kUdp, .port = 53, .encapsulation = FL_ENCAP_GUE, .members = members},
+      {.prefix = "203.0.113.20",
+       .protocol = net::IpProto::kUdp,
+       .port = 53,
+       .encapsulation = FL_ENCAP_GUE,
+       .members = members},
       {.prefix = "2001:db8::10", .encapsulation = FL_ENCAP_GUE, .members = members6},
   };
   out.new_flow_limit = 200'000;
@@ -70,11 +74,19 @@ Frame any_frame(std::mt19937& random) {
   const auto client = static_cast<std::uint16_t>(1 + random() % 5000);
   const char* const flags[] = {"S", "A", "FA", "R"};
   switch (random() % 8) {
-    case 0: return packet().ipv4("198.51.100.7", "203.0.113.20").udp(client, 53).payload(4);
-    case 1: return packet().ipv6("2001:db8::1", "2001:db8::10").extension(0).tcp(client, 80, "S");
-    case 2: return packet().ipv4("198.51.100.7", "203.0.113.20").ipv4_fragment(1, true).udp(client, 53);
-    case 3: return packet().ethertype(0x0806).payload(28);
-    default: return packet().vlan(7).ipv4("198.51.100.7", "203.0.113.20").tcp(client, 80, flags[random() % 4]);
+    case 0:
+      return packet().ipv4("198.51.100.7", "203.0.113.20").udp(client, 53).payload(4);
+    case 1:
+      return packet().ipv6("2001:db8::1", "2001:db8::10").extension(0).tcp(client, 80, "S");
+    case 2:
+      return packet().ipv4("198.51.100.7", "203.0.113.20").ipv4_fragment(1, true).udp(client, 53);
+    case 3:
+      return packet().ethertype(0x0806).payload(28);
+    default:
+      return packet()
+          .vlan(7)
+          .ipv4("198.51.100.7", "203.0.113.20")
+          .tcp(client, 80, flags[random() % 4]);
   }
 }
 

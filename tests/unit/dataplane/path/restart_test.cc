@@ -17,14 +17,17 @@ Frame tcp(std::uint16_t client, const char* flags) {
 
 testing::TestTable toward(std::uint32_t slot) {
   testing::TestTable table;
-  table.vips = {{.prefix = "203.0.113.20",
-                 .members = {{.address = "10.0.0.1", .backend = 0}, {.address = "10.0.0.2", .backend = 1}},
-                 .slots = {slot}}};
+  table.vips = {
+      {.prefix = "203.0.113.20",
+       .members = {{.address = "10.0.0.1", .backend = 0}, {.address = "10.0.0.2", .backend = 1}},
+       .slots = {slot}}};
   return table;
 }
 
 /// What a new process does: fresh context over the same regions.
-void restart(testing::TestWorker& worker, testing::FlowMemory& memory, const steer::TableView& table) {
+void restart(
+    testing::TestWorker& worker, testing::FlowMemory& memory, const steer::TableView& table
+) {
   const NextHops hops = worker.context().hops;
   const base::Nanoseconds now = worker.context().now;
   fl_worker_page* const page = worker.context().page;
