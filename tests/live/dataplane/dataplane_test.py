@@ -7,6 +7,7 @@ Usage: dataplane_test.py BUILD CASE
 from __future__ import annotations
 
 import csv
+import json
 import signal
 import sys
 from pathlib import Path
@@ -36,9 +37,12 @@ def gateway(node: LoneNode) -> str | None:
     return node.ask("show port")["result"]["ports"][0]["gateway_mac"]
 
 
-def case_forwards(build: Path) -> None:
+AF_PACKET, AF_XDP = "net_af_packet0,iface=fl0", "net_af_xdp0,iface=fl0"
+
+
+def case_forwards(build: Path, device: str = AF_PACKET) -> None:
     """Every new flow comes back in a tunnel, has a row in the log, and SIGTERM ends it well."""
-    with LoneNode(build, "net_af_packet0,iface=fl0") as node:
+    with LoneNode(build, device) as node:
         start(node, {"b1": 100, "b2": 100})
         with node.peer_socket() as raw:
             send(node, raw, SYN)
@@ -59,9 +63,9 @@ def case_forwards(build: Path) -> None:
             ("tcp", "203.0.113.10", "80", "web")}
 
 
-def case_restart(build: Path) -> None:
+def case_restart(build: Path, device: str = AF_PACKET) -> None:
     """Killed and started again, it keeps every flow, though the new table would move half of them."""
-    with LoneNode(build, "net_af_packet0,iface=fl0") as node:
+    with LoneNode(build, device) as node:
         start(node, {"b1": 100, "b2": 100})
         with node.peer_socket() as raw:
             send(node, raw, SYN)
@@ -87,7 +91,7 @@ def case_restart(build: Path) -> None:
 
 def case_second(build: Path) -> None:
     """A second data plane in the same runtime folder is refused and harms nothing."""
-    with LoneNode(build, "net_af_packet0,iface=fl0") as node:
+    with LoneNode(build, AF_PACKET) as node:
         start(node, {"b1": 100})
         first = node.process
         try:
@@ -104,9 +108,56 @@ def case_second(build: Path) -> None:
         assert first is not None and first.wait(timeout=10) == 0
 
 
+def case_two_workers(build: Path) -> None:
+    """Two workers on one core share a port of two queues; each flow is one worker's."""
+    with LoneNode(build, AF_PACKET, workers=2) as node:
+        start(node, {"b1": 100, "b2": 100})
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            first = tunnelled(raw, len(CLIENTS))
+            send(node, raw, ACK)
+            second = tunnelled(raw, len(CLIENTS))
+        assert len(first) == len(CLIENTS) and first == second
+        cores = node.ask("show core")["result"]["cores"]
+        assert sum(core["flows"] for core in cores) == len(CLIENTS), cores
+        assert node.stop() == 0
+
+
+def case_own_arp(build: Path) -> None:
+    """On a port no kernel owns (a tap, whose other end plays the router) it does ARP by itself."""
+    with LoneNode(build, "net_tap0,iface=fltap0") as node:
+        node.write_config({"b1": 100}, "gateway: 10.77.0.2")
+        node.publish()
+        node.start()
+        node.in_node("ip", "addr", "add", "10.77.0.2/24", "dev", "fltap0")
+        node.in_node("ip", "link", "set", "fltap0", "up")
+        wait_for("gateway answered our question", lambda: gateway(node))
+        node.quietly("bash", "-c", "echo x > /dev/udp/10.77.0.1/9")  # makes the router ask
+        known = wait_for("the router's question was answered", lambda: neighbour(node))
+        port = node.ask("show port")["result"]["ports"][0]
+        assert known == port["mac"], (known, port)
+        assert node.stop() == 0
+
+
+def neighbour(node: LoneNode) -> str | None:
+    entries = json.loads(node.in_node("ip", "-j", "neigh", "show", "10.77.0.1") or "[]")
+    return next((e["lladdr"] for e in entries if "lladdr" in e), None)
+
+
+CASES = {
+    "forwards": case_forwards,
+    "forwards-af-xdp": lambda build: case_forwards(build, AF_XDP),
+    "own-arp": case_own_arp,
+    "restart": case_restart,
+    "restart-af-xdp": lambda build: case_restart(build, AF_XDP),
+    "second": case_second,
+    "two-workers": case_two_workers,
+}
+
+
 def main() -> None:
     need_root()
-    globals()[f"case_{sys.argv[2]}"](Path(sys.argv[1]))
+    CASES[sys.argv[2]](Path(sys.argv[1]))
 
 
 main()

@@ -91,7 +91,9 @@ class LoneNode:
             sys.stdout.write(self.log.read_text())
         for ns in (self.node_ns, self.peer_ns):
             subprocess.run(["ip", "netns", "del", ns], check=False)
+        subprocess.run(["umount", str(self.folder / "run/bpf")], check=False, capture_output=True)
         shutil.rmtree(self.folder)
+        shutil.rmtree(f"/var/run/dpdk/fl_{self.node_ns}", ignore_errors=True)
 
     @staticmethod
     def run(*command: str) -> str:
@@ -99,6 +101,11 @@ class LoneNode:
 
     def in_node(self, *command: str) -> str:
         return self.run("nsenter", f"--net=/run/netns/{self.node_ns}", *command)
+
+    def quietly(self, *command: str) -> None:
+        """In the node's namespace; success does not matter."""
+        subprocess.run(["nsenter", f"--net=/run/netns/{self.node_ns}", *command],
+                       check=False, capture_output=True)
 
     def in_peer(self, *command: str) -> str:
         return self.run("nsenter", f"--net=/run/netns/{self.peer_ns}", *command)
@@ -137,7 +144,7 @@ vips:
     def publish(self) -> int:
         (self.folder / "run").mkdir(exist_ok=True)
         tool = self.build / "tests/live/dataplane/publish_table"
-        return int(self.run(str(tool), str(self.config)))
+        return int(self.in_node(str(tool), str(self.config)))
 
     def start(self) -> None:
         with self.log.open("ab") as log:

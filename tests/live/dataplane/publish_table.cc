@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// publish_table CONFIG: publishes a table from the configured weights, as fairlead-control would, for
-// tests of the data plane alone. Prints the generation.
+// publish_table CONFIG: publishes a table from the configured weights and, with AF_XDP, attaches the gate,
+// as fairlead-control would, for tests of the data plane alone. Prints the generation.
 #include <cinttypes>
 #include <cstdio>
 
@@ -8,13 +8,23 @@
 #include "control/steering/steering.hh"
 #include "dataplane/shm/publication.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "ebpf/loader.hh"
 
 namespace {
 
 using namespace fairlead;
 
+base::Result<void> attach_gate(const config::Config& config) {
+  if (config.interface.empty()) return {};
+  FL_ASSIGN(auto gate, ebpf::Gate::attach(config.interface, config.runtime_dir + "/bpf"));
+  std::vector<ebpf::ServedVip> served;
+  for (const model::Vip& vip : config.vips) served.push_back({vip.prefix, vip.protocol, vip.port});
+  return gate.set_vips(served);
+}
+
 base::Result<std::uint64_t> publish(const char* file) {
   FL_ASSIGN(const config::Config config, config::load_config(file));
+  FL_TRY(attach_gate(config));
   const base::Nanoseconds now = sys::monotonic_ns();
   FL_ASSIGN(
       shm::Region steering_region,
