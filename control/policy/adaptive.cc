@@ -49,13 +49,17 @@ std::vector<double> adaptive_weights(
   std::vector<double> weights;
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
     const BackendState& s = state.backends.at(snapshot.backends[i].id);
-    double capacity = known(s, now, p) ? s.capacity : 0;
+    if (!known(s, now, p) || s.capacity <= 0) {
+      weights.push_back(0);
+      continue;
+    }
+    double capacity = s.capacity;
     // A backend whose slots are occupied while its CPU rests is slow, not free.
     if (usual > 0 && stretch[i] > p.guard * usual && s.active > 0.3 * s.stretch_base)
       capacity = std::min(capacity, 0.9 * s.rate / std::min(1.0, s.active / s.stretch_base));
-    // Serving, yet nothing completes: looks full.
-    if (capacity > 0 && s.active >= 1 && s.rate <= 0) capacity = 1e-6 * s.capacity;
-    weights.push_back(capacity > 0 ? std::pow(capacity, p.exponent) : 0);
+    // Serving, yet nothing completes: looks full (0 would mean "not known").
+    if (s.active >= 1 && s.rate <= 0) capacity = 0;
+    weights.push_back(std::pow(std::max(capacity, 1e-6 * s.capacity), p.exponent));
   }
   return weights;
 }

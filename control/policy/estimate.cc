@@ -40,7 +40,7 @@ void feed_capacity(const Parameters& parameters, double measured, double n, Back
   }
 }
 
-/// Usual value of active / utilisation: follows upwards by 2 % a second, downwards by 20 %.
+/// Usual value of active / utilisation: rises by 2 % of itself a second at most, falls by 20 %.
 void feed_stretch(double seconds, BackendState& s) {
   if (s.utilization < kLeastUtilization || s.active <= 0) return;
   const double ratio = s.active / s.utilization;
@@ -48,8 +48,9 @@ void feed_stretch(double seconds, BackendState& s) {
     s.stretch_base = ratio;
     return;
   }
-  const double speed = ratio > s.stretch_base ? 0.02 : 0.20;
-  s.stretch_base += std::min(1.0, speed * seconds) * (ratio - s.stretch_base);
+  s.stretch_base = std::clamp(
+      ratio, s.stretch_base * std::pow(0.80, seconds), s.stretch_base * std::pow(1.02, seconds)
+  );
 }
 
 }  // namespace

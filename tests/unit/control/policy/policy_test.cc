@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Policies: they find capacity, ignore nonsense, move gently, and freeze when blind.
+#include "control/policy/policy.hh"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace fairlead::policy {
+namespace {
+
+using base::kMillisecond;
+using base::kSecond;
+using model::PolicyName;
+
+/// A pool whose backends really have these capacities (requests a second at full use).
+class Pool {
+ public:
+  Pool(PolicyName policy, std::vector<double> capacities) : capacities_(std::move(capacities)) {
+    snapshot_.policy = policy;
+    for (std::size_t i = 0; i < capacities_.size(); ++i)
+      snapshot_.backends.push_back({"b" + std::to_string(i), 100, 0, true});
+  }
+
+  /// One second: ten reports of every backend at `rate` requests a second, then an update.
+  Weights second(double rate, bool reports = true) {
+    Observations observed;
+    for (std::size_t i = 0; i < capacities_.size(); ++i) {
+      Observation o;
+      for (int n = 1; reports && n <= 10; ++n) {
+        Report r;
+        r.received_ns = now_ + static_cast<base::Nanoseconds>(n) * 100 * kMillisecond;
+        r.sequence = ++sequence_;
+        r.requests_per_second = std::min(rate, capacities_[i]);
+        r.cpu = std::min(1.0, rate / capacities_[i]);
+        r.active = 4 * r.cpu;
+        r.mean_latency_us = 1e6 * 4 / capacities_[i];
+        if (spoil_) spoil_(i, r);
+        o.reports.push_back(r);
+      }
+      observed.backends.push_back(o);
+    }
+    now_ += kSecond;
+    observed.now = now_;
+    return update(snapshot_, observed, state_, kSecond);
+  }
+  Weights seconds(int count, double rate) {
+    Weights last;
+    for (int i = 0; i < count; ++i) last = second(rate);
+    return last;
+  }
+
+  Snapshot snapshot_;
+  State state_;
+  std::vector<double> capacities_;
+  std::function<void(std::size_t, Report&)> spoil_;
+
+ private:
+  base::Nanoseconds now_ = 1000 * kSecond;
+  std::uint64_t sequence_ = 0;
+};
+
+double ratio(const Weights& w, std::size_t a, std::size_t b) {
+  return static_cast<double>(w.backends[a].weight) / w.backends[b].weight;
+}
+
+class Measuring : public testing::TestWithParam<PolicyName> {};
+INSTANTIATE_TEST_SUITE_P(Policies, Measuring, testing::Values(PolicyName::kWrr, PolicyName::kAdaptive));
+
+TEST_P(Measuring, FindsUnequalCapacities) {
+  Pool pool(GetParam(), {100, 200, 400});
+  const Weights w = pool.seconds(30, 90);
+  EXPECT_NEAR(ratio(w, 1, 0), 2, 0.35);
+  EXPECT_NEAR(ratio(w, 2, 0), 4, 0.7);
+  EXPECT_GT(w.backends[0].inverse_weight, w.backends[2].inverse_weight);
+}
+
+TEST_P(Measuring, SettlesAndThenMovesNothing) {
+  Pool pool(GetParam(), {100, 200, 400});
+  pool.seconds(40, 90);
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(pool.second(80 + i % 3).changed);
+}
+
+TEST_P(Measuring, TableWeightsMoveInBoundedSteps) {
+  Pool pool(GetParam(), {200, 200, 200});
+  Weights before = pool.seconds(10, 150);
+  pool.capacities_[1] = 40;
+  for (int i = 0; i < 10; ++i) {
+    const Weights after = pool.second(150);
+    for (std::size_t b = 0; b < 3; ++b) {
+      const double change = static_cast<double>(after.backends[b].weight) / before.backends[b].weight;
+      EXPECT_LT(change, 1.26);
+      EXPECT_GT(change, 0.79);
+    }
+    before = after;
+  }
+  EXPECT_LT(ratio(before, 1, 0), 0.4);
+}
+
+TEST_P(Measuring, KeepsConfiguredWeightsUntilReportsCome) {
+  Pool pool(GetParam(), {100, 200});
+  pool.snapshot_.backends[0].weight = 300;
+  const Weights w = pool.second(90, false);
+  EXPECT_EQ(ratio(w, 0, 1), 3);
+  EXPECT_FALSE(w.frozen);
+  EXPECT_NE(w.backends[0].why.find("no report yet"), std::string::npos);
+}
+
+TEST_P(Measuring, FreezesWhenAllMonitoringIsLostAndThaws) {
+  Pool pool(GetParam(), {100, 400});
+  const Weights before = pool.seconds(20, 90);
+  Weights w;
+  for (int i = 0; i < 20; ++i) w = pool.second(90, false);
+
+  EXPECT_TRUE(w.frozen);
+  EXPECT_EQ(w.backends[0].weight, before.backends[0].weight);
+  EXPECT_EQ(w.backends[1].inverse_weight, before.backends[1].inverse_weight);
+  EXPECT_FALSE(pool.second(90).frozen);
+}
+
+TEST_P(Measuring, RefusesNonsenseAndGoesOn) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinite = std::numeric_limits<double>::infinity();
+  const std::vector<std::function<void(Report&)>> nonsense = {
+      [&](Report& r) { r.cpu = nan; },
+      [&](Report& r) { r.requests_per_second = infinite; },
+      [&](Report& r) { r.requests_per_second = -5; },
+      [&](Report& r) { r.errors_per_second = 2 * r.requests_per_second + 1; },
+      [&](Report& r) { r.active = -1; },
+      [&](Report& r) { r.mean_latency_us = 1e18; },
+      [&](Report& r) { r.application_utilization = 1e9; },
+      [&](Report& r) { r.period = 3600 * kSecond; },
+  };
+  for (const auto& spoil : nonsense) {
+    Pool pool(GetParam(), {100, 200});
+    const Weights before = pool.seconds(20, 90);
+    pool.spoil_ = [&](std::size_t i, Report& r) {
+      if (i == 0) spoil(r);
+    };
+    const Weights w = pool.second(90);
+    EXPECT_EQ(w.backends[0].weight, before.backends[0].weight);
+    EXPECT_EQ(pool.state_.backends.at("b0").refused, 10u);
+  }
+}
+
+TEST_P(Measuring, ErrorsDoNotAttractTraffic) {
+  Pool pool(GetParam(), {200, 200});
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i == 0) r.errors_per_second = 0.9 * r.requests_per_second;
+  };
+  EXPECT_LT(ratio(pool.seconds(40, 150), 0, 1), 0.6);
+}
+
+TEST_P(Measuring, NobodyFallsBelowTheFloorAndZeroStaysZero) {
+  Pool pool(GetParam(), {1, 400, 400, 400});
+  pool.snapshot_.backends[3].weight = 0;
+  const Weights w = pool.seconds(60, 100);
+  EXPECT_GE(w.backends[0].weight, 20u);
+  EXPECT_EQ(w.backends[3].weight, 0u);
+  EXPECT_EQ(w.backends[3].inverse_weight, UINT32_MAX);
+}
+
+TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+  pool.seconds(30, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second *= 0.3;  // ten times the latency, CPU at rest, slots occupied
+    r.cpu *= 0.1;
+    r.active *= 3;
+  };
+  EXPECT_LT(ratio(pool.seconds(15, 120), 0, 1), 0.6);
+}
+
+TEST(Adaptive, ServingWithoutCompletingLooksFull) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
+  pool.seconds(20, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second = 0;
+    r.active = 50;
+  };
+  const Weights w = pool.seconds(10, 120);
+  EXPECT_GT(w.backends[0].inverse_weight, 10 * w.backends[1].inverse_weight);
+}
+
+TEST(Adaptive, AJoiningBackendStartsAtThePoolsUsualWeight) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
+  pool.seconds(20, 120);
+  pool.snapshot_.backends.push_back({"b3", 100, 0, true});
+  pool.capacities_.push_back(50);
+  const Weights joined = pool.second(40);
+  EXPECT_NEAR(ratio(joined, 3, 0), 1, 0.1);
+  EXPECT_NEAR(ratio(pool.seconds(40, 40), 3, 0), 0.25, 0.1);
+}
+
+TEST(Configured, StaticIgnoresReports) {
+  for (const PolicyName policy : {PolicyName::kStatic, PolicyName::kWlc}) {
+    Pool pool(policy, {100, 400});
+    const Weights w = pool.seconds(10, 90);
+    EXPECT_EQ(w.backends[0].weight, 100u);
+    EXPECT_EQ(w.backends[1].inverse_weight, (1u << 20) / 100);
+    EXPECT_FALSE(w.changed);
+  }
+}
+
+TEST(Configured, LatencyScalesTheScoreOnly) {
+  Pool pool(PolicyName::kLatency, {100, 200, 400});
+  const Weights w = pool.seconds(10, 90);
+  EXPECT_EQ(w.backends[0].weight, w.backends[2].weight);
+  EXPECT_GT(w.backends[0].inverse_weight, 3 * w.backends[2].inverse_weight);
+}
+
+TEST(Score, InverseWeightStaysInRange) {
+  EXPECT_EQ(score_inverse_weight(0), UINT32_MAX);
+  EXPECT_EQ(score_inverse_weight(-1), UINT32_MAX);
+  EXPECT_EQ(score_inverse_weight(std::nan("")), UINT32_MAX);
+  EXPECT_EQ(score_inverse_weight(1024), 1024u);
+  EXPECT_EQ(score_inverse_weight(1e9), 1u);
+  EXPECT_EQ(score_inverse_weight(1e-9), 2147483648u);
+}
+
+TEST(Policy, StatesOfLeaversAreForgotten) {
+  Pool pool(PolicyName::kAdaptive, {100, 200});
+  pool.seconds(5, 90);
+  pool.snapshot_.backends.pop_back();
+  pool.capacities_.pop_back();
+  pool.second(90);
+  EXPECT_EQ(pool.state_.backends.size(), 1u);
+}
+
+}  // namespace
+}  // namespace fairlead::policy
