@@ -165,6 +165,13 @@ bool Intake::leave(const std::string& id) {
   return true;
 }
 
+bool Intake::come_back(const std::string& id) {
+  if (!has_left(id)) return false;
+  sources_.at(id).left = false;
+  membership_changed_ = true;
+  return true;
+}
+
 bool Intake::has_left(const std::string& id) const {
   const auto found = sources_.find(id);
   return found != sources_.end() && found->second.left;

@@ -90,6 +90,8 @@ class Intake {
   /// The backend asked to be drained. False: unknown. A report that begins a new sequence (the
   /// agent was started again) takes it back.
   bool leave(const std::string& id);
+  /// An operator takes the leave back. False: it had not left.
+  bool come_back(const std::string& id);
   [[nodiscard]] bool has_left(const std::string& id) const;
   /// After a restart of control: what was persisted.
   void restore_left(const std::string& id) { (void)leave(id); }

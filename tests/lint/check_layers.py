@@ -28,7 +28,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
                     "dataplane/shm", "dataplane/flow"],
     "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net"],
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
-                "dataplane/flow", "ebpf"],
+                "dataplane/flow", "dataplane/path", "ebpf"],  # path: lookup runs the very code
     "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/console.hh", "control/model",
              "control/config", "control/api/fairlead."],
     "tests": ["dataplane", "control", "ebpf", "tests"],

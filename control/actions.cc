@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// set, drain, undrain, freeze, thaw; and which function answers which command.
+#include "control/actions.hh"
+
+#include "control/api/counters.hh"
+#include "control/api/request.hh"
+#include "control/show.hh"
+#include "dataplane/sys/log.hh"
+
+namespace fairlead::control {
+namespace {
+
+using api::Command;
+
+Json outcome(const Node& node, std::size_t changed) {
+  // The change is published within milliseconds, as the next generation.
+  return Json{
+      {"changed", changed}, {"generation", node.publisher.generation() + (changed > 0 ? 1 : 0)}};
+}
+
+std::uint64_t open_flows(const Node& node, const std::string& backend, base::Nanoseconds now) {
+  const auto number = node.publisher.steering().backend_number(backend);
+  if (!number) return 0;
+  return api::backend_sum(node.regions.worker_pages(), *number, now).in_flight;
+}
+
+// Backends of a pool that would take new flows.
+std::size_t takers(const Node& node, const model::Vip& vip, const OperatorState& state) {
+  std::size_t count = 0;
+  for (const model::Backend& backend : vip.backends) {
+    const OperatorState::Member member(vip.name, backend.id);
+    const auto set = state.weights.find(member);
+    const std::uint32_t weight = set == state.weights.end() ? backend.weight : set->second;
+    if (weight > 0 && state.drained.count(member) == 0 && !node.intake.has_left(backend.id) &&
+        node.checks.state(vip.name, backend.id) != health::State::kDown) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+Answer commit(
+    Node& node,
+    Reconciler& reconciler,
+    OperatorState next,
+    const std::vector<Selected>& rows,
+    std::size_t changed,
+    base::Nanoseconds now
+) {
+  for (const Selected& row : rows) {
+    if (takers(node, *row.vip, next) == 0 && takers(node, *row.vip, node.operators) > 0) {
+      return base::fail(
+          base::ErrorCode::kFailedPrecondition,
+          "vip " + row.vip->name +
+              " would have no backend for new flows, give another one a weight "
+              "or undrain it first"
+      );
+    }
+  }
+  node.operators = std::move(next);
+  if (changed > 0) {
+    persist(node);
+    node.weights.end_hold();
+    reconciler.hasten_policy();
+    reconciler.mark_dirty(now);
+  }
+  return outcome(node, changed);
+}
+
+Answer set_backend(
+    Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
+) {
+  FL_ASSIGN(const auto rows, select(node, r));
+  OperatorState next = node.operators;
+  std::size_t changed = 0;
+  for (const Selected& row : rows) {
+    if (base_weight(node, *row.vip, *row.backend) != *r.weight) ++changed;
+    next.weights[{row.vip->name, row.backend->id}] = *r.weight;
+  }
+  FL_ASSIGN(Json out, commit(node, reconciler, std::move(next), rows, changed, now));
+  sys::log_info(
+      "operator set weight=" + std::to_string(*r.weight) + " backend=" + *r.backend +
+      " vip=" + r.vip.value_or("all")
+  );
+  return out;
+}
+
+Answer drain(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, r));
+  OperatorState next = node.operators;
+  std::size_t changed = 0;
+  for (const Selected& row : rows) {
+    if (next.drained.emplace(row.vip->name, row.backend->id).second) ++changed;
+  }
+  FL_ASSIGN(Json out, commit(node, reconciler, std::move(next), rows, changed, now));
+  sys::log_info("operator drained backend=" + *r.backend + " vip=" + r.vip.value_or("all"));
+  out["flows"] = open_flows(node, *r.backend, now);
+  return out;
+}
+
+Answer undrain(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, r));
+  std::size_t changed = 0;
+  for (const Selected& row : rows) {
+    changed += node.operators.drained.erase({row.vip->name, row.backend->id});
+  }
+  if (node.intake.come_back(*r.backend)) ++changed;
+  if (changed > 0) {
+    persist(node);
+    reconciler.mark_dirty(now);
+    sys::log_info("operator undrained backend=" + *r.backend + " vip=" + r.vip.value_or("all"));
+  }
+  Json out = outcome(node, changed);
+  out["flows"] = open_flows(node, *r.backend, now);
+  return out;
+}
+
+Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
+  if (node.operators.frozen != frozen) {
+    node.operators.frozen = frozen;
+    persist(node);
+    if (!frozen) reconciler.hasten_policy();
+    sys::log_info(frozen ? "operator froze the weights" : "operator thawed the weights");
+  }
+  return Json{{"frozen", frozen}};
+}
+
+Answer perform(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
+  switch (r.command) {
+    case Command::kShowStatus:
+      return show_status(node, now);
+    case Command::kShowVersion:
+      return Json{{"version", kVersion}};
+    case Command::kShowVip:
+      return show_vip(node, r);
+    case Command::kShowBackend:
+      return show_backend(node, r, now);
+    case Command::kShowTable:
+      return show_table(node, r);
+    case Command::kShowFlow:
+      return show_flow(node, r, now);
+    case Command::kShowStats:
+      return show_stats(node);
+    case Command::kShowDrop:
+      return show_drop(node);
+    case Command::kShowHealth:
+      return show_health(node, r, now);
+    case Command::kShowMemory:
+      return show_memory(node);
+    case Command::kSetBackend:
+      return set_backend(node, reconciler, r, now);
+    case Command::kDrainBackend:
+      return drain(node, reconciler, r, now);
+    case Command::kUndrainBackend:
+      return undrain(node, reconciler, r, now);
+    case Command::kFreezeWeights:
+      return freeze(node, reconciler, true);
+    case Command::kThawWeights:
+      return freeze(node, reconciler, false);
+    case Command::kLookup:
+      return lookup(node, r, now);
+  }
+  return base::fail(base::ErrorCode::kInternal, "command without function");
+}
+
+}  // namespace
+
+void persist(const Node& node) {
+  OperatorState state = node.operators;
+  state.left.clear();
+  for (const model::Vip& vip : node.config.vips) {
+    for (const model::Backend& backend : vip.backends) {
+      if (node.intake.has_left(backend.id)) state.left.insert(backend.id);
+    }
+  }
+  const auto saved = save_operator_state(node.regions.dir + "/state.json", state);
+  if (!saved) sys::log_error("operators' decisions are not saved: " + saved.error().what);
+}
+
+std::string answer(
+    Node& node,
+    Reconciler& reconciler,
+    const std::string& line,
+    api::Peer peer,
+    base::Nanoseconds now
+) {
+  const auto request = api::parse_request(line);
+  if (!request) return api::error_reply(request.error());
+  if (api::writes(request->command) && peer != api::Peer::kWriter) {
+    return api::error_reply(
+        {base::ErrorCode::kPermissionDenied,
+         "only root and the user of fairlead-control may change things, run it with sudo"}
+    );
+  }
+  const Answer result = perform(node, reconciler, *request, now);
+  return result ? api::ok_reply(*result) : api::error_reply(result.error());
+}
+
+}  // namespace fairlead::control

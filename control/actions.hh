@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Commands that change something, and the dispatch of all commands.
+#pragma once
+
+#include <string>
+
+#include "control/api/socket_server.hh"
+#include "control/node.hh"
+#include "control/reconcile.hh"
+
+namespace fairlead::control {
+
+/// One line of the control socket in, one line out. Never fails: errors are answers.
+std::string answer(
+    Node& node,
+    Reconciler& reconciler,
+    const std::string& line,
+    api::Peer peer,
+    base::Nanoseconds now
+);
+
+/// Writes the operators' decisions beside the regions; an error is logged, the decision holds.
+void persist(const Node& node);
+
+}  // namespace fairlead::control

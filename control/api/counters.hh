@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The workers' pages summed up. Pages are written while we read: each number is right by itself.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/steer/abi.h"
+
+namespace fairlead::api {
+
+/// The counters of a page by name: `show stats`, metrics.
+#define FL_WORKER_COUNTERS(X)                                                               \
+  X(rx_packets)                                                                             \
+  X(rx_bytes) X(tx_packets) X(tx_bytes) X(punted) X(bursts) X(busy_cycles) X(idle_cycles)   \
+      X(flow_hits) X(flow_misses) X(flow_inserts) X(flow_inserts_refused) X(flow_evictions) \
+          X(flow_expired) X(flows) X(flood_bursts) X(decisions_logged) X(decisions_skipped)
+
+struct NamedCounter {
+  std::string_view name;
+  std::uint64_t value;
+};
+
+/// In the order of FL_WORKER_COUNTERS, then "dropped", the sum of the page's drops.
+std::vector<NamedCounter> counters_of(const fl_worker_page& page);
+std::uint64_t dropped(const fl_worker_page& page);
+/// rx - tx - punted - drops: 0 between bursts, or the law is broken.
+std::int64_t residue(const fl_worker_page& page);
+
+struct BackendSum {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t flows_begun = 0;
+  std::uint64_t flows_completed = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t ejections = 0;
+  unsigned ejected_by = 0;  // workers that leave it out now
+};
+BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::uint64_t now_ns);
+
+struct VipSum {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t inserts = 0;
+  std::uint64_t dropped = 0;
+};
+VipSum vip_sum(const fl_workers& workers, std::uint32_t vip);
+
+/// Of the latency histograms of all workers; nanoseconds, 0 without samples.
+struct Latency {
+  std::uint64_t samples = 0;
+  double p50_ns = 0;
+  double p99_ns = 0;
+  double mean_ns = 0;
+};
+Latency latency(const fl_workers& workers);
+
+/// Pages in use, at most FL_MAX_WORKERS whatever the region says.
+std::span<const fl_worker_page> pages(const fl_workers& workers);
+
+/// Lowest nanosecond of a latency bucket.
+std::uint64_t latency_bucket_floor(std::uint32_t bucket);
+
+}  // namespace fairlead::api

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of commands and their arguments.
+#include "control/api/request.hh"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+namespace fairlead::api {
+namespace {
+
+using Json = nlohmann::json;
+
+enum Argument : unsigned { kVip = 1, kBackend = 2, kWeight = 4, kTuple = 8 };
+
+struct Rule {
+  std::string_view name;
+  Command command;
+  unsigned allowed;
+  unsigned required;
+  bool writes;
+};
+
+constexpr std::array<Rule, 16> kRules = {{
+    {"show status", Command::kShowStatus, 0, 0, false},
+    {"show version", Command::kShowVersion, 0, 0, false},
+    {"show vip", Command::kShowVip, kVip, 0, false},
+    {"show backend", Command::kShowBackend, kVip | kBackend, 0, false},
+    {"show table", Command::kShowTable, kVip, kVip, false},
+    {"show flow", Command::kShowFlow, kVip | kBackend | kTuple, 0, false},
+    {"show stats", Command::kShowStats, 0, 0, false},
+    {"show drop", Command::kShowDrop, 0, 0, false},
+    {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
+    {"show memory", Command::kShowMemory, 0, 0, false},
+    {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
+    {"drain backend", Command::kDrainBackend, kVip | kBackend, kBackend, true},
+    {"undrain backend", Command::kUndrainBackend, kVip | kBackend, kBackend, true},
+    {"freeze weights", Command::kFreezeWeights, 0, 0, true},
+    {"thaw weights", Command::kThawWeights, 0, 0, true},
+    {"lookup", Command::kLookup, kTuple, kTuple, false},
+}};
+
+constexpr std::array<std::pair<std::string_view, Argument>, 8> kArguments = {{
+    {"vip", kVip},
+    {"backend", kBackend},
+    {"weight", kWeight},
+    {"protocol", kTuple},
+    {"src", kTuple},
+    {"sport", kTuple},
+    {"dst", kTuple},
+    {"dport", kTuple},
+}};
+
+// What a client sent, in a message: bounded, printable, one line.
+std::string shown(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text.substr(0, 60)) {
+    const auto u = static_cast<unsigned char>(c);
+    out += u < 0x20 || u >= 0x7f ? '?' : c;
+  }
+  return out + (text.size() > 60 ? "...'" : "'");
+}
+
+base::Result<std::string> text_of(const Json& arguments, const std::string& key) {
+  const Json& value = arguments.at(key);
+  if (!value.is_string()) return base::invalid("argument '" + key + "' must be text");
+  auto text = value.get<std::string>();
+  if (text.empty() || text.size() > 128) {
+    return base::invalid("argument '" + key + "' must have 1 to 128 characters");
+  }
+  return text;
+}
+
+base::Result<std::uint32_t> whole_of(
+    const Json& arguments, const std::string& key, std::uint32_t least, std::uint32_t most
+) {
+  const Json& value = arguments.at(key);
+  const bool good = value.is_number_unsigned() && value.get<std::uint64_t>() >= least &&
+                    value.get<std::uint64_t>() <= most;
+  if (!good) {
+    return base::invalid(
+        "argument '" + key + "' must be a whole number, " + std::to_string(least) + " to " +
+        std::to_string(most)
+    );
+  }
+  return value.get<std::uint32_t>();
+}
+
+base::Result<net::IpAddr> address_of(const Json& arguments, const std::string& key) {
+  FL_ASSIGN(const std::string text, text_of(arguments, key));
+  const auto address = net::IpAddr::parse(text);
+  if (!address)
+    return base::invalid("argument '" + key + "': " + shown(text) + " is not an address");
+  return *address;
+}
+
+base::Result<net::FiveTuple> tuple_of(const Json& arguments) {
+  for (const char* key : {"protocol", "src", "sport", "dst", "dport"}) {
+    if (!arguments.contains(key)) {
+      return base::invalid(
+          "argument '" + std::string(key) + "' is missing, a tuple is protocol src sport dst dport"
+      );
+    }
+  }
+  FL_ASSIGN(const std::string protocol, text_of(arguments, "protocol"));
+  if (protocol != "tcp" && protocol != "udp") {
+    return base::invalid("argument 'protocol': " + shown(protocol) + " is neither tcp nor udp");
+  }
+  FL_ASSIGN(const net::IpAddr source, address_of(arguments, "src"));
+  FL_ASSIGN(const net::IpAddr destination, address_of(arguments, "dst"));
+  if (source.family != destination.family) {
+    return base::invalid("arguments 'src' and 'dst' must be of one family, IPv4 or IPv6");
+  }
+  FL_ASSIGN(const std::uint32_t sport, whole_of(arguments, "sport", 1, 65535));
+  FL_ASSIGN(const std::uint32_t dport, whole_of(arguments, "dport", 1, 65535));
+  return net::make_tuple(
+      protocol == "tcp" ? net::IpProto::kTcp : net::IpProto::kUdp,
+      source,
+      static_cast<std::uint16_t>(sport),
+      destination,
+      static_cast<std::uint16_t>(dport)
+  );
+}
+
+base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
+  unsigned given = 0;
+  for (const auto& item : arguments.items()) {
+    const auto known = std::find_if(kArguments.begin(), kArguments.end(), [&](const auto& a) {
+      return a.first == item.key();
+    });
+    if (known == kArguments.end() || (rule.allowed & known->second) == 0) {
+      return base::invalid(
+          "'" + std::string(rule.name) + "' has no argument " + shown(item.key()) +
+          ", see docs/control-socket.md"
+      );
+    }
+    given |= known->second;
+  }
+  for (const auto& [name, argument] : kArguments) {
+    if ((rule.required & argument) != 0 && (given & argument) == 0) {
+      return base::invalid(
+          "'" + std::string(rule.name) + "' needs argument '" + std::string(name) + "'"
+      );
+    }
+  }
+  if ((given & kTuple) != 0 && (given & ~unsigned{kTuple}) != 0) {
+    return base::invalid("a tuple stands alone, leave out vip and backend");
+  }
+  return given;
+}
+
+base::Result<Request> fill(const Json& arguments, const Rule& rule) {
+  FL_ASSIGN(const unsigned given, check_names(arguments, rule));
+  Request request;
+  request.command = rule.command;
+  if ((given & kVip) != 0) {
+    FL_ASSIGN(request.vip, text_of(arguments, "vip"));
+  }
+  if ((given & kBackend) != 0) {
+    FL_ASSIGN(request.backend, text_of(arguments, "backend"));
+  }
+  if ((given & kWeight) != 0) {
+    FL_ASSIGN(request.weight, whole_of(arguments, "weight", 0, 10'000));
+  }
+  if ((given & kTuple) != 0) {
+    FL_ASSIGN(request.tuple, tuple_of(arguments));
+  }
+  return request;
+}
+
+}  // namespace
+
+bool writes(Command command) {
+  return std::any_of(kRules.begin(), kRules.end(), [command](const Rule& r) {
+    return r.command == command && r.writes;
+  });
+}
+
+base::Result<Request> parse_request(std::string_view line) {
+  const Json root = Json::parse(line, nullptr, false);
+  if (!root.is_object()) {
+    return base::invalid("not a JSON object on one line, send {\"command\":\"show status\"}");
+  }
+  for (const auto& item : root.items()) {
+    if (item.key() != "command" && item.key() != "arguments") {
+      return base::invalid("unknown key " + shown(item.key()) + ", known: command, arguments");
+    }
+  }
+  const auto command = root.find("command");
+  if (command == root.end() || !command->is_string()) {
+    return base::invalid("'command' is missing or not text, send {\"command\":\"show status\"}");
+  }
+  const auto arguments = root.find("arguments");
+  if (arguments != root.end() && !arguments->is_object()) {
+    return base::invalid("'arguments' must be an object, as in {\"vip\":\"web\"}");
+  }
+  const auto name = command->get<std::string>();
+  const auto rule =
+      std::find_if(kRules.begin(), kRules.end(), [&](const Rule& r) { return r.name == name; });
+  if (rule == kRules.end()) {
+    return base::invalid("unknown command " + shown(name) + ", see docs/control-socket.md");
+  }
+  return fill(arguments == root.end() ? Json::object() : *arguments, *rule);
+}
+
+std::string ok_reply(nlohmann::json result) {
+  Json reply;
+  reply["ok"] = true;
+  reply["result"] = std::move(result);
+  return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string error_reply(const base::Error& error) {
+  Json reply;
+  reply["ok"] = false;
+  reply["code"] = base::to_string(error.code);
+  reply["message"] = error.what;
+  return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace fairlead::api

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One line of the control socket's protocol as typed values (docs/control-socket.md). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "dataplane/base/result.hh"
+#include "dataplane/net/five_tuple.hh"
+
+namespace fairlead::api {
+
+enum class Command : std::uint8_t {
+  kShowStatus,
+  kShowVersion,
+  kShowVip,
+  kShowBackend,
+  kShowTable,
+  kShowFlow,
+  kShowStats,
+  kShowDrop,
+  kShowHealth,
+  kShowMemory,
+  kSetBackend,
+  kDrainBackend,
+  kUndrainBackend,
+  kFreezeWeights,
+  kThawWeights,
+  kLookup,
+};
+
+/// True for commands that change something: root and the daemon's own user only.
+bool writes(Command command);
+
+struct Request {
+  Command command = Command::kShowStatus;
+  std::optional<std::string> vip;
+  std::optional<std::string> backend;
+  std::optional<std::uint32_t> weight;  // 0..10000
+  std::optional<net::FiveTuple> tuple;
+};
+
+/// Refuses, with one line: what is no JSON object, unknown commands (with the nearest known) and
+/// arguments, wrong types, values out of range, missing and contradictory arguments.
+base::Result<Request> parse_request(std::string_view line);
+
+/// Replies without the line break.
+std::string ok_reply(nlohmann::json result);
+std::string error_reply(const base::Error& error);
+
+}  // namespace fairlead::api

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Start table and event loop of fairlead-control.
+#include "control/daemon.hh"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+#include "control/actions.hh"
+#include "control/api/counters.hh"
+#include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::control {
+namespace {
+
+// After a restart, published weights stay so long while policies learn anew.
+constexpr base::Nanoseconds kHoldWeights = 5 * base::kSecond;
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGHUP, SIGTERM, SIGINT}) sigaddset(&set, signal);
+  return set;
+}
+
+std::uint64_t wall_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
+  );
+}
+
+void read_away(int fd) {
+  std::uint64_t count = 0;
+  (void)!::read(fd, &count, sizeof count);
+}
+
+// Keys that a reload cannot change.
+std::string needs_restart(const config::Config& old, const config::Config& fresh) {
+  if (old.node.id != fresh.node.id) return "node.id";
+  if (old.runtime_dir != fresh.runtime_dir) return "node.runtime_dir";
+  if (old.interface != fresh.interface) return "node.interface";
+  if (old.ports != fresh.ports) return "ports";
+  if (old.workers != fresh.workers) return "workers";
+  if (old.memory != fresh.memory) return "memory";
+  if (old.monitoring.listen != fresh.monitoring.listen) return "monitoring.listen";
+  if (old.metrics_listen != fresh.metrics_listen) return "metrics.listen";
+  if (old.decision_log != fresh.decision_log) return "decision_log";
+  return "";
+}
+
+void log_warnings(const config::Config& config) {
+  for (const std::string& warning : config.warnings) sys::log_warn(warning);
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = handled_signals();
+  (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  (void)std::signal(SIGPIPE, SIG_IGN);
+}
+
+base::Result<bool> Daemon::start(config::Config config) {
+  log_warnings(config);
+  if (config.fleet.hash_key_is_default) {
+    sys::log_warn(
+        "fleet.hash_key is the published default: with it anybody can aim flows at one "
+        "backend, set your own"
+    );
+  }
+  FL_TRY(open_node(std::move(config), sys::monotonic_ns()));
+  FL_TRY(open_gate());
+  FL_TRY(prober_.start());
+  FL_TRY(open_services());
+  FL_TRY(open_loop());
+  prober_.set_targets(node_->checks.targets());
+  sys::log_info(
+      "started node=" + node_->config.node.id + " runtime_dir=" + node_->regions.dir +
+      " generation=" + std::to_string(node_->publisher.generation())
+  );
+  return true;
+}
+
+base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds now) {
+  FL_ASSIGN(Regions regions, Regions::open(config.runtime_dir, config.memory.steering_bank, now));
+  std::string note;
+  Publisher publisher = Publisher::open(regions.steering, regions.workers, now, &note);
+  if (!note.empty()) sys::log_error("published tables cannot be taken over: " + note);
+  node_ = std::make_unique<Node>(config, std::move(regions), std::move(publisher));
+  node_->started = now;
+  auto operators = load_operator_state(node_->regions.dir + "/state.json");
+  if (!operators) {
+    sys::log_error(operators.error().what + "; going on without");
+  } else {
+    node_->operators = std::move(*operators);
+  }
+  if (config.policy != model::PolicyName::kStatic) {
+    node_->weights.restore(node_->publisher.table(), node_->publisher.names(), now + kHoldWeights);
+  }
+  reconciler_ = std::make_unique<Reconciler>(*node_);
+  reconciler_->take_config(std::move(config), now);
+  for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
+  return true;
+}
+
+base::Result<bool> Daemon::open_gate() {
+  if (node_->config.interface.empty() || options_.no_gate) return true;
+  auto gate = ebpf::Gate::attach(node_->config.interface, node_->regions.dir + "/bpf");
+  if (!gate) return base::annotate("gate on " + node_->config.interface, gate.error());
+  if (gate->sockets_lost()) {
+    sys::log_warn("gate was replaced by another version, restart fairlead-dataplane");
+  }
+  sys::log_info(
+      "gate interface=" + node_->config.interface + " mode=" +
+      std::string(to_string(gate->mode())) + " origin=" + std::string(to_string(gate->origin()))
+  );
+  node_->gate = std::move(*gate);
+  return true;
+}
+
+base::Result<bool> Daemon::open_services() {
+  FL_ASSIGN(
+      socket_,
+      api::SocketServer::listen(
+          node_->regions.dir + "/control.sock",
+          [this](const std::string& line, api::Peer peer) {
+            return answer(*node_, *reconciler_, line, peer, sys::monotonic_ns());
+          }
+      )
+  );
+  if (!node_->config.monitoring.listen.empty()) {
+    FL_ASSIGN(service_, monitor::Service::start(node_->config.monitoring.listen, *this));
+  }
+  if (!node_->config.metrics_listen.empty()) {
+    FL_ASSIGN(
+        metrics_,
+        Metrics::start(
+            node_->config.metrics_listen,
+            [this](const std::function<void(Node&)>& read) {
+              const std::lock_guard lock(mutex_);
+              read(*node_);
+            }
+        )
+    );
+  }
+  return true;
+}
+
+base::Result<bool> Daemon::open_loop() {
+  const sigset_t set = handled_signals();
+  epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  signals_ = sys::UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  timer_ = sys::UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!epoll_.valid() || !signals_.valid() || !timer_.valid() || !wake_.valid()) {
+    return base::system_error("make the event loop", errno);
+  }
+  for (const int fd :
+       {signals_.get(), timer_.get(), wake_.get(), prober_.ready_fd(), socket_->fd()}) {
+    watch(fd);
+  }
+  return true;
+}
+
+void Daemon::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
+void Daemon::run() {
+  while (!ending_) turn();
+  sys::log_info(
+      "ends; generation " + std::to_string(node_->publisher.generation()) + " stays in force"
+  );
+}
+
+void Daemon::turn() {
+  {
+    const std::lock_guard lock(mutex_);
+    reconciler_->turn(sys::monotonic_ns());
+    const base::Nanoseconds due = reconciler_->next_due();
+    itimerspec at{};
+    at.it_value.tv_sec = static_cast<time_t>(due / base::kSecond);
+    at.it_value.tv_nsec = static_cast<long>(due % base::kSecond);
+    if (due == 0) at.it_value.tv_nsec = 1;  // zero would disarm
+    (void)::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+  }
+  std::array<epoll_event, 8> events{};
+  const int count =
+      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 1000);
+  const std::lock_guard lock(mutex_);
+  for (int i = 0; i < count; ++i) {
+    const int fd = events[static_cast<std::size_t>(i)].data.fd;
+    if (fd == signals_.get()) {
+      on_signal();
+    } else if (fd == prober_.ready_fd()) {
+      reconciler_->on_probes(prober_.take_results());
+    } else if (fd == socket_->fd()) {
+      socket_->turn();
+    } else {
+      read_away(fd);
+    }
+  }
+}
+
+void Daemon::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+    } else {
+      ending_ = true;
+    }
+  }
+}
+
+void Daemon::reload() {
+  auto config = config::load_config(options_.config);
+  if (!config) {
+    ++node_->reloads_refused;
+    sys::log_error("reload refused, nothing changes: " + config.error().what);
+    return;
+  }
+  log_warnings(*config);
+  const std::string key = needs_restart(node_->config, *config);
+  if (!key.empty()) {
+    sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
+  }
+  ++node_->reloads;
+  // What lasts as long as the process keeps its values.
+  config->node.id = node_->config.node.id;
+  config->runtime_dir = node_->config.runtime_dir;
+  config->interface = node_->config.interface;
+  config->memory = node_->config.memory;
+  config->monitoring.listen = node_->config.monitoring.listen;
+  config->metrics_listen = node_->config.metrics_listen;
+  node_->operators.weights.clear();
+  node_->weights.end_hold();
+  reconciler_->take_config(std::move(*config), sys::monotonic_ns());
+  persist(*node_);
+  prober_.set_targets(node_->checks.targets());
+  sys::log_info("reloaded " + options_.config);
+}
+
+monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
+  const std::lock_guard lock(mutex_);
+  return node_->intake.accept(report, sys::monotonic_ns(), wall_us());
+}
+
+std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  const bool before = node_->intake.has_left(id);
+  if (!node_->intake.leave(id)) return std::nullopt;
+  if (!before) {
+    sys::log_info("backend leaves backend=" + id + " reason=\"" + reason + "\"");
+    reconciler_->mark_dirty(sys::monotonic_ns());
+    persist(*node_);
+    const std::uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof one);
+  }
+  const auto number = node_->publisher.steering().backend_number(id);
+  if (!number) return 0;
+  return api::backend_sum(node_->regions.worker_pages(), *number, sys::monotonic_ns()).in_flight;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The process: start in order, one event loop, end.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "control/api/socket_server.hh"
+#include "control/health/prober.hh"
+#include "control/metrics.hh"
+#include "control/monitor/service.hh"
+#include "control/node.hh"
+#include "control/options.hh"
+#include "control/reconcile.hh"
+#include "dataplane/sys/unique_fd.hh"
+
+namespace fairlead::control {
+
+/// The main thread turns the loop and alone changes the node; gRPC's and the exposer's threads
+/// enter through on_report(), on_leave() and metrics, under the same lock. A turn takes well
+/// below a millisecond, a plan of 1000 backends a few.
+class Daemon final : private monitor::Sink {
+ public:
+  explicit Daemon(Options options) : options_(std::move(options)) {}
+
+  /// Opens everything; after an error nothing is left behind.
+  base::Result<bool> start(config::Config config);
+  /// Turns until SIGTERM or SIGINT.
+  void run();
+
+ private:
+  base::Result<bool> open_node(config::Config config, base::Nanoseconds now);
+  base::Result<bool> open_gate();
+  base::Result<bool> open_services();
+  base::Result<bool> open_loop();
+  void watch(int fd);
+  void on_signal();
+  void reload();
+  void turn();
+
+  monitor::Refusal on_report(const monitor::LoadReport& report) override;
+  std::optional<std::uint64_t> on_leave(const std::string& id, const std::string& reason) override;
+
+  Options options_;
+  std::mutex mutex_;  // protects node_ and reconciler_
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<Reconciler> reconciler_;
+  health::Prober prober_;
+  std::optional<api::SocketServer> socket_;
+  std::unique_ptr<Metrics> metrics_;  // these two end before what they call
+  std::unique_ptr<monitor::Service> service_;
+  sys::UniqueFd epoll_;
+  sys::UniqueFd signals_;
+  sys::UniqueFd timer_;
+  sys::UniqueFd wake_;  // another thread changed something
+  bool ending_ = false;
+};
+
+/// Blocks the signals that run() reads; before any thread starts.
+void block_signals();
+
+}  // namespace fairlead::control

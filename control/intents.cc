@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Intents of pools and node.
+#include "control/intents.hh"
+
+namespace fairlead::control {
+
+const model::Vip* find_vip(const Node& node, const std::string& name) {
+  for (const model::Vip& vip : node.config.vips) {
+    if (vip.name == name) return &vip;
+  }
+  return nullptr;
+}
+
+const model::Backend* find_backend(const model::Vip& vip, const std::string& id) {
+  for (const model::Backend& backend : vip.backends) {
+    if (backend.id == id) return &backend;
+  }
+  return nullptr;
+}
+
+std::uint32_t base_weight(const Node& node, const model::Vip& vip, const model::Backend& backend) {
+  const auto set = node.operators.weights.find({vip.name, backend.id});
+  return set == node.operators.weights.end() ? backend.weight : set->second;
+}
+
+bool is_draining(const Node& node, const std::string& vip, const std::string& backend) {
+  return node.operators.drained.count({vip, backend}) > 0 || node.intake.has_left(backend);
+}
+
+std::optional<std::uint32_t> member_number(
+    const Node& node, const std::string& vip, const std::string& backend
+) {
+  const auto v = node.publisher.steering().vip_number(vip);
+  const auto b = node.publisher.steering().backend_number(backend);
+  if (!v || !b) return std::nullopt;
+  const auto members = node.publisher.table().members();
+  for (std::uint32_t n = 0; n < members.size(); ++n) {
+    const fl_member& m = members[n];
+    if (m.state != FL_MEMBER_FREE && m.vip == *v && m.backend == *b) return n;
+  }
+  return std::nullopt;
+}
+
+std::vector<fl_member_state> member_states(
+    const std::vector<MemberFacts>& members, std::uint32_t min_healthy_pct
+) {
+  std::size_t up = 0;
+  std::size_t serving = 0;
+  for (const MemberFacts& m : members) {
+    if (m.draining) continue;
+    ++serving;
+    if (m.health == health::State::kUp) ++up;
+  }
+  const bool open = health::fails_open(up, serving, min_healthy_pct);
+  std::vector<fl_member_state> out;
+  out.reserve(members.size());
+  for (const MemberFacts& m : members) {
+    const bool trusted =
+        m.health == health::State::kUp || (m.health == health::State::kUnknown && up == 0);
+    if (!trusted && !open) {
+      out.push_back(FL_MEMBER_DOWN);
+    } else {
+      out.push_back(m.draining ? FL_MEMBER_DRAINING : FL_MEMBER_ACTIVE);
+    }
+  }
+  return out;
+}
+
+std::vector<steering::PoolIntent> pool_intents(const Node& node) {
+  std::vector<steering::PoolIntent> out;
+  out.reserve(node.config.vips.size());
+  for (const model::Vip& vip : node.config.vips) {
+    steering::PoolIntent pool{vip, {}};
+    std::vector<MemberFacts> facts;
+    for (const model::Backend& backend : vip.backends) {
+      facts.push_back(
+          {node.checks.state(vip.name, backend.id), is_draining(node, vip.name, backend.id)}
+      );
+    }
+    const auto states = member_states(facts, vip.health.min_healthy_pct);
+    for (std::size_t i = 0; i < vip.backends.size(); ++i) {
+      const policy::EffectiveWeight* weight = node.weights.find(vip.name, vip.backends[i].id);
+      steering::BackendIntent intent;
+      intent.weight = weight == nullptr ? base_weight(node, vip, vip.backends[i]) : weight->weight;
+      intent.state = states[i];
+      // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
+      // member that gets no new flows looks full, so that its weight makes no generations.
+      intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
+      pool.backends.push_back(intent);
+    }
+    out.push_back(std::move(pool));
+  }
+  return out;
+}
+
+steering::NodeIntent node_intent(const config::Config& config) {
+  const auto ms = [](base::Nanoseconds ns) {
+    return static_cast<std::uint32_t>(ns / base::kMillisecond);
+  };
+  steering::NodeIntent node;
+  node.hash_key = config.fleet.hash_key;
+  node.address4 = config.node.address;
+  node.address6 = config.node.address6;
+  node.new_flow_limit = config.flows.new_flow_limit;
+  node.idle_new_ms = ms(config.flows.idle_new);
+  node.idle_confirmed_ms = ms(config.flows.idle_confirmed);
+  node.idle_closing_ms = ms(config.flows.idle_closing);
+  node.idle_udp_ms = ms(config.flows.idle_udp);
+  return node;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Desired state + operators + health + weights -> what the tables should say. Pure.
+#pragma once
+
+#include <vector>
+
+#include "control/health/checks.hh"
+#include "control/model/model.hh"
+#include "control/node.hh"
+#include "control/steering/steering.hh"
+
+namespace fairlead::control {
+
+struct MemberFacts {
+  health::State health = health::State::kUnknown;
+  bool draining = false;
+};
+
+/// State of every backend of a pool, in order.
+///   * unhealthy: down; its flows re-decide. Also while draining.
+///   * not probed yet: down where another backend of the pool is up (a joining backend proves
+///   itself
+///     first), active where none is (nobody to protect).
+///   * fewer healthy than min_healthy_pct of those not draining: health is ignored (fail open).
+std::vector<fl_member_state> member_states(
+    const std::vector<MemberFacts>& members, std::uint32_t min_healthy_pct
+);
+
+/// The same for the whole node, with the weights in force.
+std::vector<steering::PoolIntent> pool_intents(const Node& node);
+steering::NodeIntent node_intent(const config::Config& config);
+
+}  // namespace fairlead::control

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Collecting metrics at the moment they are asked for; the only file that knows prometheus-cpp.
+#include "control/metrics.hh"
+
+#include <exception>
+#include <utility>
+
+#include <prometheus/collectable.h>
+#include <prometheus/exposer.h>
+#include <prometheus/metric_family.h>
+
+#include "control/api/counters.hh"
+#include "control/model/names.hh"
+#include "dataplane/steer/verdict.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::control {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+class Page {
+ public:
+  void counter(const char* name, const char* help, Labels labels, double value) {
+    add(name, help, MetricType::Counter, std::move(labels)).counter.value = value;
+  }
+  void gauge(const char* name, const char* help, Labels labels, double value) {
+    add(name, help, MetricType::Gauge, std::move(labels)).gauge.value = value;
+  }
+  [[nodiscard]] std::vector<MetricFamily> take() { return std::move(families_); }
+
+ private:
+  ClientMetric& add(const char* name, const char* help, MetricType type, Labels labels) {
+    auto it = index_.find(name);
+    if (it == index_.end()) {
+      it = index_.emplace(name, families_.size()).first;
+      families_.push_back({name, help, type, {}});
+    }
+    auto& metrics = families_[it->second].metric;
+    metrics.emplace_back();
+    metrics.back().label = std::move(labels);
+    return metrics.back();
+  }
+  std::vector<MetricFamily> families_;
+  std::map<std::string, std::size_t> index_;
+};
+
+double number(std::uint64_t value) {
+  return static_cast<double>(value);
+}
+double seconds(base::Nanoseconds ns) {
+  return static_cast<double>(ns) / 1e9;
+}
+
+void timing(Page& page, const char* name, const char* help, const Timing& t) {
+  page.gauge(name, help, {{"of", "last"}}, seconds(t.last));
+  page.gauge(name, help, {{"of", "max"}}, seconds(t.longest));
+  page.gauge(name, help, {{"of", "mean"}}, t.count == 0 ? 0 : seconds(t.sum) / number(t.count));
+}
+
+void add_node(Page& page, Node& node, base::Nanoseconds now) {
+  const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now);
+  page.gauge(
+      "fairlead_up_seconds", "Time since fairlead-control started", {}, seconds(now - node.started)
+  );
+  page.gauge(
+      "fairlead_generation",
+      "Generation of tables in force",
+      {},
+      number(node.publisher.generation())
+  );
+  page.gauge(
+      "fairlead_generation_acknowledged",
+      "Lowest generation acknowledged by a worker",
+      {},
+      number(node.publisher.acknowledged())
+  );
+  // A double holds 53 bits: enough to see whether two nodes agree.
+  page.gauge(
+      "fairlead_table_digest",
+      "Low 48 bits of the digest of all tables; equal on nodes that agree",
+      {},
+      number(node.publisher.table().digest() & 0xffffffffffffULL)
+  );
+  page.counter(
+      "fairlead_slots_moved_total",
+      "Slots that changed their backend",
+      {},
+      number(node.publisher.slots_moved())
+  );
+  timing(
+      page,
+      "fairlead_decision_to_publish_seconds",
+      "From seeing a reason to publishing",
+      node.publisher.decision_to_publish()
+  );
+  timing(
+      page,
+      "fairlead_publish_to_acknowledge_seconds",
+      "From publishing to the last worker's "
+      "acknowledgement",
+      node.publisher.publish_to_acknowledge()
+  );
+  page.gauge(
+      "fairlead_dataplane_up",
+      "1: a worker gave a sign of life in the last second",
+      {},
+      plane.running ? 1 : 0
+  );
+  page.gauge("fairlead_weights_frozen", "1: by an operator", {}, node.operators.frozen ? 1 : 0);
+  page.gauge(
+      "fairlead_measurements_lost",
+      "1: a policy has lost all its reports",
+      {},
+      node.weights.any_frozen() ? 1 : 0
+  );
+  page.counter(
+      "fairlead_health_transitions_total",
+      "Backends that went up or down",
+      {},
+      number(node.transitions)
+  );
+  page.counter(
+      "fairlead_reloads_total", "Configurations taken", {{"result", "taken"}}, number(node.reloads)
+  );
+  page.counter(
+      "fairlead_reloads_total",
+      "Configurations taken",
+      {{"result", "refused"}},
+      number(node.reloads_refused)
+  );
+  page.counter(
+      "fairlead_publish_errors_total",
+      "Generations that could not be made",
+      {},
+      number(node.publish_errors)
+  );
+  page.counter(
+      "fairlead_reports_accepted_total", "Load reports believed", {}, number(node.intake.accepted())
+  );
+  for (std::size_t r = 1; r < monitor::kRefusals; ++r) {
+    page.counter(
+        "fairlead_reports_refused_total",
+        "Load reports not believed",
+        {{"reason", std::string(to_string(static_cast<monitor::Refusal>(r)))}},
+        number(node.intake.refused()[r])
+    );
+  }
+}
+
+void add_workers(Page& page, const Node& node) {
+  const fl_workers& workers = node.regions.worker_pages();
+  unsigned index = 0;
+  for (const fl_worker_page& worker : api::pages(workers)) {
+    const Labels labels{{"worker", std::to_string(index++)}};
+    for (const api::NamedCounter& c : api::counters_of(worker)) {
+      const std::string name = "fairlead_worker_" + std::string(c.name);
+      page.counter((name + "_total").c_str(), "See struct fl_worker_page", labels, number(c.value));
+    }
+    page.gauge(
+        "fairlead_worker_residue",
+        "rx - tx - punted - dropped: must be 0 between bursts",
+        labels,
+        static_cast<double>(api::residue(worker))
+    );
+    for (unsigned r = 1; r < FL_REASON_COUNT; ++r) {
+      Labels reason = labels;
+      reason.push_back({"reason", std::string(steer::reason_name(static_cast<fl_reason>(r)))});
+      page.counter("fairlead_drops_total", "Packets dropped", reason, number(worker.drops[r]));
+      page.counter(
+          "fairlead_punts_total", "Packets given to the kernel", reason, number(worker.punts[r])
+      );
+    }
+  }
+  const api::Latency latency = api::latency(workers);
+  page.gauge(
+      "fairlead_node_latency_seconds",
+      "Time of a packet in the node, sampled",
+      {{"of", "p50"}},
+      latency.p50_ns / 1e9
+  );
+  page.gauge(
+      "fairlead_node_latency_seconds",
+      "Time of a packet in the node, sampled",
+      {{"of", "p99"}},
+      latency.p99_ns / 1e9
+  );
+  page.gauge(
+      "fairlead_node_latency_seconds",
+      "Time of a packet in the node, sampled",
+      {{"of", "mean"}},
+      latency.mean_ns / 1e9
+  );
+}
+
+void add_backend(Page& page, const Node& node, const std::string& id, base::Nanoseconds now) {
+  const Labels labels{{"backend", id}};
+  if (const auto n = node.publisher.steering().backend_number(id)) {
+    const auto sum = api::backend_sum(node.regions.worker_pages(), *n, now);
+    page.counter(
+        "fairlead_backend_packets_total", "Packets sent to a backend", labels, number(sum.packets)
+    );
+    page.counter(
+        "fairlead_backend_bytes_total", "Bytes sent to a backend", labels, number(sum.bytes)
+    );
+    page.counter("fairlead_backend_flows_total", "Flows begun", labels, number(sum.flows_begun));
+    page.counter(
+        "fairlead_backend_handshakes_total",
+        "Handshakes completed",
+        labels,
+        number(sum.flows_completed)
+    );
+    page.gauge("fairlead_backend_in_flight", "Flows open now", labels, number(sum.in_flight));
+    page.counter(
+        "fairlead_backend_ejections_total", "Passive ejections", labels, number(sum.ejections)
+    );
+    page.gauge(
+        "fairlead_backend_ejected_by", "Workers that leave it out now", labels, sum.ejected_by
+    );
+  }
+  if (const auto report = node.intake.peek(id)) {
+    page.gauge("fairlead_backend_cpu_ratio", "As reported", labels, report->cpu);
+    page.gauge("fairlead_backend_memory_ratio", "As reported", labels, report->memory);
+    page.gauge("fairlead_backend_active_connections", "As reported", labels, report->active);
+    page.gauge("fairlead_backend_latency_seconds", "As reported", labels, report->latency_us / 1e6);
+    page.gauge(
+        "fairlead_backend_report_age_seconds",
+        "Since the last believed report",
+        labels,
+        seconds(now - report->received_ns)
+    );
+  }
+}
+
+void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
+  std::set<std::string> ids;
+  for (const model::Vip& vip : node.config.vips) {
+    const Labels labels{{"vip", vip.name}};
+    if (const auto n = node.publisher.steering().vip_number(vip.name)) {
+      const auto sum = api::vip_sum(node.regions.worker_pages(), *n);
+      page.counter("fairlead_vip_packets_total", "Packets of a vip", labels, number(sum.packets));
+      page.counter("fairlead_vip_bytes_total", "Bytes of a vip", labels, number(sum.bytes));
+      page.counter("fairlead_vip_flows_total", "Flows begun", labels, number(sum.inserts));
+      page.counter(
+          "fairlead_vip_dropped_total", "Packets of a vip dropped", labels, number(sum.dropped)
+      );
+    }
+    for (const model::Backend& backend : vip.backends) {
+      const Labels member{{"vip", vip.name}, {"backend", backend.id}};
+      const auto& check = node.checks.all().at({vip.name, backend.id});
+      page.gauge(
+          "fairlead_backend_up",
+          "1: healthy; unknown counts as 0",
+          member,
+          check.dampener.state() == health::State::kUp ? 1 : 0
+      );
+      page.counter(
+          "fairlead_backend_flaps_total",
+          "Changes of health",
+          member,
+          number(check.dampener.flaps())
+      );
+      page.counter("fairlead_backend_probes_total", "Probes", member, number(check.probes));
+      page.counter(
+          "fairlead_backend_probe_failures_total", "Failed probes", member, number(check.failures)
+      );
+      const auto* weight = node.weights.find(vip.name, backend.id);
+      if (weight != nullptr) {
+        page.gauge("fairlead_backend_weight", "Weight by the policy", member, weight->weight);
+      }
+      ids.insert(backend.id);
+    }
+  }
+  for (const std::string& id : ids) add_backend(page, node, id, now);
+}
+
+void add_gate(Page& page, const Node& node) {
+  if (!node.gate) return;
+  const auto counters = node.gate->counters();
+  if (!counters) return;
+  for (const ebpf::XdpCounter& c : *counters) {
+    page.counter(
+        "fairlead_gate_packets_total",
+        "Frames seen by the XDP gate",
+        {{"verdict", std::string(c.name)}},
+        number(c.packets)
+    );
+  }
+}
+
+class Collector final : public prometheus::Collectable {
+ public:
+  explicit Collector(Metrics::WithNode with_node) : with_node_(std::move(with_node)) {}
+  [[nodiscard]] std::vector<MetricFamily> Collect() const override {
+    Page page;
+    with_node_([&page](Node& node) {
+      const base::Nanoseconds now = sys::monotonic_ns();
+      add_node(page, node, now);
+      add_workers(page, node);
+      add_pools(page, node, now);
+      add_gate(page, node);
+    });
+    return page.take();
+  }
+
+ private:
+  Metrics::WithNode with_node_;
+};
+
+class ExposedMetrics final : public Metrics {
+ public:
+  ExposedMetrics(const std::string& listen, WithNode with_node)
+      : collector_(std::make_shared<Collector>(std::move(with_node))), exposer_(listen, 1) {
+    exposer_.RegisterCollectable(collector_);
+  }
+
+ private:
+  std::shared_ptr<Collector> collector_;
+  prometheus::Exposer exposer_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Metrics>> Metrics::start(
+    const std::string& listen, WithNode with_node
+) {
+  try {
+    return std::unique_ptr<Metrics>(std::make_unique<ExposedMetrics>(listen, std::move(with_node)));
+  } catch (const std::exception&) {
+    return base::fail(
+        base::ErrorCode::kUnavailable,
+        "metrics.listen: cannot listen on " + listen +
+            ", the port is taken or the address is not of this host"
+    );
+  }
+}
+
+}  // namespace fairlead::control

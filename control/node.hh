@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything that control knows about its node. Plain state: daemon.cc turns it, show_*.cc and
+// metrics.cc look at it, all under the daemon's lock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/api/flow_regions.hh"
+#include "control/config/config.hh"
+#include "control/health/checks.hh"
+#include "control/monitor/intake.hh"
+#include "control/operator_state.hh"
+#include "control/pool_weights.hh"
+#include "control/publisher.hh"
+#include "control/regions.hh"
+#include "ebpf/loader.hh"
+
+namespace fairlead::control {
+
+inline constexpr std::string_view kVersion = FL_VERSION;
+
+struct Node {
+  Node(config::Config c, Regions r, Publisher p)
+      : config(std::move(c)), regions(std::move(r)), publisher(std::move(p)), flows(regions.dir) {}
+  // Publisher points into the regions' mappings, which keep their place when a Region moves.
+
+  config::Config config;
+  Regions regions;
+  Publisher publisher;
+  api::FlowRegions flows;
+  OperatorState operators;
+  health::Checks checks;
+  monitor::Intake intake;
+  PoolWeights weights;
+  std::optional<ebpf::Gate> gate;
+  std::string gate_error;  // why there is none although one is configured
+  base::Nanoseconds started = 0;
+  std::uint64_t transitions = 0;  // of health
+  std::uint64_t reloads = 0;
+  std::uint64_t reloads_refused = 0;
+  std::uint64_t publish_errors = 0;
+  std::string last_error;  // of publishing; "" after a success
+};
+
+/// The configured vip or backend; null: unknown.
+const model::Vip* find_vip(const Node& node, const std::string& name);
+const model::Backend* find_backend(const model::Vip& vip, const std::string& id);
+
+/// Weight before the policy: the operator's, else the configured one.
+std::uint32_t base_weight(const Node& node, const model::Vip& vip, const model::Backend& backend);
+/// Drained by an operator, or its agent left.
+bool is_draining(const Node& node, const std::string& vip, const std::string& backend);
+
+/// Published number of a member; nullopt: in no generation yet.
+std::optional<std::uint32_t> member_number(
+    const Node& node, const std::string& vip, const std::string& backend
+);
+
+}  // namespace fairlead::control

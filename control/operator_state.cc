@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The state file: JSON, checked field by field.
+#include "control/operator_state.hh"
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "dataplane/sys/unique_fd.hh"
+
+namespace fairlead::control {
+namespace {
+
+using Json = nlohmann::json;
+constexpr int kFormat = 1;
+
+std::optional<OperatorState::Member> member_of(const Json& row) {
+  if (!row.is_object() || !row.contains("vip") || !row.contains("backend")) return std::nullopt;
+  if (!row["vip"].is_string() || !row["backend"].is_string()) return std::nullopt;
+  return OperatorState::Member(row["vip"], row["backend"]);
+}
+
+std::optional<OperatorState> from_json(const Json& root) {
+  OperatorState state;
+  if (!root.is_object() || root.value("format", Json()) != kFormat) return std::nullopt;
+  for (const char* list : {"weights", "drained", "left"}) {
+    if (!root.contains(list) || !root[list].is_array()) return std::nullopt;
+  }
+  if (!root.contains("frozen") || !root["frozen"].is_boolean()) return std::nullopt;
+  state.frozen = root["frozen"].get<bool>();
+  for (const Json& row : root["weights"]) {
+    const auto member = member_of(row);
+    if (!member || !row.contains("weight") || !row["weight"].is_number_unsigned())
+      return std::nullopt;
+    const auto weight = row["weight"].get<std::uint64_t>();
+    if (weight > 10'000) return std::nullopt;
+    state.weights[*member] = static_cast<std::uint32_t>(weight);
+  }
+  for (const Json& row : root["drained"]) {
+    const auto member = member_of(row);
+    if (!member) return std::nullopt;
+    state.drained.insert(*member);
+  }
+  for (const Json& id : root["left"]) {
+    if (!id.is_string()) return std::nullopt;
+    state.left.insert(id.get<std::string>());
+  }
+  return state;
+}
+
+std::string to_text(const OperatorState& state) {
+  Json root{{"format", kFormat}, {"frozen", state.frozen}};
+  root["weights"] = Json::array();
+  root["drained"] = Json::array();
+  root["left"] = Json(state.left);
+  for (const auto& [member, weight] : state.weights) {
+    root["weights"].push_back(
+        {{"vip", member.first}, {"backend", member.second}, {"weight", weight}}
+    );
+  }
+  for (const auto& member : state.drained) {
+    root["drained"].push_back({{"vip", member.first}, {"backend", member.second}});
+  }
+  return root.dump(2) + "\n";
+}
+
+}  // namespace
+
+base::Result<OperatorState> load_operator_state(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 && errno == ENOENT) return OperatorState{};
+  std::ifstream in(path, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const auto state = from_json(Json::parse(text, nullptr, false));
+  if (!state) {
+    return base::fail(
+        base::ErrorCode::kDataLoss,
+        path + ": not a state file of this version, remove it to forget drains and weights"
+    );
+  }
+  return *state;
+}
+
+base::Result<bool> save_operator_state(const std::string& path, const OperatorState& state) {
+  const std::string beside = path + ".new";
+  const std::string text = to_text(state);
+  sys::UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.valid()) return base::system_error("open " + beside, errno);
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::fsync(fd.get()) != 0) {
+    return base::system_error("write " + beside, errno);
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0)
+    return base::system_error("rename " + beside, errno);
+  return true;
+}
+
+}  // namespace fairlead::control

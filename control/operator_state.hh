@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What operators and leaving backends decided at run time: kept over a restart of control.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "dataplane/base/result.hh"
+
+namespace fairlead::control {
+
+struct OperatorState {
+  using Member = std::pair<std::string, std::string>;  // vip, backend
+
+  bool frozen = false;                      // weights do not follow measurements
+  std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
+  std::set<Member> drained;                 // until undrained
+  std::set<std::string> left;               // backends whose agent said goodbye
+  friend bool operator==(const OperatorState&, const OperatorState&) = default;
+};
+
+/// <runtime_dir>/state.json. A missing file is an empty state; a damaged one is kDataLoss.
+base::Result<OperatorState> load_operator_state(const std::string& path);
+
+/// Written beside and renamed: a crash leaves the old or the new file, never half of one.
+base::Result<bool> save_operator_state(const std::string& path, const OperatorState& state);
+
+}  // namespace fairlead::control

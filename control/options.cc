@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading the command line; CLI11's exceptions end here.
+#include "control/options.hh"
+
+#include <map>
+
+#include <CLI/CLI.hpp>
+
+namespace fairlead::control {
+
+base::Result<Options> parse_options(int argc, const char* const* argv) {
+  static const std::map<std::string, sys::LogLevel> kLevels = {
+      {"error", sys::LogLevel::kError},
+      {"warn", sys::LogLevel::kWarn},
+      {"info", sys::LogLevel::kInfo},
+      {"debug", sys::LogLevel::kDebug},
+  };
+  Options options;
+  std::string level = "info";
+  CLI::App app{
+      "Control daemon of a Fairlead node: health, monitoring, policy, tables, gate, API.\n"
+      "Signals: SIGHUP reads the configuration again, SIGTERM ends (the last tables stay in "
+      "force).",
+      "fairlead-control"};
+  app.add_option("-c,--config", options.config, "configuration, see docs/configuration.md")
+      ->required();
+  app.add_flag("--check", options.check, "read the configuration, print warnings, end");
+  app.add_flag("--no-gate", options.no_gate, "attach no XDP gate");
+  app.add_option("--log-level", level, "error, warn, info or debug")
+      ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+  app.set_version_flag("--version", std::string("fairlead-control ") + FL_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    options.text = app.help();
+  } catch (const CLI::CallForVersion&) {
+    options.text = app.version() + "\n";
+  } catch (const CLI::Error& e) {
+    return base::invalid(std::string(e.what()) + "; see fairlead-control --help");
+  }
+  options.log_level = kLevels.at(level);
+  return options;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Running the policies.
+#include "control/pool_weights.hh"
+
+#include <utility>
+
+namespace fairlead::control {
+
+void PoolWeights::restore(
+    const steer::TableView& table, const steer::Names& names, base::Nanoseconds hold_until
+) {
+  hold_until_ = hold_until;
+  for (const fl_member& member : table.members()) {
+    if (member.state != FL_MEMBER_ACTIVE || member.weight == 0) continue;
+    Pool& pool = pools_[std::string(names.vip(member.vip))];
+    const std::string id(names.backend(member.backend));
+    pool.restored[id] = member.weight;
+    // The policy steps from here, not from its prior.
+    policy::BackendState& state = pool.state.backends[id];
+    state.table_weight = member.weight;
+    state.score_weight = member.weight;
+    state.given = member.weight;
+  }
+}
+
+bool PoolWeights::turn(
+    const std::vector<model::Vip>& vips,
+    model::PolicyName policy,
+    const policy::Parameters& parameters,
+    base::Nanoseconds now,
+    const InputOf& input
+) {
+  ++turns_;
+  bool changed = false;
+  std::map<std::string, Pool> next;
+  for (const model::Vip& vip : vips) {
+    Pool pool = std::move(pools_[vip.name]);
+    policy::Snapshot snapshot{policy, {}, parameters};
+    policy::Observations observed;
+    observed.now = now;
+    for (const model::Backend& backend : vip.backends) {
+      Input in = input(vip, backend);
+      snapshot.backends.push_back({backend.id, in.configured, backend.capacity, in.usable});
+      observed.backends.push_back(std::move(in.observation));
+    }
+    const base::Nanoseconds dt = pool.last_turn == 0 ? 0 : now - pool.last_turn;
+    const auto fresh = policy::update(snapshot, observed, pool.state, dt);
+    pool.last_turn = now;
+    pool.frozen = fresh.frozen;
+    changed = adopt(pool, vip, fresh, now < hold_until_) || changed;
+    next.emplace(vip.name, std::move(pool));
+  }
+  pools_ = std::move(next);
+  return changed;
+}
+
+bool PoolWeights::adopt(
+    Pool& pool, const model::Vip& vip, const policy::Weights& fresh, bool hold
+) {
+  std::map<std::string, policy::EffectiveWeight> weights;
+  bool changed = false;
+  for (std::size_t i = 0; i < vip.backends.size(); ++i) {
+    const std::string& id = vip.backends[i].id;
+    policy::EffectiveWeight weight = fresh.backends[i];
+    const auto restored = pool.restored.find(id);
+    if (hold && restored != pool.restored.end() && weight.weight != 0) {
+      weight.weight = restored->second;
+      weight.inverse_weight = policy::score_inverse_weight(restored->second);
+      weight.why = "as published before the restart, estimates are being made";
+    }
+    const auto old = pool.weights.find(id);
+    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight;
+    weights.emplace(id, std::move(weight));
+  }
+  pool.weights = std::move(weights);
+  return changed;
+}
+
+const policy::EffectiveWeight* PoolWeights::find(const std::string& vip, const std::string& backend)
+    const {
+  const auto pool = pools_.find(vip);
+  if (pool == pools_.end()) return nullptr;
+  const auto weight = pool->second.weights.find(backend);
+  return weight == pool->second.weights.end() ? nullptr : &weight->second;
+}
+
+bool PoolWeights::any_frozen() const {
+  for (const auto& [name, pool] : pools_) {
+    if (pool.frozen) return true;
+  }
+  return false;
+}
+
+}  // namespace fairlead::control

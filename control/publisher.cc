@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Planning, encoding, publishing.
+#include "control/publisher.hh"
+
+#include <utility>
+
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::control {
+namespace {
+
+// A worker that has not acknowledged by then hangs or is gone; `show status` tells.
+constexpr base::Nanoseconds kStopWatching = 2 * base::kSecond;
+
+}  // namespace
+
+Publisher Publisher::open(
+    shm::Region& steering, shm::Region& workers, base::Nanoseconds now, std::string* note
+) {
+  Publisher p(steering, workers);
+  const auto bank = p.writer_.current_bank();
+  if (bank.empty()) return p;
+  const auto table = steer::TableView::attach(bank.data(), bank.size());
+  auto restored = table ? steering::Steering::restore(*table, now)
+                        : base::Result<steering::Steering>(tl::unexpected(table.error()));
+  if (!restored) {
+    *note = restored.error().what;
+    return p;
+  }
+  p.steering_ = std::move(*restored);
+  p.look_at_current();
+  return p;
+}
+
+void Publisher::look_at_current() {
+  const auto bank = writer_.current_bank();
+  const auto table = steer::TableView::attach(bank.data(), bank.size());
+  FL_CHECK(table.has_value());  // ours, or proven when opening
+  table_ = *table;
+  names_ = steer::read_names(table_);
+}
+
+base::Result<Publisher::Outcome> Publisher::publish(
+    const std::vector<steering::PoolIntent>& pools,
+    const steering::NodeIntent& node,
+    base::Nanoseconds decided,
+    base::Nanoseconds now
+) {
+  FL_ASSIGN(const steering::Plan plan, steering_.plan(pools, node, now));
+  if (!plan.changed) return Outcome::kUnchanged;
+  auto bank = writer_.next_bank(now);
+  if (!bank && bank.error().code == base::ErrorCode::kUnavailable) return Outcome::kBusy;
+  if (!bank) return tl::unexpected(bank.error());
+  FL_TRY(steering::encode(plan, writer_.generation() + 1, now, *bank));
+  published_ = sys::monotonic_ns();
+  writer_.publish(published_);
+  waiting_ = true;
+  steering_.commit(plan);
+  look_at_current();
+  moved_.clear();
+  for (const auto& pool : plan.pools) {
+    moved_[pool.name] = pool.slots_moved;
+    slots_moved_ += pool.slots_moved;
+  }
+  decision_.add(published_ > decided ? published_ - decided : 0);
+  planning_.add(published_ - now);
+  return Outcome::kPublished;
+}
+
+void Publisher::watch_acknowledgement(base::Nanoseconds now) {
+  if (!waiting_) return;
+  const auto state = writer_.acknowledged(writer_.generation());
+  if (state.online == 0 || now > published_ + kStopWatching) {
+    waiting_ = false;
+  } else if (state.complete()) {
+    waiting_ = false;
+    acknowledgement_.add(now - published_);
+  }
+}
+
+std::uint64_t Publisher::acknowledged() const {
+  return writer_.acknowledged(writer_.generation()).lowest;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From intents to a published generation, and how long the workers take to see it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/steering/steering.hh"
+#include "dataplane/base/result.hh"
+#include "dataplane/shm/publication.hh"
+#include "dataplane/steer/table_view.hh"
+
+namespace fairlead::control {
+
+/// A duration that happens again and again.
+struct Timing {
+  std::uint64_t count = 0;
+  base::Nanoseconds last = 0;
+  base::Nanoseconds longest = 0;
+  base::Nanoseconds sum = 0;
+  void add(base::Nanoseconds duration) {
+    ++count;
+    last = duration;
+    longest = duration > longest ? duration : longest;
+    sum += duration;
+  }
+};
+
+/// Owned by control's main thread.
+class Publisher {
+ public:
+  /// Goes on from the generation in force, if there is a sound one; a damaged one is told in `note`
+  /// and replaced by the next. The regions outlive the publisher.
+  static Publisher open(
+      shm::Region& steering, shm::Region& workers, base::Nanoseconds now, std::string* note
+  );
+
+  enum class Outcome : std::uint8_t {
+    kPublished,
+    kUnchanged,  // the generation in force says this already
+    kBusy,       // a slow worker still reads the bank: try again in a millisecond
+  };
+  /// Plans, writes, publishes. `decided`: when the reason for the change was seen. Errors: the
+  /// intent cannot be planned or does not fit; the generation in force stays.
+  base::Result<Outcome> publish(
+      const std::vector<steering::PoolIntent>& pools,
+      const steering::NodeIntent& node,
+      base::Nanoseconds decided,
+      base::Nanoseconds now
+  );
+
+  /// Call while waiting(): notes when every worker has acknowledged the last generation.
+  void watch_acknowledgement(base::Nanoseconds now);
+  [[nodiscard]] bool waiting() const { return waiting_; }
+
+  [[nodiscard]] std::uint64_t generation() const { return writer_.generation(); }
+  [[nodiscard]] std::uint64_t acknowledged() const;
+  /// The generation in force; not valid() before the first.
+  [[nodiscard]] const steer::TableView& table() const { return table_; }
+  [[nodiscard]] const steer::Names& names() const { return names_; }
+  [[nodiscard]] const steering::Steering& steering() const { return steering_; }
+  /// Slots that the last generation moved, by vip.
+  [[nodiscard]] const std::map<std::string, std::uint32_t>& last_moved() const { return moved_; }
+  [[nodiscard]] std::uint64_t slots_moved() const { return slots_moved_; }
+
+  // Figures since the start.
+  [[nodiscard]] const Timing& decision_to_publish() const { return decision_; }
+  [[nodiscard]] const Timing& publish_to_acknowledge() const { return acknowledgement_; }
+  [[nodiscard]] const Timing& plan_time() const { return planning_; }
+
+ private:
+  Publisher(shm::Region& steering, shm::Region& workers) : writer_(steering, workers) {}
+  void look_at_current();
+
+  shm::GenerationWriter writer_;
+  steering::Steering steering_;
+  steer::TableView table_;
+  steer::Names names_;
+  std::map<std::string, std::uint32_t> moved_;
+  std::uint64_t slots_moved_ = 0;
+  bool waiting_ = false;
+  base::Nanoseconds published_ = 0;
+  Timing decision_;
+  Timing acknowledgement_;
+  Timing planning_;
+};
+
+}  // namespace fairlead::control

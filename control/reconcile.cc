@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reconciling: policy turns, publication, gate, scores.
+#include "control/reconcile.hh"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "control/api/counters.hh"
+#include "control/intents.hh"
+#include "control/scores.hh"
+#include "dataplane/sys/log.hh"
+
+namespace fairlead::control {
+namespace {
+
+constexpr base::Nanoseconds kBusyRetry = base::kMillisecond;
+constexpr base::Nanoseconds kAckPoll = 250 * base::kMicrosecond;
+constexpr base::Nanoseconds kFirstResults = 500 * base::kMillisecond;
+
+policy::Report to_policy(const monitor::Received& received) {
+  const monitor::LoadReport& r = received.report;
+  policy::Report out;
+  out.received_ns = received.at;
+  out.sequence = r.sequence;
+  out.cpu = r.cpu;
+  out.application_utilization = r.application;
+  out.requests_per_second = r.requests_per_second;
+  out.errors_per_second = r.errors_per_second;
+  out.active = r.active;
+  out.mean_latency_us = r.latency_us;
+  out.period = r.period_us * base::kMicrosecond;
+  return out;
+}
+
+std::string milliseconds(base::Nanoseconds ns) {
+  return std::to_string(ns / base::kMillisecond) + "." +
+         std::to_string(ns % base::kMillisecond / (100 * base::kMicrosecond)) + "ms";
+}
+
+}  // namespace
+
+void Reconciler::mark_dirty(base::Nanoseconds now) {
+  if (!dirty_) decided_ = now;
+  dirty_ = true;
+}
+
+void Reconciler::take_config(config::Config config, base::Nanoseconds now) {
+  node_.config = std::move(config);
+  std::set<std::string> ids;
+  for (const model::Vip& vip : node_.config.vips) {
+    for (const model::Backend& backend : vip.backends) ids.insert(backend.id);
+  }
+  node_.intake.set_backends({ids.begin(), ids.end()});
+  const steer::TableView& table = node_.publisher.table();
+  node_.checks.configure(
+      node_.config.vips,
+      now,
+      [this, &table](const model::Vip& vip, const model::Backend& backend) {
+        const auto number = member_number(node_, vip.name, backend.id);
+        if (!number) return health::State::kUnknown;
+        return table.member(*number).state == FL_MEMBER_DOWN ? health::State::kDown
+                                                             : health::State::kUp;
+      }
+  );
+  if (node_.publisher.generation() == 0 && first_by_ == 0) first_by_ = now + kFirstResults;
+  gate_set_ = false;
+  hasten_policy();
+  mark_dirty(now);
+}
+
+bool Reconciler::first_results_awaited(base::Nanoseconds now) const {
+  return node_.publisher.generation() == 0 && now < first_by_ && node_.checks.pending() > 0;
+}
+
+void Reconciler::on_probes(const std::vector<health::ProbeResult>& results) {
+  for (const health::ProbeResult& result : results) {
+    const health::Transition t = node_.checks.on_result(result);
+    if (t.state == health::State::kUnknown) continue;
+    ++node_.transitions;
+    mark_dirty(t.seen_ns);
+    const std::string line = "backend " + std::string(to_string(t.state)) + " vip=" + t.vip +
+                             " backend=" + t.backend + " result=\"" + t.reason + "\"";
+    t.state == health::State::kUp ? sys::log_info(line) : sys::log_warn(line);
+  }
+}
+
+void Reconciler::turn(base::Nanoseconds now) {
+  if (node_.intake.take_membership_change()) mark_dirty(now);
+  if (now >= policy_due_) run_policy(now);
+  if (dirty_ && now >= retry_at_ && !first_results_awaited(now)) publish(now);
+  if (now >= scores_due_) {
+    write_scores(node_, now);
+    scores_due_ = now + kScorePeriod;
+  }
+  node_.publisher.watch_acknowledgement(now);
+  ack_due_ = now + kAckPoll;
+}
+
+base::Nanoseconds Reconciler::next_due() const {
+  base::Nanoseconds due = std::min(scores_due_, policy_due_);
+  if (dirty_ && retry_at_ != 0) due = std::min(due, retry_at_);
+  if (node_.publisher.waiting()) due = std::min(due, ack_due_);
+  return due;
+}
+
+void Reconciler::run_policy(base::Nanoseconds now) {
+  policy_due_ = now + node_.config.monitoring.interval;
+  if (node_.operators.frozen && node_.weights.turns() > 0 && !dirty_) return;
+  std::map<std::string, std::vector<policy::Report>> reports;
+  for (const model::Vip& vip : node_.config.vips) {
+    for (const model::Backend& backend : vip.backends) {
+      auto [rows, first] = reports.try_emplace(backend.id);
+      if (!first) continue;
+      for (const auto& received : node_.intake.take_reports(backend.id)) {
+        // Frozen: a turn because of a new backend or weight; measurements do not count.
+        if (!node_.operators.frozen) rows->second.push_back(to_policy(received));
+      }
+    }
+  }
+  const fl_workers& workers = node_.regions.worker_pages();
+  const auto input = [&](const model::Vip& vip, const model::Backend& backend) {
+    PoolWeights::Input in;
+    in.configured = base_weight(node_, vip, backend);
+    in.usable = node_.checks.state(vip.name, backend.id) != health::State::kDown &&
+                !is_draining(node_, vip.name, backend.id);
+    in.observation.reports = reports[backend.id];
+    if (const auto number = node_.publisher.steering().backend_number(backend.id)) {
+      in.observation.in_flight =
+          static_cast<double>(api::backend_sum(workers, *number, now).in_flight);
+    }
+    return in;
+  };
+  if (node_.weights.turn(
+          node_.config.vips, node_.config.policy, policy::Parameters{}, now, input
+      )) {
+    mark_dirty(now);
+  }
+}
+
+void Reconciler::publish(base::Nanoseconds now) {
+  const auto outcome =
+      node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);
+  if (!outcome) {
+    ++node_.publish_errors;
+    if (node_.last_error != outcome.error().what) {
+      node_.last_error = outcome.error().what;
+      sys::log_error("generation refused, the last one stays: " + node_.last_error);
+    }
+    dirty_ = false;  // the same again would fail again; the next change tries anew
+    return;
+  }
+  if (*outcome == Publisher::Outcome::kBusy) {
+    retry_at_ = now + kBusyRetry;
+    return;
+  }
+  dirty_ = false;
+  retry_at_ = 0;
+  node_.last_error.clear();
+  if (*outcome == Publisher::Outcome::kPublished) log_published(now);
+  set_gate();
+}
+
+void Reconciler::log_published(base::Nanoseconds) const {
+  std::uint64_t moved = 0;
+  for (const auto& [vip, slots] : node_.publisher.last_moved()) moved += slots;
+  sys::log_info(
+      "published generation=" + std::to_string(node_.publisher.generation()) +
+      " slots_moved=" + std::to_string(moved) +
+      " decision_to_publish=" + milliseconds(node_.publisher.decision_to_publish().last) +
+      " plan=" + milliseconds(node_.publisher.plan_time().last)
+  );
+}
+
+// After publication: a packet of a new vip that reaches a worker finds its table.
+void Reconciler::set_gate() {
+  if (!node_.gate || gate_set_) return;
+  std::vector<ebpf::ServedVip> vips;
+  for (const model::Vip& vip : node_.config.vips)
+    vips.push_back({vip.prefix, vip.protocol, vip.port});
+  if (vips != gate_vips_ || vips.empty()) {
+    const auto done = node_.gate->set_vips(vips);
+    if (!done) {
+      sys::log_error("gate keeps its old vips: " + done.error().what);
+      return;
+    }
+    gate_vips_ = std::move(vips);
+  }
+  gate_set_ = true;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The loop's steps: inputs mark the node dirty, reconcile() makes the tables say what they should.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/node.hh"
+
+namespace fairlead::control {
+
+/// Level-triggered: reconcile() looks at the whole state, so a missed event heals at the next turn.
+/// Main thread, under the daemon's lock.
+class Reconciler {
+ public:
+  explicit Reconciler(Node& node) : node_(node) {}
+
+  /// Puts a configuration in force (start and reload); operators' weights are dropped on reload.
+  void take_config(config::Config config, base::Nanoseconds now);
+  /// Books probe results, logs transitions.
+  void on_probes(const std::vector<health::ProbeResult>& results);
+  /// Something else changed: operator, agent.
+  void mark_dirty(base::Nanoseconds now);
+  /// Weights must be computed anew at the next turn, whatever the interval.
+  void hasten_policy() { policy_due_ = 0; }
+
+  /// Does what is due: policy, publication, scores, acknowledgement.
+  void turn(base::Nanoseconds now);
+  /// When turn() must run again at the latest.
+  [[nodiscard]] base::Nanoseconds next_due() const;
+
+ private:
+  void run_policy(base::Nanoseconds now);
+  void publish(base::Nanoseconds now);
+  void set_gate();
+  void log_published(base::Nanoseconds now) const;
+  /// At a cold start the first generation waits for the first results of the probes.
+  [[nodiscard]] bool first_results_awaited(base::Nanoseconds now) const;
+
+  Node& node_;
+  bool dirty_ = false;
+  base::Nanoseconds decided_ = 0;   // since when
+  base::Nanoseconds retry_at_ = 0;  // a bank was busy
+  base::Nanoseconds policy_due_ = 0;
+  base::Nanoseconds scores_due_ = 0;
+  base::Nanoseconds ack_due_ = 0;
+  base::Nanoseconds first_by_ = 0;  // cold start: publish by then
+  std::vector<ebpf::ServedVip> gate_vips_;
+  bool gate_set_ = false;
+};
+
+}  // namespace fairlead::control

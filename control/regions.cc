@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opening the runtime directory.
+#include "control/regions.hh"
+
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "control/api/counters.hh"
+
+namespace fairlead::control {
+namespace {
+
+base::Result<sys::UniqueFd> take_lock(const std::string& path) {
+  sys::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd.valid()) return base::system_error("open " + path, errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return base::fail(
+        base::ErrorCode::kAlreadyExists,
+        path + ": another fairlead-control runs on this runtime directory, stop it first"
+    );
+  }
+  return fd;
+}
+
+}  // namespace
+
+base::Result<Regions> Regions::open(
+    const std::string& dir, std::uint64_t bank_bytes, base::Nanoseconds now
+) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return base::system_error("make " + dir, error.value());
+  Regions r;
+  r.dir = dir;
+  FL_ASSIGN(r.lock, take_lock(dir + "/control.lock"));
+  FL_ASSIGN(
+      r.steering,
+      shm::Region::create_or_attach(dir + "/steering", shm::steering_spec(bank_bytes), now)
+  );
+  FL_ASSIGN(r.scores, shm::Region::create_or_attach(dir + "/scores", shm::scores_spec(), now));
+  FL_ASSIGN(r.workers, shm::Region::create_or_attach(dir + "/workers", shm::workers_spec(), now));
+  return r;
+}
+
+DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now) {
+  DataplaneSign sign;
+  std::uint64_t newest = 0;
+  for (const fl_worker_page& page : api::pages(workers)) {
+    ++sign.workers;
+    const std::uint64_t heartbeat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED);
+    if (heartbeat < newest || heartbeat == 0) continue;
+    newest = heartbeat;
+    sign.pid = page.pid;
+  }
+  if (newest == 0) return sign;
+  sign.heartbeat_age_ms = now > newest ? (now - newest) / base::kMillisecond : 0;
+  sign.running = sign.heartbeat_age_ms < 1000;
+  return sign;
+}
+
+}  // namespace fairlead::control

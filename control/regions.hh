@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The runtime directory of a node: its lock and the regions that control shares with the workers.
+#pragma once
+
+#include <string>
+
+#include "dataplane/base/clock.hh"
+#include "dataplane/base/result.hh"
+#include "dataplane/shm/region.hh"
+#include "dataplane/sys/unique_fd.hh"
+
+namespace fairlead::control {
+
+struct Regions {
+  std::string dir;
+  sys::UniqueFd lock;  // flock on <dir>/control.lock: one control per node
+  shm::Region steering;
+  shm::Region scores;
+  shm::Region workers;  // written by workers; control clears acknowledgements of dead ones
+
+  /// Makes the directory, takes the lock, makes the regions or finds those of the last run. Errors:
+  /// kAlreadyExists (another control runs), kPermissionDenied, kResourceExhausted.
+  static base::Result<Regions> open(
+      const std::string& dir, std::uint64_t bank_bytes, base::Nanoseconds now
+  );
+
+  [[nodiscard]] const fl_workers& worker_pages() const {
+    return *reinterpret_cast<const fl_workers*>(workers.data());
+  }
+  [[nodiscard]] fl_scores& score_table() { return *reinterpret_cast<fl_scores*>(scores.data()); }
+};
+
+/// Whether and how the data plane runs, from its pages.
+struct DataplaneSign {
+  bool running = false;  // a heartbeat of the last second
+  std::uint32_t pid = 0;
+  std::uint64_t heartbeat_age_ms = 0;
+  unsigned workers = 0;
+};
+DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now);
+
+}  // namespace fairlead::control

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writing the scores region. Workers read while we write: each word is written once, whole.
+#include "control/scores.hh"
+
+#include <map>
+
+#include "control/api/counters.hh"
+
+namespace fairlead::control {
+namespace {
+
+std::map<std::string, std::uint32_t> inverse_weights(const Node& node) {
+  std::map<std::string, std::uint32_t> out;
+  for (const model::Vip& vip : node.config.vips) {
+    for (const model::Backend& backend : vip.backends) {
+      const auto* weight = node.weights.find(vip.name, backend.id);
+      const auto [it, first] =
+          out.try_emplace(backend.id, weight == nullptr ? 0 : weight->inverse_weight);
+      if (!first) it->second = 0;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void write_scores(Node& node, base::Nanoseconds now) {
+  fl_scores& scores = node.regions.score_table();
+  const auto pages = api::pages(node.regions.worker_pages());
+  for (const auto& [id, inverse] : inverse_weights(node)) {
+    const auto number = node.publisher.steering().backend_number(id);
+    if (!number) continue;
+    std::uint64_t all = 0;
+    for (const fl_worker_page& page : pages) all += page.backends[*number].in_flight;
+    for (std::size_t w = 0; w < pages.size(); ++w) {
+      const std::uint64_t own = pages[w].backends[*number].in_flight;
+      fl_score& score = scores.score[w][*number];
+      __atomic_store_n(&score.inverse_weight, inverse, __ATOMIC_RELAXED);
+      __atomic_store_n(
+          &score.external, static_cast<std::uint32_t>(all > own ? all - own : 0), __ATOMIC_RELAXED
+      );
+    }
+  }
+  __atomic_store_n(&scores.updated_ns, now, __ATOMIC_RELEASE);
+}
+
+}  // namespace fairlead::control

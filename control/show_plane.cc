@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The node, its data plane, its counters and its memory as JSON.
+#include <cstdio>
+#include <set>
+
+#include "control/api/counters.hh"
+#include "control/model/names.hh"
+#include "control/show.hh"
+#include "dataplane/steer/verdict.hh"
+
+// jemalloc's; weak, because sanitizer builds have another allocator.
+extern "C" int mallctl(const char*, void*, size_t*, void*, size_t) __attribute__((weak));
+
+namespace fairlead::control {
+namespace {
+
+constexpr base::Nanoseconds kReporting = 3 * base::kSecond;
+
+Json timing(const Timing& t) {
+  const auto ms = [](base::Nanoseconds ns) { return static_cast<double>(ns) / 1e6; };
+  return Json{
+      {"count", t.count},
+      {"last", ms(t.last)},
+      {"max", ms(t.longest)},
+      {"mean", t.count == 0 ? 0.0 : ms(t.sum) / static_cast<double>(t.count)},
+  };
+}
+
+Json worker_row(unsigned worker, const fl_worker_page& page) {
+  Json row{{"worker", worker}, {"core", page.core}};
+  for (const api::NamedCounter& c : api::counters_of(page)) row[std::string(c.name)] = c.value;
+  row["residue"] = api::residue(page);
+  return row;
+}
+
+std::uint64_t allocator_figure(const char* name) {
+  std::size_t value = 0;
+  std::size_t size = sizeof value;
+  return mallctl != nullptr && mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
+}
+
+Json region_row(const std::string& name, const shm::Region& region) {
+  static constexpr const char* kKinds[] = {"none", "steering", "scores", "workers", "flows"};
+  const auto kind = region.header().kind;
+  return Json{
+      {"name", name}, {"kind", kind < 5 ? kKinds[kind] : "unknown"}, {"bytes", region.bytes()}};
+}
+
+// Backends that are up in every vip that has them.
+std::pair<std::size_t, std::size_t> backends_and_healthy(const Node& node) {
+  std::set<std::string> all;
+  std::set<std::string> unhealthy;
+  for (const auto& [key, check] : node.checks.all()) {
+    all.insert(key.second);
+    if (check.dampener.state() != health::State::kUp) unhealthy.insert(key.second);
+  }
+  return {all.size(), all.size() - unhealthy.size()};
+}
+
+}  // namespace
+
+std::string hex64(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+Json show_status(const Node& node, base::Nanoseconds now) {
+  const auto [backends, healthy] = backends_and_healthy(node);
+  const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now);
+  Json dataplane{
+      {"running", plane.running},
+      {"workers", plane.workers},
+      {"generation_acknowledged", node.publisher.acknowledged()},
+  };
+  if (plane.pid != 0) {
+    dataplane["pid"] = plane.pid;
+    dataplane["heartbeat_age_ms"] = plane.heartbeat_age_ms;
+  }
+  Json gate{
+      {"interface", node.config.interface},
+      {"mode", node.gate ? to_string(node.gate->mode()) : std::string_view("none")},
+  };
+  if (!node.gate_error.empty()) gate["error"] = node.gate_error;
+  Json out{
+      {"node", node.config.node.id},
+      {"version", kVersion},
+      {"uptime_s", static_cast<double>(now - node.started) / 1e9},
+      {"generation", node.publisher.generation()},
+      {"digest", hex64(node.publisher.table().digest())},
+      {"policy", to_string(node.config.policy)},
+      {"dataplane", dataplane},
+      {"gate", gate},
+      {"vips", node.config.vips.size()},
+      {"backends", backends},
+      {"healthy", healthy},
+      {"agents", node.intake.reporting(now, kReporting)},
+      {"frozen", node.operators.frozen},
+      {"measurements_lost", node.weights.any_frozen()},
+      {"decision_to_publish_ms", timing(node.publisher.decision_to_publish())},
+      {"publish_to_acknowledge_ms", timing(node.publisher.publish_to_acknowledge())},
+  };
+  if (!node.last_error.empty()) out["error"] = node.last_error;
+  return out;
+}
+
+Json show_stats(const Node& node) {
+  const fl_workers& workers = node.regions.worker_pages();
+  Json rows = Json::array();
+  std::map<std::string, std::uint64_t> total;
+  for (const fl_worker_page& page : api::pages(workers)) {
+    rows.push_back(worker_row(static_cast<unsigned>(rows.size()), page));
+    for (const api::NamedCounter& c : api::counters_of(page)) total[std::string(c.name)] += c.value;
+  }
+  const api::Latency latency = api::latency(workers);
+  Json node_latency = Json::object();
+  if (latency.samples > 0) {
+    node_latency = {
+        {"p50", latency.p50_ns / 1e3},
+        {"p99", latency.p99_ns / 1e3},
+        {"mean", latency.mean_ns / 1e3}};
+  }
+  return Json{{"workers", rows}, {"total", total}, {"node_latency_us", node_latency}};
+}
+
+Json show_drop(const Node& node) {
+  Json reasons = Json::array();
+  const auto pages = api::pages(node.regions.worker_pages());
+  for (unsigned r = 1; r < FL_REASON_COUNT; ++r) {
+    std::uint64_t drops = 0;
+    std::uint64_t punts = 0;
+    for (const fl_worker_page& page : pages) {
+      drops += page.drops[r];
+      punts += page.punts[r];
+    }
+    const auto reason = static_cast<fl_reason>(r);
+    reasons.push_back({
+        {"name", steer::reason_name(reason)},
+        {"text", steer::reason_text(reason)},
+        {"drops", drops},
+        {"punts", punts},
+    });
+  }
+  return Json{{"reasons", reasons}};
+}
+
+Json show_memory(Node& node) {
+  if (mallctl != nullptr) {
+    // Statistics are a snapshot; this takes a new one.
+    std::uint64_t epoch = 1;
+    std::size_t size = sizeof epoch;
+    (void)mallctl("epoch", &epoch, &size, &epoch, size);
+  }
+  const char* version = nullptr;
+  std::size_t size = sizeof version;
+  if (mallctl != nullptr) (void)mallctl("version", &version, &size, nullptr, 0);
+  node.flows.refresh(static_cast<unsigned>(api::pages(node.regions.worker_pages()).size()));
+  Json regions = Json::array();
+  regions.push_back(region_row("steering", node.regions.steering));
+  regions.push_back(region_row("scores", node.regions.scores));
+  regions.push_back(region_row("workers", node.regions.workers));
+  const auto& flows = node.flows.regions();
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    if (flows[i].valid()) regions.push_back(region_row("flows." + std::to_string(i), flows[i]));
+  }
+  return Json{
+      {"allocator", version == nullptr ? "libc" : "jemalloc"},
+      {"allocator_version", version == nullptr ? "" : version},
+      {"allocated_bytes", allocator_figure("stats.allocated")},
+      {"resident_bytes", allocator_figure("stats.resident")},
+      {"regions", regions},
+  };
+}
+
+}  // namespace fairlead::control

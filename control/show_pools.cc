@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Vips, backends, tables and health as JSON.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "control/api/counters.hh"
+#include "control/model/names.hh"
+#include "control/show.hh"
+
+namespace fairlead::control {
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 20;
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < kMost; ++i) out += (i > 0 ? ", " : "") + names[i];
+  return names.size() > kMost ? out + ", ..." : out;
+}
+
+const fl_vip* published_vip(const Node& node, const std::string& name) {
+  const auto number = node.publisher.steering().vip_number(name);
+  if (!number) return nullptr;
+  for (const fl_vip& vip : node.publisher.table().vips()) {
+    if (vip.vip == *number) return &vip;
+  }
+  return nullptr;
+}
+
+// Slots by member number.
+std::map<std::uint32_t, std::uint32_t> slot_counts(const Node& node, const fl_vip* vip) {
+  std::map<std::uint32_t, std::uint32_t> out;
+  if (vip == nullptr || vip->table_size == 0) return out;
+  for (const std::uint32_t member : node.publisher.table().slots(*vip)) ++out[member];
+  return out;
+}
+
+double share(std::uint32_t slots, const fl_vip* vip) {
+  if (vip == nullptr || vip->table_size == 0) return 0;
+  return static_cast<double>(slots) / vip->table_size;
+}
+
+Json vip_row(Node& node, const model::Vip& vip) {
+  const fl_vip* published = published_vip(node, vip.name);
+  std::size_t healthy = 0;
+  std::uint64_t flows = 0;
+  for (const model::Backend& backend : vip.backends) {
+    if (node.checks.state(vip.name, backend.id) == health::State::kUp) ++healthy;
+  }
+  for (const api::FlowCount& count : node.flows.count()) {
+    for (const auto& [number, n] : count.by_member) {
+      const fl_member* member = node.publisher.table().find_member(number);
+      if (member != nullptr && published != nullptr && member->vip == published->vip) flows += n;
+    }
+  }
+  const auto sum = published == nullptr ? api::VipSum{}
+                                        : api::vip_sum(node.regions.worker_pages(), published->vip);
+  return Json{
+      {"name", vip.name},
+      {"address", vip.prefix.to_string()},
+      {"protocol", model::to_string(vip.protocol)},
+      {"port", vip.port},
+      {"encapsulation", to_string(vip.encapsulation)},
+      {"choices", vip.choices},
+      {"table_size", published == nullptr ? 0 : published->table_size},
+      {"backends", vip.backends.size()},
+      {"healthy", healthy},
+      {"flows", flows},
+      {"packets", sum.packets},
+      {"bytes", sum.bytes},
+      {"new_flows", sum.inserts},
+      {"dropped", sum.dropped},
+  };
+}
+
+void add_report(Json& row, const Node& node, const model::Backend& backend, base::Nanoseconds now) {
+  const auto report = node.intake.peek(backend.id);
+  row["capacity"] = backend.capacity;
+  if (!report) return;
+  row["cpu"] = report->cpu;
+  row["memory"] = report->memory;
+  row["active_connections"] = std::llround(report->active);
+  row["latency_us"] = report->latency_us;
+  row["requests_per_second"] = report->requests_per_second;
+  if (report->capacity != 0) row["capacity"] = report->capacity;
+  row["report_age_ms"] = (now - report->received_ns) / base::kMillisecond;
+}
+
+std::string why(const Node& node, const model::Vip& vip, const model::Backend& backend) {
+  const auto state = node.checks.state(vip.name, backend.id);
+  if (node.operators.drained.count({vip.name, backend.id}) > 0) return "drained by operator";
+  if (node.intake.has_left(backend.id)) return "left: its agent said goodbye";
+  if (state == health::State::kDown) {
+    return "down: " + node.checks.all().at({vip.name, backend.id}).last_result;
+  }
+  const auto* weight = node.weights.find(vip.name, backend.id);
+  std::string out = weight == nullptr ? "not weighed yet" : weight->why;
+  if (node.operators.weights.count({vip.name, backend.id}) > 0) out += "; weight set by operator";
+  return out;
+}
+
+Json backend_row(
+    const Node& node,
+    const Selected& s,
+    const fl_vip* published,
+    const std::map<std::uint32_t, std::uint32_t>& slots,
+    base::Nanoseconds now
+) {
+  const auto number = member_number(node, s.vip->name, s.backend->id);
+  const fl_member* member = number ? &node.publisher.table().member(*number) : nullptr;
+  const auto sum = member == nullptr
+                       ? api::BackendSum{}
+                       : api::backend_sum(node.regions.worker_pages(), member->backend, now);
+  const auto found = number ? slots.find(*number) : slots.end();
+  const std::uint32_t owned = found == slots.end() ? 0 : found->second;
+  Json row{
+      {"id", s.backend->id},
+      {"vip", s.vip->name},
+      {"address", s.backend->address.to_string()},
+      {"state", member == nullptr ? "unpublished" : member_state_name(member->state)},
+      {"health", to_string(node.checks.state(s.vip->name, s.backend->id))},
+      {"configured_weight", base_weight(node, *s.vip, *s.backend)},
+      {"weight", member == nullptr ? 0 : member->weight},
+      {"slots", owned},
+      {"share", share(owned, published)},
+      {"in_flight", sum.in_flight},
+      {"flows_begun", sum.flows_begun},
+      {"flows_completed", sum.flows_completed},
+      {"packets", sum.packets},
+      {"bytes", sum.bytes},
+      {"why", why(node, *s.vip, *s.backend)},
+  };
+  add_report(row, node, *s.backend, now);
+  return row;
+}
+
+}  // namespace
+
+std::string_view member_state_name(std::uint8_t state) {
+  switch (state) {
+    case FL_MEMBER_ACTIVE:
+      return "active";
+    case FL_MEMBER_DRAINING:
+      return "draining";
+    case FL_MEMBER_DOWN:
+      return "down";
+    default:
+      return "free";
+  }
+}
+
+tl::unexpected<base::Error> no_vip(const Node& node, const std::string& name) {
+  std::vector<std::string> names;
+  for (const model::Vip& vip : node.config.vips) names.push_back(vip.name);
+  return base::fail(base::ErrorCode::kNotFound, "no vip '" + name + "'; known: " + listed(names));
+}
+
+tl::unexpected<base::Error> no_backend(const Node& node, const api::Request& request) {
+  std::vector<std::string> ids;
+  for (const model::Vip& vip : node.config.vips) {
+    if (request.vip && vip.name != *request.vip) continue;
+    for (const model::Backend& backend : vip.backends) {
+      if (std::find(ids.begin(), ids.end(), backend.id) == ids.end()) ids.push_back(backend.id);
+    }
+  }
+  const std::string where = request.vip ? " in vip '" + *request.vip + "'" : "";
+  return base::fail(
+      base::ErrorCode::kNotFound,
+      "no backend '" + request.backend.value_or("") + "'" + where + "; known: " + listed(ids)
+  );
+}
+
+base::Result<std::vector<Selected>> select(const Node& node, const api::Request& request) {
+  if (request.vip && find_vip(node, *request.vip) == nullptr) return no_vip(node, *request.vip);
+  std::vector<Selected> out;
+  for (const model::Vip& vip : node.config.vips) {
+    if (request.vip && vip.name != *request.vip) continue;
+    for (const model::Backend& backend : vip.backends) {
+      if (!request.backend || backend.id == *request.backend) out.push_back({&vip, &backend});
+    }
+  }
+  if (out.empty() && request.backend) return no_backend(node, request);
+  return out;
+}
+
+Answer show_vip(Node& node, const api::Request& request) {
+  if (request.vip && find_vip(node, *request.vip) == nullptr) return no_vip(node, *request.vip);
+  node.flows.refresh(static_cast<unsigned>(api::pages(node.regions.worker_pages()).size()));
+  Json vips = Json::array();
+  for (const model::Vip& vip : node.config.vips) {
+    if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip));
+  }
+  return Json{{"vips", vips}};
+}
+
+Answer show_backend(const Node& node, const api::Request& request, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, request));
+  Json backends = Json::array();
+  const model::Vip* last = nullptr;
+  const fl_vip* published = nullptr;
+  std::map<std::uint32_t, std::uint32_t> slots;
+  for (const Selected& row : rows) {
+    if (row.vip != last) {
+      last = row.vip;
+      published = published_vip(node, row.vip->name);
+      slots = slot_counts(node, published);
+    }
+    backends.push_back(backend_row(node, row, published, slots, now));
+  }
+  return Json{{"backends", backends}};
+}
+
+Answer show_table(const Node& node, const api::Request& request) {
+  const model::Vip* vip = find_vip(node, *request.vip);
+  if (vip == nullptr) return no_vip(node, *request.vip);
+  const fl_vip* published = published_vip(node, vip->name);
+  if (published == nullptr) {
+    return base::fail(base::ErrorCode::kUnavailable, "no generation is published yet, ask again");
+  }
+  const auto slots = slot_counts(node, published);
+  Json shares = Json::array();
+  const auto members = node.publisher.table().members();
+  for (std::uint32_t n = 0; n < members.size(); ++n) {
+    if (members[n].state == FL_MEMBER_FREE || members[n].vip != published->vip) continue;
+    const auto found = slots.find(n);
+    const std::uint32_t owned = found == slots.end() ? 0 : found->second;
+    shares.push_back({
+        {"backend", node.publisher.names().backend(members[n].backend)},
+        {"weight", members[n].weight},
+        {"slots", owned},
+        {"share", share(owned, published)},
+    });
+  }
+  const auto moved = node.publisher.last_moved().find(vip->name);
+  return Json{
+      {"vip", vip->name},
+      {"size", published->table_size},
+      {"generation", node.publisher.generation()},
+      {"digest", hex64(node.publisher.table().digest())},
+      {"last_moved", moved == node.publisher.last_moved().end() ? 0 : moved->second},
+      {"shares", shares},
+  };
+}
+
+Answer show_health(const Node& node, const api::Request& request, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, request));
+  Json checks = Json::array();
+  for (const Selected& row : rows) {
+    const health::Check& check = node.checks.all().at({row.vip->name, row.backend->id});
+    const auto number = node.publisher.steering().backend_number(row.backend->id);
+    const auto sum =
+        number ? api::backend_sum(node.regions.worker_pages(), *number, now) : api::BackendSum{};
+    checks.push_back({
+        {"backend", row.backend->id},
+        {"vip", row.vip->name},
+        {"type", check.probed ? to_string(check.target.kind) : std::string_view("none")},
+        {"state", to_string(check.dampener.state())},
+        {"last_result", check.last_result},
+        {"last_change_s", static_cast<double>(now - check.last_change_ns) / 1e9},
+        {"rtt_us", check.last_rtt / base::kMicrosecond},
+        {"probes", check.probes},
+        {"failures", check.failures},
+        {"flaps", check.dampener.flaps()},
+        {"ejected", sum.ejected_by > 0},
+        {"ejections", sum.ejections},
+    });
+  }
+  return Json{{"checks", checks}};
+}
+
+}  // namespace fairlead::control
