@@ -19,7 +19,7 @@ def draw(file: Path, joined: list[Joined], events: list[Event], title: str) -> N
         top.plot(seconds, [f[name] / 1000 for f in figures], label=name, color=color, linewidth=1.6)
     top.axhline(200, color="grey", linestyle=":", linewidth=1)
     top.set_yscale("log")
-    top.set_ylabel("latency, ms (requests of each second)")
+    top.set_ylabel("latency, ms (requests that arrived in each second)")
     top.set_title(title)
     top.grid(alpha=0.3, which="both")
 

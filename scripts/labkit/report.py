@@ -58,11 +58,13 @@ def node_latency(samples: Samples) -> dict[str, float | None]:
 
 def make_report(joined: list[Joined], decisions: list[Decision], samples: Samples, events: list[Event],
                 policy: str, seed: int) -> dict[str, Any]:
-    """report.json. Latency is that of answered requests; availability counts every request that is not `ok`."""
+    """report.json. Latency is that of answered requests; availability counts every request that is not `ok`; throughput
+    is answered requests over the time in which requests arrived."""
     outcomes = Counter(j.request.outcome for j in joined)
     served = [j.request for j in joined if j.request.outcome == "ok"]
     total = len(joined)
-    span_us = max((r.completion_us for r in served), default=0) - min((j.request.arrival_us for j in joined), default=0)
+    arrivals = [j.request.arrival_us for j in joined]
+    span_us = max(arrivals, default=0) - min(arrivals, default=0)
     per_backend: dict[str, dict[str, Any]] = {}
     for name, count in Counter(r.backend for r in served).items():
         cpu = samples.cpu.get(name, [])
@@ -100,15 +102,15 @@ def verdict(report: dict[str, Any]) -> list[str]:
 
 
 def per_second(joined: list[Joined]) -> tuple[list[float], list[dict[str, float]], list[dict[str, int]]]:
-    """For the plot: seconds since the first arrival; latency figures and requests by backend of each second's
-    answers (by completion)."""
+    """For the plot: seconds since the first arrival; latency figures and answers by backend of the requests
+    that arrived in each."""
     if not joined:
         return [], [], []
     begin = min(j.request.arrival_us for j in joined)
     buckets: dict[int, list[Joined]] = {}
     for j in joined:
         if j.request.outcome == "ok":
-            buckets.setdefault((j.request.completion_us - begin) // 1_000_000, []).append(j)
+            buckets.setdefault((j.request.arrival_us - begin) // 1_000_000, []).append(j)
     seconds = sorted(buckets)
     figures = [latency_figures([j.request.latency_us for j in buckets[s]]) for s in seconds]
     shares = [dict(Counter(j.request.backend for j in buckets[s])) for s in seconds]
