@@ -70,21 +70,24 @@ def judge_common(outcome: Outcome, run: Measured) -> None:
 
 
 def failover(fleet: Fleet, size: Size) -> Outcome:
-    """A backend loses power: only what it was serving is lost, and no node gives it a new connection for long."""
-    victim = fleet.plan.backends[1].name
-    run = measure(fleet, size.rate, size.seconds, [Step(size.seconds / 3, "kill", victim, lambda: fleet.kill(victim))],
-                  size.seed)
+    """A backend loses power, later a node: only what was on them is lost, and the dead backend gets nothing new for long."""
+    victim, node = fleet.plan.backends[1].name, fleet.plan.nodes[-1].name
+    run = measure(fleet, size.rate, size.seconds, [
+        Step(size.seconds / 3, "kill", victim, lambda: fleet.kill(victim)),
+        Step(size.seconds * 2 / 3, "node-kill", node, lambda: fleet.kill(node))], size.seed)
     outcome = Outcome(common_figures(run, [], size.seed))
     judge_common(outcome, run)
-    if not run.events:
+    died_us = {e.kind: e.time_us for e in run.events}
+    if len(died_us) < 2:
         return outcome
-    died_us = run.events[0].time_us
-    outcome.figures["lost_with_host"] = records.lost_with_host(run.joined, [(victim, died_us)])
-    outcome.figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us)
-    outcome.require(outcome.figures["last_new_connection_s"] <= MAX_DEAD_S,
-                    f"the dead backend got a new connection {outcome.figures['last_new_connection_s']:.2f} s after its death")
-    avoidable = outcome.figures["failed"] - outcome.figures["lost_with_host"]
-    outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on the dead backend when it died")
+    figures = outcome.figures
+    figures["lost_with_host"] = records.lost_with_host(run.joined, [(victim, died_us["kill"])])
+    figures["lost_with_node"] = records.lost_with_node(run.joined, run.decisions, node, died_us["node-kill"])
+    figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us["kill"])
+    outcome.require(figures["last_new_connection_s"] <= MAX_DEAD_S,
+                    f"the dead backend got a new connection {figures['last_new_connection_s']:.2f} s after its death")
+    avoidable = figures["failed"] - figures["lost_with_host"] - figures["lost_with_node"]
+    outcome.require(avoidable == 0, f"{avoidable} requests failed that were on neither dead host when it died")
     return outcome
 
 

@@ -50,6 +50,7 @@ class Fleet:
         (the router sends to the first backend itself; for tests of the lab)."""
         self._check_binaries(balanced)
         self.down()
+        shutil.rmtree(self.dir, ignore_errors=True)  # logs of an earlier fleet would be read as this one's
         for host in self.plan.names():
             (self.dir / host).mkdir(parents=True, exist_ok=True)
         (self.dir / "announce").mkdir(exist_ok=True)

@@ -116,6 +116,13 @@ def lost_with_host(joined: list[Joined], deaths: list[tuple[str, int]]) -> int:
     return sum(doomed(j) for j in joined)
 
 
+def lost_with_node(joined: list[Joined], decisions: list[Decision], node: str, at_us: int) -> int:
+    """Failed requests whose connection went through the node when it lost power."""
+    through = {d.source for d in decisions if d.node == node and d.time_us <= at_us}
+    return sum(j.request.outcome == "failed" and j.request.source in through
+               and j.request.arrival_us <= at_us < j.request.completion_us for j in joined)
+
+
 def longest_gap_ms(decisions: list[Decision], node: str, from_us: int, until_us: int) -> float:
     """Longest time within [from_us, until_us] in which the node took no new connection."""
     times = [from_us, *(d.time_us for d in decisions if d.node == node and from_us <= d.time_us <= until_us), until_us]
