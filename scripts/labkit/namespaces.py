@@ -123,6 +123,9 @@ def wire(plan: Plan) -> None:
             f"link set {name} master fabric up",
         ]
     batch(router, lines)
+    # No flooding: when a host loses power the bridge forgets its address, and frames for it would reach every node.
+    run("bridge", "-n", router, "-batch", "-", text="".join(
+        f"link set dev {name} flood off\nfdb replace {mac} dev {name} master static\n" for name, mac in hosts))
     for name, _ in hosts:
         # XDP on the far end sees packets as the kernel hands them over: with the checksum still to be filled in,
         # unless the last device before it may not leave that to hardware.

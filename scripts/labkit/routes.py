@@ -31,24 +31,29 @@ def carriers_up() -> set[str]:
     return names
 
 
-def commands(nodes: dict[str, tuple[str, str]], serving: list[str], known: bool) -> list[str]:
-    """`ip -batch` lines that route the vips over the serving nodes. `known`: the groups exist already."""
-    order = list(nodes)
+def ids(nodes: dict[str, tuple[str, str]], group: int) -> dict[str, int]:
+    return {node: group + 1 + position for position, node in enumerate(nodes)}
+
+
+def make_nexthops(nodes: dict[str, tuple[str, str]]) -> list[str]:
+    """`ip -batch` lines for what never changes: one nexthop a node and family."""
+    return [f"nexthop replace id {ids(nodes, group)[node]} via {addresses[column]} dev fabric"
+            for group, column in ((GROUP4, 0), (GROUP6, 1)) for node, addresses in nodes.items()]
+
+
+def commands(nodes: dict[str, tuple[str, str]], serving: list[str], before: list[str]) -> list[str]:
+    """`ip -batch` lines that route the vips over the serving nodes instead of those before."""
     lines = []
-    for vip, group, column in ((VIP4, GROUP4, 0), (VIP6, GROUP6, 1)):
+    for vip, group in ((VIP4, GROUP4), (VIP6, GROUP6)):
         if not serving:
-            if known:
-                lines += [f"route del {vip}", f"nexthop del id {group}"]
+            lines += [f"route del {vip}", f"nexthop del id {group}"]
             continue
-        ids = {n: group + 1 + order.index(n) for n in order}
-        for n in serving:
-            lines.append(f"nexthop replace id {ids[n]} via {nodes[n][column]} dev fabric")
-        members = "/".join(str(ids[n]) for n in serving)
-        # Group members that are unknown are refused, so the nexthops come first; idle_timer 1 s lets a returning
-        # node take buckets over between requests, unbalanced_timer bounds how long it can be kept waiting.
+        members = "/".join(str(ids(nodes, group)[n]) for n in serving)
+        # idle_timer 1 s lets a returning node take buckets over between requests, unbalanced_timer bounds its wait.
         lines.append(f"nexthop replace id {group} group {members} type resilient buckets {BUCKETS} "
                      "idle_timer 1 unbalanced_timer 5")
-        lines.append(f"route replace {vip} nhid {group}")
+        if not before:
+            lines.append(f"route replace {vip} nhid {group}")
     return lines
 
 
@@ -61,12 +66,13 @@ def main() -> int:
         nodes[name] = (address4, address6)
     events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     events.bind((0, RTMGRP_LINK))
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(make_nexthops(nodes)) + "\n", text=True, check=True)
     serving: list[str] = []
     while True:
         up = carriers_up()
         wanted = [n for n in nodes if n in up and (announce / n).exists()]
         if wanted != serving:
-            text = "\n".join(commands(nodes, wanted, bool(serving))) + "\n"
+            text = "\n".join(commands(nodes, wanted, serving)) + "\n"
             done = subprocess.run(["ip", "-batch", "-"], input=text, text=True, check=False)
             print(f"{time.time():.3f} nodes={','.join(wanted) or '-'} status={done.returncode}", flush=True)
             serving = wanted

@@ -144,11 +144,11 @@ class Texts(unittest.TestCase):
     def test_router_spreads_over_serving_nodes_only(self) -> None:
         nodes = {"lb1": ("10.77.1.1", "fd77::1:1"), "lb2": ("10.77.1.2", "fd77::1:2")}
 
-        lines = routes.commands(nodes, ["lb2"], True)
-
-        self.assertIn("nexthop replace id 102 via 10.77.1.2 dev fabric", lines)
-        self.assertFalse(any("10.77.1.1" in line for line in lines))
-        self.assertTrue(all("del" in line for line in routes.commands(nodes, [], True)))
+        self.assertIn("nexthop replace id 102 via 10.77.1.2 dev fabric", routes.make_nexthops(nodes))
+        lines = routes.commands(nodes, ["lb2"], ["lb1", "lb2"])
+        self.assertEqual([line.split(" type")[0] for line in lines],
+                         ["nexthop replace id 100 group 102", "nexthop replace id 200 group 202"])
+        self.assertTrue(all("del" in line for line in routes.commands(nodes, [], ["lb1"])))
 
 
 if __name__ == "__main__":
