@@ -176,6 +176,13 @@ vips:
     def status(self) -> dict:
         return self.ask("show status")["result"]
 
+    def books(self) -> dict[str, int]:
+        """The law's terms from worker 0's page (dataplane/steer/abi.h)."""
+        page = 128  # of worker 0
+        data = (self.folder / "run/workers").read_bytes()[page + 128:page + 128 + 256 + 512]
+        words = struct.unpack("<96Q", data)
+        return {"rx": words[0], "tx": words[2], "punted": words[4], "dropped": sum(words[32:96])}
+
     def peer_socket(self) -> socket.socket:
         """A raw socket on fl1, in the peer's namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
