@@ -79,8 +79,10 @@ TEST_P(Measuring, FindsUnequalCapacities) {
 
 TEST_P(Measuring, SettlesAndThenMovesNothing) {
   Pool pool(GetParam(), {100, 200, 400});
-  pool.seconds(40, 90);
-  for (int i = 0; i < 20; ++i) EXPECT_FALSE(pool.second(80 + i % 3).changed);
+  int turn = 0;
+  pool.spoil_ = [&](std::size_t i, Report& r) { r.cpu *= (turn / 2 + static_cast<int>(i)) % 2 == 0 ? 0.98 : 1.02; };
+  for (; turn < 40; ++turn) pool.second(90);
+  for (; turn < 60; ++turn) EXPECT_FALSE(pool.second(90).changed);
 }
 
 TEST_P(Measuring, TableWeightsMoveInBoundedSteps) {

@@ -201,6 +201,19 @@ TEST(Steering, RestoredSteeringGoesOnAsIfNothingHappened) {
   EXPECT_EQ(a.digest, b.digest);
 }
 
+TEST(Steering, NumbersFreedBeforeARestartAreHeldAfterIt) {
+  Steering steering;
+  committed(steering, {pool("web", 10, {"b1", "b2"})});
+  Bank bank;
+  const steer::TableView view = bank.put(committed(steering, {pool("web", 10, {"b1"})}, kSecond), 2);
+
+  const Steering restored = *Steering::restore(view, 100 * kSecond);
+
+  const auto wanted = std::vector<PoolIntent>{pool("web", 10, {"b1", "b5"})};
+  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold - 1).pools[0].backends[1].member, 2u);
+  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold).pools[0].backends[1].member, 1u);
+}
+
 TEST(Steering, RestoreOfNothingIsAFreshStart) {
   const auto restored = Steering::restore({}, 0);
   ASSERT_TRUE(restored);
