@@ -21,7 +21,8 @@ void PinnedProgram::Close::operator()(bpf_object* object) const {
 base::Result<PinnedProgram::Object> PinnedProgram::open(
     const Source& source, const std::string& dir
 ) {
-  LIBBPF_OPTS(bpf_object_open_opts, options);
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
   options.object_name = source.program;
   Object object(bpf_object__open_mem(source.object.data(), source.object.size(), &options));
   if (!object) return bpf_error(std::string("open XDP program ") + source.program, errno);

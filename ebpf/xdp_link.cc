@@ -142,7 +142,8 @@ base::Result<XdpLink> attach_pinned_xdp(
 }
 
 base::Result<AttachMode> xdp_attach_mode(const std::string& interface, int ifindex) {
-  LIBBPF_OPTS(bpf_xdp_query_opts, options);
+  bpf_xdp_query_opts options{};
+  options.sz = sizeof options;
   if (const int r = bpf_xdp_query(ifindex, 0, &options); r != 0) {
     return bpf_error("query XDP mode of " + interface, -r);
   }

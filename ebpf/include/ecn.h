@@ -28,6 +28,7 @@ static __always_inline int fl_set_ecn(struct xdp_md* ctx, __u32 offset, __u8 fam
   void* data = (void*)(long)ctx->data;
   void* data_end = (void*)(long)ctx->data_end;
   if (offset > FL_L3_MAX_OFFSET) return -1;
+  offset = fl_bounded(offset);
   if (family == 6) {
     struct ipv6hdr* ip6 = data + offset;
     if ((void*)(ip6 + 1) > data_end) return -1;
@@ -53,6 +54,7 @@ static __always_inline int fl_ipv4_header_is_sound(
   void* data = (void*)(long)ctx->data;
   void* data_end = (void*)(long)ctx->data_end;
   if (offset > FL_L3_MAX_OFFSET) return 0;
+  offset = fl_bounded(offset);
   struct iphdr* ip = data + offset;
   if ((void*)(ip + 1) > data_end || ip->ihl != 5) return 0;
   const __u16* words = (const __u16*)ip;

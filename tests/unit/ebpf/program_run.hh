@@ -58,7 +58,8 @@ class LoadedProgram {
   [[nodiscard]] Outcome run(const Bytes& frame) const {
     Outcome r;
     r.frame.resize(frame.size() + 512);
-    LIBBPF_OPTS(bpf_test_run_opts, options);
+    bpf_test_run_opts options{};
+    options.sz = sizeof options;
     options.data_in = frame.data();
     options.data_size_in = static_cast<std::uint32_t>(frame.size());
     options.data_out = r.frame.data();
