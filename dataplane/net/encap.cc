@@ -2,12 +2,19 @@
 // Writing outer headers.
 #include "dataplane/net/encap.hh"
 
+#include <bit>
 #include <cstring>
 
 #include "dataplane/net/checksum.hh"
 
 namespace fairlead::net {
 namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+void store32(std::uint8_t* at, std::uint32_t word) {
+  std::memcpy(at, &word, sizeof word);
+}
 
 constexpr std::uint8_t number(IpProto protocol) {
   return static_cast<std::uint8_t>(protocol);
@@ -17,23 +24,28 @@ std::uint8_t inner_protocol(const Tunnel& tunnel) {
   return number(tunnel.inner_family == 6 ? IpProto::kIpv6 : IpProto::kIpip);
 }
 
+/// Five 32-bit words in the byte order of the packet (host is little-endian). The checksum is summed
+/// from the values, not read back: loads across fresh narrow stores would stall.
 std::uint8_t* write_ipv4(
     std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
 ) {
+  const auto total = static_cast<std::uint16_t>(payload_bytes + sizeof(Ipv4Header));
+  const std::uint32_t words[3] = {
+      0x45U | std::uint32_t{tunnel.traffic_class} << 8 |
+          std::uint32_t{be16::from_host(total).raw()} << 16,
+      std::uint32_t{kIpv4DontFragment.raw()} << 16,  // id 0
+      kOuterTtl | std::uint32_t{protocol} << 8,
+  };
+  const std::uint32_t source = load32(tunnel.source);
+  const std::uint32_t destination = load32(tunnel.destination);
+  const std::uint64_t sum = std::uint64_t{words[0]} + words[1] + words[2] + source + destination;
+  const auto checksum = static_cast<std::uint16_t>(~fold_sum(sum));
   std::uint8_t* const at = payload - sizeof(Ipv4Header);
-  auto* const ip = write_as<Ipv4Header>(at);
-  ip->version_ihl = 0x45;
-  ip->tos = tunnel.traffic_class;
-  ip->total_length =
-      be16::from_host(static_cast<std::uint16_t>(payload_bytes + sizeof(Ipv4Header)));
-  ip->id = be16::from_raw(0);
-  ip->fragment = kIpv4DontFragment;
-  ip->ttl = kOuterTtl;
-  ip->protocol = protocol;
-  ip->checksum = be16::from_raw(0);
-  std::memcpy(ip->source, tunnel.source, 4);
-  std::memcpy(ip->destination, tunnel.destination, 4);
-  ip->checksum = be16::from_raw(ipv4_checksum(at, sizeof(Ipv4Header)));
+  store32(at, words[0]);
+  store32(at + 4, words[1]);
+  store32(at + 8, words[2] | std::uint32_t{checksum} << 16);
+  store32(at + 12, source);
+  store32(at + 16, destination);
   return at;
 }
 
@@ -118,12 +130,11 @@ void decrement_ttl(std::uint8_t* l3, std::uint8_t family) {
     return;
   }
   auto* const ip = write_as<Ipv4Header>(l3);
-  std::uint16_t before;
-  std::memcpy(&before, &ip->ttl, sizeof before);
-  --ip->ttl;
-  std::uint16_t after;
-  std::memcpy(&after, &ip->ttl, sizeof after);
+  // TTL is the first byte of its 16-bit word, so the word in the packet's order shrinks by one.
+  const auto before = static_cast<std::uint16_t>(ip->ttl | ip->protocol << 8);
+  const auto after = static_cast<std::uint16_t>(before - 1);
   ip->checksum = be16::from_raw(checksum_update(ip->checksum.raw(), before, after));
+  ip->ttl = static_cast<std::uint8_t>(after);
 }
 
 }  // namespace fairlead::net

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Nanoseconds per packet of the whole pipeline. Each figure has its floor beside it: the same loop,
+// the same frames, an empty pipeline. What the pipeline costs is the difference.
+#include <benchmark/benchmark.h>
+
+#include "tests/bench/pipeline_loop.hh"
+
+namespace fairlead::bench {
+namespace {
+
+const char* name_of(Traffic traffic) {
+  switch (traffic) {
+    case Traffic::kIpv4Ipip:
+      return "ipv4_ipip";
+    case Traffic::kIpv6Ipip:
+      return "ipv6_ipip";
+    case Traffic::kIpv4Gue:
+      return "ipv4_gue";
+  }
+  return "";
+}
+
+/// Large loops are made once and kept: establishing 10 million flows takes seconds.
+PipelineLoop& loop_for(Traffic traffic, std::uint64_t flows) {
+  static std::vector<std::pair<std::pair<Traffic, std::uint64_t>, std::unique_ptr<PipelineLoop>>>
+      made;
+  for (const auto& [key, loop] : made)
+    if (key == std::pair(traffic, flows)) return *loop;
+  made.emplace_back(std::pair(traffic, flows), std::make_unique<PipelineLoop>(traffic, flows));
+  made.back().second->establish(flows);
+  return *made.back().second;
+}
+
+void hit(benchmark::State& state, Traffic traffic, std::uint64_t flows, bool with_pipeline) {
+  PipelineLoop& loop = loop_for(traffic, flows);
+  Draw draw(flows);
+  for (auto _ : state) {
+    loop.fill(0x10, draw);
+    if (with_pipeline) loop.run();
+    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::ClobberMemory();
+    loop.advance(1000);
+  }
+  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  if (with_pipeline && loop.context().page->flow_misses > 2 * flows)
+    state.SkipWithError("flows were forgotten: this does not measure hits");
+}
+
+/// Every packet begins a flow; a million of them a second of the loop's own time, so that entries
+/// expire and are reused as they would be.
+void new_flow(benchmark::State& state, bool with_pipeline) {
+  static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000'000);
+  static std::uint64_t next = 0;
+  for (auto _ : state) {
+    loop.fill(0x02, [] { return next++ & 0xfffffff; });
+    if (with_pipeline) loop.run();
+    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::ClobberMemory();
+    loop.advance(path::kBurstPackets * base::kMicrosecond);
+  }
+  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+}
+
+void register_hit(Traffic traffic, std::uint64_t flows, const char* flows_name) {
+  const std::string base = std::string(name_of(traffic)) + "_hit_" + flows_name;
+  const std::string floor = "empty_loop/" + base;
+  benchmark::RegisterBenchmark(("pipeline/" + base).c_str(), [=](benchmark::State& state) {
+    hit(state, traffic, flows, true);
+    state.SetLabel("floor: " + floor);
+  });
+  benchmark::RegisterBenchmark(floor.c_str(), [=](benchmark::State& state) {
+    hit(state, traffic, flows, false);
+  });
+}
+
+}  // namespace
+}  // namespace fairlead::bench
+
+int main(int argc, char** argv) {
+  using namespace fairlead::bench;
+  register_hit(Traffic::kIpv4Ipip, 10'000, "10k");
+  register_hit(Traffic::kIpv4Ipip, 1'000'000, "1M");
+  register_hit(Traffic::kIpv4Ipip, 10'000'000, "10M");
+  register_hit(Traffic::kIpv6Ipip, 10'000, "10k");
+  register_hit(Traffic::kIpv4Gue, 10'000, "10k");
+  benchmark::RegisterBenchmark("pipeline/ipv4_ipip_new_flow", [](benchmark::State& state) {
+    new_flow(state, true);
+    state.SetLabel("floor: empty_loop/ipv4_ipip_new_flow");
+  });
+  benchmark::RegisterBenchmark("empty_loop/ipv4_ipip_new_flow", [](benchmark::State& state) {
+    new_flow(state, false);
+  });
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+}
