@@ -21,6 +21,9 @@ namespace {
 using namespace fairlead;
 
 constexpr base::Nanoseconds kLeaveEvery = 200 * base::kMillisecond;
+// One answer of "no flows" may be older than a connection that is on its way: nodes need some
+// milliseconds to publish tables without us. The program stays until a second round says so too.
+constexpr int kQuietRounds = 2;
 
 int report(const base::Error& error) {
   std::fprintf(stderr, "fairlead-agent: %s\n", error.what.c_str());
@@ -64,14 +67,16 @@ void serve(agent::Agent& agent, dataplane::Console& console, int signals) {
 /// Asks for no new connections and waits for the open ones, until the deadline or a second signal.
 void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
   const base::Nanoseconds deadline = sys::monotonic_ns() + agent.config().leave_deadline;
+  int quiet = 0;
   for (;;) {
     agent.report();
     const auto flows = agent.leave();
+    quiet = flows == 0 ? quiet + 1 : 0;
     const base::Nanoseconds now = sys::monotonic_ns();
     std::fprintf(
         stderr, "fairlead-agent: leaving flows=%llu\n", static_cast<unsigned long long>(flows)
     );
-    if (flows == 0 || now >= deadline) return;
+    if (quiet == kQuietRounds || now >= deadline) return;
     const base::Nanoseconds next = std::min(deadline, now + kLeaveEvery);
     while (sys::monotonic_ns() < next) {
       if (console.wait(until(next), signals) && take_signal(signals)) return;
