@@ -20,7 +20,9 @@ void close_window(const Parameters& parameters, BackendState& state);
 double median_positive(std::vector<double> values);
 
 /// Desired weights before the rails, in any unit; 0: not known (the prior is used).
-std::vector<double> wrr_weights(const Snapshot& snapshot, const State& state, base::Nanoseconds now);
+std::vector<double> wrr_weights(
+    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+);
 std::vector<double> adaptive_weights(
     const Snapshot& snapshot, const State& state, base::Nanoseconds now
 );

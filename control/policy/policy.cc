@@ -25,14 +25,22 @@ bool measures(PolicyName policy) {
 
 const char* name_of(PolicyName policy) {
   switch (policy) {
-    case PolicyName::kStatic: return "static";
-    case PolicyName::kWrr: return "wrr";
-    case PolicyName::kWlc: return "wlc";
-    case PolicyName::kLatency: return "latency";
-    case PolicyName::kPrequal: return "adaptive (prequal is not built yet)";
-    case PolicyName::kAdaptive: return "adaptive";
-    case PolicyName::kEg: return "adaptive (eg is not built yet)";
-    case PolicyName::kActorCritic: return "adaptive (actor-critic is not built yet)";
+    case PolicyName::kStatic:
+      return "static";
+    case PolicyName::kWrr:
+      return "wrr";
+    case PolicyName::kWlc:
+      return "wlc";
+    case PolicyName::kLatency:
+      return "latency";
+    case PolicyName::kPrequal:
+      return "adaptive (prequal is not built yet)";
+    case PolicyName::kAdaptive:
+      return "adaptive";
+    case PolicyName::kEg:
+      return "adaptive (eg is not built yet)";
+    case PolicyName::kActorCritic:
+      return "adaptive (actor-critic is not built yet)";
   }
   return "adaptive";
 }
@@ -118,15 +126,22 @@ std::string why_of(
 ) {
   if (s.last_report == 0)
     return line("%s: no report yet, configured weight", name_of(snapshot.policy));
-  const char* moving = std::abs(desired - in_force) < 0.5  ? "settled"
+  const char* moving = std::abs(desired - in_force) < 0.5 ? "settled"
                        : std::abs(desired / in_force - 1) <= snapshot.parameters.dead_band
                            ? "within the dead band"
                            : "moving in steps";
   return line(
       "%s: %.1f/s at utilisation %.2f, capacity %.1f/s, active %.1f, latency %.0f us; %s%s",
-      name_of(snapshot.policy), s.rate, s.utilization, s.capacity, s.active, s.latency_us, moving,
-      s.refused > 0 ? line(" (%llu reports refused)", static_cast<unsigned long long>(s.refused)).c_str()
-                    : ""
+      name_of(snapshot.policy),
+      s.rate,
+      s.utilization,
+      s.capacity,
+      s.active,
+      s.latency_us,
+      moving,
+      s.refused > 0
+          ? line(" (%llu reports refused)", static_cast<unsigned long long>(s.refused)).c_str()
+          : ""
   );
 }
 
@@ -172,7 +187,8 @@ void follow(
       s.table_weight = railed(s.table_weight, desired[i], step, p);
       s.score_weight = railed(s.score_weight, desired[i], 1e9, p);
     }
-    if (b.weight > 0) out.weight = static_cast<std::uint32_t>(std::clamp(s.table_weight, 1.0, kMost));
+    if (b.weight > 0)
+      out.weight = static_cast<std::uint32_t>(std::clamp(s.table_weight, 1.0, kMost));
     if (b.weight == 0) out.why = "configured weight 0: no new flows by weight";
     out.inverse_weight = score_inverse_weight(s.score_weight);
     result.backends.push_back(std::move(out));

@@ -16,9 +16,9 @@ namespace fairlead::policy {
 /// A pool's backend as configured and as health sees it.
 struct Backend {
   std::string id;
-  std::uint32_t weight = 100;   // configured, 0..10000; 0: no new flows by weight
-  std::uint32_t capacity = 0;   // most requests served at once; 0: unknown
-  bool usable = true;           // healthy and not draining
+  std::uint32_t weight = 100;  // configured, 0..10000; 0: no new flows by weight
+  std::uint32_t capacity = 0;  // most requests served at once; 0: unknown
+  bool usable = true;          // healthy and not draining
 };
 
 /// Constants of the policies; the defaults are those of the studies.
@@ -26,15 +26,15 @@ struct Parameters {
   base::Nanoseconds report_period = 100 * base::kMillisecond;  // of the agents
   base::Nanoseconds stale_after = 3 * base::kSecond;  // without reports so long: estimates rest
   base::Nanoseconds blackout = 2 * base::kSecond;     // a new backend keeps its prior so long
-  double error_penalty = 1.0;     // wrr: weight of eps/qps
-  double dead_band = 0.10;        // smaller relative changes of a weight are not made
-  double max_step = 0.25;         // largest relative change of a table weight in one second
-  double floor = 0.02;            // of the mean weight
-  double exponent = 1.0;          // adaptive: w = C^exponent
-  double memory = 6000;           // adaptive: completions that an estimate remembers
-  double window_completions = 100;                    // estimates are fed by so many completions
+  double error_penalty = 1.0;                         // wrr: weight of eps/qps
+  double dead_band = 0.10;          // smaller relative changes of a weight are not made
+  double max_step = 0.25;           // largest relative change of a table weight in one second
+  double floor = 0.02;              // of the mean weight
+  double exponent = 1.0;            // adaptive: w = C^exponent
+  double memory = 6000;             // adaptive: completions that an estimate remembers
+  double window_completions = 100;  // estimates are fed by so many completions
   base::Nanoseconds window_time = 2 * base::kSecond;  // or after so long
-  double guard = 2.0;             // adaptive: gamma of the stretch guard
+  double guard = 2.0;                                 // adaptive: gamma of the stretch guard
 };
 
 struct Snapshot {
@@ -51,9 +51,9 @@ struct Report {
   double application_utilization = 0;  // 0: not measured; else preferred to cpu
   double requests_per_second = 0;      // completed, errors included
   double errors_per_second = 0;
-  double active = 0;                   // being served now
-  double mean_latency_us = 0;          // 0: none
-  base::Nanoseconds period = 0;        // 0: Parameters::report_period
+  double active = 0;             // being served now
+  double mean_latency_us = 0;    // 0: none
+  base::Nanoseconds period = 0;  // 0: Parameters::report_period
 };
 
 /// What is known about a backend at an update; parallel to Snapshot::backends.
@@ -72,28 +72,28 @@ struct BackendState {
   base::Nanoseconds first_seen = 0;
   base::Nanoseconds last_report = 0;  // time of the last report used; 0: none yet
   std::uint64_t last_sequence = 0;
-  std::uint64_t refused = 0;          // reports not used: NaN, negative, absurd
+  std::uint64_t refused = 0;  // reports not used: NaN, negative, absurd
   // Sums over the reports since the estimates were last fed.
   double window_seconds = 0;
-  double window_done = 0;             // good completions
+  double window_done = 0;  // good completions
   double window_errors = 0;
-  double window_busy = 0;             // utilisation x seconds
-  double window_active = 0;           // requests being served x seconds
-  double window_latency = 0;          // mean latency x completions, microseconds
+  double window_busy = 0;     // utilisation x seconds
+  double window_active = 0;   // requests being served x seconds
+  double window_latency = 0;  // mean latency x completions, microseconds
   // Estimates; 0: none yet.
-  double capacity = 0;                // good completions a second at full utilisation
-  double seen = 0;                    // completions in it
-  int odd_windows = 0;                // windows in a row that differ tenfold
-  double rate = 0;                    // good completions a second in the last window
+  double capacity = 0;  // good completions a second at full utilisation
+  double seen = 0;      // completions in it
+  int odd_windows = 0;  // windows in a row that differ tenfold
+  double rate = 0;      // good completions a second in the last window
   double error_rate = 0;
   double utilization = 0;
   double active = 0;
-  double latency_us = 0;              // moving average
-  double stretch_base = 0;            // usual active / utilisation, for the guard
+  double latency_us = 0;    // moving average
+  double stretch_base = 0;  // usual active / utilisation, for the guard
   // Weights in force, mean of the pool 1000; 0: none yet.
   double table_weight = 0;
   double score_weight = 0;
-  std::uint32_t given = 0;            // table weight as last returned
+  std::uint32_t given = 0;  // table weight as last returned
 };
 
 /// Of one pool; key: backend id. Entries of backends that left are dropped by update().
@@ -110,12 +110,12 @@ struct EffectiveWeight {
 
 struct Weights {
   std::vector<EffectiveWeight> backends;  // parallel to Snapshot::backends
-  bool frozen = false;  // all monitoring is lost: the last weights stay
-  bool changed = false; // a table weight differs from the last update's
+  bool frozen = false;                    // all monitoring is lost: the last weights stay
+  bool changed = false;                   // a table weight differs from the last update's
 };
 
-/// One turn of a pool's policy. `dt` is the time since the last update of this pool. kWlc and kLatency
-/// use configured weights in the table and differ in the score; policies not built yet
+/// One turn of a pool's policy. `dt` is the time since the last update of this pool. kWlc and
+/// kLatency use configured weights in the table and differ in the score; policies not built yet
 /// (kPrequal, kEg, kActorCritic) act as kAdaptive and say so in `why`.
 Weights update(
     const Snapshot& snapshot, const Observations& observed, State& state, base::Nanoseconds dt

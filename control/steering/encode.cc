@@ -107,8 +107,7 @@ class BankWriter {
 }  // namespace
 
 std::uint32_t longest_idle_ms(const NodeIntent& node) {
-  return std::max(
-      {node.idle_new_ms, node.idle_confirmed_ms, node.idle_closing_ms, node.idle_udp_ms}
+  return std::max({node.idle_new_ms, node.idle_confirmed_ms, node.idle_closing_ms, node.idle_udp_ms}
   );
 }
 
@@ -132,14 +131,19 @@ std::string names_section(const Plan::Numbers& numbers) {
 }
 
 Result<std::size_t> encode(
-    const Plan& plan, std::uint64_t generation, base::Nanoseconds built_ns, std::span<std::byte> bank
+    const Plan& plan,
+    std::uint64_t generation,
+    base::Nanoseconds built_ns,
+    std::span<std::byte> bank
 ) {
   FL_ASSIGN(const std::vector<std::uint16_t> index, index_of(plan.vips));
   const std::vector<fl_shape> shapes = shapes_of(plan.vips);
   FL_CHECK(shapes.size() <= FL_MAX_SHAPES);  // validate()
   const std::string names = names_section(*plan.numbers);
   std::uint64_t needed = FL_BANK_HEADER_BYTES;
-  const auto count = [&](std::uint64_t bytes) { needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES; };
+  const auto count = [&](std::uint64_t bytes) {
+    needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES;
+  };
   count(index.size() * sizeof index[0]);
   count(plan.vips.size() * sizeof(fl_vip));
   count(plan.members.size() * sizeof(fl_member));
@@ -168,7 +172,8 @@ Result<std::size_t> encode(
   header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
   std::vector<fl_vip> vips = plan.vips;
   for (std::size_t i = 0; i < vips.size(); ++i)
-    vips[i].slots_line = writer.add(plan.slots[i].data(), plan.slots[i].size() * sizeof(std::uint32_t));
+    vips[i].slots_line =
+        writer.add(plan.slots[i].data(), plan.slots[i].size() * sizeof(std::uint32_t));
   header.vips_line = writer.add(vips.data(), vips.size() * sizeof(fl_vip));
   header.names_bytes = static_cast<std::uint32_t>(names.size());
   header.names_line = writer.add(names.data(), names.size());
@@ -194,7 +199,8 @@ std::uint64_t content_of(const Plan& plan) {
     sum.add(data, whole);
     sum.add(last, sizeof last);
   };
-  for (const auto& slots : plan.slots) add_padded(slots.data(), slots.size() * sizeof(std::uint32_t));
+  for (const auto& slots : plan.slots)
+    add_padded(slots.data(), slots.size() * sizeof(std::uint32_t));
   const std::string names = names_section(*plan.numbers);
   add_padded(names.data(), names.size());
   return sum.value();

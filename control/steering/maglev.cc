@@ -124,7 +124,8 @@ base::Result<std::size_t> check(
   }
   if (active > size)
     return base::invalid(
-        std::to_string(active) + " backends do not fit a table of " + std::to_string(size) + " slots"
+        std::to_string(active) + " backends do not fit a table of " + std::to_string(size) +
+        " slots"
     );
   return active;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Weighted Maglev tables with exact shares, built from the previous table with the least moves.
-// The algorithm, precisely: docs/steering.md, section 3; independent oracle: tests/oracle/maglev.py.
+// The algorithm, precisely: docs/steering.md, section 3; independent oracle:
+// tests/oracle/maglev.py.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +37,9 @@ bool is_table_size(std::uint32_t size);
 /// Smallest listed prime >= max(65537, 100 x backends); the largest listed one if none is.
 std::uint32_t table_size_for(std::size_t backends);
 
-/// Slots that every backend should own: sum is `size`, each within one slot (or 1 %) of its weight's
-/// share, at least one for every weight above 0. Keeps `previous` counts where they are near enough,
-/// so that rounding never moves a slot. `previous`: empty, or one count per backend.
+/// Slots that every backend should own: sum is `size`, each within one slot (or 1 %) of its
+/// weight's share, at least one for every weight above 0. Keeps `previous` counts where they are
+/// near enough, so that rounding never moves a slot. `previous`: empty, or one count per backend.
 /// Requires: size >= number of backends with weight > 0, and one of them at least.
 std::vector<std::uint32_t> slot_targets(
     std::span<const MaglevBackend> backends,
@@ -48,10 +49,10 @@ std::vector<std::uint32_t> slot_targets(
 
 /// The next table. `previous`: empty (build from nothing), or the owner of every slot as a position
 /// in `backends`, kNobody where the owner has left. Moves only surplus slots, as few as
-/// the targets allow. The result depends on the set of (identity, weight) and the owners, not on the
-/// order of `backends`. All weights 0: a table without slots. Pure; 65537 slots and 1000 backends
-/// take less than 2 ms. Errors: weight above kMaxWeight, equal identities, too many backends
-/// for `size`, `previous` of another size.
+/// the targets allow. The result depends on the set of (identity, weight) and the owners, not on
+/// the order of `backends`. All weights 0: a table without slots. Pure; 65537 slots and 1000
+/// backends take less than 2 ms. Errors: weight above kMaxWeight, equal identities, too many
+/// backends for `size`, `previous` of another size.
 base::Result<MaglevTable> build_table(
     std::span<const MaglevBackend> backends,
     std::span<const std::uint32_t> previous,

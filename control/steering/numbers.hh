@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stable numbers for names: given out once, given out again only when nothing can still mean the old
-// owner.
+// Stable numbers for names: given out once, given out again only when nothing can still mean the
+// old owner.
 #pragma once
 
 #include <compare>
@@ -88,9 +88,9 @@ struct Plan::Numbers {
   Numbering<std::string> vips;
   Numbering<std::string> backends;
   Numbering<MemberKey> members;
-  std::vector<fl_member> records;                            // by member number
-  std::map<std::uint32_t, std::vector<std::uint32_t>> slots; // by vip number: member numbers
-  std::uint32_t idle_ms = 0;                                 // longest time-out ever in force
+  std::vector<fl_member> records;                             // by member number
+  std::map<std::uint32_t, std::vector<std::uint32_t>> slots;  // by vip number: member numbers
+  std::uint32_t idle_ms = 0;                                  // longest time-out ever in force
 };
 
 /// The names section of a bank.

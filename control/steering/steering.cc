@@ -98,6 +98,7 @@ class Planner {
       row.weight = intent.state == FL_MEMBER_ACTIVE ? intent.weight : 0;
       if (numbers_.records.size() <= *member) numbers_.records.resize(*member + 1, fl_member{});
       numbers_.records[*member] = record(b, intent, row, *vip);
+      numbers_.records[*member].protocol = static_cast<std::uint8_t>(pool.vip.protocol);
       planned.backends.push_back(std::move(row));
     }
     plan_.pools.push_back(std::move(planned));
@@ -105,7 +106,10 @@ class Planner {
   }
 
   static fl_member record(
-      const model::Backend& b, const BackendIntent& intent, const PlannedBackend& row, std::uint32_t vip
+      const model::Backend& b,
+      const BackendIntent& intent,
+      const PlannedBackend& row,
+      std::uint32_t vip
   ) {
     fl_member m{};
     std::copy(b.address.bytes.begin(), b.address.bytes.end(), m.address);
@@ -194,11 +198,9 @@ class Planner {
     v.choices = vip.choices;
     v.vip = planned.vip;
     v.table_size = planned.table_size;
-    v.active_members = static_cast<std::uint32_t>(
-        std::count_if(planned.backends.begin(), planned.backends.end(), [](const auto& b) {
-          return b.weight > 0;
-        })
-    );
+    v.active_members = static_cast<std::uint32_t>(std::count_if(
+        planned.backends.begin(), planned.backends.end(), [](const auto& b) { return b.weight > 0; }
+    ));
     return v;
   }
 
@@ -209,8 +211,8 @@ class Planner {
     for (const fl_vip& v : plan_.vips) plan_.slots.push_back(numbers_.slots[v.vip]);
   }
 
-  /// Of the meaning: names instead of numbers, sorted, so that nodes with other histories agree when
-  /// they steer alike (docs/steering.md, section 5).
+  /// Of the meaning: names instead of numbers, sorted, so that nodes with other histories agree
+  /// when they steer alike (docs/steering.md, section 5).
   void digest(const std::vector<PoolIntent>& pools) {
     std::map<std::string, std::size_t> by_name;
     for (std::size_t i = 0; i < pools.size(); ++i) by_name[pools[i].vip.name] = i;
@@ -219,7 +221,8 @@ class Planner {
     plan_.digest = keyed_hash(plan_.node.hash_key, meaning);
   }
 
-  void append_meaning(const model::Vip& vip, const PlannedPool& planned, std::string& meaning) const {
+  void append_meaning(const model::Vip& vip, const PlannedPool& planned, std::string& meaning)
+      const {
     const auto number = [&](std::uint64_t n) { meaning += std::to_string(n) + "\n"; };
     meaning += planned.name + "\n" + vip.prefix.to_string() + "\n";
     number(static_cast<std::uint64_t>(vip.protocol));

@@ -22,8 +22,8 @@ namespace fairlead::steering {
 
 /// What a pool should look like for one backend, after health, drain and policy.
 struct BackendIntent {
-  std::uint32_t weight = 0;          // effective, 0..kMaxWeight
-  std::uint32_t inverse_weight = 0;  // see fl_score; 0: from `weight`
+  std::uint32_t weight = 0;                  // effective, 0..kMaxWeight
+  std::uint32_t inverse_weight = 0;          // see fl_score; 0: from `weight`
   fl_member_state state = FL_MEMBER_ACTIVE;  // active, draining or down; only active owns slots
 };
 
@@ -57,17 +57,17 @@ struct PlannedBackend {
 
 struct PlannedPool {
   std::string name;
-  std::uint32_t vip = 0;         // stable vip number
-  std::uint32_t table_size = 0;  // 0: nobody to send to
-  std::uint32_t slots_moved = 0; // owner changed; all of them when the size changed
+  std::uint32_t vip = 0;                 // stable vip number
+  std::uint32_t table_size = 0;          // 0: nobody to send to
+  std::uint32_t slots_moved = 0;         // owner changed; all of them when the size changed
   std::vector<PlannedBackend> backends;  // in the order of the configuration
 };
 
 /// A finished plan: nothing is changed until it is encoded, published and committed.
 struct Plan {
   std::vector<PlannedPool> pools;
-  std::uint64_t digest = 0;     // equal on nodes that agree on vips, members and slots
-  bool changed = true;          // false: the bank would say what the committed one says
+  std::uint64_t digest = 0;  // equal on nodes that agree on vips, members and slots
+  bool changed = true;       // false: the bank would say what the committed one says
 
   // What the bank is made of; for encode() and commit().
   NodeIntent node;
@@ -114,7 +114,10 @@ class Steering {
 /// Writes a bank: `bank` from GenerationWriter::next_bank(). Error kResourceExhausted, with the
 /// sizes, when it does not fit; the bank is then untouched.
 base::Result<std::size_t> encode(
-    const Plan& plan, std::uint64_t generation, base::Nanoseconds built_ns, std::span<std::byte> bank
+    const Plan& plan,
+    std::uint64_t generation,
+    base::Nanoseconds built_ns,
+    std::span<std::byte> bank
 );
 
 }  // namespace fairlead::steering

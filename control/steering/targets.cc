@@ -58,17 +58,27 @@ void settle(std::vector<Share>& shares, std::uint32_t size) {
   if (sum < size) {
     for (Share& s : shares)
       if (s.target == s.whole) chosen.push_back(&s);
-    adjust(chosen, size - sum, [](const Share* a, const Share* b) {
-      return a->rest != b->rest ? a->rest > b->rest : a->identity < b->identity;
-    }, +1);
+    adjust(
+        chosen,
+        size - sum,
+        [](const Share* a, const Share* b) {
+          return a->rest != b->rest ? a->rest > b->rest : a->identity < b->identity;
+        },
+        +1
+    );
     return;
   }
   for (Share& s : shares)
     if (s.target == s.whole + 1 && s.whole > 0) chosen.push_back(&s);
   const std::uint64_t excess = sum - size;
-  adjust(chosen, excess, [](const Share* a, const Share* b) {
-    return a->rest != b->rest ? a->rest < b->rest : a->identity < b->identity;
-  }, -1);
+  adjust(
+      chosen,
+      excess,
+      [](const Share* a, const Share* b) {
+        return a->rest != b->rest ? a->rest < b->rest : a->identity < b->identity;
+      },
+      -1
+  );
   if (excess > chosen.size()) take_from_best_off(shares, excess - chosen.size());
 }
 

@@ -27,7 +27,9 @@ Result<bool> check_vip(const model::Vip& vip) {
   if (vip.protocol != net::IpProto::kTcp && vip.protocol != net::IpProto::kUdp)
     return invalid(name + ": protocol must be tcp or udp");
   if (vip.prefix.length < 0 || vip.prefix.length > vip.prefix.address.bits())
-    return invalid(name + ": prefix length " + std::to_string(vip.prefix.length) + " is impossible");
+    return invalid(
+        name + ": prefix length " + std::to_string(vip.prefix.length) + " is impossible"
+    );
   if (vip.choices < 1 || vip.choices > FL_MAX_CANDIDATES)
     return invalid(name + ": choices is " + std::to_string(vip.choices) + ", must be 1 to 4");
   if (vip.table_size != 0 && !is_table_size(vip.table_size)) {
@@ -66,7 +68,8 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
   if (pools.size() > FL_MAX_VIPS)
     return fail(
         ErrorCode::kResourceExhausted,
-        std::to_string(pools.size()) + " vips, at most " + std::to_string(FL_MAX_VIPS) + " are possible"
+        std::to_string(pools.size()) + " vips, at most " + std::to_string(FL_MAX_VIPS) +
+            " are possible"
     );
   if (node.address4 && !node.address4->is_v4())
     return invalid("node address " + node.address4->to_string() + " is not IPv4");
@@ -90,8 +93,9 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
     if (shapes.size() > FL_MAX_SHAPES)
       return fail(
           ErrorCode::kResourceExhausted,
-          "vip " + vip.name + ": the ninth combination of family, prefix length and any or exact port; "
-          "at most 8 are possible"
+          "vip " + vip.name +
+              ": the ninth combination of family, prefix length and any or exact port; "
+              "at most 8 are possible"
       );
   }
   return true;

@@ -23,7 +23,8 @@ base::Nanoseconds suspended_ns() {
   timespec mono{};
   clock_gettime(CLOCK_BOOTTIME, &boot);
   clock_gettime(CLOCK_MONOTONIC, &mono);
-  const std::int64_t delta = (boot.tv_sec - mono.tv_sec) * 1000000000LL + boot.tv_nsec - mono.tv_nsec;
+  const std::int64_t delta =
+      (boot.tv_sec - mono.tv_sec) * 1000000000LL + boot.tv_nsec - mono.tv_nsec;
   return delta > 0 ? static_cast<base::Nanoseconds>(delta) : 0;
 }
 

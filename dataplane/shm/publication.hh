@@ -48,9 +48,9 @@ class GenerationReader {
 
 /// Where the workers stand with a generation.
 struct Acknowledgement {
-  unsigned online = 0;      // workers that read tables now
-  unsigned behind = 0;      // of them, those that have not acknowledged the generation
-  std::uint64_t lowest = 0; // lowest acknowledgement of an online worker; 0: none online
+  unsigned online = 0;       // workers that read tables now
+  unsigned behind = 0;       // of them, those that have not acknowledged the generation
+  std::uint64_t lowest = 0;  // lowest acknowledgement of an online worker; 0: none online
   [[nodiscard]] bool complete() const { return behind == 0; }
 };
 

@@ -26,22 +26,32 @@ namespace {
 
 const char* name_of(std::uint32_t kind) {
   switch (kind) {
-    case FL_REGION_STEERING: return "steering";
-    case FL_REGION_SCORES: return "scores";
-    case FL_REGION_WORKERS: return "workers";
-    case FL_REGION_FLOWS: return "flows";
-    default: return "unknown";
+    case FL_REGION_STEERING:
+      return "steering";
+    case FL_REGION_SCORES:
+      return "scores";
+    case FL_REGION_WORKERS:
+      return "workers";
+    case FL_REGION_FLOWS:
+      return "flows";
+    default:
+      return "unknown";
   }
 }
 
 /// The least a region of a kind can hold; offsets used without further checks rely on it.
 std::uint64_t least_bytes(const fl_region_header& h) {
   switch (h.kind) {
-    case FL_REGION_STEERING: return FL_BANKS_OFFSET + FL_BANKS * h.parameter;
-    case FL_REGION_SCORES: return sizeof(fl_scores);
-    case FL_REGION_WORKERS: return sizeof(fl_workers);
-    case FL_REGION_FLOWS: return FL_LINE_BYTES + h.parameter * sizeof(fl_flow_bucket);
-    default: return 0;
+    case FL_REGION_STEERING:
+      return FL_BANKS_OFFSET + FL_BANKS * h.parameter;
+    case FL_REGION_SCORES:
+      return sizeof(fl_scores);
+    case FL_REGION_WORKERS:
+      return sizeof(fl_workers);
+    case FL_REGION_FLOWS:
+      return FL_LINE_BYTES + h.parameter * sizeof(fl_flow_bucket);
+    default:
+      return 0;
   }
 }
 
@@ -57,10 +67,16 @@ std::uint64_t huge_page_bytes(int fd) {
 RegionSpec steering_spec(std::uint64_t bank_bytes) {
   return {FL_REGION_STEERING, FL_BANKS_OFFSET + FL_BANKS * bank_bytes, bank_bytes};
 }
-RegionSpec scores_spec() { return {FL_REGION_SCORES, sizeof(fl_scores), 0}; }
-RegionSpec workers_spec() { return {FL_REGION_WORKERS, sizeof(fl_workers), 0}; }
+RegionSpec scores_spec() {
+  return {FL_REGION_SCORES, sizeof(fl_scores), 0};
+}
+RegionSpec workers_spec() {
+  return {FL_REGION_WORKERS, sizeof(fl_workers), 0};
+}
 
-Region::Region(Region&& other) noexcept { *this = std::move(other); }
+Region::Region(Region&& other) noexcept {
+  *this = std::move(other);
+}
 
 Region& Region::operator=(Region&& other) noexcept {
   if (this == &other) return *this;
@@ -95,9 +111,7 @@ Result<Region> Region::map(sys::UniqueFd fd, const std::string& path, Access acc
 }
 
 /// Sizes a new file, fills in the header, magic last.
-Result<Region> Region::make(
-    sys::UniqueFd fd, const RegionSpec& spec, base::Nanoseconds now
-) {
+Result<Region> Region::make(sys::UniqueFd fd, const RegionSpec& spec, base::Nanoseconds now) {
   const std::uint64_t page = huge_page_bytes(fd.get());
   const std::uint64_t file_bytes = (spec.bytes + page - 1) / page * page;
   if (::ftruncate(fd.get(), static_cast<off_t>(file_bytes)) != 0)
@@ -121,7 +135,9 @@ Result<Region> Region::make(
 Result<bool> Region::check(fl_region_kind kind) const {
   const fl_region_header& h = header();
   if (__atomic_load_n(&h.magic, __ATOMIC_ACQUIRE) != FL_ABI_MAGIC)
-    return fail(ErrorCode::kDataLoss, "region " + path_ + " has no magic: not a region, or damaged");
+    return fail(
+        ErrorCode::kDataLoss, "region " + path_ + " has no magic: not a region, or damaged"
+    );
   if (h.version != FL_ABI_VERSION)
     return fail(
         ErrorCode::kFailedPrecondition,
@@ -131,7 +147,8 @@ Result<bool> Region::check(fl_region_kind kind) const {
   if (h.kind != static_cast<std::uint32_t>(kind))
     return fail(
         ErrorCode::kFailedPrecondition,
-        "region " + path_ + " is of kind '" + name_of(h.kind) + "', expected '" + name_of(kind) + "'"
+        "region " + path_ + " is of kind '" + name_of(h.kind) + "', expected '" + name_of(kind) +
+            "'"
     );
   const bool absurd = h.parameter > h.bytes;
   if (absurd || h.bytes > bytes_ || h.bytes < least_bytes(h))

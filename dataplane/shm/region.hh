@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
+#include "dataplane/base/check.hh"
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
-#include "dataplane/base/check.hh"
 #include "dataplane/steer/abi.h"
 #include "dataplane/sys/unique_fd.hh"
 

@@ -74,7 +74,7 @@ enum fl_encapsulation { FL_ENCAP_IPIP = 1, FL_ENCAP_GUE = 2, FL_ENCAP_L2 = 3 };
 
 enum fl_member_state {
   FL_MEMBER_FREE = 0,      /* number not in use: flows that name it re-decide; `backend`, `vip` and
-                              `protocol` stay as they were until reuse, so that counts can be undone */
+                              `protocol` stay as they were until reuse, to undo counts */
   FL_MEMBER_ACTIVE = 1,
   FL_MEMBER_DRAINING = 2,  /* keeps its flows, gets no new ones */
   FL_MEMBER_DOWN = 3,      /* unhealthy: flows re-decide at their next packet */
@@ -290,11 +290,11 @@ enum fl_flow_state {
 /// A bucket is one cache line. Entry i is (tag[i], entry[i], seen[i]).
 ///   tag    16 bits of the flow hash
 ///   entry  bits 0-19 member number, 20-21 enum fl_flow_state, 22-29 eight more bits of the hash,
-///          30 the entry lies in its flow's second bucket, 31 one bit of the bucket's overflow count
+///          30 the entry lies in its flow's second bucket, 31 a bit of the bucket's overflow count
 ///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h)
 /// A flow's home bucket is fl_flow_bucket_of(); where that is full, the entry lies in the second
 /// bucket, fl_flow_second_bucket(), which is computed from what the entry stores, so an entry can
-/// change places without its tuple. The overflow count (bits 31 of entries 0..7, entry 0 the lowest)
+/// change places without its tuple. The overflow count (bits 31 of entries 0..7, 0 the lowest)
 /// says how many flows whose home this is lie in their second buckets: only if it is not 0 does a
 /// lookup that finds nothing here touch a second line. At 255 it stays.
 /// An entry stands for a flow by 24 bits of its hash besides the bucket number. A false match needs

@@ -48,7 +48,8 @@ bool walk_names(const unsigned char* p, std::size_t bytes, F use) {
     const bool vip = record.kind == FL_NAME_VIP && number < FL_MAX_VIPS;
     const bool backend = record.kind == FL_NAME_BACKEND && number < FL_MAX_BACKENDS;
     if (!vip && !backend) return false;
-    use(record.kind, number, std::string_view(reinterpret_cast<const char*>(p + at), record.length));
+    use(record.kind, number, std::string_view(reinterpret_cast<const char*>(p + at), record.length)
+    );
     at += record.length;
   }
   return true;

@@ -52,7 +52,8 @@ class TableView {
       const Shape& shape = shapes_[i];
       if (shape.family != family) continue;
       const std::uint16_t port = shape.any_port ? std::uint16_t{0} : port_raw;
-      const fl_vip* vip = probe(low & shape.low_mask, high & shape.high_mask, shape, protocol, port);
+      const fl_vip* vip =
+          probe(low & shape.low_mask, high & shape.high_mask, shape, protocol, port);
       if (vip != nullptr) return vip;
     }
     return nullptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Building tables: 65537 slots, 1000 backends, weights 1..100, against filling the array and against
-// Maglev as it is usually written.
+// Building tables: 65537 slots, 1000 backends, weights 1..100, against filling the array and
+// against Maglev as it is usually written.
 #include <random>
 #include <string>
 #include <vector>
@@ -38,11 +38,10 @@ void fill_array(benchmark::State& state) {
     benchmark::DoNotOptimize(slots.data());
     benchmark::ClobberMemory();
   }
-  
 }
 
-/// Maglev from the paper's pseudo code, a weight of w taking w turns in a row (as katran does): probes
-/// the table itself, ends when it is full, so shares are not exact.
+/// Maglev from the paper's pseudo code, a weight of w taking w turns in a row (as katran does):
+/// probes the table itself, ends when it is full, so shares are not exact.
 std::vector<std::uint32_t> build_naively(const std::vector<MaglevBackend>& pool) {
   std::vector<std::uint32_t> slots(kSize, kNobody);
   std::vector<std::uint64_t> next(pool.size(), 0);
@@ -125,7 +124,8 @@ void attach(benchmark::State& state) {
   std::vector<Line> bank(65536);
   const std::span<std::byte> bytes(bank[0].bytes, bank.size() * sizeof(Line));
   benchmark::DoNotOptimize(encode(*Steering().plan(pools, {}, 0), 1, 1, bytes));
-  for (auto _ : state) benchmark::DoNotOptimize(steer::TableView::attach(bytes.data(), bytes.size()));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(steer::TableView::attach(bytes.data(), bytes.size()));
 }
 
 BENCHMARK(fill_array)->Unit(benchmark::kMillisecond);

@@ -47,7 +47,8 @@ int main() {
     const std::uint64_t hash = addresses.size() == 8 ? fl_flow_hash4(key, words[0], ports, proto)
                                                      : fl_flow_hash6(key, words, ports, proto);
     std::printf("%" PRIu64, hash);
-    for (std::uint32_t c = 0; c < 4; ++c) std::printf(" %" PRIu32, fl_candidate_slot(hash, c, size));
+    for (std::uint32_t c = 0; c < 4; ++c)
+      std::printf(" %" PRIu32, fl_candidate_slot(hash, c, size));
     std::printf("\n");
   }
   return 0;

@@ -40,7 +40,9 @@ std::vector<std::uint32_t> some_weights(std::size_t most_backends) {
 }
 
 /// Every slot has an owner, counts are right, every share is within 1 % or one slot.
-void check_shares(const std::vector<MaglevBackend>& pool, const MaglevTable& table, std::uint32_t size) {
+void check_shares(
+    const std::vector<MaglevBackend>& pool, const MaglevTable& table, std::uint32_t size
+) {
   RC_ASSERT(table.slots.size() == size);
   std::vector<std::uint32_t> counts(pool.size(), 0);
   for (const std::uint32_t owner : table.slots) {
@@ -63,8 +65,8 @@ std::uint32_t moved(const MaglevTable& from, const MaglevTable& to) {
   return count;
 }
 
-/// Slots that must move whatever the rounding: what lies outside whole..whole + 1. None when a share is
-/// below one slot (the bound is looser then).
+/// Slots that must move whatever the rounding: what lies outside whole..whole + 1. None when a
+/// share is below one slot (the bound is looser then).
 std::optional<std::uint64_t> unavoidable(
     const std::vector<MaglevBackend>& pool, std::vector<std::uint32_t> counts, std::uint32_t size
 ) {
@@ -124,7 +126,8 @@ RC_GTEST_PROP(Maglev, HistoriesKeepSharesRightAndMoveTheLeast, ()) {
   std::mt19937 random(*rc::gen::arbitrary<std::uint32_t>());
   for (int step = 0; step < 6; ++step) {
     for (std::uint32_t& w : weights)
-      if (random() % 3 == 0) w = static_cast<std::uint32_t>(random() % 4 == 0 ? 0 : 1 + random() % 1000);
+      if (random() % 3 == 0)
+        w = static_cast<std::uint32_t>(random() % 4 == 0 ? 0 : 1 + random() % 1000);
     weights[0] = std::max(weights[0], 1u);
     if (random() % 4 == 0) weights.push_back(500);
     const auto pool = pool_of(weights);

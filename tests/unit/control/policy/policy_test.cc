@@ -67,7 +67,9 @@ double ratio(const Weights& w, std::size_t a, std::size_t b) {
 }
 
 class Measuring : public testing::TestWithParam<PolicyName> {};
-INSTANTIATE_TEST_SUITE_P(Policies, Measuring, testing::Values(PolicyName::kWrr, PolicyName::kAdaptive));
+INSTANTIATE_TEST_SUITE_P(
+    Policies, Measuring, testing::Values(PolicyName::kWrr, PolicyName::kAdaptive)
+);
 
 TEST_P(Measuring, FindsUnequalCapacities) {
   Pool pool(GetParam(), {100, 200, 400});
@@ -80,7 +82,9 @@ TEST_P(Measuring, FindsUnequalCapacities) {
 TEST_P(Measuring, SettlesAndThenMovesNothing) {
   Pool pool(GetParam(), {100, 200, 400});
   int turn = 0;
-  pool.spoil_ = [&](std::size_t i, Report& r) { r.cpu *= (turn / 2 + static_cast<int>(i)) % 2 == 0 ? 0.98 : 1.02; };
+  pool.spoil_ = [&](std::size_t i, Report& r) {
+    r.cpu *= (turn / 2 + static_cast<int>(i)) % 2 == 0 ? 0.98 : 1.02;
+  };
   for (; turn < 40; ++turn) pool.second(90);
   for (; turn < 60; ++turn) EXPECT_FALSE(pool.second(90).changed);
 }
@@ -92,7 +96,8 @@ TEST_P(Measuring, TableWeightsMoveInBoundedSteps) {
   for (int i = 0; i < 10; ++i) {
     const Weights after = pool.second(150);
     for (std::size_t b = 0; b < 3; ++b) {
-      const double change = static_cast<double>(after.backends[b].weight) / before.backends[b].weight;
+      const double change =
+          static_cast<double>(after.backends[b].weight) / before.backends[b].weight;
       EXPECT_LT(change, 1.26);
       EXPECT_GT(change, 0.79);
     }

@@ -27,7 +27,9 @@ std::vector<MaglevBackend> pool_of(std::size_t count, std::uint32_t most_weight)
 }
 
 /// Slots that moved although `giver` did not own them.
-std::uint32_t moved_from_others(const MaglevTable& before, const MaglevTable& after, std::uint32_t giver) {
+std::uint32_t moved_from_others(
+    const MaglevTable& before, const MaglevTable& after, std::uint32_t giver
+) {
   std::uint32_t count = 0;
   for (std::size_t s = 0; s < before.slots.size(); ++s)
     count += before.slots[s] != giver && after.slots[s] != before.slots[s] ? 1 : 0;
@@ -41,7 +43,8 @@ std::uint64_t digest(const std::vector<std::uint32_t>& slots) {
   return sum;
 }
 
-// A change of these values re-steers flows of every fleet at the next upgrade: say so in the subject.
+// A change of these values re-steers flows of every fleet at the next upgrade: say so in the
+// subject.
 TEST(Maglev, GoldenTables) {
   EXPECT_EQ(digest(build_table(pool_of(3, 1), {}, 251)->slots), 17995846312346378490u);
   EXPECT_EQ(digest(build_table(pool_of(1000, 100), {}, 65537)->slots), 4875468311965761695u);
@@ -133,7 +136,8 @@ TEST(Maglev, RefusesWhatItCannotBuild) {
 
 TEST(Maglev, SizesArePrimesWithRoomForHundredSlotsABackend) {
   for (const std::uint32_t size : table_sizes())
-    for (std::uint32_t d = 2; d * d <= size; ++d) ASSERT_NE(size % d, 0u) << size << " = " << d << " * ...";
+    for (std::uint32_t d = 2; d * d <= size; ++d)
+      ASSERT_NE(size % d, 0u) << size << " = " << d << " * ...";
   EXPECT_EQ(table_size_for(0), 65537u);
   EXPECT_EQ(table_size_for(655), 65537u);
   EXPECT_EQ(table_size_for(656), 131101u);

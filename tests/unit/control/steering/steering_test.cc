@@ -16,7 +16,9 @@ using base::kSecond;
 constexpr std::size_t kCapacity = 1 << 20;
 constexpr base::Nanoseconds kHold = 330 * kSecond;  // longest default time-out and margin
 
-PoolIntent pool(const std::string& name, std::uint8_t last_byte, const std::vector<std::string>& ids) {
+PoolIntent pool(
+    const std::string& name, std::uint8_t last_byte, const std::vector<std::string>& ids
+) {
   PoolIntent intent;
   intent.vip.name = name;
   intent.vip.prefix = {net::IpAddr::v4(203, 0, 113, last_byte), 32};
@@ -34,8 +36,7 @@ PoolIntent pool(const std::string& name, std::uint8_t last_byte, const std::vect
 
 struct Bank {
   std::unique_ptr<std::byte, decltype(&std::free)> bytes{
-      static_cast<std::byte*>(std::aligned_alloc(64, kCapacity)), &std::free
-  };
+      static_cast<std::byte*>(std::aligned_alloc(64, kCapacity)), &std::free};
   steer::TableView put(const Plan& plan, std::uint64_t generation) {
     const auto used = encode(plan, generation, 1, {bytes.get(), kCapacity});
     EXPECT_TRUE(used) << used.error().what;
@@ -45,13 +46,17 @@ struct Bank {
   }
 };
 
-Plan planned(const Steering& steering, const std::vector<PoolIntent>& pools, base::Nanoseconds now = 0) {
+Plan planned(
+    const Steering& steering, const std::vector<PoolIntent>& pools, base::Nanoseconds now = 0
+) {
   auto plan = steering.plan(pools, {}, now);
   EXPECT_TRUE(plan) << plan.error().what;
   return std::move(*plan);
 }
 
-Plan committed(Steering& steering, const std::vector<PoolIntent>& pools, base::Nanoseconds now = 0) {
+Plan committed(
+    Steering& steering, const std::vector<PoolIntent>& pools, base::Nanoseconds now = 0
+) {
   Plan plan = planned(steering, pools, now);
   steering.commit(plan);
   return plan;
@@ -75,9 +80,11 @@ TEST(Steering, PlanChangesNothingUntilCommitted) {
 
 TEST(Steering, NumbersStayWhenOrderAndCompanyChange) {
   Steering steering;
-  const Plan before = committed(steering, {pool("web", 10, {"b1", "b2", "b3"}), pool("api", 11, {"b2"})});
+  const Plan before =
+      committed(steering, {pool("web", 10, {"b1", "b2", "b3"}), pool("api", 11, {"b2"})});
 
-  const Plan after = planned(steering, {pool("api", 11, {"b2"}), pool("web", 10, {"b3", "b4", "b1"})});
+  const Plan after =
+      planned(steering, {pool("api", 11, {"b2"}), pool("web", 10, {"b3", "b4", "b1"})});
 
   EXPECT_EQ(after.pools[0].vip, before.pools[1].vip);
   EXPECT_EQ(after.pools[0].backends[0].member, before.pools[1].backends[0].member);
@@ -122,7 +129,10 @@ TEST(Steering, DownAndDrainingBackendsOwnNoSlots) {
   const Plan after = planned(steering, pools, kSecond);
 
   EXPECT_EQ(after.pools[0].backends[2].slots, 1021u);
-  EXPECT_EQ(after.pools[0].slots_moved, before.pools[0].backends[0].slots + before.pools[0].backends[1].slots);
+  EXPECT_EQ(
+      after.pools[0].slots_moved,
+      before.pools[0].backends[0].slots + before.pools[0].backends[1].slots
+  );
   EXPECT_EQ(after.pools[0].backends[0].slots_before, before.pools[0].backends[0].slots);
   EXPECT_EQ(after.members[after.pools[0].backends[1].member].state, FL_MEMBER_DRAINING);
 }
@@ -146,7 +156,8 @@ TEST(Steering, DigestIsEqualForEqualMeaningOnly) {
   Steering two;
   committed(two, {pool("old", 9, {"b7", "b8"})});  // another history, so other numbers
   auto pools = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2"}), pool("api", 11, {"b2"})};
-  const auto turned = std::vector<PoolIntent>{pool("api", 11, {"b2"}), pool("web", 10, {"b2", "b1"})};
+  const auto turned =
+      std::vector<PoolIntent>{pool("api", 11, {"b2"}), pool("web", 10, {"b2", "b1"})};
 
   const std::uint64_t digest = planned(one, pools).digest;
 
@@ -171,15 +182,23 @@ TEST(Steering, BankSaysWhatThePlanSays) {
   EXPECT_EQ(view.hash_key()[1], 2u);
   EXPECT_EQ(view.bank().node_address4[3], 11);
   EXPECT_EQ(view.vips()[0].active_members, 2u);
-  EXPECT_EQ(std::vector<std::uint32_t>(view.slots(view.vips()[0]).begin(), view.slots(view.vips()[0]).end()), plan.slots[0]);
+  EXPECT_EQ(
+      std::vector<std::uint32_t>(
+          view.slots(view.vips()[0]).begin(), view.slots(view.vips()[0]).end()
+      ),
+      plan.slots[0]
+  );
   EXPECT_EQ(steer::read_names(view).vip(0), "web");
   EXPECT_EQ(view.member(0).inverse_weight, (1u << 20) / 100);
+  EXPECT_EQ(view.member(0).protocol, 6);
 }
 
 TEST(Steering, RestoredSteeringGoesOnAsIfNothingHappened) {
   Steering steering;
-  const auto first = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2", "b3"}), pool("api", 11, {"b2"})};
-  const auto second = std::vector<PoolIntent>{pool("web", 10, {"b1", "b3"}), pool("api", 11, {"b2", "b4"})};
+  const auto first =
+      std::vector<PoolIntent>{pool("web", 10, {"b1", "b2", "b3"}), pool("api", 11, {"b2"})};
+  const auto second =
+      std::vector<PoolIntent>{pool("web", 10, {"b1", "b3"}), pool("api", 11, {"b2", "b4"})};
   committed(steering, first);
   Bank bank;
   const steer::TableView view = bank.put(committed(steering, second, kSecond), 2);
@@ -205,7 +224,8 @@ TEST(Steering, NumbersFreedBeforeARestartAreHeldAfterIt) {
   Steering steering;
   committed(steering, {pool("web", 10, {"b1", "b2"})});
   Bank bank;
-  const steer::TableView view = bank.put(committed(steering, {pool("web", 10, {"b1"})}, kSecond), 2);
+  const steer::TableView view =
+      bank.put(committed(steering, {pool("web", 10, {"b1"})}, kSecond), 2);
 
   const Steering restored = *Steering::restore(view, 100 * kSecond);
 
@@ -237,7 +257,8 @@ TEST(Steering, ManyVipsOfOnePortAreAllFound) {
   std::vector<PoolIntent> pools;
   for (unsigned i = 0; i < 500; ++i) {
     pools.push_back(pool("v" + std::to_string(i), 0, {"b1"}));
-    pools.back().vip.prefix.address = net::IpAddr::v4(10, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i));
+    pools.back().vip.prefix.address =
+        net::IpAddr::v4(10, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i));
     pools.back().vip.table_size = 251;
   }
   Bank bank;

@@ -55,7 +55,9 @@ struct Tally {
 };
 
 /// Reads until told to stop, going offline now and then.
-void read_generations(Regions& regions, unsigned worker, const std::atomic<bool>& stop, Tally& tally) {
+void read_generations(
+    Regions& regions, unsigned worker, const std::atomic<bool>& stop, Tally& tally
+) {
   GenerationReader reader(regions.steering, regions.page(worker));
   for (std::uint64_t turn = 1; !stop.load(std::memory_order_relaxed); ++turn) {
     if (const fl_bank* bank = reader.current()) {
@@ -96,7 +98,12 @@ void race(std::uint64_t generations, Gone gone, Tally& tally, Enough enough) {
 
 TEST(Publication, NoReaderEverSeesATornBank) {
   Tally tally;
-  race(20000, [](const fl_worker_page&, base::Nanoseconds) { return false; }, tally, [] { return false; });
+  race(
+      20000,
+      [](const fl_worker_page&, base::Nanoseconds) { return false; },
+      tally,
+      [] { return false; }
+  );
 
   EXPECT_GT(tally.read, 100u);
   EXPECT_EQ(tally.torn, 0u);

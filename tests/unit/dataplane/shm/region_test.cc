@@ -80,7 +80,9 @@ TEST_F(RegionTest, ARegionOfAnotherSizeIsReplacedAndOldMappingsNotice) {
   EXPECT_FALSE(fresh->replaced());
 }
 
-TEST_F(RegionTest, NoFileIsNotFound) { EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kNotFound); }
+TEST_F(RegionTest, NoFileIsNotFound) {
+  EXPECT_EQ(attach_error(FL_REGION_STEERING), ErrorCode::kNotFound);
+}
 
 TEST_F(RegionTest, AnotherKindIsRefusedByName) {
   ASSERT_TRUE(Region::create_or_attach(path_, spec_, 5));

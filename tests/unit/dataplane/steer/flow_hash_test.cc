@@ -17,11 +17,16 @@ using fairlead::net::IpAddr;
 constexpr std::uint64_t kKey[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
 std::uint64_t hash_of(
-    const char* source, const char* destination, std::uint16_t sport, std::uint16_t dport, std::uint8_t protocol
+    const char* source,
+    const char* destination,
+    std::uint16_t sport,
+    std::uint16_t dport,
+    std::uint8_t protocol
 ) {
   const IpAddr from = *IpAddr::parse(source);
   const IpAddr to = *IpAddr::parse(destination);
-  const std::uint32_t ports = __builtin_bswap16(sport) | static_cast<std::uint32_t>(__builtin_bswap16(dport)) << 16;
+  const std::uint32_t ports =
+      __builtin_bswap16(sport) | static_cast<std::uint32_t>(__builtin_bswap16(dport)) << 16;
   std::uint64_t words[4] = {};
   if (from.is_v4()) {
     std::memcpy(words, from.bytes.data(), 4);

@@ -22,19 +22,33 @@ constexpr std::size_t kCapacity = 64 * 1024;
 
 /// mt19937 yields unsigned long here; this one 32 bits.
 using Random = std::mersenne_twister_engine<
-    std::uint32_t, 32, 624, 397, 31, 0x9908b0df, 11, 0xffffffff, 7, 0x9d2c5680, 15, 0xefc60000, 18, 1812433253>;
+    std::uint32_t,
+    32,
+    624,
+    397,
+    31,
+    0x9908b0df,
+    11,
+    0xffffffff,
+    7,
+    0x9d2c5680,
+    15,
+    0xefc60000,
+    18,
+    1812433253>;
 
 /// A bank at a line boundary.
 struct Bank {
   std::unique_ptr<std::byte, decltype(&std::free)> bytes{
-      static_cast<std::byte*>(std::aligned_alloc(64, kCapacity)), &std::free
-  };
+      static_cast<std::byte*>(std::aligned_alloc(64, kCapacity)), &std::free};
   Bank() { std::memset(bytes.get(), 0xee, kCapacity); }
   fl_bank* header() { return reinterpret_cast<fl_bank*>(bytes.get()); }
   void repair() { header()->checksum = bank_checksum(header(), header()->used_bytes); }
 };
 
-PoolIntent pool(const std::string& name, const std::string& prefix, std::uint16_t port, net::IpProto protocol) {
+PoolIntent pool(
+    const std::string& name, const std::string& prefix, std::uint16_t port, net::IpProto protocol
+) {
   Vip vip;
   vip.name = name;
   vip.prefix = *net::Prefix::parse(prefix);
@@ -73,7 +87,9 @@ Bank make_bank() {
 }
 
 /// Name of the vip that a destination belongs to; "" for none.
-std::string find(const TableView& view, const std::string& address, std::uint16_t port, net::IpProto protocol) {
+std::string find(
+    const TableView& view, const std::string& address, std::uint16_t port, net::IpProto protocol
+) {
   const net::IpAddr a = *net::IpAddr::parse(address);
   std::uint64_t words[2];
   std::memcpy(words, a.bytes.data(), 16);
@@ -153,10 +169,15 @@ TEST(TableView, BankLargerThanItsRoomIsRefused) {
 std::uint64_t use_all(const TableView& view, Random& random) {
   std::uint64_t sum = 0;
   for (const fl_vip& vip : view.vips())
-    for (std::uint32_t s = 0; s < vip.table_size; ++s) sum += view.member(view.slot(vip, s)).backend;
+    for (std::uint32_t s = 0; s < vip.table_size; ++s)
+      sum += view.member(view.slot(vip, s)).backend;
   for (int i = 0; i < 20; ++i) {
     const fl_vip* vip = view.find_vip(
-        i % 2 == 0 ? 0x0a7100cbu : random(), 0, i % 3 == 0 ? 6 : 4, 6, static_cast<std::uint16_t>(random())
+        i % 2 == 0 ? 0x0a7100cbu : random(),
+        0,
+        i % 3 == 0 ? 6 : 4,
+        6,
+        static_cast<std::uint16_t>(random())
     );
     sum += vip != nullptr ? vip->vip : 0;
   }
@@ -179,7 +200,9 @@ TEST(TableView, DamageWithARightChecksumIsRefusedOrHarmless) {
       // Mostly header, vips and members; values small, huge and random.
       const std::uint32_t span = random() % 2 == 0 ? FL_BANK_HEADER_BYTES : used;
       const std::uint32_t at = random() % (span / 4) * 4;
-      const std::uint32_t value = random() % 3 == 0 ? random() % 2000 : random() % 2 == 0 ? random() : ~0u - random() % 9;
+      const std::uint32_t value = random() % 3 == 0   ? random() % 2000
+                                  : random() % 2 == 0 ? random()
+                                                      : ~0u - random() % 9;
       std::memcpy(bank.bytes.get() + at, &value, 4);
     }
     const std::uint32_t claimed = bank.header()->used_bytes;
