@@ -56,7 +56,8 @@ class Sampler:
             answering += 1
             self._add_backends(views, rows, first=answering == 1)
             self._add_latency(node.name, stats)
-            totals.append(stats.get("total", {}) | {"reasons": drops.get("reasons", [])})
+            residue = sum(abs(int(w.get("residue") or 0)) for w in stats.get("workers", []))
+            totals.append(stats.get("total", {}) | {"reasons": drops.get("reasons", []), "residue": residue})
         self.nodes_answering = answering
         self.backends = views
         for name, view in views.items():
@@ -85,6 +86,7 @@ class Sampler:
 
     def _set_totals(self, totals: list[dict[str, Any]]) -> None:
         self.samples.decisions_skipped = sum(int(t.get("decisions_skipped") or 0) for t in totals)
+        self.samples.conservation_error = sum(t["residue"] for t in totals)
         dropped: dict[str, int] = {}
         for total in totals:
             for reason in total["reasons"]:

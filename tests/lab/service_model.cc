@@ -138,13 +138,14 @@ ServiceLoad ServiceModel::load() const {
   load.active = static_cast<std::uint32_t>(waiting_.size() + serving_.size());
   load.completed = now_.completed;
   load.rejected = now_.rejected;
-  load.application_utilization = static_cast<double>(load.active) / settings_.capacity;
-  load.mem_utilization = kMemoryBase + (1.0 - kMemoryBase) * load.application_utilization;
+  const double occupied = static_cast<double>(load.active) / settings_.capacity;
+  load.mem_utilization = kMemoryBase + (1.0 - kMemoryBase) * occupied;
   const double span_ns = static_cast<double>(to.at_ns - from.at_ns);
   if (span_ns <= 0) return load;
   const auto completed = static_cast<double>(to.completed - from.completed);
   load.cpu_utilization =
       std::min(1.0, (to.busy_core_ns - from.busy_core_ns) / (span_ns * settings_.cores));
+  load.application_utilization = load.cpu_utilization;  // the cores are what limits this service
   load.rps = completed * 1e9 / span_ns;
   load.eps = static_cast<double>(to.rejected - from.rejected) * 1e9 / span_ns;
   if (completed > 0) load.mean_latency_us = (to.latency_us_sum - from.latency_us_sum) / completed;

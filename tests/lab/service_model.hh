@@ -30,7 +30,7 @@ struct ServiceSettings {
 struct ServiceLoad {
   double cpu_utilization = 0;          // busy share of the virtual cores, 0..1
   double mem_utilization = 0;          // modelled: a base plus the share of capacity in use
-  double application_utilization = 0;  // requests here / capacity
+  double application_utilization = 0;  // of what limits the service: its cores, so as above
   std::uint32_t active = 0;            // requests here now
   std::uint64_t completed = 0;         // since start
   std::uint64_t rejected = 0;          // since start
