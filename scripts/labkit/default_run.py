@@ -25,11 +25,12 @@ from labkit.table import LiveTable
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do to the fleet `at_s` seconds after the load began."""
+    """Something to do to the fleet `at_s` seconds after the load began. The action may return when it took effect
+    (CLOCK_REALTIME microseconds); else it is the time when it began."""
     at_s: float
     kind: str
     target: str
-    action: Callable[[], None]
+    action: Callable[[], int | None]
     detail: str = ""
 
 
@@ -52,11 +53,11 @@ class Script:
                 return
             try:
                 begun_us = time.time_ns() // 1000
-                step.action()
+                effective_us = step.action()
             except (LabError, OSError, subprocess.SubprocessError) as error:
                 self.errors.append(f"{step.kind} {step.target}: {error}")
                 continue
-            self.events.append(Event(begun_us, step.kind, step.target, step.detail))
+            self.events.append(Event(effective_us or begun_us, step.kind, step.target, step.detail))
             self._say(f"--- {step.kind} {step.target} {step.detail}")
 
     def stop(self) -> None:

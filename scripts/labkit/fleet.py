@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -120,17 +121,20 @@ class Fleet:
 
     # --- hosts ---
 
-    def kill(self, name: str, part: str | None = None, number: signal.Signals = signal.SIGKILL) -> None:
-        """A host loses power (cable down, every process killed), or one `part` of it (a process name) gets a signal."""
+    def kill(self, name: str, part: str | None = None, number: signal.Signals = signal.SIGKILL) -> int:
+        """A host loses power (cable down, every process killed), or one `part` of it (a process name) gets a signal.
+        Returns when that was done, CLOCK_REALTIME microseconds."""
         self._check_host(name)
         if part is not None:
             if self.processes.signal(name, part, number) == 0:
                 running = ", ".join(p.name for p in self.processes.find(name)) or "nothing"
                 raise LabError(f"{name}: no process '{part}'; running: {running}")
-            return
+            return time.time_ns() // 1000
         namespaces.power_link(self.plan, name, on=False)
+        died_us = time.time_ns() // 1000
         self.processes.stop(self.processes.find(name), grace_s=0)
         (self.dir / "announce" / name).unlink(missing_ok=True)
+        return died_us
 
     def heal(self, name: str) -> None:
         """Brings a host back: cable, and every process that should run and does not."""
