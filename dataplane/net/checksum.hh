@@ -18,6 +18,15 @@ namespace fairlead::net {
   return static_cast<std::uint16_t>(sum);
 }
 
+/// One's complement sum of the 20 bytes of an IPv4 header without options: written out, because
+/// the compiler does not unroll it at -O2.
+[[nodiscard]] inline std::uint64_t sum_words20(const std::uint8_t* at) {
+  const std::uint64_t first = load64(at);
+  const std::uint64_t second = load64(at + 8);
+  return (first & 0xffffffffU) + (first >> 32) + (second & 0xffffffffU) + (second >> 32) +
+         load32(at + 16);
+}
+
 /// One's complement sum of `bytes` bytes (a multiple of 4) in the byte order of the packet.
 [[nodiscard]] inline std::uint64_t sum_words(const std::uint8_t* at, std::size_t bytes) {
   std::uint64_t sum = 0;
@@ -27,7 +36,8 @@ namespace fairlead::net {
 
 /// True if the header's checksum field fits its content. Reads header_bytes (20..60) bytes.
 [[nodiscard]] inline bool ipv4_checksum_ok(const std::uint8_t* header, std::size_t header_bytes) {
-  if (header_bytes == 20) return fold_sum(sum_words(header, 20)) == 0xffff;
+  if (header_bytes == 20) [[likely]]
+    return fold_sum(sum_words20(header)) == 0xffff;
   return fold_sum(sum_words(header, header_bytes)) == 0xffff;
 }
 

@@ -24,8 +24,8 @@ std::uint8_t inner_protocol(const Tunnel& tunnel) {
   return number(tunnel.inner_family == 6 ? IpProto::kIpv6 : IpProto::kIpip);
 }
 
-/// Five 32-bit words in the byte order of the packet (host is little-endian). The checksum is summed
-/// from the values, not read back: loads across fresh narrow stores would stall.
+/// Five 32-bit words in the byte order of the packet (host is little-endian). The checksum is
+/// summed from the values, not read back: loads across fresh narrow stores would stall.
 std::uint8_t* write_ipv4(
     std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
 ) {
@@ -102,39 +102,6 @@ std::uint8_t* write_gue(
       be16::from_raw(0),
   };
   return write_ip(at, tunnel, number(IpProto::kUdp), udp_bytes);
-}
-
-std::uint8_t* write_ethernet(
-    std::uint8_t* l3,
-    const std::uint8_t* from,
-    unsigned vlan_tags,
-    std::uint8_t family,
-    const MacAddr& destination,
-    const MacAddr& source
-) {
-  const be16 type = family == 6 ? kEtherIpv6 : kEtherIpv4;
-  std::uint8_t* at = l3 - sizeof(EthernetHeader) - vlan_tags * sizeof(VlanTag);
-  if (vlan_tags != 0) [[unlikely]] {
-    // From the first tag's ethertype on; the last two bytes are the payload's ethertype.
-    std::memmove(at + 12, from + 12, vlan_tags * sizeof(VlanTag));
-  }
-  std::memcpy(l3 - sizeof type, &type, sizeof type);
-  std::memcpy(at, destination.bytes.data(), 6);
-  std::memcpy(at + 6, source.bytes.data(), 6);
-  return at;
-}
-
-void decrement_ttl(std::uint8_t* l3, std::uint8_t family) {
-  if (family == 6) {
-    --write_as<Ipv6Header>(l3)->hop_limit;
-    return;
-  }
-  auto* const ip = write_as<Ipv4Header>(l3);
-  // TTL is the first byte of its 16-bit word, so the word in the packet's order shrinks by one.
-  const auto before = static_cast<std::uint16_t>(ip->ttl | ip->protocol << 8);
-  const auto after = static_cast<std::uint16_t>(before - 1);
-  ip->checksum = be16::from_raw(checksum_update(ip->checksum.raw(), before, after));
-  ip->ttl = static_cast<std::uint8_t>(after);
 }
 
 }  // namespace fairlead::net

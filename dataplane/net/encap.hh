@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "dataplane/net/checksum.hh"
 #include "dataplane/net/five_tuple.hh"
 #include "dataplane/net/gue.h"
 #include "dataplane/net/wire.hh"
@@ -73,16 +75,38 @@ std::uint8_t* write_gue(
 /// Copies the Ethernet header and its tags in front of `l3` with new addresses and, as `family`
 /// says, a new ethertype. `from`: the old header; both may overlap. Returns the first byte.
 /// Call it before writing the outer header, which overwrites the old Ethernet header.
-std::uint8_t* write_ethernet(
+inline std::uint8_t* write_ethernet(
     std::uint8_t* l3,
     const std::uint8_t* from,
     unsigned vlan_tags,
     std::uint8_t family,
     const MacAddr& destination,
     const MacAddr& source
-);
+) {
+  const be16 type = family == 6 ? kEtherIpv6 : kEtherIpv4;
+  std::uint8_t* at = l3 - sizeof(EthernetHeader) - vlan_tags * sizeof(VlanTag);
+  if (vlan_tags != 0) [[unlikely]] {
+    // From the first tag's ethertype on; the last two bytes are the payload's ethertype.
+    std::memmove(at + 12, from + 12, vlan_tags * sizeof(VlanTag));
+  }
+  std::memcpy(l3 - sizeof type, &type, sizeof type);
+  std::memcpy(at, destination.bytes.data(), 6);
+  std::memcpy(at + 6, source.bytes.data(), 6);
+  return at;
+}
 
 /// Decrements TTL or hop limit and adjusts the IPv4 header checksum (RFC 1624). Requires: TTL > 0.
-void decrement_ttl(std::uint8_t* l3, std::uint8_t family);
+inline void decrement_ttl(std::uint8_t* l3, std::uint8_t family) {
+  if (family == 6) {
+    --write_as<Ipv6Header>(l3)->hop_limit;
+    return;
+  }
+  auto* const ip = write_as<Ipv4Header>(l3);
+  // TTL is the first byte of its 16-bit word, so the word in the packet's order shrinks by one.
+  const auto before = static_cast<std::uint16_t>(ip->ttl | ip->protocol << 8);
+  const auto after = static_cast<std::uint16_t>(before - 1);
+  ip->checksum = be16::from_raw(checksum_update(ip->checksum.raw(), before, after));
+  ip->ttl = static_cast<std::uint8_t>(after);
+}
 
 }  // namespace fairlead::net

@@ -39,6 +39,26 @@ const fl_vip* find_vip(const steer::TableView& table, const net::FiveTuple& tupl
   );
 }
 
+/// Packets in a row often go to one vip: the last answer is kept for a burst.
+class VipMemo {
+ public:
+  const fl_vip* find(const steer::TableView& table, const net::FiveTuple& tuple) {
+    const bool same = last_ != nullptr && tuple.destination[0] == last_->destination[0] &&
+                      tuple.destination[1] == last_->destination[1] &&
+                      tuple.destination_port_raw() == last_->destination_port_raw() &&
+                      tuple.protocol == last_->protocol && tuple.family == last_->family;
+    if (!same) {
+      vip_ = find_vip(table, tuple);
+      last_ = &tuple;
+    }
+    return vip_;
+  }
+
+ private:
+  const net::FiveTuple* last_ = nullptr;
+  const fl_vip* vip_ = nullptr;
+};
+
 /// Indices of one family's packets, hashed kHashLanes at a time.
 struct LaneQueue {
   std::array<const net::FiveTuple*, kHashLanes> tuples;
@@ -69,7 +89,7 @@ void enqueue(
 }
 
 /// True if packet i goes on.
-bool classify_packet(const WorkerContext& context, Burst& burst, unsigned i) {
+bool classify_packet(const WorkerContext& context, Burst& burst, unsigned i, VipMemo& memo) {
   if (burst.reason[i] != FL_REASON_NONE) [[unlikely]] {
     judge(context, burst, i);
     return false;
@@ -78,7 +98,7 @@ bool classify_packet(const WorkerContext& context, Burst& burst, unsigned i) {
     drop(burst, i, FL_REASON_NO_TABLE);
     return false;
   }
-  burst.vip[i] = find_vip(context.table, burst.parsed[i].tuple);
+  burst.vip[i] = memo.find(context.table, burst.parsed[i].tuple);
   if (burst.vip[i] == nullptr) {
     punt(burst, i, FL_REASON_NO_VIP);
     return false;
@@ -91,10 +111,11 @@ bool classify_packet(const WorkerContext& context, Burst& burst, unsigned i) {
 void classify(WorkerContext& context, Burst& burst) {
   LaneQueue queue4;
   LaneQueue queue6;
+  VipMemo memo;
   unsigned live = 0;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const unsigned i = burst.live[k];
-    if (!classify_packet(context, burst, i)) continue;
+    if (!classify_packet(context, burst, i, memo)) continue;
     burst.live[live++] = static_cast<std::uint8_t>(i);
     if (burst.parsed[i].tuple.family == 4) {
       enqueue(context, burst, i, queue4, hash_lanes4);

@@ -18,10 +18,10 @@ struct State {
 
 inline void begin(State& s, const std::uint64_t* key) {
   const LaneWords zero = {};
-  s.v0 = zero + (0x736f6d6570736575ULL ^ key[0]);
-  s.v1 = zero + (0x646f72616e646f6dULL ^ key[1]);
-  s.v2 = zero + (0x6c7967656e657261ULL ^ key[0]);
-  s.v3 = zero + (0x7465646279746573ULL ^ key[1]);
+  s.v0 = zero + (std::uint64_t{0x736f6d6570736575} ^ key[0]);
+  s.v1 = zero + (std::uint64_t{0x646f72616e646f6d} ^ key[1]);
+  s.v2 = zero + (std::uint64_t{0x6c7967656e657261} ^ key[0]);
+  s.v3 = zero + (std::uint64_t{0x7465646279746573} ^ key[1]);
 }
 
 inline void finish(State& s, unsigned lanes, std::uint64_t* result) {

@@ -134,8 +134,7 @@ TestBank::TestBank(const TestTable& table) {
     fl_vip vip = encode(in, v);
     vip.table_size = static_cast<std::uint32_t>(slots.size());
     vip.slots_line = line;
-    auto* const out_slots =
-        reinterpret_cast<std::uint32_t*>(lines_.data()->bytes + line * std::size_t{64});
+    auto* const out_slots = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
     for (std::size_t i = 0; i < slots.size(); ++i) out_slots[i] = next_member + slots[i];
     line += lines_for(slots.size() * 4);
     for (const TestMember& member : in.members)
