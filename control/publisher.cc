@@ -67,8 +67,9 @@ base::Result<Publisher::Outcome> Publisher::publish(
   return Outcome::kPublished;
 }
 
-void Publisher::watch_acknowledgement(base::Nanoseconds now) {
+void Publisher::watch_acknowledgement() {
   if (!waiting_) return;
+  const base::Nanoseconds now = sys::monotonic_ns();  // later than the turn's: publishing took time
   const auto state = writer_.acknowledged(writer_.generation());
   if (state.online == 0 || now > published_ + kStopWatching) {
     waiting_ = false;

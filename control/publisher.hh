@@ -52,7 +52,7 @@ class Publisher {
   );
 
   /// Call while waiting(): notes when every worker has acknowledged the last generation.
-  void watch_acknowledgement(base::Nanoseconds now);
+  void watch_acknowledgement();
   [[nodiscard]] bool waiting() const { return waiting_; }
 
   [[nodiscard]] std::uint64_t generation() const { return writer_.generation(); }

@@ -88,12 +88,16 @@ void Reconciler::on_probes(const std::vector<health::ProbeResult>& results) {
 void Reconciler::turn(base::Nanoseconds now) {
   if (node_.intake.take_membership_change()) mark_dirty(now);
   if (now >= policy_due_) run_policy(now);
-  if (dirty_ && now >= retry_at_ && !first_results_awaited(now)) publish(now);
+  if (first_results_awaited(now)) {
+    decided_ = now;
+  } else if (dirty_ && now >= retry_at_) {
+    publish(now);
+  }
   if (now >= scores_due_) {
     write_scores(node_, now);
     scores_due_ = now + kScorePeriod;
   }
-  node_.publisher.watch_acknowledgement(now);
+  node_.publisher.watch_acknowledgement();
   ack_due_ = now + kAckPoll;
 }
 

@@ -71,7 +71,8 @@ Refusal Intake::accept(const LoadReport& report, base::Nanoseconds now, std::uin
     return refusal;
   }
   ++accepted_;
-  const bool restarted = source->heard && report.sequence < source->window.sequence;
+  const bool restarted =
+      report.sequence <= 1 || (source->heard && report.sequence < source->window.sequence);
   if (source->left && restarted) {
     source->left = false;
     membership_changed_ = true;

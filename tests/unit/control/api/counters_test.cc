@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sums over pages, the law, and the latency histogram's inverse.
+#include "control/api/counters.hh"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace fairlead::api {
+namespace {
+
+std::unique_ptr<fl_workers> workers(std::uint32_t count) {
+  auto out = std::make_unique<fl_workers>();
+  out->worker_count = count;
+  return out;
+}
+
+TEST(Counters, BucketFloorsInvertTheBucketFunction) {
+  for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) {
+    const std::uint64_t floor = latency_bucket_floor(b);
+    if (floor >> 32 != 0) break;
+    EXPECT_EQ(fl_latency_bucket(floor), b);
+    if (floor > 0) {
+      EXPECT_EQ(fl_latency_bucket(floor - 1), b - 1);
+    }
+  }
+}
+
+TEST(Counters, LatencyOfManyWorkersIsOneHistogram) {
+  auto w = workers(2);
+  w->worker[0].latency[fl_latency_bucket(1000)] = 98;
+  w->worker[1].latency[fl_latency_bucket(100'000)] = 2;
+
+  const Latency l = latency(*w);
+
+  EXPECT_EQ(l.samples, 100U);
+  EXPECT_NEAR(l.p50_ns, 1000, 130);
+  EXPECT_NEAR(l.p99_ns, 100'000, 13'000);
+  EXPECT_EQ(latency(*workers(2)).samples, 0U);
+}
+
+TEST(Counters, BackendSumsAreOverWorkersInUse) {
+  auto w = workers(2);
+  const auto set = [&w](unsigned worker, std::uint64_t packets, std::uint32_t in_flight) {
+    w->worker[worker].backends[7].packets = packets;
+    w->worker[worker].backends[7].in_flight = in_flight;
+  };
+  set(0, 1, 3);
+  set(1, 2, 4);
+  set(2, 99, 99);
+  w->worker[0].backends[7].ejected_until_ns = 200;
+  w->worker[1].backends[7].ejected_until_ns = 50;
+
+  const BackendSum sum = backend_sum(*w, 7, 100);
+
+  EXPECT_EQ(sum.packets, 3U);
+  EXPECT_EQ(sum.in_flight, 7U);
+  EXPECT_EQ(sum.ejected_by, 1U);
+  EXPECT_EQ(backend_sum(*w, FL_MAX_BACKENDS, 100).packets, 0U);
+}
+
+TEST(Counters, ResidueShowsABrokenLaw) {
+  auto w = workers(1);
+  fl_worker_page& page = w->worker[0];
+  page.rx_packets = 10;
+  page.tx_packets = 6;
+  page.punted = 1;
+  page.drops[5] = 3;
+
+  EXPECT_EQ(residue(page), 0);
+  page.drops[5] = 4;
+  EXPECT_EQ(residue(page), -1);
+}
+
+TEST(Counters, DamagedWorkerCountIsBounded) {
+  auto w = workers(0xffffffff);
+
+  EXPECT_EQ(pages(*w).size(), FL_MAX_WORKERS);
+}
+
+}  // namespace
+}  // namespace fairlead::api

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The state file: there and back, missing, damaged.
+#include "control/operator_state.hh"
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace fairlead::control {
+namespace {
+
+class StateFile : public testing::Test {
+ protected:
+  void TearDown() override { std::remove(path_.c_str()); }
+  void write(const std::string& text) const { std::ofstream(path_) << text; }
+  const std::string path_ = "/tmp/fairlead-state-test-" + std::to_string(::getpid()) + ".json";
+};
+
+TEST_F(StateFile, ReadsBackWhatItWrote) {
+  OperatorState state;
+  state.frozen = true;
+  state.weights[{"web", "b1"}] = 50;
+  state.drained.insert({"web", "b\"2"});
+  state.left.insert("b3");
+
+  ASSERT_TRUE(save_operator_state(path_, state));
+  const auto read = load_operator_state(path_);
+
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(*read, state);
+}
+
+TEST_F(StateFile, MissingIsEmpty) {
+  EXPECT_EQ(load_operator_state(path_), OperatorState{});
+}
+
+TEST_F(StateFile, DamagedIsRefusedWhole) {
+  for (const char* text : {
+           "",
+           "{",
+           "[]",
+           "{}",
+           R"({"format":2,"frozen":false,"weights":[],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":1,"weights":[],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":{},"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b"}],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":-1}],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":99999}],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":["b1"],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[7]})",
+       }) {
+    write(text);
+    const auto read = load_operator_state(path_);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().code, base::ErrorCode::kDataLoss);
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::control
