@@ -11,13 +11,18 @@ namespace {
 
 constexpr std::uint32_t kLooksFull = 0xffffffffU;
 
-/// Slots after candidate 0's, in order, wrapping: calls visit(member number) until it returns true.
+/// Up to `limit` slots after candidate 0's, in order, wrapping: calls visit(member number) until it
+/// returns true.
 template <typename Visit>
 void walk(
-    const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, const Visit& visit
+    const steer::TableView& table,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    std::uint32_t limit,
+    const Visit& visit
 ) {
   std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
-  const std::uint32_t steps = std::min(kWalkSlots, vip.table_size - 1);
+  const std::uint32_t steps = std::min(limit, vip.table_size - 1);
   for (std::uint32_t step = 0; step < steps; ++step) {
     slot = slot + 1 == vip.table_size ? 0 : slot + 1;
     if (visit(table.slot(vip, slot))) return;
@@ -53,7 +58,7 @@ std::uint32_t first_active(const steer::TableView& table, const fl_vip& vip, std
   };
   for (std::uint32_t c = 0; c < vip.choices; ++c)
     if (take_active(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
-  walk(table, vip, hash, take_active);
+  walk(table, vip, hash, kWalkSlots, take_active);
   return found;
 }
 
@@ -88,7 +93,7 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
   }
   if (best != FL_NO_MEMBER) [[likely]]
     return best;
-  walk(context.table, vip, flow.hash, [&](std::uint32_t number) {
+  walk(context.table, vip, flow.hash, kEjectedWalkSlots, [&](std::uint32_t number) {
     if (!is_good(context, context.table.member(number))) return false;
     best = number;
     return true;
@@ -108,7 +113,7 @@ std::uint32_t first_candidate(
   };
   for (std::uint32_t c = 0; c < vip.choices; ++c)
     if (take_serving(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
-  walk(table, vip, hash, take_serving);
+  walk(table, vip, hash, kWalkSlots, take_serving);
   return found;
 }
 

@@ -9,9 +9,12 @@
 namespace fairlead::path {
 
 /// Slots looked at beyond the candidates when none of them can be used. In a table the neighbours
-/// of a slot are other backends at random, so 64 steps miss a pool that is one eighth alive with
-/// probability 2e-4 and the next try of the same flow ends alike: the walk is deterministic.
+/// of a slot are other backends at random, so 64 steps miss the living eighth of a pool with
+/// probability 2e-4. The walk is deterministic: the next try of the same flow ends alike.
 inline constexpr std::uint32_t kWalkSlots = 64;
+/// The same for ejected backends. Short, because under a flood of SYNs that nobody completes all
+/// are ejected, and then every new flow walks to the end: 64 steps cost 60 ns, 16 steps 15 ns.
+inline constexpr std::uint32_t kEjectedWalkSlots = 16;
 
 struct NewFlow {
   const fl_vip* vip;

@@ -52,6 +52,7 @@ void new_flow(benchmark::State& state, bool with_pipeline) {
   static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000'000);
   static std::uint64_t next = 0;
   for (auto _ : state) {
+    loop.complete_a_handshake();
     loop.fill(0x02, [] { return next++ & 0xfffffff; });
     if (with_pipeline) loop.run();
     benchmark::DoNotOptimize(loop.burst().data[0]);

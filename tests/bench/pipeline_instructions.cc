@@ -29,6 +29,7 @@ int run(std::string_view path, std::uint64_t packets) {
   std::uint64_t next = kFlows;
   for (std::uint64_t done = 0; done < packets; done += path::kBurstPackets) {
     if (path == "new_flow") {
+      loop.complete_a_handshake();
       loop.fill(0x02, [&] { return next++; });
     } else {
       loop.fill(0x10, draw);

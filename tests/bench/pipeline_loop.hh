@@ -136,6 +136,13 @@ class PipelineLoop {
     }
     next_ += path::kBurstPackets;
   }
+  /// As if the next backend in turn had just completed a handshake: a loop of SYNs alone would make
+  /// all of them look dead.
+  void complete_a_handshake() {
+    fl_backend_counters& backend = context_.page->backends[completed_++ % 100];
+    backend.pending = 0;
+    backend.ejected_until_ns = 0;
+  }
   void run() { path::run_pipeline(context_, burst_); }
   void advance(base::Nanoseconds by) { context_.now += by; }
   /// SYN and ACK of every flow.
@@ -190,6 +197,7 @@ class PipelineLoop {
   path::Burst burst_{};
   Frame frame_;
   std::uint64_t next_ = 0;
+  std::uint64_t completed_ = 0;
 };
 
 /// xorshift64*: flows drawn uniformly, at about a nanosecond each.
