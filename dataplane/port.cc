@@ -121,8 +121,8 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_worker, 
   if (r == 0) r = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
   for (std::uint16_t q = 0; q < count && r == 0; ++q) {
     queues_.push_back({ethdev, q});
-    r = rte_eth_rx_queue_setup(ethdev, q, rx, SOCKET_ID_ANY, nullptr, pools_[first_worker + q]);
-    if (r == 0) r = rte_eth_tx_queue_setup(ethdev, q, tx, SOCKET_ID_ANY, nullptr);
+    r = rte_eth_rx_queue_setup(ethdev, q, rx, kAnySocket, nullptr, pools_[first_worker + q]);
+    if (r == 0) r = rte_eth_tx_queue_setup(ethdev, q, tx, kAnySocket, nullptr);
   }
   if (r == 0) r = rte_eth_dev_start(ethdev);
   const std::string log = captured.restore();

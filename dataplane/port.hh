@@ -20,6 +20,9 @@ struct Queue {
   std::uint16_t queue = 0;
 };
 
+/// SOCKET_ID_ANY as rte_ethdev's functions take it: unsigned.
+inline constexpr auto kAnySocket = static_cast<unsigned>(-1);
+
 /// Buffers that one queue of this device needs: what the driver holds for receiving, what may wait
 /// in its transmit ring, and what the worker has in hand. AF_XDP takes 2048 for its fill ring alone
 /// and starts with no fewer than 4096.

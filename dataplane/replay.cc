@@ -146,8 +146,8 @@ base::Result<void> start_port(Replay& replay, rte_mempool* pool) {
   const rte_eth_conf conf{};
   if (rte_eth_dev_get_port_by_name("net_pcap0", &replay.ethdev) != 0 ||
       rte_eth_dev_configure(replay.ethdev, 1, 1, &conf) != 0 ||
-      rte_eth_rx_queue_setup(replay.ethdev, 0, 512, SOCKET_ID_ANY, nullptr, pool) != 0 ||
-      rte_eth_tx_queue_setup(replay.ethdev, 0, 512, SOCKET_ID_ANY, nullptr) != 0 ||
+      rte_eth_rx_queue_setup(replay.ethdev, 0, 512, kAnySocket, nullptr, pool) != 0 ||
+      rte_eth_tx_queue_setup(replay.ethdev, 0, 512, kAnySocket, nullptr) != 0 ||
       rte_eth_dev_start(replay.ethdev) != 0) {
     return base::fail(
         base::ErrorCode::kInternal, replay.options.in + ": DPDK's pcap port does not start"

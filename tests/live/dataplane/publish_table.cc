@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// publish_table CONFIG: publishes a table from the configured weights and, with AF_XDP, attaches the
-// gate, as fairlead-control would, for tests of the data plane alone. Prints the generation.
+// publish_table CONFIG: publishes a table from the configured weights and, with AF_XDP, attaches
+// the gate, as fairlead-control would, for tests of the data plane alone. Prints the generation.
 #include <cinttypes>
 #include <cstdio>
 

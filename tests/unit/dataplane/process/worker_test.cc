@@ -84,7 +84,7 @@ class Bench {
     pool_ = pool;
     rx_ = rte_ring_create((name + "r").c_str(), 1024, SOCKET_ID_ANY, 0);
     tx_ = rte_ring_create((name + "t").c_str(), transmit_slots, SOCKET_ID_ANY, 0);
-    const int ethdev = rte_eth_from_rings(name.c_str(), &rx_, 1, &tx_, 1, SOCKET_ID_ANY);
+    const int ethdev = rte_eth_from_rings(name.c_str(), &rx_, 1, &tx_, 1, kAnySocket);
     start_port(static_cast<std::uint16_t>(ethdev));
     to_main_.emplace(*PacketRing::create(name + "m"));
     publish();
@@ -164,8 +164,8 @@ class Bench {
   void start_port(std::uint16_t ethdev) {
     const rte_eth_conf conf{};
     ASSERT_EQ(rte_eth_dev_configure(ethdev, 1, 1, &conf), 0);
-    ASSERT_EQ(rte_eth_rx_queue_setup(ethdev, 0, 512, SOCKET_ID_ANY, nullptr, pool_), 0);
-    ASSERT_EQ(rte_eth_tx_queue_setup(ethdev, 0, 512, SOCKET_ID_ANY, nullptr), 0);
+    ASSERT_EQ(rte_eth_rx_queue_setup(ethdev, 0, 512, kAnySocket, nullptr, pool_), 0);
+    ASSERT_EQ(rte_eth_tx_queue_setup(ethdev, 0, 512, kAnySocket, nullptr), 0);
     ASSERT_EQ(rte_eth_dev_start(ethdev), 0);
   }
 
