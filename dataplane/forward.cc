@@ -75,6 +75,10 @@ base::Result<EalPlan> make_plan(const config::Config& config, const Options& opt
     for (auto& device : queue_devices(port.device, config.workers.count)) {
       plan.devices.push_back(std::move(device));
     }
+    if (port.punt_tap.empty()) continue;
+    buffers += kTapBuffers;
+    const auto number = static_cast<unsigned>(&port - config.ports.data());
+    plan.devices.push_back(Tap::device(number, port.punt_tap));
   }
   plan.memory_mb = (buffer_memory_mb(buffers) + 1) / 2 * 2;
   plan.hugepages = use_hugepages(config, options, plan.memory_mb);
@@ -102,17 +106,28 @@ base::Result<void> make_rings(Station& station, unsigned number, std::uint32_t w
   return {};
 }
 
+PuntPath punt_path(const Port& port, const model::Port& configured) {
+  if (port.interface()) return PuntPath::kNone;
+  return configured.punt_tap.empty() ? PuntPath::kNeighbours : PuntPath::kTap;
+}
+
 base::Result<void> open_stations(Forwarder& f) {
   for (unsigned i = 0; i < f.config.ports.size(); ++i) {
     const model::Port& configured = f.config.ports[i];
     FL_ASSIGN(Port port, Port::open(configured.device, i, f.config.workers.count));
-    const PuntPath path = port.interface() ? PuntPath::kNone : PuntPath::kNeighbours;
+    const PuntPath path = punt_path(port, configured);
     auto station = std::make_unique<Station>(std::move(port), path);
     if (path != PuntPath::kNone) FL_TRY(make_rings(*station, i, f.config.workers.count));
     Station* raw = station.get();
     Neighbours::Setup setup;
     setup.port = configured;
     setup.interface = station->port.interface();
+    setup.follow_mtu = setup.interface.has_value();
+    if (path == PuntPath::kTap) {
+      FL_ASSIGN(Tap tap, Tap::open(i, configured.punt_tap, station->port.mac()));
+      station->tap = std::make_unique<Tap>(std::move(tap));
+      setup.interface = configured.punt_tap;
+    }
     setup.own = {station->port.mac(), f.config.node.address, f.config.node.address6};
     setup.mtu = station->port.mtu();
     setup.workers = f.config.workers.count;
@@ -177,15 +192,28 @@ base::Result<void> launch(Forwarder& f) {
   return {};
 }
 
-void drain_punts(Station& station, base::Nanoseconds now) {
+// True if there was anything.
+bool drain_punts(Station& station, base::Nanoseconds now) {
+  bool any = false;
   for (PacketRing& ring : station.to_main) {
     while (rte_mbuf* packet = ring.pop()) {
+      any = true;
+      if (station.tap) {
+        station.tap->to_kernel(packet);
+        continue;
+      }
       station.neighbours->heard(
           {rte_pktmbuf_mtod(packet, const std::uint8_t*), packet->data_len}, now
       );
       rte_pktmbuf_free(packet);
     }
   }
+  if (!station.tap) return any;
+  while (rte_mbuf* packet = station.tap->from_kernel()) {
+    any = true;
+    if (!station.from_main[0].push(packet)) rte_pktmbuf_free(packet);
+  }
+  return any;
 }
 
 void drain_decisions(Forwarder& f) {
@@ -229,14 +257,16 @@ void follow_steering(Forwarder& f) {
 
 void loop(Forwarder& f, Console& console, int signals) {
   base::Nanoseconds next_second = 0;
-  while (!f.stop_asked && !console.wait(kTickMs, signals)) {
+  bool busy = false;  // packets went to or came from the kernel: look again soon
+  while (!f.stop_asked && !console.wait(busy ? 1 : kTickMs, signals)) {
+    busy = false;
     const base::Nanoseconds now = sys::monotonic_ns();
     if (f.table.refresh(f.regions.steering.back())) {
       sys::log_info("table in force generation=" + std::to_string(f.table.generation()));
     }
     drain_decisions(f);
     for (const auto& station : f.stations) {
-      drain_punts(*station, now);
+      busy = drain_punts(*station, now) || busy;
       station->neighbours->tick(f.table.unresolved(), now);
     }
     if (now < next_second) continue;

@@ -40,6 +40,7 @@ struct Station {
   PuntPath punt;
   std::vector<PacketRing> to_main;  // by worker; empty with PuntPath::kNone
   std::vector<PacketRing> from_main;
+  std::unique_ptr<Tap> tap;  // with PuntPath::kTap
   std::unique_ptr<Neighbours> neighbours;
 };
 

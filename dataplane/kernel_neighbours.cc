@@ -136,6 +136,11 @@ void provoke_resolution(const IpAddr& address, const std::string& interface) {
   );
   constexpr std::uint16_t kDiscard = 9;
   if (address.is_v4()) {
+    // Without an address there is no question to ask, and worse: in a namespace that has none at
+    // all Linux takes every destination for a broadcast and keeps a neighbour entry that says so.
+    ifreq request{};
+    std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
+    if (::ioctl(socket.get(), SIOCGIFADDR, &request) != 0) return;
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(kDiscard);

@@ -75,7 +75,7 @@ void Neighbours::collect(base::Nanoseconds now) {
   if (!setup_.interface) return;
   const auto kernel = kernel_interface(*setup_.interface);
   if (!kernel) return;
-  hops_.mtu = kernel->mtu;
+  if (setup_.follow_mtu) hops_.mtu = kernel->mtu;
   const auto known = kernel_neighbours(kernel->index);
   if (!known) return;
   table_.replace(*known, now);

@@ -60,6 +60,7 @@ class Neighbours {
     std::optional<std::string> interface;  // the kernel's; empty: own ARP and ND
     OwnAddresses own;
     std::uint16_t mtu = 1500;
+    bool follow_mtu = false;  // the interface's MTU is the port's
     unsigned workers = 1;
     std::function<void(const Frame&)> send;  // own ARP and ND: puts a question on the wire
   };

@@ -31,6 +31,9 @@ std::uint32_t buffers_per_queue(const std::string& device);
 /// Bytes of EAL memory for `buffers` buffers, in whole MiB, overhead included.
 std::uint32_t buffer_memory_mb(std::uint64_t buffers);
 
+/// Buffers of a punt tap.
+inline constexpr std::uint32_t kTapBuffers = 1023;
+
 /// A pool of packet buffers (2 KiB of data and 128 bytes of headroom each).
 base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers);
 

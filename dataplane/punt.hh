@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
 #include "dataplane/base/result.hh"
+#include "dataplane/net/addr.hh"
 
 namespace fairlead::dataplane {
 
@@ -18,6 +20,31 @@ enum class PuntPath : std::uint8_t {
   kNone,  // nowhere: dropped with no_punt. With AF_XDP the gate already gave the kernel its share
   kNeighbours,  // ARP and ND to our own responder, the rest dropped with no_punt
   kTap,         // all of it to a tap interface, and the tap's packets out of the port
+};
+
+/// A tap interface: its other end is the kernel, which then has an interface for a port that
+/// DPDK owns. Carries few packets (BGP, ARP, SSH): the main thread moves them. Main thread only.
+class Tap {
+ public:
+  /// What EAL must be given; `number` is the port's.
+  static std::string device(unsigned number, const std::string& interface);
+  /// Opens it with the port's MAC, so that the router's answers reach it.
+  static base::Result<Tap> open(
+      unsigned number, const std::string& interface, const net::MacAddr& mac
+  );
+  Tap(Tap&& other) noexcept : ethdev_(std::exchange(other.ethdev_, kNone)) {}
+  Tap& operator=(Tap&&) = delete;
+  ~Tap();
+
+  /// Takes the packet; the kernel may drop it when its queue is full.
+  void to_kernel(rte_mbuf* packet);
+  /// Next packet of the kernel's, or null.
+  rte_mbuf* from_kernel();
+
+ private:
+  static constexpr std::uint16_t kNone = 0xffff;
+  explicit Tap(std::uint16_t ethdev) : ethdev_(ethdev) {}
+  std::uint16_t ethdev_;
 };
 
 /// A bounded ring of buffers with one producer and one consumer; never waits.

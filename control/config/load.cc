@@ -65,7 +65,7 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
         &items[i],
         items[i].line,
         "ports[" + std::to_string(i) + "]",
-        {"device", "gateway_mac", "gateway", "gateway6"},
+        {"device", "gateway_mac", "gateway", "gateway6", "punt_tap"},
         diagnosis
     );
     model::Port port;
@@ -89,6 +89,14 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
     }
     if (port.gateway6 && port.gateway6->is_v4()) {
       s.error("gateway6", port.gateway6->to_string() + " is IPv4, write it as gateway");
+    }
+    port.punt_tap = s.text("punt_tap", "");
+    if (port.punt_tap.size() > 15 || port.punt_tap.find_first_of("/ ,") != std::string::npos) {
+      s.error("punt_tap", "'" + port.punt_tap + "' is no interface name, use up to 15 letters");
+    }
+    if (!port.punt_tap.empty() && (port.device.substr(0, 10) == "net_af_xdp" ||
+                                   port.device.substr(0, 13) == "net_af_packet")) {
+      s.error("punt_tap", "the kernel has this port's interface already, remove punt_tap");
     }
     if (c.interface.empty()) c.interface = af_xdp_interface(port.device);
     c.ports.push_back(std::move(port));

@@ -69,6 +69,7 @@ struct Port {
   std::optional<net::MacAddr> gateway_mac;  // else resolved
   std::optional<net::IpAddr> gateway;       // next hop; default: the kernel's default route
   std::optional<net::IpAddr> gateway6;
+  std::string punt_tap;  // tap interface to make for the kernel's packets; "": none
   friend bool operator==(const Port&, const Port&) = default;
 };
 

@@ -34,6 +34,7 @@ FILES = {
     "list.yaml": b"- 1\n- 2\n",
     "noports.yaml": CONFIG.encode(),
     "core.yaml": (CONFIG + 'workers: {count: 1, cores: [63]}\nports: [{device: "net_null0"}]\n').encode(),
+    "punt.yaml": (CONFIG + 'ports: [{device: "net_af_xdp0,iface=lo", punt_tap: x}]\n').encode(),
     "iface.yaml": (CONFIG + 'ports: [{device: "net_af_packet0,iface=nosuch0"}]\n').encode(),
     "driver.yaml": (CONFIG + 'ports: [{device: "net_nothing0", gateway_mac: "02:00:00:00:00:01"}]\n').encode(),
 }
@@ -51,6 +52,7 @@ CASES = [
     (["--config", "noports.yaml"], "ports"),
     (["--config", "core.yaml"], "workers.cores"),
     (["--config", "driver.yaml"], "net_nothing0"),
+    (["--config", "punt.yaml"], "remove punt_tap"),
     (["--config", "iface.yaml"], "interface 'nosuch0' is not there"),
     (["--config", "good.yaml", "--out", "out.pcap"], "give --replay"),
     (["--config", "good.yaml", "--replay", "good.pcap"], "--out is missing"),

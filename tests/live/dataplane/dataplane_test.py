@@ -142,6 +142,27 @@ def case_own_arp(build: Path) -> None:
         assert node.stop() == 0
 
 
+def case_punt_tap(build: Path) -> None:
+    """Through a punt tap the node's kernel and the router talk over a port that DPDK owns."""
+    with LoneNode(build, "net_tap0,iface=flwire0") as node:
+        node.write_config({"b1": 100}, "gateway: 10.77.0.2, punt_tap: flp0")
+        node.publish()
+        node.start()
+        node.in_node("ip", "link", "set", "flwire0", "netns", node.peer_ns)
+        node.in_peer("ip", "link", "set", "flwire0", "address", "02:00:00:00:00:77", "up")
+        node.in_peer("ip", "addr", "add", "10.77.0.2/24", "dev", "flwire0")
+        node.in_node("ip", "link", "set", "flp0", "up")
+        node.in_node("ip", "addr", "add", "10.77.0.1/24", "dev", "flp0")
+        wait_for("the kernel resolved the gateway", lambda: gateway(node) == "02:00:00:00:00:77")
+        with node.socket_in(node.node_ns) as there, node.socket_in(node.peer_ns) as here:
+            there.bind(("10.77.0.1", 7777))
+            here.sendto(b"question", ("10.77.0.1", 7777))
+            question, client = there.recvfrom(100)
+            there.sendto(b"answer to " + question, client)
+            assert here.recv(100) == b"answer to question"
+        assert node.stop() == 0
+
+
 def neighbour(node: LoneNode) -> str | None:
     entries = json.loads(node.in_node("ip", "-j", "neigh", "show", "10.77.0.1") or "[]")
     return next((e["lladdr"] for e in entries if "lladdr" in e), None)
@@ -151,6 +172,7 @@ CASES = {
     "forwards": case_forwards,
     "forwards-af-xdp": lambda build: case_forwards(build, AF_XDP),
     "own-arp": case_own_arp,
+    "punt-tap": case_punt_tap,
     "restart": case_restart,
     "restart-af-xdp": lambda build: case_restart(build, AF_XDP),
     "second": case_second,

@@ -183,6 +183,18 @@ vips:
         words = struct.unpack("<96Q", data)
         return {"rx": words[0], "tx": words[2], "punted": words[4], "dropped": sum(words[32:96])}
 
+    @staticmethod
+    def socket_in(namespace: str) -> socket.socket:
+        """A UDP socket in another namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+            if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            libc.setns(home.fileno(), CLONE_NEWNET)
+        made.settimeout(5)
+        return made
+
     def peer_socket(self) -> socket.socket:
         """A raw socket on fl1, in the peer's namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
