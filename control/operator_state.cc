@@ -94,8 +94,9 @@ base::Result<bool> save_operator_state(const std::string& path, const OperatorSt
   const std::string text = to_text(state);
   sys::UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd.valid()) return base::system_error("open " + beside, errno);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(fd.get()) != 0) {
+  // No fsync: the runtime directory is memory. The file outlives the process, not the host, and a
+  // command's way to the workers does not wait for a disk.
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return base::system_error("write " + beside, errno);
   }
   if (::rename(beside.c_str(), path.c_str()) != 0)

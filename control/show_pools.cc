@@ -40,14 +40,14 @@ double share(std::uint32_t slots, const fl_vip* vip) {
   return static_cast<double>(slots) / vip->table_size;
 }
 
-Json vip_row(Node& node, const model::Vip& vip) {
+Json vip_row(const Node& node, const model::Vip& vip, const std::vector<api::FlowCount>& counts) {
   const fl_vip* published = published_vip(node, vip.name);
   std::size_t healthy = 0;
   std::uint64_t flows = 0;
   for (const model::Backend& backend : vip.backends) {
     if (node.checks.state(vip.name, backend.id) == health::State::kUp) ++healthy;
   }
-  for (const api::FlowCount& count : node.flows.count()) {
+  for (const api::FlowCount& count : counts) {
     for (const auto& [number, n] : count.by_member) {
       const fl_member* member = node.publisher.table().find_member(number);
       if (member != nullptr && published != nullptr && member->vip == published->vip) flows += n;
@@ -186,9 +186,10 @@ base::Result<std::vector<Selected>> select(const Node& node, const api::Request&
 Answer show_vip(Node& node, const api::Request& request) {
   if (request.vip && find_vip(node, *request.vip) == nullptr) return no_vip(node, *request.vip);
   node.flows.refresh(static_cast<unsigned>(api::pages(node.regions.worker_pages()).size()));
+  const auto counts = node.flows.count();  // reads every flow table: once
   Json vips = Json::array();
   for (const model::Vip& vip : node.config.vips) {
-    if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip));
+    if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip, counts));
   }
   return Json{{"vips", vips}};
 }
