@@ -149,7 +149,10 @@ class Bench {
     void* m = nullptr;
     return rte_ring_dequeue(tx_, &m) == 0 ? static_cast<rte_mbuf*>(m) : nullptr;
   }
-  unsigned waiting() { return rte_ring_count(rx_); }
+  /// As if a process before us had been killed with this many packets in hand.
+  void open_books(std::uint64_t packets) {
+    workers_.at<fl_workers>(0)->worker[0].rx_packets += packets;
+  }
   const fl_worker_page& page() { return worker_->page(); }
   std::uint64_t unaccounted() {
     std::uint64_t known = page().tx_packets + page().punted;
@@ -263,6 +266,17 @@ TEST(Worker, TakesUpANewGenerationWhileItRuns) {
   EXPECT_EQ(bench.writer().acknowledged(2).lowest, 2U);
   bench.stop();
   EXPECT_EQ(bench.writer().acknowledged(2).online, 0U) << "a stopped worker holds no bank";
+}
+
+TEST(Worker, TakesOverBooksThatAKilledProcessLeftOpen) {
+  Bench bench;
+  bench.open_books(17);
+  bench.receive(syn(1));
+  bench.start();
+  bench.stop();
+
+  EXPECT_EQ(bench.page().tx_packets, 1U);
+  EXPECT_EQ(bench.unaccounted(), 0U);
 }
 
 TEST(Worker, ItsThreadNeverAllocates) {
