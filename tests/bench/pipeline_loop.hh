@@ -30,6 +30,7 @@ class Pages {
         ))) {
     start_ = at_ + (kHuge - reinterpret_cast<std::uintptr_t>(at_) % kHuge) % kHuge;
     madvise(start_, bytes_, MADV_HUGEPAGE);
+    std::memset(start_, 0, bytes_);  // page faults are not what is measured
   }
   Pages(const Pages&) = delete;
   Pages& operator=(const Pages&) = delete;
