@@ -13,28 +13,28 @@ namespace {
 using model::Encapsulation;
 using net::IpAddr;
 
-// design.md, section 8, word for word.
+// The stable keys: scripts outside the project write configurations like this one.
 constexpr const char* kContract = R"(
-node: {id: lb1, address: 192.0.2.11, address6: "2001:db8::11"}   # outer source of encapsulated packets
-ports:                                  # any DPDK port; left out for --replay and the simulator
-  - {device: "net_af_xdp0,iface=eth0", gateway_mac: "02:00:00:00:00:01"}   # gateway_mac optional: resolved if absent
+node: {id: lb1, address: 192.0.2.11, address6: "2001:db8::11"}
+ports:
+  - {device: "net_af_xdp0,iface=eth0", gateway_mac: "02:00:00:00:00:01"}
 vips:
   - name: web
-    address: 203.0.113.10               # IPv4 or IPv6; a prefix is allowed
-    protocol: tcp                       # tcp | udp
-    port: 80                            # 0 = any port
-    encapsulation: ipip                 # ipip | gue | l2
-    choices: 2                          # 1 = plain Maglev
+    address: 203.0.113.10
+    protocol: tcp
+    port: 80
+    encapsulation: ipip
+    choices: 2
     backends:
-      - {id: b1, address: 10.0.0.1, weight: 100, capacity: 64}   # mac: needed for l2 only, resolved if absent
+      - {id: b1, address: 10.0.0.1, weight: 100, capacity: 64}
 health: {interval: 500ms, timeout: 300ms, rise: 2, fall: 2}
 monitoring: {interval: 1s}
-policy: {name: adaptive}                # static | wrr | wlc | latency | prequal | adaptive | eg | actor-critic
-simulation:                             # read by fairlead-sim only
+policy: {name: adaptive}
+simulation:
   nodes: 5
-  backends: {count: 100, cores: 4, concurrency: 64}   # if the vip lists none
+  backends: {count: 100, cores: 4, concurrency: 64}
   service: {distribution: lognormal, mean: 20ms, sigma: 1}
-  load: 0.85                            # of total capacity; or rate: 20000
+  load: 0.85
   duration: 60s
   seed: 1
 )";

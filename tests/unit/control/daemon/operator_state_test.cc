@@ -47,9 +47,12 @@ TEST_F(StateFile, DamagedIsRefusedWhole) {
            R"({"format":2,"frozen":false,"weights":[],"drained":[],"left":[]})",
            R"({"format":1,"frozen":1,"weights":[],"drained":[],"left":[]})",
            R"({"format":1,"frozen":false,"weights":{},"drained":[],"left":[]})",
-           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b"}],"drained":[],"left":[]})",
-           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":-1}],"drained":[],"left":[]})",
-           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":99999}],"drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b"}],)"
+           R"("drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":-1}],)"
+           R"("drained":[],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":99999}],)"
+           R"("drained":[],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":["b1"],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[7]})",
        }) {
