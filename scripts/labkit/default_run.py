@@ -160,7 +160,7 @@ def missing_rights() -> list[str]:
     """What a live fleet needs of the machine and does not have."""
     missing = []
     if os.geteuid() != 0:
-        missing.append("root: network namespaces, XDP and packet sockets need it; run: sudo scripts/run")
+        missing.append("root: network namespaces, XDP and packet sockets need it; run this with sudo")
     if not Path("/proc/self/ns/net").exists():
         missing.append("a kernel with network namespaces (CONFIG_NET_NS)")
     return missing

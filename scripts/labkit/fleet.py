@@ -13,7 +13,7 @@ from typing import Any
 from labkit import configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
-from labkit.plan import LOAD_PORT, VIP_PORT, Backend, Node, Plan
+from labkit.plan import LOAD_PORT, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
 from labkit.processes import Processes, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,8 +67,8 @@ class Fleet:
                 self._start_backend(backend, agent=balanced)
         if not balanced:
             first = self.plan.backends[0]
-            namespaces.batch(self.plan.namespace("router"), [f"route add {configs.VIP4} via {first.address4}",
-                                                             f"route add {configs.VIP6} via {first.address6}"])
+            namespaces.batch(self.plan.namespace("router"), [f"route add {VIP4} via {first.address4}",
+                                                             f"route add {VIP6} via {first.address6}"])
             return
         for node in self.plan.nodes:
             self._start_node(node)
@@ -247,7 +247,7 @@ class Fleet:
         os.environ["PYTHONPATH"] = str(ROOT / "scripts")
         self._start("router", "routes", ["/usr/bin/python3", "-m", "labkit.routes", str(self.dir / "announce"), *nodes])
         router = self.plan.namespace("router")
-        wait_until(lambda: "nhid" in namespaces.run("ip", "-n", router, "route", "show", configs.VIP4), 10,
+        wait_until(lambda: "nhid" in namespaces.run("ip", "-n", router, "route", "show", VIP4), 10,
                    f"router: no route to the vip; see {self.dir / 'router' / 'routes.log'}")
 
 

@@ -159,9 +159,9 @@ def power_link(plan: Plan, name: str, on: bool) -> None:
     if not on:
         batch(namespace, ["link set eth0 down"])
         return
-    address6 = next(h.address6 for h in [*plan.nodes, *plan.backends] if h.name == name)
+    addresses = {n.name: n.address6 for n in plan.nodes} | {b.name: b.address6 for b in plan.backends}
     batch(namespace, [
         "link set eth0 up",
-        f"address replace {address6}/64 dev eth0 nodad",  # the kernel drops IPv6 addresses with the link
+        f"address replace {addresses[name]}/64 dev eth0 nodad",  # the kernel drops IPv6 addresses with the link
         f"route replace default via {ROUTER4}", f"route replace default via {ROUTER6}",
     ])

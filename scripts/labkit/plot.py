@@ -8,7 +8,7 @@ from labkit.report import Event, per_second
 
 def draw(file: Path, joined: list[Joined], events: list[Event], title: str) -> None:
     """PNG or SVG by the file's ending."""
-    import matplotlib  # here: it takes half a second, and only the end of a run needs it
+    import matplotlib  # type: ignore[import]  # here: half a second that only the end of a run needs
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
