@@ -30,6 +30,25 @@ struct {
   __type(value, __u64);
 } fl_gate_count SEC(".maps");
 
+/// The interface's MAC address in the low 6 bytes as read from a frame; 0: any. An AF_XDP socket gets
+/// frames before the kernel's own MAC filter: on a segment that floods, two nodes would forward the
+/// same packet.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} fl_gate_mac SEC(".maps");
+
+static __always_inline int for_another_host(const __u8* frame) {
+  const __u32 first = 0;
+  const __u64* const ours = bpf_map_lookup_elem(&fl_gate_mac, &first);
+  if (!ours || !*ours) return 0;
+  const __u64 theirs = (__u64)frame[0] | (__u64)frame[1] << 8 | (__u64)frame[2] << 16 |
+                       (__u64)frame[3] << 24 | (__u64)frame[4] << 32 | (__u64)frame[5] << 40;
+  return theirs != *ours;
+}
+
 static __always_inline int pass(__u32 counter) {
   __u64* count = bpf_map_lookup_elem(&fl_gate_count, &counter);
   if (count) (*count)++;
@@ -64,6 +83,7 @@ int xsk_def_prog(struct xdp_md* ctx) {
   struct fl_l2 l2;
   if (fl_parse_l2(data, data_end, &l2) != FL_PARSE_OK) return pass(FL_GATE_TRUNCATED);
   if (*(__u8*)data & 1) return pass(FL_GATE_MULTICAST);
+  if (for_another_host(data)) return pass(FL_GATE_OTHER_HOST);
 
   struct fl_l3 l3 = {};
   switch (fl_parse_l3(ctx, l2.bytes, l2.type, &l3)) {

@@ -12,7 +12,8 @@
   X(NOT_IP, "not_ip", "ARP, LLDP or another ethertype: for the kernel")                \
   X(TRUNCATED, "truncated", "frame ends before the destination port: for the kernel")  \
   X(BAD_HEADER, "bad_header", "impossible IP header: for the kernel, which counts it") \
-  X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")
+  X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")            \
+  X(OTHER_HOST, "other_host", "another host's MAC address: for the kernel, which drops it")
 
 /// Every frame that the decapsulator sees is counted in exactly one of these, except ECN_CE.
 #define FL_DECAP_COUNTERS(X)                                                                       \

@@ -4,6 +4,8 @@
 // matter.
 #include <linux/bpf.h>
 
+#include <bpf/bpf.h>
+
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
 #include "tests/unit/ebpf/program_run.hh"
@@ -130,6 +132,16 @@ TEST_F(GateProgram, LeavesBroadcastAndMulticastFramesToTheKernel) {
   Bytes frame = to4("203.0.113.10", 6, tcp(1000, 80));
   frame[0] = 0xff;
   EXPECT_EQ(counter_of(frame), FL_GATE_MULTICAST);
+}
+
+TEST_F(GateProgram, LeavesFramesOfOtherHostsToTheKernel) {
+  const std::uint32_t first = 0;
+  const std::uint64_t ours = 0x01'00'00'00'00'02;  // 02:00:00:00:00:01, first byte lowest
+  ASSERT_EQ(bpf_map_update_elem(program_->map("fl_gate_mac"), &first, &ours, BPF_ANY), 0);
+  Bytes frame = to4("203.0.113.10", 6, tcp(1000, 80));
+  EXPECT_EQ(counter_of(frame), FL_GATE_NO_SOCKET);
+  frame[5] = 9;
+  EXPECT_EQ(counter_of(frame), FL_GATE_OTHER_HOST);
 }
 
 TEST_F(GateProgram, RefusesImpossibleHeaders) {
