@@ -30,9 +30,9 @@ struct {
   __type(value, __u64);
 } fl_gate_count SEC(".maps");
 
-/// The interface's MAC address in the low 6 bytes as read from a frame; 0: any. An AF_XDP socket gets
-/// frames before the kernel's own MAC filter: on a segment that floods, two nodes would forward the
-/// same packet.
+/// The interface's MAC address in the low 6 bytes as read from a frame; 0: any. An AF_XDP socket
+/// gets frames before the kernel's own MAC filter: on a segment that floods, two nodes would
+/// forward the same packet.
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);

@@ -12,11 +12,25 @@
 namespace fairlead::api {
 
 /// The counters of a page by name: `show stats`, metrics.
-#define FL_WORKER_COUNTERS(X)                                                               \
-  X(rx_packets)                                                                             \
-  X(rx_bytes) X(tx_packets) X(tx_bytes) X(punted) X(bursts) X(busy_cycles) X(idle_cycles)   \
-      X(flow_hits) X(flow_misses) X(flow_inserts) X(flow_inserts_refused) X(flow_evictions) \
-          X(flow_expired) X(flows) X(flood_bursts) X(decisions_logged) X(decisions_skipped)
+#define FL_WORKER_COUNTERS(X) \
+  X(rx_packets)               \
+  X(rx_bytes)                 \
+  X(tx_packets)               \
+  X(tx_bytes)                 \
+  X(punted)                   \
+  X(bursts)                   \
+  X(busy_cycles)              \
+  X(idle_cycles)              \
+  X(flow_hits)                \
+  X(flow_misses)              \
+  X(flow_inserts)             \
+  X(flow_inserts_refused)     \
+  X(flow_evictions)           \
+  X(flow_expired)             \
+  X(flows)                    \
+  X(flood_bursts)             \
+  X(decisions_logged)         \
+  X(decisions_skipped)
 
 struct NamedCounter {
   std::string_view name;

@@ -23,8 +23,8 @@ enum class Encapsulation : std::uint8_t {
 struct Backend {
   std::string id;
   net::IpAddr address;
-  std::uint32_t weight = 100;    // configured share, 0..10000; 0: no new flows by weight
-  std::uint32_t capacity = 0;    // most requests served at once; 0: unknown
+  std::uint32_t weight = 100;       // configured share, 0..10000; 0: no new flows by weight
+  std::uint32_t capacity = 0;       // most requests served at once; 0: unknown
   std::optional<net::MacAddr> mac;  // l2 only
   std::optional<std::uint16_t> health_port;  // default: the vip's port
   friend bool operator==(const Backend&, const Backend&) = default;
@@ -74,7 +74,14 @@ struct Port {
 };
 
 enum class PolicyName : std::uint8_t {
-  kStatic, kWrr, kWlc, kLatency, kPrequal, kAdaptive, kEg, kActorCritic,
+  kStatic,
+  kWrr,
+  kWlc,
+  kLatency,
+  kPrequal,
+  kAdaptive,
+  kEg,
+  kActorCritic,
 };
 
 }  // namespace fairlead::model

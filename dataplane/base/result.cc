@@ -9,15 +9,24 @@ namespace fairlead::base {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid_argument";
-    case ErrorCode::kNotFound: return "not_found";
-    case ErrorCode::kAlreadyExists: return "already_exists";
-    case ErrorCode::kFailedPrecondition: return "failed_precondition";
-    case ErrorCode::kPermissionDenied: return "permission_denied";
-    case ErrorCode::kResourceExhausted: return "resource_exhausted";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kDataLoss: return "data_loss";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid_argument";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kAlreadyExists:
+      return "already_exists";
+    case ErrorCode::kFailedPrecondition:
+      return "failed_precondition";
+    case ErrorCode::kPermissionDenied:
+      return "permission_denied";
+    case ErrorCode::kResourceExhausted:
+      return "resource_exhausted";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kDataLoss:
+      return "data_loss";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -27,15 +36,21 @@ namespace {
 ErrorCode code_of(int errno_value) {
   switch (errno_value) {
     case EACCES:
-    case EPERM: return ErrorCode::kPermissionDenied;
-    case ENOENT: return ErrorCode::kNotFound;
-    case EEXIST: return ErrorCode::kAlreadyExists;
+    case EPERM:
+      return ErrorCode::kPermissionDenied;
+    case ENOENT:
+      return ErrorCode::kNotFound;
+    case EEXIST:
+      return ErrorCode::kAlreadyExists;
     case ENOMEM:
     case ENOSPC:
-    case EMFILE: return ErrorCode::kResourceExhausted;
+    case EMFILE:
+      return ErrorCode::kResourceExhausted;
     case ECONNREFUSED:
-    case ETIMEDOUT: return ErrorCode::kUnavailable;
-    default: return ErrorCode::kInternal;
+    case ETIMEDOUT:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 
@@ -43,8 +58,7 @@ ErrorCode code_of(int errno_value) {
 
 tl::unexpected<Error> system_error(std::string_view doing, int errno_value) {
   return fail(
-      code_of(errno_value),
-      std::string(doing) + ": " + std::system_category().message(errno_value)
+      code_of(errno_value), std::string(doing) + ": " + std::system_category().message(errno_value)
   );
 }
 

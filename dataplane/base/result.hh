@@ -11,14 +11,14 @@
 namespace fairlead::base {
 
 enum class ErrorCode {
-  kInvalidArgument,     // bad input: configuration, command line, file; exit status 2
+  kInvalidArgument,  // bad input: configuration, command line, file; exit status 2
   kNotFound,
   kAlreadyExists,
   kFailedPrecondition,  // right request, wrong moment or machine state
   kPermissionDenied,
-  kResourceExhausted,   // hugepages, table space, descriptors
-  kUnavailable,         // a peer process or host does not answer
-  kDataLoss,            // a file or region is damaged
+  kResourceExhausted,  // hugepages, table space, descriptors
+  kUnavailable,        // a peer process or host does not answer
+  kDataLoss,           // a file or region is damaged
   kInternal,
 };
 
@@ -64,14 +64,14 @@ inline int exit_status(const Error& error) {
 #define FL_CONCAT(a, b) FL_CONCAT_INNER(a, b)
 
 /// Returns the error of a Result from the current function; ignores the value.
-#define FL_TRY(expression)                                                   \
+#define FL_TRY(expression)                                                             \
   if (auto FL_CONCAT(fl_try_, __LINE__) = (expression); !FL_CONCAT(fl_try_, __LINE__)) \
   return tl::unexpected<::fairlead::base::Error>(std::move(FL_CONCAT(fl_try_, __LINE__).error()))
 
 /// `FL_ASSIGN(auto fd, open_file(path));` declares fd, or returns the error.
-#define FL_ASSIGN(declaration, expression)                                   \
-  auto FL_CONCAT(fl_try_, __LINE__) = (expression);                          \
-  if (!FL_CONCAT(fl_try_, __LINE__))                                         \
-    return tl::unexpected<::fairlead::base::Error>(                          \
-        std::move(FL_CONCAT(fl_try_, __LINE__).error()));                    \
+#define FL_ASSIGN(declaration, expression)                                                         \
+  auto FL_CONCAT(fl_try_, __LINE__) = (expression);                                                \
+  if (!FL_CONCAT(fl_try_, __LINE__))                                                               \
+    return tl::unexpected<::fairlead::base::Error>(std::move(FL_CONCAT(fl_try_, __LINE__).error()) \
+    );                                                                                             \
   declaration = std::move(*FL_CONCAT(fl_try_, __LINE__))

@@ -24,8 +24,8 @@
 #define FL_BANKS 4u
 #define FL_MAX_WORKERS 64u
 #define FL_MAX_VIPS 1024u
-#define FL_MAX_BACKENDS 4096u       /* backends a node can know at once, over all vips */
-#define FL_MAX_MEMBERS (1u << 20)   /* (vip, backend) pairs; 20 bits in a flow entry */
+#define FL_MAX_BACKENDS 4096u     /* backends a node can know at once, over all vips */
+#define FL_MAX_MEMBERS (1u << 20) /* (vip, backend) pairs; 20 bits in a flow entry */
 #define FL_MAX_CANDIDATES 4u
 #define FL_MAX_SHAPES 8u
 #define FL_NO_MEMBER 0xffffffffu
@@ -50,10 +50,10 @@ enum fl_region_kind {
 struct FL_LINE_ALIGNED fl_region_header {
   uint64_t magic;
   uint32_t version;
-  uint32_t kind;         /* enum fl_region_kind */
-  uint64_t bytes;        /* whole region */
-  uint64_t created_ns;   /* CLOCK_MONOTONIC */
-  uint64_t parameter;    /* steering: bytes of a bank; flows: buckets (power of two); else 0 */
+  uint32_t kind;       /* enum fl_region_kind */
+  uint64_t bytes;      /* whole region */
+  uint64_t created_ns; /* CLOCK_MONOTONIC */
+  uint64_t parameter;  /* steering: bytes of a bank; flows: buckets (power of two); else 0 */
   uint64_t reserved[3];
 };
 FL_ONE_LINE(fl_region_header);
@@ -62,7 +62,7 @@ FL_ONE_LINE(fl_region_header);
 
 /// Line 1 of `steering`. The only word that workers poll.
 struct FL_LINE_ALIGNED fl_current {
-  uint64_t generation;   /* 0: nothing published yet; store-release by control */
+  uint64_t generation; /* 0: nothing published yet; store-release by control */
   uint64_t published_ns;
   uint64_t reserved[6];
 };
@@ -73,46 +73,46 @@ FL_ONE_LINE(fl_current);
 enum fl_encapsulation { FL_ENCAP_IPIP = 1, FL_ENCAP_GUE = 2, FL_ENCAP_L2 = 3 };
 
 enum fl_member_state {
-  FL_MEMBER_FREE = 0,      /* number not in use: flows that name it re-decide; `backend`, `vip` and
-                              `protocol` stay as they were until reuse, to undo counts */
+  FL_MEMBER_FREE = 0, /* number not in use: flows that name it re-decide; `backend`, `vip` and
+                         `protocol` stay as they were until reuse, to undo counts */
   FL_MEMBER_ACTIVE = 1,
-  FL_MEMBER_DRAINING = 2,  /* keeps its flows, gets no new ones */
-  FL_MEMBER_DOWN = 3,      /* unhealthy: flows re-decide at their next packet */
+  FL_MEMBER_DRAINING = 2, /* keeps its flows, gets no new ones */
+  FL_MEMBER_DOWN = 3,     /* unhealthy: flows re-decide at their next packet */
 };
 
 /// One way to match a destination: vips share few shapes, so lookup is one probe per shape, most
 /// specific first (longer prefix, then exact port).
 struct fl_shape {
-  uint8_t family;       /* 4 or 6 */
+  uint8_t family; /* 4 or 6 */
   uint8_t prefix_len;
-  uint8_t any_port;     /* 1: port is not compared */
+  uint8_t any_port; /* 1: port is not compared */
   uint8_t reserved;
 };
 
 /// First 3 lines of a bank; offsets in lines from the start of the bank.
 struct FL_LINE_ALIGNED fl_bank {
   uint64_t generation;
-  uint64_t digest;         /* of the meaning (vips, members, slots): equal on nodes that agree */
-  uint64_t checksum;       /* of bytes [0, used_bytes) with this field as 0 (bank_checksum.hh);
-                              verified when attaching */
+  uint64_t digest;   /* of the meaning (vips, members, slots): equal on nodes that agree */
+  uint64_t checksum; /* of bytes [0, used_bytes) with this field as 0 (bank_checksum.hh);
+                        verified when attaching */
   uint64_t built_ns;
   uint32_t used_bytes;
   uint32_t vip_count;
-  uint32_t member_count;   /* members[0 .. member_count), by member number */
+  uint32_t member_count; /* members[0 .. member_count), by member number */
   uint32_t shape_count;
-  uint32_t index_mask;     /* vip index has index_mask + 1 entries of uint16_t */
+  uint32_t index_mask; /* vip index has index_mask + 1 entries of uint16_t */
   uint32_t index_line;
   uint32_t vips_line;
   uint32_t members_line;
   /* line 1 */
-  uint64_t hash_key[2];    /* flow hash key: the fleet's secret */
+  uint64_t hash_key[2]; /* flow hash key: the fleet's secret */
   uint8_t node_address4[4];
   uint8_t node_address6[16];
   uint32_t new_flow_limit; /* new flows per second and worker above which flood mode starts */
   uint32_t names_line;     /* vip names and backend ids: struct fl_name records */
   uint32_t names_bytes;
   struct fl_shape shapes[FL_MAX_SHAPES];
-  uint32_t idle_new_ms;       /* flow time-outs by state */
+  uint32_t idle_new_ms; /* flow time-outs by state */
   uint32_t idle_confirmed_ms;
   uint32_t idle_closing_ms;
   uint32_t idle_udp_ms;
@@ -136,17 +136,17 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
 struct FL_LINE_ALIGNED fl_vip {
-  uint8_t address[16];   /* masked to prefix_len; IPv4 in the first 4 bytes, rest 0 */
-  uint8_t family;        /* 4 or 6 */
+  uint8_t address[16]; /* masked to prefix_len; IPv4 in the first 4 bytes, rest 0 */
+  uint8_t family;      /* 4 or 6 */
   uint8_t prefix_len;
   uint8_t protocol;      /* 6 TCP, 17 UDP */
   uint8_t encapsulation; /* enum fl_encapsulation */
   uint8_t port[2];       /* network order; 0 = any */
   uint8_t choices;       /* 1..FL_MAX_CANDIDATES */
   uint8_t flags;
-  uint32_t vip;          /* stable vip number < FL_MAX_VIPS: index of counters */
-  uint32_t table_size;   /* slots; 0: pool is empty */
-  uint32_t slots_line;   /* uint32_t member numbers, table_size of them */
+  uint32_t vip;        /* stable vip number < FL_MAX_VIPS: index of counters */
+  uint32_t table_size; /* slots; 0: pool is empty */
+  uint32_t slots_line; /* uint32_t member numbers, table_size of them */
   uint32_t active_members;
   uint32_t reserved[6];
 };
@@ -158,13 +158,13 @@ FL_ONE_LINE(fl_vip);
 struct FL_LINE_ALIGNED fl_member {
   uint8_t address[16];
   uint8_t family;
-  uint8_t state;            /* enum fl_member_state */
-  uint8_t mac[6];           /* l2 only; zero: resolve */
-  uint32_t backend;         /* stable backend number < FL_MAX_BACKENDS: index of counters, scores */
-  uint32_t vip;             /* vip number the member belongs to */
-  uint32_t weight;          /* as in the table; 0 gets no slots */
-  uint32_t inverse_weight;  /* see fl_score; used where the score record says 0 */
-  uint8_t protocol;         /* the vip's: 6 TCP, 17 UDP; chooses the flow's idle time-out */
+  uint8_t state;           /* enum fl_member_state */
+  uint8_t mac[6];          /* l2 only; zero: resolve */
+  uint32_t backend;        /* stable backend number < FL_MAX_BACKENDS: index of counters, scores */
+  uint32_t vip;            /* vip number the member belongs to */
+  uint32_t weight;         /* as in the table; 0 gets no slots */
+  uint32_t inverse_weight; /* see fl_score; used where the score record says 0 */
+  uint8_t protocol;        /* the vip's: 6 TCP, 17 UDP; chooses the flow's idle time-out */
   uint8_t reserved0[3];
   uint32_t reserved[5];
 };
@@ -182,7 +182,7 @@ struct fl_score {
 
 struct FL_LINE_ALIGNED fl_scores {
   struct fl_region_header header;
-  uint64_t updated_ns;     /* older than FL_SCORES_STALE_NS: ignore `external` */
+  uint64_t updated_ns; /* older than FL_SCORES_STALE_NS: ignore `external` */
   uint64_t reserved[7];
   struct fl_score score[FL_MAX_WORKERS][FL_MAX_BACKENDS];
 };
@@ -196,7 +196,7 @@ struct FL_LINE_ALIGNED fl_scores {
 /// Counters of one vip on one worker.
 struct FL_LINE_ALIGNED fl_vip_counters {
   uint64_t packets;
-  uint64_t bytes;        /* of inner packets, layer 2 excluded */
+  uint64_t bytes; /* of inner packets, layer 2 excluded */
   uint64_t hits;
   uint64_t misses;
   uint64_t inserts;
@@ -210,19 +210,19 @@ FL_ONE_LINE(fl_vip_counters);
 struct FL_LINE_ALIGNED fl_backend_counters {
   uint64_t packets;
   uint64_t bytes;
-  uint64_t flows_begun;       /* handshakes begun (TCP), flows begun (UDP) */
-  uint64_t flows_completed;   /* handshakes completed: first ACK after the SYN was seen */
-  uint32_t in_flight;         /* flows open now (new and confirmed) */
-  uint32_t pending;           /* handshakes begun since the last completion */
-  uint64_t pending_since_ns;  /* begin of the first of them */
-  uint64_t ejected_until_ns;  /* passive ejection; 0: none */
+  uint64_t flows_begun;      /* handshakes begun (TCP), flows begun (UDP) */
+  uint64_t flows_completed;  /* handshakes completed: first ACK after the SYN was seen */
+  uint32_t in_flight;        /* flows open now (new and confirmed) */
+  uint32_t pending;          /* handshakes begun since the last completion */
+  uint64_t pending_since_ns; /* begin of the first of them */
+  uint64_t ejected_until_ns; /* passive ejection; 0: none */
   uint64_t ejections;
 };
 FL_ONE_LINE(fl_backend_counters);
 
 struct FL_LINE_ALIGNED fl_worker_page {
   /* line 0: publication */
-  uint64_t ack;            /* 0: offline; v: "may read generation v or newer" */
+  uint64_t ack; /* 0: offline; v: "may read generation v or newer" */
   uint64_t reserved0[7];
   /* line 1: life signs */
   uint64_t heartbeat_ns;
@@ -246,14 +246,14 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t flow_inserts_refused;
   uint64_t flow_evictions;
   uint64_t flow_expired;
-  uint64_t flows;            /* entries in use now */
-  uint64_t flood_bursts;     /* bursts handled in flood mode */
+  uint64_t flows;        /* entries in use now */
+  uint64_t flood_bursts; /* bursts handled in flood mode */
   uint64_t decisions_logged;
   uint64_t decisions_skipped;
   uint64_t generations_seen;
   uint64_t reserved2[13];
-  uint64_t drops[FL_MAX_DROP_REASONS]; /* by enum fl_reason */
-  uint64_t punts[FL_MAX_DROP_REASONS]; /* why a packet went to the kernel */
+  uint64_t drops[FL_MAX_DROP_REASONS];  /* by enum fl_reason */
+  uint64_t punts[FL_MAX_DROP_REASONS];  /* why a packet went to the kernel */
   uint64_t latency[FL_LATENCY_BUCKETS]; /* forwarding latency, rx to tx, sampled bursts; see
                                            fl_latency_bucket() */
   struct fl_vip_counters vips[FL_MAX_VIPS];
@@ -282,9 +282,9 @@ static inline uint32_t fl_latency_bucket(uint64_t ns) {
 
 enum fl_flow_state {
   FL_FLOW_EMPTY = 0,
-  FL_FLOW_NEW = 1,        /* half-open: SYN seen */
-  FL_FLOW_CONFIRMED = 2,  /* handshake completed, or second UDP packet */
-  FL_FLOW_CLOSING = 3,    /* FIN or RST seen, or adopted in mid-life (docs/data-path.md) */
+  FL_FLOW_NEW = 1,       /* half-open: SYN seen */
+  FL_FLOW_CONFIRMED = 2, /* handshake completed, or second UDP packet */
+  FL_FLOW_CLOSING = 3,   /* FIN or RST seen, or adopted in mid-life (docs/data-path.md) */
 };
 
 /// A bucket is one cache line. Entry i is (tag[i], entry[i], seen[i]).

@@ -37,17 +37,17 @@
     v0 ^= (word);                           \
   } while (0)
 
-#define FL_SIP_BEGIN(key)                                  \
-  uint64_t v0 = 0x736f6d6570736575ULL ^ (key)[0];          \
-  uint64_t v1 = 0x646f72616e646f6dULL ^ (key)[1];          \
-  uint64_t v2 = 0x6c7967656e657261ULL ^ (key)[0];          \
+#define FL_SIP_BEGIN(key)                         \
+  uint64_t v0 = 0x736f6d6570736575ULL ^ (key)[0]; \
+  uint64_t v1 = 0x646f72616e646f6dULL ^ (key)[1]; \
+  uint64_t v2 = 0x6c7967656e657261ULL ^ (key)[0]; \
   uint64_t v3 = 0x7465646279746573ULL ^ (key)[1]
 
-#define FL_SIP_END()            \
-  v2 ^= 0xff;                   \
-  FL_SIPROUND(v0, v1, v2, v3);  \
-  FL_SIPROUND(v0, v1, v2, v3);  \
-  FL_SIPROUND(v0, v1, v2, v3);  \
+#define FL_SIP_END()           \
+  v2 ^= 0xff;                  \
+  FL_SIPROUND(v0, v1, v2, v3); \
+  FL_SIPROUND(v0, v1, v2, v3); \
+  FL_SIPROUND(v0, v1, v2, v3); \
   return v0 ^ v1 ^ v2 ^ v3
 
 /// Last SipHash block of a tuple: ports as the 32-bit little-endian word read from the wire (source
@@ -94,8 +94,12 @@ static inline uint32_t fl_candidate_slot(uint64_t hash, uint32_t candidate, uint
 static inline uint32_t fl_flow_bucket_of(uint64_t hash, uint32_t bucket_mask) {
   return (uint32_t)hash & bucket_mask;
 }
-static inline uint16_t fl_flow_tag(uint64_t hash) { return (uint16_t)(hash >> 48); }
-static inline uint32_t fl_flow_extra(uint64_t hash) { return (uint32_t)(hash >> 40) & 0xffu; }
+static inline uint16_t fl_flow_tag(uint64_t hash) {
+  return (uint16_t)(hash >> 48);
+}
+static inline uint32_t fl_flow_extra(uint64_t hash) {
+  return (uint32_t)(hash >> 40) & 0xffu;
+}
 /// The other bucket of an entry, from either of its two: an involution, never the bucket itself.
 static inline uint32_t fl_flow_second_bucket(
     uint32_t bucket, uint16_t tag, uint32_t extra, uint32_t bucket_mask

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bad configurations and the one line that each gets.
+#include "tests/unit/control/config/refusals.hh"
+
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "control/config/config.hh"
-#include "tests/unit/control/config/refusals.hh"
 
 namespace fairlead::config {
 namespace {
