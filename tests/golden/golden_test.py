@@ -17,7 +17,7 @@ import unwrap
 
 
 def main() -> int:
-    dataplane, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    dataplane, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     with tempfile.TemporaryDirectory(prefix="fl_golden_") as work:
         out, rows = Path(work) / "out.pcap", Path(work) / "rows.csv"
         done = subprocess.run(

@@ -182,7 +182,7 @@ CASES = {
 
 def main() -> None:
     need_root()
-    CASES[sys.argv[2]](Path(sys.argv[1]))
+    CASES[sys.argv[2]](Path(sys.argv[1]).resolve())
 
 
 main()
