@@ -124,6 +124,8 @@ class FlowTable {
     return match(second, tag, wanted | FL_FLOW_SECOND);
   }
 
+  /// The packed entry (see fl_flow_bucket), for callers that look at several of its fields.
+  [[nodiscard]] std::uint32_t word(Position at) const { return entry(at); }
   [[nodiscard]] std::uint32_t member(Position at) const { return entry(at) & FL_FLOW_MEMBER_MASK; }
   [[nodiscard]] FlowState state(Position at) const {
     return static_cast<FlowState>((entry(at) & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT);

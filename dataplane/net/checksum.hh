@@ -2,6 +2,7 @@
 // The Internet checksum (RFC 1071) over headers, and its incremental update (RFC 1624).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,13 +10,11 @@
 
 namespace fairlead::net {
 
-/// Folds a 64-bit sum of 16- or 32-bit words to 16 bits with end-around carry.
+/// Folds a 64-bit sum of 16- or 32-bit words to 16 bits with end-around carry. Adding a word to
+/// itself rotated by half puts high + low + carry into the upper half: three instructions a step.
 [[nodiscard]] inline std::uint16_t fold_sum(std::uint64_t sum) {
-  sum = (sum & 0xffffffffU) + (sum >> 32);
-  sum = (sum & 0xffffU) + (sum >> 16);
-  sum = (sum & 0xffffU) + (sum >> 16);
-  sum = (sum & 0xffffU) + (sum >> 16);
-  return static_cast<std::uint16_t>(sum);
+  const auto half = static_cast<std::uint32_t>((sum + std::rotl(sum, 32)) >> 32);
+  return static_cast<std::uint16_t>((half + std::rotl(half, 16)) >> 16);
 }
 
 /// One's complement sum of the 20 bytes of an IPv4 header without options: written out, because

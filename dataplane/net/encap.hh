@@ -2,6 +2,7 @@
 // Outer headers: written backwards from the inner packet into the headroom.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -57,20 +58,110 @@ struct Tunnel {
              : kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
 }
 
+namespace detail {
+
+static_assert(std::endian::native == std::endian::little);
+
+inline void store32(std::uint8_t* at, std::uint32_t word) {
+  std::memcpy(at, &word, sizeof word);
+}
+inline void store64(std::uint8_t* at, std::uint64_t word) {
+  std::memcpy(at, &word, sizeof word);
+}
+
+inline std::uint8_t inner_protocol(const Tunnel& tunnel) {
+  return static_cast<std::uint8_t>(tunnel.inner_family == 6 ? IpProto::kIpv6 : IpProto::kIpip);
+}
+
+/// Three words in the byte order of the packet (host is little-endian). The checksum is summed from
+/// the values, not read back: loads across fresh narrow stores would stall.
+inline std::uint8_t* write_ipv4(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  const std::uint32_t total = payload_bytes + std::uint32_t{sizeof(Ipv4Header)};
+  const std::uint64_t first =
+      0x45U | std::uint64_t{tunnel.traffic_class} << 8 |
+      std::uint64_t{be16::from_host(static_cast<std::uint16_t>(total)).raw()} << 16 |
+      std::uint64_t{kIpv4DontFragment.raw()} << 48;  // id 0
+  const std::uint64_t second =
+      kOuterTtl | std::uint64_t{protocol} << 8 | std::uint64_t{load32(tunnel.source)} << 32;
+  const std::uint32_t destination = load32(tunnel.destination);
+  // The first word's upper half is small, so only the second addition can carry.
+  std::uint64_t sum = first + destination + second;
+  sum += sum < second;
+  const std::uint64_t checksum = static_cast<std::uint16_t>(~fold_sum(sum));
+  std::uint8_t* const at = payload - sizeof(Ipv4Header);
+  store64(at, first);
+  store64(at + 8, second | checksum << 16);
+  store32(at + 16, destination);
+  return at;
+}
+
+inline std::uint8_t* write_ipv6(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  std::uint8_t* const at = payload - sizeof(Ipv6Header);
+  const be32 label = be32::from_host(
+      6U << 28 | std::uint32_t{tunnel.traffic_class} << 20 | fl_outer_flow_label(tunnel.hash)
+  );
+  const be16 bytes = be16::from_host(static_cast<std::uint16_t>(payload_bytes));
+  store64(
+      at,
+      label.raw() | std::uint64_t{bytes.raw()} << 32 | std::uint64_t{protocol} << 48 |
+          std::uint64_t{kOuterTtl} << 56
+  );
+  std::memcpy(at + 8, tunnel.source, 16);
+  std::memcpy(at + 24, tunnel.destination, 16);
+  return at;
+}
+
+inline std::uint8_t* write_ip(
+    std::uint8_t* payload, const Tunnel& tunnel, std::uint8_t protocol, std::uint32_t payload_bytes
+) {
+  return tunnel.family == 6 ? write_ipv6(payload, tunnel, protocol, payload_bytes)
+                            : write_ipv4(payload, tunnel, protocol, payload_bytes);
+}
+
+}  // namespace detail
+
 /// Writes an outer IP header that ends at `inner`: 4in4, 6in4, 4in6 or 6in6 (RFC 2003, 4213, 2473).
 /// Outer IPv4: DF set and id 0 (an atomic datagram, RFC 6864), checksum in software (10 words).
 /// Outer IPv6: flow label from the hash (RFC 6438). Returns the header's first byte.
 /// Requires: ipip_bytes(family) writable bytes in front of `inner`.
-std::uint8_t* write_ipip(std::uint8_t* inner, const Tunnel& tunnel);
+inline std::uint8_t* write_ipip(std::uint8_t* inner, const Tunnel& tunnel) {
+  return detail::write_ip(inner, tunnel, detail::inner_protocol(tunnel), tunnel.inner_bytes);
+}
 
 /// Writes outer IP, UDP and GUE headers that end at `inner`. `hops`: IPv4 addresses after the outer
 /// destination, each 4 bytes as on the wire, at most FL_GUE_MAX_HOPS; ignored towards IPv6.
 /// The outer UDP checksum is 0: allowed over IPv4, and over IPv6 for tunnels (RFC 6935, 6936
 /// section 4: the inner packet has its own). Returns the first byte. Requires: gue_bytes()
 /// writable.
-std::uint8_t* write_gue(
+inline std::uint8_t* write_gue(
     std::uint8_t* inner, const Tunnel& tunnel, std::span<const std::uint32_t> hops = {}
-);
+) {
+  std::uint8_t* at = inner;
+  std::uint8_t words = 0;
+  if (tunnel.family == 4) {
+    at -= hops.size_bytes();
+    for (std::size_t i = 0; i < hops.size(); ++i)
+      std::memcpy(at + i * FL_GUE_HOP_BYTES, &hops[i], FL_GUE_HOP_BYTES);
+    at -= sizeof(fl_gue_hops);
+    *write_as<fl_gue_hops>(at) = fl_gue_hops{{0, 0}, 0, static_cast<std::uint8_t>(hops.size())};
+    words = static_cast<std::uint8_t>(1 + hops.size());
+  }
+  at -= sizeof(fl_gue_header);
+  *write_as<fl_gue_header>(at) = fl_gue_header{words, detail::inner_protocol(tunnel), {0, 0}};
+  at -= sizeof(UdpHeader);
+  const auto udp_bytes = static_cast<std::uint32_t>(inner - at) + tunnel.inner_bytes;
+  *write_as<UdpHeader>(at) = UdpHeader{
+      be16::from_host(fl_gue_source_port(tunnel.hash)),
+      be16::from_host(FL_GUE_PORT),
+      be16::from_host(static_cast<std::uint16_t>(udp_bytes)),
+      be16::from_raw(0),
+  };
+  return detail::write_ip(at, tunnel, static_cast<std::uint8_t>(IpProto::kUdp), udp_bytes);
+}
 
 /// Copies the Ethernet header and its tags in front of `l3` with new addresses and, as `family`
 /// says, a new ethertype. `from`: the old header; both may overlap. Returns the first byte.
@@ -95,18 +186,21 @@ inline std::uint8_t* write_ethernet(
   return at;
 }
 
-/// Decrements TTL or hop limit and adjusts the IPv4 header checksum (RFC 1624). Requires: TTL > 0.
+/// Decrements TTL or hop limit and adjusts the IPv4 header checksum. Requires: TTL > 0.
+///
+/// TTL is the low byte of its 16-bit word as it lies in the packet, so that word shrinks by one and
+/// the checksum grows by one, with end-around carry and without ever becoming 0xffff: exactly
+/// RFC 1624, equation 3.
 inline void decrement_ttl(std::uint8_t* l3, std::uint8_t family) {
   if (family == 6) {
     --write_as<Ipv6Header>(l3)->hop_limit;
     return;
   }
-  auto* const ip = write_as<Ipv4Header>(l3);
-  // TTL is the first byte of its 16-bit word, so the word in the packet's order shrinks by one.
-  const auto before = static_cast<std::uint16_t>(ip->ttl | ip->protocol << 8);
-  const auto after = static_cast<std::uint16_t>(before - 1);
-  ip->checksum = be16::from_raw(checksum_update(ip->checksum.raw(), before, after));
-  ip->ttl = static_cast<std::uint8_t>(after);
+  std::uint8_t* const at = l3 + 8;
+  const std::uint32_t word = load32(at);  // TTL, protocol, checksum
+  std::uint32_t checksum = (word >> 16) + 1;
+  checksum += checksum >= 0xffffU ? 1 : 0;
+  detail::store32(at, ((word & 0xffffU) - 1) | checksum << 16);
 }
 
 }  // namespace fairlead::net

@@ -2,6 +2,7 @@
 // What names a flow: addresses, ports, protocol, as raw words from the wire.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -22,6 +23,16 @@ struct FiveTuple {
 
   /// The 8 bytes of an IPv4 pair, for fl_flow_hash4.
   [[nodiscard]] std::uint64_t addresses4() const { return source[0] | destination[0] << 32; }
+  /// Ports (low half), protocol (byte 4) and family (byte 5) as one word.
+  [[nodiscard]] std::uint64_t tail_word() const {
+    std::uint64_t word;
+    std::memcpy(
+        &word,
+        reinterpret_cast<const std::byte*>(this) + offsetof(FiveTuple, ports_raw),
+        sizeof word
+    );
+    return word;
+  }
   [[nodiscard]] std::uint16_t source_port() const {
     return be16::from_raw(static_cast<std::uint16_t>(ports_raw)).host();
   }

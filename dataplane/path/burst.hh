@@ -52,6 +52,13 @@ struct Burst {
   std::array<const fl_member*, kBurstPackets> chosen;  // record of member[i]; null: none
 };
 
+/// Packet i has no vip and no backend. Stages say it of the packets that stop before they get one,
+/// so that nobody has to clear a whole burst first.
+inline void forget(Burst& burst, unsigned i) {
+  burst.vip[i] = nullptr;
+  burst.member[i] = FL_NO_MEMBER;
+  burst.chosen[i] = nullptr;
+}
 /// What a stage does with a packet that it will not pass on.
 inline void drop(Burst& burst, unsigned i, fl_reason reason) {
   burst.verdict[i] = steer::Verdict::kDrop;

@@ -43,88 +43,85 @@ const fl_vip* find_vip(const steer::TableView& table, const net::FiveTuple& tupl
 class VipMemo {
  public:
   const fl_vip* find(const steer::TableView& table, const net::FiveTuple& tuple) {
-    const bool same = last_ != nullptr && tuple.destination[0] == last_->destination[0] &&
-                      tuple.destination[1] == last_->destination[1] &&
-                      tuple.destination_port_raw() == last_->destination_port_raw() &&
-                      tuple.protocol == last_->protocol && tuple.family == last_->family;
-    if (!same) {
+    // Destination port, protocol, family; what is behind them in the tuple is zero.
+    const std::uint64_t service = tuple.tail_word() >> 16;
+    const std::uint64_t differs =
+        (tuple.destination[0] ^ low_) | (tuple.destination[1] ^ high_) | (service ^ service_);
+    if (differs != 0) [[unlikely]] {
       vip_ = find_vip(table, tuple);
-      last_ = &tuple;
+      low_ = tuple.destination[0];
+      high_ = tuple.destination[1];
+      service_ = service;
     }
     return vip_;
   }
 
  private:
-  const net::FiveTuple* last_ = nullptr;
+  std::uint64_t low_ = 0;
+  std::uint64_t high_ = 0;
+  std::uint64_t service_ = 0;  // no tuple's: family 0
   const fl_vip* vip_ = nullptr;
 };
 
-/// Indices of one family's packets, hashed kHashLanes at a time.
-struct LaneQueue {
-  std::array<const net::FiveTuple*, kHashLanes> tuples;
-  std::array<std::uint8_t, kHashLanes> index;
-  unsigned used = 0;
-};
-
-using HashLanes =
-    void (*)(const std::uint64_t*, std::span<const net::FiveTuple* const>, std::uint64_t*);
-
-void flush(const WorkerContext& context, Burst& burst, LaneQueue& queue, HashLanes hash_lanes) {
-  if (queue.used == 0) return;
-  std::array<std::uint64_t, kHashLanes> hashes;
-  hash_lanes(context.table.hash_key(), {queue.tuples.data(), queue.used}, hashes.data());
-  for (unsigned lane = 0; lane < queue.used; ++lane) {
-    burst.hash[queue.index[lane]] = hashes[lane];
-    context.flows.prefetch(hashes[lane]);
-  }
-  queue.used = 0;
-}
-
-void enqueue(
-    const WorkerContext& context, Burst& burst, unsigned i, LaneQueue& queue, HashLanes hash_lanes
-) {
-  queue.tuples[queue.used] = &burst.parsed[i].tuple;
-  queue.index[queue.used] = static_cast<std::uint8_t>(i);
-  if (++queue.used == kHashLanes) flush(context, burst, queue, hash_lanes);
-}
-
-/// True if packet i goes on.
-bool classify_packet(const WorkerContext& context, Burst& burst, unsigned i, VipMemo& memo) {
-  if (burst.reason[i] != FL_REASON_NONE) [[unlikely]] {
+/// Without a table, or with something wrong with some packet: each one's fate by itself. True if
+/// packet i goes on to its vip.
+[[gnu::noinline]] bool settle(const WorkerContext& context, Burst& burst, unsigned i) {
+  if (burst.reason[i] != FL_REASON_NONE) {
     judge(context, burst, i);
     return false;
   }
-  if (!context.table.valid()) [[unlikely]] {
+  if (!context.table.valid()) {
     drop(burst, i, FL_REASON_NO_TABLE);
-    return false;
-  }
-  burst.vip[i] = memo.find(context.table, burst.parsed[i].tuple);
-  if (burst.vip[i] == nullptr) {
-    punt(burst, i, FL_REASON_NO_VIP);
     return false;
   }
   return true;
 }
 
+/// Hashes what is queued and asks for the flow buckets.
+template <typename Queue>
+void hash_and_prefetch(const WorkerContext& context, Burst& burst, Queue& queue) {
+  if (queue.used == 0) return;
+  alignas(64) std::uint64_t hashes[kBurstPackets];
+  hash_queue(context.table.hash_key(), queue, hashes);
+  for (unsigned k = 0; k < queue.used; ++k) {
+    burst.hash[queue.index[k]] = hashes[k];
+    context.flows.prefetch(hashes[k]);
+  }
+}
+
 }  // namespace
 
 void classify(WorkerContext& context, Burst& burst) {
-  LaneQueue queue4;
-  LaneQueue queue6;
+  HashQueue4 queue4;
+  HashQueue6 queue6;
   VipMemo memo;
+  const bool no_table = !context.table.valid();
   unsigned live = 0;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const unsigned i = burst.live[k];
-    if (!classify_packet(context, burst, i, memo)) continue;
+    const net::FiveTuple& tuple = burst.parsed[i].tuple;
+    if (burst.reason[i] != FL_REASON_NONE || no_table) [[unlikely]] {
+      if (!settle(context, burst, i)) {
+        forget(burst, i);
+        continue;
+      }
+    }
+    const fl_vip* const vip = memo.find(context.table, tuple);
+    if (vip == nullptr) {
+      punt(burst, i, FL_REASON_NO_VIP);
+      forget(burst, i);
+      continue;
+    }
+    burst.vip[i] = vip;
     burst.live[live++] = static_cast<std::uint8_t>(i);
-    if (burst.parsed[i].tuple.family == 4) {
-      enqueue(context, burst, i, queue4, hash_lanes4);
+    if (tuple.family == 4) {
+      enqueue(queue4, tuple, i);
     } else {
-      enqueue(context, burst, i, queue6, hash_lanes6);
+      enqueue(queue6, tuple, i);
     }
   }
-  flush(context, burst, queue4, hash_lanes4);
-  flush(context, burst, queue6, hash_lanes6);
+  hash_and_prefetch(context, burst, queue4);
+  hash_and_prefetch(context, burst, queue6);
   burst.live_count = live;
 }
 

@@ -2,6 +2,7 @@
 // Stage 5: outer headers, next hop, traffic counters.
 #include "dataplane/net/encap.hh"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/path/pipeline.hh"
@@ -44,25 +45,71 @@ void forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl
   );
 }
 
+/// What all tunnels over one family have in common, worked out once a burst.
+struct Underlay {
+  const std::uint8_t* source = nullptr;  // null: none configured
+  bool has_next_hop = false;
+  std::uint64_t ethernet[2] = {};  // the untagged Ethernet header's bytes 0..7 and 6..13
+};
+
+Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
+  const net::MacAddr& next_hop = family == 6 ? context.hops.gateway6 : context.hops.gateway4;
+  Underlay out;
+  out.source = outer_source(context.table.bank(), family);
+  out.has_next_hop = !next_hop.is_zero();
+  net::EthernetHeader header{};
+  std::copy(next_hop.bytes.begin(), next_hop.bytes.end(), header.destination);
+  std::copy(context.hops.own.bytes.begin(), context.hops.own.bytes.end(), header.source);
+  header.type = family == 6 ? net::kEtherIpv6 : net::kEtherIpv4;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&header);
+  out.ethernet[0] = net::load64(bytes);
+  out.ethernet[1] = net::load64(bytes + sizeof header - 8);
+  return out;
+}
+
+/// Why a packet cannot be tunnelled.
+fl_reason obstacle(
+    const WorkerContext& context,
+    const Burst& burst,
+    unsigned i,
+    const Underlay& underlay,
+    unsigned outer
+) {
+  if (burst.parsed[i].ip_bytes + outer > context.hops.mtu) return FL_REASON_TOO_BIG;
+  if (burst.headroom[i] < outer) return FL_REASON_NO_HEADROOM;
+  if (underlay.source == nullptr) return FL_REASON_NO_SOURCE_ADDRESS;
+  return underlay.has_next_hop ? FL_REASON_NONE : FL_REASON_NO_NEXT_HOP;
+}
+
 void forward_tunnel(
-    const WorkerContext& context, Burst& burst, unsigned i, const fl_member& member, bool gue
+    const WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const fl_member& member,
+    const Underlay& underlay,
+    bool gue
 ) {
   const net::ParsedPacket& packet = burst.parsed[i];
   const unsigned outer = gue ? net::gue_bytes(member.family, 0) : net::ipip_bytes(member.family);
-  if (packet.ip_bytes + outer > context.hops.mtu) return drop(burst, i, FL_REASON_TOO_BIG);
-  if (burst.headroom[i] < outer) return drop(burst, i, FL_REASON_NO_HEADROOM);
-  const std::uint8_t* const source = outer_source(context.table.bank(), member.family);
-  if (source == nullptr) return drop(burst, i, FL_REASON_NO_SOURCE_ADDRESS);
-  const net::MacAddr& next_hop = member.family == 6 ? context.hops.gateway6 : context.hops.gateway4;
-  if (next_hop.is_zero()) return drop(burst, i, FL_REASON_NO_NEXT_HOP);
+  const fl_reason reason = obstacle(context, burst, i, underlay, outer);
+  if (reason != FL_REASON_NONE) [[unlikely]]
+    return drop(burst, i, reason);
 
   std::uint8_t* const inner = burst.data[i] + packet.l3_offset;
+  std::uint8_t* const l3 = inner - outer;
   net::decrement_ttl(inner, packet.tuple.family);
-  burst.data[i] = net::write_ethernet(
-      inner - outer, burst.data[i], packet.vlan_tags, member.family, next_hop, context.hops.own
-  );
+  if (packet.vlan_tags == 0) [[likely]] {
+    burst.data[i] = l3 - sizeof(net::EthernetHeader);
+    std::memcpy(burst.data[i], &underlay.ethernet[0], 8);
+    std::memcpy(l3 - 8, &underlay.ethernet[1], 8);
+  } else {
+    const auto& next_hop = member.family == 6 ? context.hops.gateway6 : context.hops.gateway4;
+    burst.data[i] = net::write_ethernet(
+        l3, burst.data[i], packet.vlan_tags, member.family, next_hop, context.hops.own
+    );
+  }
   const net::Tunnel tunnel{
-      .source = source,
+      .source = underlay.source,
       .destination = member.address,
       .inner_bytes = packet.ip_bytes,
       .hash = burst.hash[i],
@@ -76,24 +123,52 @@ void forward_tunnel(
     net::write_ipip(inner, tunnel);
   }
   // The stated length counts: Ethernet padding behind the inner packet is cut off.
-  burst.packet_bytes[i] = packet.l3_offset + outer + packet.ip_bytes;
-  burst.length[i] = std::min(burst.length[i] + outer, burst.packet_bytes[i]);
+  const std::uint32_t frame_bytes = packet.l3_offset + outer + packet.ip_bytes;
+  burst.packet_bytes[i] = frame_bytes;
+  burst.length[i] = std::min(burst.length[i] + outer, frame_bytes);
   burst.headroom[i] -= outer;
 }
 
-void count_traffic(fl_worker_page& page, const Burst& burst, unsigned i) {
-  const std::uint32_t bytes = burst.parsed[i].ip_bytes;
-  fl_vip_counters& vip = page.vips[burst.vip[i]->vip];
-  ++vip.packets;
-  vip.bytes += bytes;
-  fl_backend_counters& backend = page.backends[burst.backend[i]];
-  ++backend.packets;
-  backend.bytes += bytes;
-}
+/// Traffic of vips. Packets in a row often belong to one: its counters are written when another's
+/// turn comes.
+class VipTraffic {
+ public:
+  explicit VipTraffic(fl_worker_page& page) : page_(page) {}
+  VipTraffic(const VipTraffic&) = delete;
+  VipTraffic& operator=(const VipTraffic&) = delete;
+  ~VipTraffic() { write(); }
+  void add(const fl_vip* vip, std::uint32_t bytes) {
+    if (vip != vip_) {
+      write();
+      vip_ = vip;
+    }
+    ++packets_;
+    bytes_ += bytes;
+  }
+
+ private:
+  void write() {
+    if (vip_ == nullptr) return;
+    page_.vips[vip_->vip].packets += packets_;
+    page_.vips[vip_->vip].bytes += bytes_;
+    packets_ = 0;
+    bytes_ = 0;
+  }
+
+  fl_worker_page& page_;
+  const fl_vip* vip_ = nullptr;
+  // Of different width on purpose: two of one width GCC adds as one vector in memory.
+  std::uint32_t packets_ = 0;
+  std::uint64_t bytes_ = 0;
+};
 
 }  // namespace
 
 void encap(WorkerContext& context, Burst& burst) {
+  if (burst.live_count == 0) return;
+  const Underlay over4 = underlay_of(context, 4);
+  const Underlay over6 = underlay_of(context, 6);
+  VipTraffic traffic(*context.page);
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const unsigned i = burst.live[k];
     const fl_member* const member = burst.chosen[i];
@@ -103,9 +178,16 @@ void encap(WorkerContext& context, Burst& burst) {
     if (encapsulation == FL_ENCAP_L2) {
       forward_l2(context, burst, i, *member);
     } else {
-      forward_tunnel(context, burst, i, *member, encapsulation == FL_ENCAP_GUE);
+      const Underlay& underlay = member->family == 6 ? over6 : over4;
+      forward_tunnel(context, burst, i, *member, underlay, encapsulation == FL_ENCAP_GUE);
     }
-    if (burst.verdict[i] == steer::Verdict::kForward) count_traffic(*context.page, burst, i);
+    if (burst.verdict[i] != steer::Verdict::kForward) [[unlikely]]
+      continue;
+    const std::uint32_t bytes = burst.parsed[i].ip_bytes;
+    traffic.add(burst.vip[i], bytes);
+    fl_backend_counters& backend = context.page->backends[member->backend];
+    ++backend.packets;
+    backend.bytes += bytes;
   }
 }
 

@@ -5,28 +5,94 @@
 
 namespace fairlead::path {
 
+namespace {
+
+constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
+constexpr std::uint32_t kConfirmed = FL_FLOW_CONFIRMED << FL_FLOW_STATE_SHIFT;
+
+/// What nearly all packets are: of a confirmed flow, and not saying anything about its state. Then
+/// only the time is noted. Whatever else it may be is left to apply_packet(), which is the whole
+/// state machine and would decide the same.
+bool keep_quietly(
+    WorkerContext& context, Burst& burst, unsigned i, flow::Position at, flow::Tick now
+) {
+  const std::uint32_t word = context.flows.word(at);
+  const std::uint32_t number = word & FL_FLOW_MEMBER_MASK;
+  if (number >= context.table.member_count()) return false;
+  const fl_member& member = context.table.member(number);
+  const net::ParsedPacket& packet = burst.parsed[i];
+  const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
+  const bool speaks = packet.tuple.protocol == kTcp
+                          ? (packet.tcp_flags & (net::kTcpSyn | net::kTcpFin | net::kTcpRst)) != 0
+                          : context.flows.idle(at, now) > context.limits.udp;
+  const bool quiet = ((word & FL_FLOW_STATE_MASK) == kConfirmed) &
+                     (member.vip == burst.vip[i]->vip) & serves & !speaks;
+  if (!quiet) return false;
+  context.flows.touch(at, now);
+  burst.member[i] = number;
+  burst.chosen[i] = &member;
+  return true;
+}
+
+/// Hits and misses of one vip after the other: written when another's turn comes.
+class VipHits {
+ public:
+  explicit VipHits(fl_worker_page& page) : page_(page) {}
+  VipHits(const VipHits&) = delete;
+  VipHits& operator=(const VipHits&) = delete;
+  ~VipHits() { write(); }
+  void add(const fl_vip* vip, bool hit) {
+    if (vip != vip_) {
+      write();
+      vip_ = vip;
+    }
+    ++packets_;
+    hits_ += hit ? 1 : 0;
+  }
+
+ private:
+  void write() {
+    if (vip_ == nullptr) return;
+    page_.vips[vip_->vip].hits += hits_;
+    page_.vips[vip_->vip].misses += packets_ - hits_;
+    packets_ = hits_ = 0;
+  }
+
+  fl_worker_page& page_;
+  const fl_vip* vip_ = nullptr;
+  std::uint64_t packets_ = 0;
+  std::uint64_t hits_ = 0;
+};
+
+}  // namespace
+
 void flow_lookup(WorkerContext& context, Burst& burst) {
   std::array<flow::Position, kBurstPackets> found;
   for (unsigned k = 0; k < burst.live_count; ++k) {
-    const unsigned i = burst.live[k];
-    found[i] = context.flows.find(burst.hash[i]);
-    if (found[i] == flow::kNoPosition) continue;
-    const std::uint32_t number = context.flows.member(found[i]);
+    const flow::Position at = context.flows.find(burst.hash[burst.live[k]]);
+    found[k] = at;
+    if (at == flow::kNoPosition) continue;
+    const std::uint32_t number = context.flows.member(at);
     if (number < context.table.member_count())
       __builtin_prefetch(&context.table.member(number), 0, 3);
   }
 
+  const flow::Tick now = flow::tick_of(context.now);
+  VipHits hits(*context.page);
   unsigned missed = 0;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const unsigned i = burst.live[k];
+    const flow::Position at = found[k];
     burst.retried[i] = false;
-    fl_vip_counters& vip = context.page->vips[burst.vip[i]->vip];
-    if (found[i] != flow::kNoPosition && apply_packet(context, burst, i, found[i]) == Hit::kKept) {
-      ++vip.hits;
+    const bool hit = at != flow::kNoPosition && (keep_quietly(context, burst, i, at, now) ||
+                                                 apply_packet(context, burst, i, at) == Hit::kKept);
+    hits.add(burst.vip[i], hit);
+    if (hit) [[likely]] {
       __builtin_prefetch(&context.page->backends[burst.chosen[i]->backend], 1, 3);
       continue;
     }
-    ++vip.misses;
+    burst.member[i] = FL_NO_MEMBER;
+    burst.chosen[i] = nullptr;
     burst.missed[missed++] = static_cast<std::uint8_t>(i);
   }
   burst.missed_count = missed;

@@ -2,13 +2,14 @@
 // SipHash-1-3 over vectors of words.
 #include "dataplane/path/hash_burst.hh"
 
-#include <algorithm>
+#include <cstring>
 
 #include "dataplane/steer/flow_hash.h"
 
 namespace fairlead::path {
 namespace {
 
+/// Four tuples' SipHash.
 struct State {
   LaneWords v0;
   LaneWords v1;
@@ -24,52 +25,55 @@ inline void begin(State& s, const std::uint64_t* key) {
   s.v3 = zero + (std::uint64_t{0x7465646279746573} ^ key[1]);
 }
 
-inline void finish(State& s, unsigned lanes, std::uint64_t* result) {
+inline void absorb(State& s, const std::uint64_t* words) {
+  LaneWords block;
+  std::memcpy(&block, words, sizeof block);
+  FL_SIP_ABSORB(s.v0, s.v1, s.v2, s.v3, block);
+}
+
+inline void finish(State& s, std::uint64_t* result) {
   s.v2 ^= 0xffU;
   FL_SIPROUND(s.v0, s.v1, s.v2, s.v3);
   FL_SIPROUND(s.v0, s.v1, s.v2, s.v3);
   FL_SIPROUND(s.v0, s.v1, s.v2, s.v3);
-  const LaneWords sum = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-  for (unsigned i = 0; i < lanes; ++i) result[i] = sum[i];
+  const LaneWords hashes = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+  std::memcpy(result, &hashes, sizeof hashes);
 }
 
-/// Absorbs word(tuple) of each tuple; unused lanes repeat the first.
-template <typename Word>
-inline void absorb_each(State& s, std::span<const net::FiveTuple* const> tuples, const Word& word) {
-  LaneWords out;
-  for (unsigned i = 0; i < kHashLanes; ++i) out[i] = word(*tuples[i < tuples.size() ? i : 0]);
-  FL_SIP_ABSORB(s.v0, s.v1, s.v2, s.v3, out);
+template <unsigned Blocks>
+inline void hash_all(
+    const std::uint64_t* key, HashQueue<Blocks>& queue, std::uint64_t (&result)[kBurstPackets]
+) {
+  // Lanes without a tuple hash zeros.
+  for (unsigned t = queue.used; t % kHashLanes != 0; ++t)
+    for (auto& words : queue.word) words[t] = 0;
+  // Two chains of dependent instructions side by side keep the vector units busy.
+  for (unsigned t = 0; t < queue.used; t += kHashLanes) {
+    State left;
+    State right;
+    begin(left, key);
+    begin(right, key);
+    for (const auto& words : queue.word) {
+      absorb(left, &words[t]);
+      absorb(right, &words[t + kVectorLanes]);
+    }
+    finish(left, &result[t]);
+    finish(right, &result[t + kVectorLanes]);
+  }
 }
 
 }  // namespace
 
-void hash_lanes4(
-    const std::uint64_t* key, std::span<const net::FiveTuple* const> tuples, std::uint64_t* result
+void hash_queue(
+    const std::uint64_t* key, HashQueue4& queue, std::uint64_t (&result)[kBurstPackets]
 ) {
-  using net::FiveTuple;
-  State s;
-  begin(s, key);
-  absorb_each(s, tuples, [](const FiveTuple& t) { return t.addresses4(); });
-  absorb_each(s, tuples, [](const FiveTuple& t) {
-    return fl_tuple_tail(t.ports_raw, t.protocol, 13);
-  });
-  finish(s, static_cast<unsigned>(tuples.size()), result);
+  hash_all(key, queue, result);
 }
 
-void hash_lanes6(
-    const std::uint64_t* key, std::span<const net::FiveTuple* const> tuples, std::uint64_t* result
+void hash_queue(
+    const std::uint64_t* key, HashQueue6& queue, std::uint64_t (&result)[kBurstPackets]
 ) {
-  using net::FiveTuple;
-  State s;
-  begin(s, key);
-  absorb_each(s, tuples, [](const FiveTuple& t) { return t.source[0]; });
-  absorb_each(s, tuples, [](const FiveTuple& t) { return t.source[1]; });
-  absorb_each(s, tuples, [](const FiveTuple& t) { return t.destination[0]; });
-  absorb_each(s, tuples, [](const FiveTuple& t) { return t.destination[1]; });
-  absorb_each(s, tuples, [](const FiveTuple& t) {
-    return fl_tuple_tail(t.ports_raw, t.protocol, 37);
-  });
-  finish(s, static_cast<unsigned>(tuples.size()), result);
+  hash_all(key, queue, result);
 }
 
 }  // namespace fairlead::path

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 1: bytes to headers.
-#include "dataplane/net/parse.hh"
-
+#include "dataplane/net/parse_plain.hh"
 #include "dataplane/path/pipeline.hh"
 
 namespace fairlead::path {
@@ -22,31 +21,39 @@ void prefetch_frames(const Burst& burst) {
 bool settle(Burst& burst, unsigned i, fl_reason reason) {
   if (reason == FL_REASON_NOT_IP || reason == FL_REASON_ICMP) {
     punt(burst, i, reason);
+    forget(burst, i);
     return true;
   }
   if (burst.parsed[i].tuple.family == 0) {
     drop(burst, i, reason);
+    forget(burst, i);
     return true;
   }
   return false;
+}
+
+/// Everything that is not plain. True if packet i goes on.
+[[gnu::noinline]] bool parse_carefully(Burst& burst, unsigned i) {
+  const fl_reason reason =
+      net::parse_packet({burst.data[i], burst.length[i]}, burst.packet_bytes[i], burst.parsed[i]);
+  burst.reason[i] = reason;
+  return reason == FL_REASON_NONE || !settle(burst, i, reason);
 }
 
 }  // namespace
 
 void parse(WorkerContext&, Burst& burst) {
   prefetch_frames(burst);
+  // All 32, so that the books can look at them at once.
+  burst.verdict.fill(steer::Verdict::kForward);
   unsigned live = 0;
   for (unsigned i = 0; i < burst.count; ++i) {
-    burst.verdict[i] = steer::Verdict::kForward;
-    burst.vip[i] = nullptr;
-    burst.member[i] = FL_NO_MEMBER;
-    burst.chosen[i] = nullptr;
-    const fl_reason reason =
-        net::parse_packet({burst.data[i], burst.length[i]}, burst.packet_bytes[i], burst.parsed[i]);
-    burst.reason[i] = reason;
-    if (reason != FL_REASON_NONE && settle(burst, i, reason)) [[unlikely]]
-      continue;
-    burst.live[live++] = static_cast<std::uint8_t>(i);
+    burst.reason[i] = FL_REASON_NONE;
+    const bool goes_on =
+        net::parse_plain(burst.data[i], burst.length[i], burst.packet_bytes[i], burst.parsed[i]) ||
+        parse_carefully(burst, i);
+    burst.live[live] = static_cast<std::uint8_t>(i);
+    live += goes_on ? 1 : 0;
   }
   burst.live_count = live;
 }

@@ -159,6 +159,7 @@ class PipelineLoop {
     }
   }
   [[nodiscard]] const path::Burst& burst() const { return burst_; }
+  path::Burst& mutable_burst() { return burst_; }
   path::WorkerContext& context() { return context_; }
 
  private:

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Nanoseconds per packet of each stage: the median over bursts of what the time-stamp counter says
+// around it. The counter's own reading is subtracted. Arguments: PATH (ipv4_hit ipv6_hit gue_hit
+// new_flow), default ipv4_hit, and FLOWS, default 10000.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+#include <x86intrin.h>
+
+#include "tests/bench/pipeline_loop.hh"
+
+namespace fairlead::bench {
+namespace {
+
+constexpr std::array<const char*, 6> kStages = {
+    "parse", "maintain", "classify", "flow_lookup", "select", "encap"};
+constexpr unsigned kBursts = 40000;
+
+std::uint64_t ticks() {
+  _mm_lfence();
+  const std::uint64_t now = __rdtsc();
+  _mm_lfence();
+  return now;
+}
+
+double ticks_per_ns() {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::uint64_t first = ticks();
+  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(50)) continue;
+  const std::uint64_t last = ticks();
+  const std::chrono::duration<double, std::nano> passed = std::chrono::steady_clock::now() - begin;
+  return static_cast<double>(last - first) / passed.count();
+}
+
+double median(std::vector<std::uint64_t>& values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return static_cast<double>(*middle);
+}
+
+void run_stage(std::size_t stage, path::WorkerContext& context, path::Burst& burst) {
+  if (stage == 0) path::parse(context, burst);
+  if (stage == 1) path::maintain(context);
+  if (stage == 2) path::classify(context, burst);
+  if (stage == 3) path::flow_lookup(context, burst);
+  if (stage == 4) path::select(context, burst);
+  if (stage == 5) path::encap(context, burst);
+}
+
+void measure(std::string_view path, std::uint64_t flows) {
+  Traffic traffic = Traffic::kIpv4Ipip;
+  if (path == "ipv6_hit") traffic = Traffic::kIpv6Ipip;
+  if (path == "gue_hit") traffic = Traffic::kIpv4Gue;
+  PipelineLoop loop(traffic, flows);
+  loop.establish(flows);
+  Draw draw(flows);
+  std::uint64_t next = flows;
+  std::array<std::vector<std::uint64_t>, kStages.size() + 1> spent;  // the last: nothing
+  for (unsigned burst = 0; burst < kBursts; ++burst) {
+    if (path == "new_flow") {
+      loop.complete_a_handshake();
+      loop.fill(0x02, [&] { return next++ & 0xfffffff; });
+    } else {
+      loop.fill(0x10, draw);
+    }
+    std::uint64_t before = ticks();
+    for (std::size_t stage = 0; stage <= kStages.size(); ++stage) {
+      run_stage(stage, loop.context(), loop.mutable_burst());
+      const std::uint64_t after = ticks();
+      spent[stage].push_back(after - before);
+      before = after;
+    }
+    loop.advance(1000);
+  }
+  const double clock = median(spent.back());
+  const double scale = 1 / ticks_per_ns() / path::kBurstPackets;
+  double sum = 0;
+  for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
+    const double ns = (median(spent[stage]) - clock) * scale;
+    std::printf("%-12s %6.2f ns/packet\n", kStages[stage], ns);
+    sum += ns;
+  }
+  std::printf("%-12s %6.2f ns/packet\n", "sum", sum);
+}
+
+}  // namespace
+}  // namespace fairlead::bench
+
+int main(int argc, char** argv) {
+  fairlead::bench::measure(
+      argc > 1 ? argv[1] : "ipv4_hit", argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10'000
+  );
+}
