@@ -88,6 +88,48 @@ def failover(fleet: Fleet, size: Size) -> Outcome:
                     f"the dead backend got a new connection {figures['last_new_connection_s']:.2f} s after its death")
     avoidable = figures["failed"] - figures["lost_with_host"] - figures["lost_with_node"]
     outcome.require(avoidable == 0, f"{avoidable} requests failed that were on neither dead host when it died")
+    living = {n.name for n in fleet.plan.nodes} - {node}
+    figures["doubled"] = records.doubled_flows(run.decisions, living)
+    outcome.require(figures["doubled"] == 0, f"{figures['doubled']} connections were taken on by two living nodes")
+    return outcome
+
+
+def leave(fleet: Fleet, size: Size) -> Outcome:
+    """An operator drains a backend, later another's agent is told to end: both keep what they have and get nothing new."""
+    drained, leaver = fleet.plan.backends[1].name, fleet.plan.backends[2].name
+    holding: dict[str, int] = {}
+
+    def drain() -> None:
+        for node in fleet.plan.nodes:
+            fleet.ask(node, "drain backend", backend=drained)
+
+    def note_flows() -> None:
+        for node in fleet.plan.nodes:
+            rows = fleet.ask(node, "show backend", backend=drained)["backends"]
+            holding[node.name] = sum(int(row["in_flight"]) for row in rows)
+
+    def end_agent() -> None:
+        fleet.kill(leaver, "agent", signal.SIGTERM)
+        fleet.processes.wait_gone(leaver, "agent", 10)
+
+    third = size.seconds / 3
+    run = measure(fleet, size.rate, size.seconds, [
+        Step(third, "drain", drained, drain), Step(2 * third - 0.5, "count", drained, note_flows),
+        Step(2 * third, "leave", leaver, end_agent)], size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    began_us = {e.kind: e.time_us for e in run.events}
+    outcome.require(outcome.figures["failed"] == 0, f"{outcome.figures['failed']} requests failed")
+    outcome.require(outcome.figures["moved"] == 0, f"{outcome.figures['moved']} connections moved")
+    outcome.figures["last_new_connection_s"] = {}
+    for kind, name in (("drain", drained), ("leave", leaver)):
+        if kind not in began_us:
+            continue  # its error is among run.errors
+        last_s = records.last_new_connection_s(run.decisions, name, began_us[kind])
+        outcome.figures["last_new_connection_s"][kind] = last_s
+        outcome.require(last_s <= MAX_DEAD_S, f"{name} got a new connection {last_s:.2f} s after its {kind}")
+    outcome.figures["in_flight_after_drain"] = holding
+    outcome.require(sum(holding.values()) == 0, f"the drained backend still holds connections: {holding}")
     return outcome
 
 
@@ -227,7 +269,7 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "takeover": takeover, "failover": failover, "reload": reload, "chaos": chaos}
+    "takeover": takeover, "failover": failover, "reload": reload, "leave": leave, "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:

@@ -75,7 +75,12 @@ BACKEND_SYSCTLS = HOST_SYSCTLS | {
     "ipv4/conf/all/arp_announce": "2", "ipv4/conf/default/arp_announce": "2",
     "core/somaxconn": "8192", "ipv4/tcp_max_syn_backlog": "8192",
 }
-CLIENT_SYSCTLS = HOST_SYSCTLS | {"ipv4/ip_local_port_range": "1024 65535"}
+CLIENT_SYSCTLS = HOST_SYSCTLS | {
+    "ipv4/ip_local_port_range": "1024 65535",
+    # A packet keeps its socket's hash across a veth, and the router spreads by it. A socket would draw another one for
+    # a retransmission and so come to another node: no router that hashes real packets does that.
+    "core/txrehash": "0",
+}
 
 
 def make_namespaces(plan: Plan) -> None:
@@ -123,9 +128,6 @@ def wire(plan: Plan) -> None:
             f"link set {name} master fabric up",
         ]
     batch(router, lines)
-    # No flooding: when a host loses power the bridge forgets its address, and frames for it would reach every node.
-    run("bridge", "-n", router, "-batch", "-", text="".join(
-        f"link set dev {name} flood off\nfdb replace {mac} dev {name} master static\n" for name, mac in hosts))
     for name, _ in hosts:
         # XDP on the far end sees packets as the kernel hands them over: with the checksum still to be filled in,
         # unless the last device before it may not leave that to hardware.

@@ -135,3 +135,13 @@ def moved_flows(decisions: list[Decision]) -> int:
     for d in decisions:
         backends.setdefault(d.source, set()).add(d.backend)
     return sum(1 for chosen in backends.values() if len(chosen) > 1)
+
+
+def doubled_flows(decisions: list[Decision], nodes: set[str]) -> int:
+    """Connections that more than one of these nodes took on. 0 as long as none of them dies or returns: the router sends
+    a connection through one node, and a frame that a bridge floods is nobody else's."""
+    takers: dict[tuple[str, int], set[str]] = {}
+    for d in decisions:
+        if d.node in nodes:
+            takers.setdefault(d.source, set()).add(d.node)
+    return sum(len(taken) > 1 for taken in takers.values())

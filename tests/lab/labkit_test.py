@@ -84,6 +84,12 @@ class Deaths(unittest.TestCase):
 
         self.assertEqual(records.moved_flows(log), 1)
 
+    def test_a_flow_taken_on_by_two_living_nodes_is_doubled(self) -> None:
+        log = [decision(1, node="lb1", port=1), decision(2, node="lb2", port=1), decision(1, node="lb1", port=2),
+               decision(2, node="lb3", port=2), decision(3, node="lb1", port=2)]
+
+        self.assertEqual(records.doubled_flows(log, {"lb1", "lb2"}), 1)
+
 
 class Figures(unittest.TestCase):
     def test_percentile_is_nearest_rank(self) -> None:
