@@ -56,8 +56,10 @@ struct Findings {
   [[nodiscard]] bool plain() const { return (odd | below >> 63) == 0; }
 };
 
-inline std::uint64_t swap16(std::uint64_t word) {
-  return __builtin_bswap16(static_cast<std::uint16_t>(word));
+/// Bytes 2 and 3 of what begins with `word`, as a number. (Swapping 32 bits: GCC swaps 16 through
+/// memory.)
+inline std::uint64_t number_at2(std::uint64_t word) {
+  return __builtin_bswap32(static_cast<std::uint32_t>(word)) & 0xffffU;
 }
 
 /// Layer 4 at `l4`, of which at least 14 bytes can be read. `l4_bytes`: as the IP header says.
@@ -74,7 +76,7 @@ inline std::uint32_t check_l4(
     found.odd |= senseless_flags() >> (flags & 31U) & 1U;
     return flags;
   }
-  const std::uint64_t udp_bytes = swap16(load32(l4 + 4));
+  const std::uint64_t udp_bytes = number_at2(load32(l4 + 2));
   found.below |= (l4_bytes - udp_bytes) | (udp_bytes - sizeof(UdpHeader));
   found.odd |= protocol ^ kUdp;
   return 0;
@@ -120,7 +122,7 @@ inline bool parse_plain4(
   const std::uint64_t second = load64(l3 + 8);  // TTL, protocol, checksum, source
   const std::uint64_t destination = load32(l3 + 16);
   const std::uint64_t source = second >> 32;
-  const std::uint64_t total = plain::swap16(first >> 16);
+  const std::uint64_t total = plain::number_at2(first);
   const std::uint64_t ttl = second & 0xffU;
   const auto protocol = static_cast<std::uint8_t>(second >> 8);
   // One's complement sum of the header's ten words; the carry is added back.
@@ -165,7 +167,7 @@ inline bool parse_plain6(
   const std::uint64_t first = load64(l3);  // version, class, label, payload, next header, hops
   const std::uint64_t source[2] = {load64(l3 + 8), load64(l3 + 16)};
   const std::uint64_t destination[2] = {load64(l3 + 24), load64(l3 + 32)};
-  const std::uint64_t payload = plain::swap16(first >> 32);
+  const std::uint64_t payload = plain::number_at2(first >> 16);
   const auto protocol = static_cast<std::uint8_t>(first >> 48);
   const std::uint64_t hop_limit = first >> 56;
 

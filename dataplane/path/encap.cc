@@ -32,31 +32,43 @@ net::MacAddr backend_mac(const NextHops& hops, const fl_member& member) {
   return mac;
 }
 
-/// L2 direct return: the packet stays as it is, only the addresses of the frame change.
-void forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl_member& member) {
+/// Drops packet i; for stages' functions that return whether it is forwarded.
+bool refuse(Burst& burst, unsigned i, fl_reason reason) {
+  drop(burst, i, reason);
+  return false;
+}
+
+/// L2 direct return: the packet stays as it is, only the addresses of the frame change. True if
+/// the packet is forwarded.
+bool forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl_member& member) {
   const net::ParsedPacket& packet = burst.parsed[i];
-  if (packet.ip_bytes > context.hops.mtu) return drop(burst, i, FL_REASON_TOO_BIG);
+  if (packet.ip_bytes > context.hops.mtu) return refuse(burst, i, FL_REASON_TOO_BIG);
   const net::MacAddr mac = backend_mac(context.hops, member);
-  if (mac.is_zero()) return drop(burst, i, FL_REASON_NO_NEXT_HOP);
+  if (mac.is_zero()) return refuse(burst, i, FL_REASON_NO_NEXT_HOP);
   std::uint8_t* const l3 = burst.data[i] + packet.l3_offset;
   net::decrement_ttl(l3, packet.tuple.family);
   net::write_ethernet(
       l3, burst.data[i], packet.vlan_tags, packet.tuple.family, mac, context.hops.own
   );
+  return true;
 }
 
 /// What all tunnels over one family have in common, worked out once a burst.
 struct Underlay {
   const std::uint8_t* source = nullptr;  // null: none configured
-  bool has_next_hop = false;
-  std::uint64_t ethernet[2] = {};  // the untagged Ethernet header's bytes 0..7 and 6..13
+  std::uint32_t largest = 0;             // IP packet; 0 if nothing at all can be sent
+  std::uint64_t ethernet[2] = {};        // the untagged Ethernet header's bytes 0..7 and 6..13
 };
 
+const net::MacAddr& gateway(const NextHops& hops, std::uint8_t family) {
+  return family == 6 ? hops.gateway6 : hops.gateway4;
+}
+
 Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
-  const net::MacAddr& next_hop = family == 6 ? context.hops.gateway6 : context.hops.gateway4;
+  const net::MacAddr& next_hop = gateway(context.hops, family);
   Underlay out;
   out.source = outer_source(context.table.bank(), family);
-  out.has_next_hop = !next_hop.is_zero();
+  out.largest = out.source == nullptr || next_hop.is_zero() ? 0 : context.hops.mtu;
   net::EthernetHeader header{};
   std::copy(next_hop.bytes.begin(), next_hop.bytes.end(), header.destination);
   std::copy(context.hops.own.bytes.begin(), context.hops.own.bytes.end(), header.source);
@@ -68,65 +80,95 @@ Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
 }
 
 /// Why a packet cannot be tunnelled.
-fl_reason obstacle(
-    const WorkerContext& context,
-    const Burst& burst,
-    unsigned i,
-    const Underlay& underlay,
-    unsigned outer
+[[gnu::noinline]] fl_reason obstacle(
+    const WorkerContext& context, const Burst& burst, unsigned i, unsigned outer, bool has_source
 ) {
   if (burst.parsed[i].ip_bytes + outer > context.hops.mtu) return FL_REASON_TOO_BIG;
   if (burst.headroom[i] < outer) return FL_REASON_NO_HEADROOM;
-  if (underlay.source == nullptr) return FL_REASON_NO_SOURCE_ADDRESS;
-  return underlay.has_next_hop ? FL_REASON_NONE : FL_REASON_NO_NEXT_HOP;
+  return has_source ? FL_REASON_NO_NEXT_HOP : FL_REASON_NO_SOURCE_ADDRESS;
 }
 
-void forward_tunnel(
+/// The Ethernet header in front of the outer header at `l3`; sets data[i]. (Always inlined: a call
+/// in the middle of forward_tunnel() costs as much as the work.)
+[[gnu::always_inline]] inline void write_frame(
+    const WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    std::uint8_t* l3,
+    std::uint8_t family,
+    const Underlay& underlay
+) {
+  const unsigned tags = burst.parsed[i].vlan_tags;
+  if (tags != 0) [[unlikely]] {
+    burst.data[i] = net::write_ethernet(
+        l3, burst.data[i], tags, family, gateway(context.hops, family), context.hops.own
+    );
+    return;
+  }
+  burst.data[i] = l3 - sizeof(net::EthernetHeader);
+  std::memcpy(burst.data[i], &underlay.ethernet[0], 8);
+  std::memcpy(l3 - 8, &underlay.ethernet[1], 8);
+}
+
+enum class Shape { kIpip, kGue };
+
+/// A template, so that what the four kinds of tunnel differ in is not asked for every packet again.
+/// True if the packet is forwarded.
+template <Shape kShape, std::uint8_t kFamily>
+bool forward_tunnel(
     const WorkerContext& context,
     Burst& burst,
     unsigned i,
     const fl_member& member,
-    const Underlay& underlay,
-    bool gue
+    const Underlay& underlay
 ) {
   const net::ParsedPacket& packet = burst.parsed[i];
-  const unsigned outer = gue ? net::gue_bytes(member.family, 0) : net::ipip_bytes(member.family);
-  const fl_reason reason = obstacle(context, burst, i, underlay, outer);
-  if (reason != FL_REASON_NONE) [[unlikely]]
-    return drop(burst, i, reason);
+  constexpr unsigned kOuter =
+      kShape == Shape::kGue ? net::gue_bytes(kFamily, 0) : net::ipip_bytes(kFamily);
+  if (packet.ip_bytes + kOuter > underlay.largest || burst.headroom[i] < kOuter) [[unlikely]]
+    return refuse(burst, i, obstacle(context, burst, i, kOuter, underlay.source != nullptr));
 
   std::uint8_t* const inner = burst.data[i] + packet.l3_offset;
-  std::uint8_t* const l3 = inner - outer;
   net::decrement_ttl(inner, packet.tuple.family);
-  if (packet.vlan_tags == 0) [[likely]] {
-    burst.data[i] = l3 - sizeof(net::EthernetHeader);
-    std::memcpy(burst.data[i], &underlay.ethernet[0], 8);
-    std::memcpy(l3 - 8, &underlay.ethernet[1], 8);
-  } else {
-    const auto& next_hop = member.family == 6 ? context.hops.gateway6 : context.hops.gateway4;
-    burst.data[i] = net::write_ethernet(
-        l3, burst.data[i], packet.vlan_tags, member.family, next_hop, context.hops.own
-    );
-  }
+  write_frame(context, burst, i, inner - kOuter, kFamily, underlay);
   const net::Tunnel tunnel{
       .source = underlay.source,
       .destination = member.address,
       .inner_bytes = packet.ip_bytes,
       .hash = burst.hash[i],
-      .family = member.family,
+      .family = kFamily,
       .inner_family = packet.tuple.family,
       .traffic_class = packet.traffic_class,
   };
-  if (gue) {
+  if constexpr (kShape == Shape::kGue) {
     net::write_gue(inner, tunnel);
   } else {
     net::write_ipip(inner, tunnel);
   }
   // The stated length counts: Ethernet padding behind the inner packet is cut off.
-  const std::uint32_t frame_bytes = packet.l3_offset + outer + packet.ip_bytes;
+  const std::uint32_t frame_bytes = packet.l3_offset + kOuter + packet.ip_bytes;
   burst.packet_bytes[i] = frame_bytes;
-  burst.length[i] = std::min(burst.length[i] + outer, frame_bytes);
-  burst.headroom[i] -= outer;
+  burst.length[i] = std::min(burst.length[i] + kOuter, frame_bytes);
+  burst.headroom[i] -= kOuter;
+  return true;
+}
+
+/// True if the packet is forwarded.
+bool forward(
+    const WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const fl_member& member,
+    const Underlay& over4,
+    const Underlay& over6
+) {
+  const std::uint8_t encapsulation = burst.vip[i]->encapsulation;
+  if (encapsulation == FL_ENCAP_L2) return forward_l2(context, burst, i, member);
+  if (encapsulation == FL_ENCAP_GUE)
+    return member.family == 6 ? forward_tunnel<Shape::kGue, 6>(context, burst, i, member, over6)
+                              : forward_tunnel<Shape::kGue, 4>(context, burst, i, member, over4);
+  return member.family == 6 ? forward_tunnel<Shape::kIpip, 6>(context, burst, i, member, over6)
+                            : forward_tunnel<Shape::kIpip, 4>(context, burst, i, member, over4);
 }
 
 /// Traffic of vips. Packets in a row often belong to one: its counters are written when another's
@@ -157,8 +199,7 @@ class VipTraffic {
 
   fl_worker_page& page_;
   const fl_vip* vip_ = nullptr;
-  // Of different width on purpose: two of one width GCC adds as one vector in memory.
-  std::uint32_t packets_ = 0;
+  std::uint64_t packets_ = 0;
   std::uint64_t bytes_ = 0;
 };
 
@@ -174,14 +215,7 @@ void encap(WorkerContext& context, Burst& burst) {
     const fl_member* const member = burst.chosen[i];
     if (member == nullptr) continue;  // dropped by select
     burst.backend[i] = member->backend;
-    const std::uint8_t encapsulation = burst.vip[i]->encapsulation;
-    if (encapsulation == FL_ENCAP_L2) {
-      forward_l2(context, burst, i, *member);
-    } else {
-      const Underlay& underlay = member->family == 6 ? over6 : over4;
-      forward_tunnel(context, burst, i, *member, underlay, encapsulation == FL_ENCAP_GUE);
-    }
-    if (burst.verdict[i] != steer::Verdict::kForward) [[unlikely]]
+    if (!forward(context, burst, i, *member, over4, over6)) [[unlikely]]
       continue;
     const std::uint32_t bytes = burst.parsed[i].ip_bytes;
     traffic.add(burst.vip[i], bytes);

@@ -16,6 +16,8 @@ const char* name_of(Traffic traffic) {
       return "ipv6_ipip";
     case Traffic::kIpv4Gue:
       return "ipv4_gue";
+    case Traffic::kIpv4Kernel:
+      return "ipv4_kernel";
   }
   return "";
 }

@@ -67,8 +67,8 @@ class FlowRegion {
   Pages pages_;
 };
 
-/// Which kind of traffic; one vip each, 100 backends.
-enum class Traffic { kIpv4Ipip, kIpv6Ipip, kIpv4Gue };
+/// Which kind of traffic; one vip each, 100 backends. kIpv4Kernel goes to no vip.
+enum class Traffic { kIpv4Ipip, kIpv6Ipip, kIpv4Gue, kIpv4Kernel };
 
 inline testing::TestTable bench_table(std::uint8_t choices) {
   std::vector<testing::TestMember> v4;
@@ -111,14 +111,7 @@ class PipelineLoop {
     context_.hops.own = context_.hops.gateway4 = context_.hops.gateway6 =
         net::MacAddr::parse(testing::kGatewayMac).value();
     path::use_table(context_, bank_.view());
-    frame_ = traffic == Traffic::kIpv6Ipip
-                 ? Frame(testing::packet().ipv6("2001:db8:c::", "2001:db8::10").tcp(1, 80, "S"))
-                 : Frame(testing::packet()
-                             .ipv4(
-                                 "16.0.0.0",
-                                 traffic == Traffic::kIpv4Gue ? "203.0.113.11" : "203.0.113.10"
-                             )
-                             .tcp(1, 80, "S"));
+    frame_ = frame_to(traffic);
     frame_.resize(std::max<std::size_t>(frame_.size(), 60));
   }
 
@@ -168,6 +161,15 @@ class PipelineLoop {
   [[nodiscard]] std::uint8_t* buffer(std::uint64_t number) const {
     return reinterpret_cast<std::uint8_t*>(buffers_.data()) + number % kBuffers * kBufferBytes +
            kHeadroom;
+  }
+
+  static Frame frame_to(Traffic traffic) {
+    if (traffic == Traffic::kIpv6Ipip)
+      return testing::packet().ipv6("2001:db8:c::", "2001:db8::10").tcp(1, 80, "S");
+    const char* to = traffic == Traffic::kIpv4Gue      ? "203.0.113.11"
+                     : traffic == Traffic::kIpv4Kernel ? "203.0.113.12"
+                                                       : "203.0.113.10";
+    return testing::packet().ipv4("16.0.0.0", to).tcp(1, 80, "S");
   }
 
   /// The flow's number goes into source address and port; the IPv4 checksum follows.
