@@ -118,7 +118,7 @@ json allocator() {
       {"resident_bytes", jemalloc_figure("stats.resident")}};
 }
 
-json region_row(const char* name, const shm::Region& region) {
+json region_row(const std::string& name, const shm::Region& region) {
   return {{"name", name}, {"path", region.path()}, {"bytes", region.bytes()}};
 }
 
@@ -127,7 +127,9 @@ json show_memory(const Forwarder& f) {
   regions.push_back(region_row("steering", f.regions.steering.back()));
   regions.push_back(region_row("scores", f.regions.scores));
   regions.push_back(region_row("workers", f.regions.workers));
-  for (const shm::Region& flows : f.regions.flows) regions.push_back(region_row("flows", flows));
+  for (std::size_t i = 0; i < f.regions.flows.size(); ++i) {
+    regions.push_back(region_row("flows." + std::to_string(i), f.regions.flows[i]));
+  }
   json pools = json::array();
   rte_mempool_walk(
       [](rte_mempool* pool, void* out) {

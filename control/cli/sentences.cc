@@ -184,11 +184,14 @@ Page memory_page(const Json& result) {
       {"IN USE", "in_use", F::kCount},
       {"SIZE", "bytes", F::kBytes},
   };
-  const Json processes = {
-      memory_row(result, "control", "fairlead-control"),
-      memory_row(result, "dataplane", "fairlead-dataplane"),
-      memory_row(result, "cli", "fairlead"),
-  };
+  Json processes = Json::array();
+  for (const auto& [key, name] :
+       {std::pair{"control", "fairlead-control"},
+        {"dataplane", "fairlead-dataplane"},
+        {"agent", "fairlead-agent"},
+        {"cli", "fairlead"}}) {
+    if (has(result, key)) processes.push_back(memory_row(result, key, name));
+  }
   Json regions = Json::array();
   add_list(regions, result, "control", "regions");
   add_list(regions, result, "dataplane", "regions");

@@ -3,6 +3,7 @@
 #include "control/cli/session.hh"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <unistd.h>
 
@@ -153,6 +154,12 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
   }
   const bool memory = call.is("show memory");
   const std::string command = memory ? call.pattern->name : "show status";
+  if (memory && std::filesystem::path(place.control_socket).filename() == "agent.sock") {
+    FL_ASSIGN(Json agent, ask(place.control_socket, command, Json::object(), settings_.timeout));
+    Json json = {{"agent", std::move(agent)}, {"cli", own_memory()}};
+    Page page = memory_page(json);
+    return Reply{std::move(json), std::move(page)};
+  }
   const auto control = ask(place.control_socket, command, Json::object(), settings_.timeout);
   const auto dataplane = ask(place.dataplane_socket, command, Json::object(), settings_.timeout);
   Json json;

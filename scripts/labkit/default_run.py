@@ -211,7 +211,7 @@ def run_fleet(fleet: Fleet, options: argparse.Namespace) -> int:
     records.write_decisions(options.out / "decisions.csv", run.joined)
     (options.out / "report.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     plot.draw(options.out / "fleet.png", run.joined, run.events,
-              f"{options.policy}: {len(fleet.plan.nodes)} nodes, {options.rate:g} requests/s, availability "
+              f"policy {options.policy}, {len(fleet.plan.nodes)} nodes, {figures['throughput_rps']:.0f} requests/s: availability "
               f"{100 * figures['availability']:.4f} %, p95 {figures['latency_us']['p95'] / 1000:.1f} ms")
     print_report(figures)
     print(f"written: {options.out}/decisions.csv, report.json, fleet.png")

@@ -94,6 +94,14 @@ class CommandTest(unittest.TestCase):
         if ALLOCATOR == "jemalloc":
             self.assertGreater(memory["cli"]["resident_bytes"], 0)
 
+    def test_memory_of_an_agent_names_the_agent(self):
+        path = os.path.join(self.directory, "agent.sock")
+        os.rename(os.path.join(self.directory, "control.sock"), path)
+        status, out, _ = self.run_cli("show", "memory", place=("--socket", path))
+        self.assertEqual(status, 0)
+        self.assertIn("fairlead-agent", out)
+        self.assertNotIn("fairlead-dataplane", out)
+
     def test_memory_without_data_plane_says_so(self):
         os.unlink(os.path.join(self.directory, "dataplane.sock"))
         status, out, _ = self.run_cli("show", "memory")
