@@ -17,6 +17,14 @@
 #include "dataplane/steer/bank_checksum.hh"
 #include "dataplane/sys/system_clock.hh"
 
+#if defined(__SANITIZE_THREAD__)
+#define FL_THREAD_SANITIZER  // g++
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FL_THREAD_SANITIZER  // clang
+#endif
+#endif
+
 namespace fairlead::shm {
 namespace {
 
@@ -109,7 +117,7 @@ TEST(Publication, NoReaderEverSeesATornBank) {
   EXPECT_EQ(tally.torn, 0u);
 }
 
-#ifndef __SANITIZE_THREAD__
+#ifndef FL_THREAD_SANITIZER
 TEST(Publication, WithoutWaitingForAcknowledgementsReadersSeeTornBanks) {
   // The test above has teeth: a writer that takes every slow worker for dead breaks it.
   Tally tally;
