@@ -168,7 +168,8 @@ def main(arguments: list[str]) -> int:
     if missing:
         print("\n".join(f"scripts/lab: missing: {line}" for line in missing), file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, raise_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a script starts in the background
+        signal.signal(number, raise_interrupt)
     try:
         result: int = options.function(options)
         return result

@@ -176,7 +176,8 @@ def main(arguments: list[str]) -> int:
     if missing:
         print("\n".join(f"scripts/run: missing: {line}" for line in missing), file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, raise_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a script starts in the background
+        signal.signal(number, raise_interrupt)
     if not options.no_setup and subprocess.run([str(ROOT / "scripts/setup")], check=False).returncode != 0:
         print("scripts/run: set-up failed, see above", file=sys.stderr)
         return 1

@@ -84,7 +84,7 @@ class GateAfXdp : public ::testing::Test {
     if (std::system("command -v dpdk-testpmd >/dev/null") != 0) GTEST_SKIP() << "no dpdk-testpmd";
     ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
     ASSERT_EQ(
-        std::system("ip link add flgate0 type veth peer name flgate1 && "
+        std::system("ip link add flgate0 address 02:00:00:00:00:01 type veth peer name flgate1 && "
                     "ip link set flgate0 up && ip link set flgate1 up"),
         0
     );
@@ -103,10 +103,12 @@ class GateAfXdp : public ::testing::Test {
     std::filesystem::remove_all("/var/run/dpdk/flgatetest");
   }
 
-  /// Sends vip frames until the counter has grown; false if it does not within kPatience.
-  bool sent_until_grows(const ebpf::Gate& gate, std::string_view name) {
-    const Bytes frame =
+  /// Sends vip frames to 02:00:00:00:00:`host` until the counter has grown; false if it does not
+  /// within kPatience. The interface is host 1.
+  bool sent_until_grows(const ebpf::Gate& gate, std::string_view name, std::uint8_t host = 1) {
+    Bytes frame =
         ethernet(kIpv4Type, ip4("192.0.2.1", "203.0.113.10", 17, udp(1000, 53, Bytes(20))));
+    frame[5] = host;
     const auto value = [&] {
       const auto counters = gate.counters();
       for (const auto& counter : counters.value()) {
@@ -135,6 +137,7 @@ TEST_F(GateAfXdp, HandsVipTrafficToEachDataPlaneInTurn) {
       {*net::Prefix::parse("203.0.113.10"), net::IpProto::kUdp, 53}};
   ASSERT_TRUE(gate->set_vips(vips));
   ASSERT_TRUE(sent_until_grows(*gate, "no_socket"));
+  EXPECT_TRUE(sent_until_grows(*gate, "other_host", 7)) << "frames of another host are ours";
 
   {
     Testpmd first(dir_ + "/first.log");
