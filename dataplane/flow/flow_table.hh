@@ -199,6 +199,7 @@ class FlowTable {
   }
   [[nodiscard]] Position match(std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted) const;
   [[nodiscard]] std::uint32_t free_mask(std::uint32_t bucket) const;
+  [[nodiscard]] std::uint32_t old_mask(std::uint32_t bucket, Tick now, Tick limit) const;
   [[nodiscard]] std::uint32_t overflow_count(std::uint32_t bucket) const;
   void add_overflow(std::uint32_t bucket, int by);
   [[nodiscard]] Position free_entry(std::uint32_t bucket) const;
