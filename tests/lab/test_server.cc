@@ -60,6 +60,7 @@ class Server {
   void reply(
       Connection& c, std::string_view status, std::string_view headers, std::string_view body
   );
+  void advance(std::int64_t now_ns);
   void complete(std::uint64_t token, std::int64_t started_ns);
   void flush(std::uint64_t token);
   void close(std::uint64_t token);
@@ -108,9 +109,7 @@ void Server::run() {
     const int n = ::epoll_pwait2(
         epoll_.get(), events.data(), static_cast<int>(events.size()), &timeout, nullptr
     );
-    model_.advance(monotonic_ns(), [this](std::uint64_t token, std::int64_t started, std::int64_t) {
-      complete(token, started);
-    });
+    advance(monotonic_ns());
     for (int i = 0; i < n; ++i) {
       const std::uint64_t token = events[static_cast<std::size_t>(i)].data.u64;
       if (token == 0) return;
@@ -191,7 +190,11 @@ void Server::handle(std::uint64_t token, Connection& c, std::string_view head) {
   if (path == "/health") return reply(c, "200 OK", "X-Backend: " + id_ + "\r\n", "ok\n");
   if (c.control) return handle_control(c, method, path);
   c.request_id = std::string(header(head, "X-Request-Id"));
-  if (model_.offer(token, monotonic_ns())) {
+  // First what ended until now: a core that was freed before this request came does not begin it
+  // before it came.
+  const std::int64_t now_ns = monotonic_ns();
+  advance(now_ns);
+  if (model_.offer(token, now_ns)) {
     c.busy = true;
     return;
   }
@@ -225,6 +228,12 @@ void Server::reply(
   c.out.append("HTTP/1.1 ").append(status).append("\r\n").append(headers);
   c.out.append("Content-Length: ").append(std::to_string(body.size()));
   c.out.append(c.keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n").append(body);
+}
+
+void Server::advance(std::int64_t now_ns) {
+  model_.advance(now_ns, [this](std::uint64_t token, std::int64_t started, std::int64_t) {
+    complete(token, started);
+  });
 }
 
 void Server::complete(std::uint64_t token, std::int64_t started_ns) {
