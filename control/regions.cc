@@ -40,6 +40,7 @@ base::Result<Regions> Regions::open(
       r.steering,
       shm::Region::create_or_attach(dir + "/steering", shm::steering_spec(bank_bytes), now)
   );
+  FL_TRY(r.steering.populate());  // a publication must not wait for pages
   FL_ASSIGN(r.scores, shm::Region::create_or_attach(dir + "/scores", shm::scores_spec(), now));
   FL_ASSIGN(r.workers, shm::Region::create_or_attach(dir + "/workers", shm::workers_spec(), now));
   return r;

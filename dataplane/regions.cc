@@ -23,6 +23,7 @@ base::Result<Regions> open_regions(const config::Config& config) {
           folder + "/steering", shm::steering_spec(config.memory.steering_bank), now
       )
   );
+  FL_TRY(steering.populate());  // a new generation must not cost workers page faults
   regions.steering.push_back(std::move(steering));
   FL_ASSIGN(
       regions.scores, shm::Region::create_or_attach(folder + "/scores", shm::scores_spec(), now)

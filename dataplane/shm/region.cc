@@ -24,6 +24,10 @@ using base::system_error;
 
 namespace {
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // linux/mman.h since 5.14
+#endif
+
 const char* name_of(std::uint32_t kind) {
   switch (kind) {
     case FL_REGION_STEERING:
@@ -203,6 +207,16 @@ Result<Region> Region::anonymous(const RegionSpec& spec, base::Nanoseconds now) 
   sys::UniqueFd fd(::memfd_create(name_of(spec.kind), MFD_CLOEXEC));
   if (!fd.valid()) return system_error("memfd_create", errno);
   return make(std::move(fd), spec, now);
+}
+
+Result<bool> Region::populate() {
+  if (::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes_)) != 0 && errno != EOPNOTSUPP)
+    return system_error(
+        "region " + path_ + ": get " + std::to_string(bytes_ >> 20) + " MiB of shared memory", errno
+    );
+  // Page tables too; kernels before 5.14 do not know this, and then the first access makes them.
+  (void)::madvise(data_, bytes_, MADV_POPULATE_WRITE);
+  return true;
 }
 
 bool Region::replaced() const {

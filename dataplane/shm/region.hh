@@ -77,6 +77,10 @@ class Region {
     return reinterpret_cast<const T*>(data_ + offset);
   }
 
+  /// Gets every page now, so that no later access waits for one or, on a full tmpfs, ends the
+  /// process with SIGBUS. Content stays. Errors: kResourceExhausted and the like, told here.
+  base::Result<bool> populate();
+
   /// True when `path` no longer names the mapped file: it was replaced or removed; attach again.
   [[nodiscard]] bool replaced() const;
 
