@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "control/api/counters.hh"
+#include "dataplane/sys/patient_lock.hh"
 
 namespace fairlead::control {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 base::Result<sys::UniqueFd> take_lock(const std::string& path) {
   sys::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (!fd.valid()) return base::system_error("open " + path, errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!sys::lock_patiently(fd.get())) {
     return base::fail(
         base::ErrorCode::kAlreadyExists,
         path + ": another fairlead-control runs on this runtime directory, stop it first"

@@ -39,6 +39,11 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool c
         "--replay " + replay.in + ": input and output are the same file; choose another output"
     );
   }
+  if (replay.out == options.config || replay.decisions == options.config) {
+    return base::invalid(
+        "--config " + options.config + ": a replay would overwrite it; choose another output"
+    );
+  }
   if (replay.out == replay.decisions) {
     return base::invalid(
         "--decisions " + replay.decisions + ": same file as --out; choose another one"

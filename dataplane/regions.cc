@@ -4,6 +4,7 @@
 
 #include "dataplane/forward.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/patient_lock.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::dataplane {
@@ -31,7 +32,7 @@ base::Result<Regions> open_regions(const config::Config& config) {
   FL_ASSIGN(
       regions.workers, shm::Region::create_or_attach(folder + "/workers", shm::workers_spec(), now)
   );
-  if (const auto locked = regions.workers.lock_writer(); !locked) {
+  if (const auto locked = regions.workers.lock_writer(sys::kLockPatience); !locked) {
     return base::fail(
         base::ErrorCode::kAlreadyExists,
         folder + ": another fairlead-dataplane runs in this runtime folder; stop it first"

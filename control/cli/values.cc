@@ -155,6 +155,11 @@ base::Result<void> store_count(std::string_view text, Json& arguments) {
 }
 
 base::Result<void> store_regex(std::string_view text, Json& arguments) {
+  // regcomp() recurses with the nesting: 20000 parentheses would end the process.
+  constexpr std::size_t kLongestRegex = 256;
+  if (text.size() > kLongestRegex) {
+    return base::invalid("regular expression: longer than 256 characters, shorten it");
+  }
   regex_t compiled;
   const int error = regcomp(&compiled, std::string(text).c_str(), REG_EXTENDED | REG_NOSUB);
   if (error != 0) {

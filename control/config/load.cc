@@ -230,7 +230,11 @@ base::Result<std::string> read_file(const std::string& path) {
   }
   std::ifstream in(path, std::ios::binary);
   if (!in) return base::invalid(path + ":1: cannot open: " + std::strerror(errno));
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::string text(static_cast<std::size_t>(info.st_size), '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return base::invalid(path + ":1: cannot read, check the file");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
 }
 
 }  // namespace

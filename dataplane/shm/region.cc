@@ -9,11 +9,12 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "dataplane/sys/patient_lock.hh"
 
 namespace fairlead::shm {
 
@@ -226,8 +227,8 @@ bool Region::replaced() const {
   return mine.st_dev != named.st_dev || mine.st_ino != named.st_ino;
 }
 
-Result<bool> Region::lock_writer() {
-  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return true;
+Result<bool> Region::lock_writer(base::Nanoseconds patience) {
+  if (sys::lock_patiently(fd_.get(), patience)) return true;
   if (errno != EWOULDBLOCK) return system_error("lock region " + path_, errno);
   return fail(
       ErrorCode::kAlreadyExists,

@@ -85,8 +85,8 @@ class Region {
   [[nodiscard]] bool replaced() const;
 
   /// Takes the region's writer lock, which ends with the process: a second control daemon (or
-  /// data plane) gets kAlreadyExists.
-  base::Result<bool> lock_writer();
+  /// data plane) gets kAlreadyExists after `patience` nanoseconds.
+  base::Result<bool> lock_writer(base::Nanoseconds patience = 0);
 
  private:
   static base::Result<Region> map(sys::UniqueFd fd, const std::string& path, Access access);

@@ -194,5 +194,11 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   }
 }
 
+TEST(Parse, RefusesAnExpressionThatWouldExhaustTheStack) {
+  const auto result = parsed("show vip | match " + std::string(40000, '('));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().what, "regular expression: longer than 256 characters, shorten it");
+}
+
 }  // namespace
 }  // namespace fairlead::cli
