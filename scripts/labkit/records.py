@@ -107,20 +107,20 @@ def last_new_connection_s(decisions: list[Decision], backend: str, dead_from_us:
     return (max(times) - dead_from_us) / 1e6 if times else 0.0
 
 
-def lost_with_host(joined: list[Joined], deaths: list[tuple[str, int]]) -> int:
+def lost_with_host(joined: list[Joined], deaths: list[tuple[str, int]]) -> set[str]:
     """Requests that were on a backend at the moment it lost power (backend, time_us): no balancer can save those."""
     def doomed(j: Joined) -> bool:
         return j.request.outcome == "failed" and j.decision is not None and any(
             j.decision.backend == name and j.request.arrival_us <= at_us < j.request.completion_us
             for name, at_us in deaths)
-    return sum(doomed(j) for j in joined)
+    return {j.request.request_id for j in joined if doomed(j)}
 
 
-def lost_with_node(joined: list[Joined], decisions: list[Decision], node: str, at_us: int) -> int:
+def lost_with_node(joined: list[Joined], decisions: list[Decision], node: str, at_us: int) -> set[str]:
     """Failed requests whose connection went through the node when it lost power."""
     through = {d.source for d in decisions if d.node == node and d.time_us <= at_us}
-    return sum(j.request.outcome == "failed" and j.request.source in through
-               and j.request.arrival_us <= at_us < j.request.completion_us for j in joined)
+    return {j.request.request_id for j in joined if j.request.outcome == "failed" and j.request.source in through
+            and j.request.arrival_us <= at_us < j.request.completion_us}
 
 
 def longest_gap_ms(decisions: list[Decision], node: str, from_us: int, until_us: int) -> float:

@@ -68,7 +68,7 @@ class Deaths(unittest.TestCase):
              request(3, 100, outcome="failed", backend="", port=3)],
             [decision(150, "b4", port=1), decision(90_100, "b4", port=2), decision(150, "b5", port=3)])
 
-        self.assertEqual(records.lost_with_host(joined, [("b4", 5000)]), 1)
+        self.assertEqual(records.lost_with_host(joined, [("b4", 5000)]), {"r1"})
 
     def test_last_new_connection_is_counted_from_the_death(self) -> None:
         log = [decision(1_000_000, "b4"), decision(3_500_000, "b4"), decision(9_000_000, "b5")]
