@@ -9,6 +9,7 @@
 #include "dataplane/flow/flow_table.hh"
 #include "dataplane/net/addr.hh"
 #include "dataplane/path/decision_sink.hh"
+#include "dataplane/path/sink.hh"
 #include "dataplane/steer/abi.h"
 #include "dataplane/steer/drop_reasons.h"
 #include "dataplane/steer/table_view.hh"
@@ -32,6 +33,20 @@ struct NewFlowMeter {
   base::Nanoseconds updated = 0;
 };
 
+/// Flows whose packets came to another worker until now (docs/dataplane-process.md, "Workers that
+/// come and go"): where to look for them. For a while after queues have changed hands, a flow that
+/// the own table does not know is looked for in the others'.
+struct Inheritance {
+  std::uint64_t hash = 0;    // the flow
+  std::uint32_t worker = 0;  // whose table had it
+};
+struct Relatives {
+  std::span<const flow::FlowTable> tables;  // by worker; for reading only, their owners write
+  std::uint64_t former = 0;                 // bit w: look into tables[w]; 0: nowhere
+  base::Nanoseconds until = 0;              // then former becomes 0: what is left there is too old
+  Sink<Inheritance>* inherited = nullptr;   // tells the former owner that it may forget the flow
+};
+
 /// One worker's state. Owned and used by one thread. Before the first burst the process sets
 /// `page`, `flows` (attached) and `hops`; per burst it sets `now` and, when the generation changed,
 /// calls use_table().
@@ -44,6 +59,7 @@ struct WorkerContext {
   base::Nanoseconds now = 0;          // CLOCK_MONOTONIC, read once per burst
   NextHops hops;
   DecisionSink* decisions = nullptr;  // null: no log
+  Relatives relatives;
 
   // --- kept by the stages ---
   flow::IdleLimits limits;

@@ -49,6 +49,8 @@ void run_pipeline(WorkerContext& context, Burst& burst) {
   maintain(context);
   classify(context, burst);
   flow_lookup(context, burst);
+  if (context.relatives.former != 0) [[unlikely]]
+    inherit(context, burst);
   select(context, burst);
   encap(context, burst);
   count_verdicts(*context.page, burst);

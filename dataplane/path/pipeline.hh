@@ -18,6 +18,10 @@ void run_pipeline(WorkerContext& context, Burst& burst);
 /// it; an idle worker calls it each time it looks for packets.
 void maintain(WorkerContext& context);
 
+/// Another worker has inherited the flow with this hash: its entry here goes, if it is still that
+/// member's. Worker thread, or whoever owns the table.
+void hand_over(WorkerContext& context, const Inheritance& inherited);
+
 // --- the stages, one file each; called in this order ---
 
 /// Fills burst.parsed; sets verdict and reason; `live` holds what may be a vip's.
@@ -26,6 +30,8 @@ void parse(WorkerContext& context, Burst& burst);
 void classify(WorkerContext& context, Burst& burst);
 /// Known flows: backend and state. The others go to `missed`.
 void flow_lookup(WorkerContext& context, Burst& burst);
+/// Unknown flows that another worker knows, while context.relatives says so.
+void inherit(WorkerContext& context, Burst& burst);
 /// Unknown flows: candidates, scores, insertion.
 void select(WorkerContext& context, Burst& burst);
 /// Outer headers, next hop, traffic counters.

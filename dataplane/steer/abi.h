@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define FL_ABI_MAGIC 0x4441454c52494146ULL /* "FAIRLEAD" read as little-endian */
-#define FL_ABI_VERSION 1u
+#define FL_ABI_VERSION 2u
 
 #define FL_LINE_BYTES 64u
 #define FL_BANKS 4u
@@ -251,7 +251,9 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t decisions_logged;
   uint64_t decisions_skipped;
   uint64_t generations_seen;
-  uint64_t reserved2[13];
+  uint64_t flow_inherited;   /* flows taken over from another worker's table; no inserts */
+  uint64_t flow_handed_over; /* entries freed because another worker inherited the flow */
+  uint64_t reserved2[11];
   uint64_t drops[FL_MAX_DROP_REASONS];  /* by enum fl_reason */
   uint64_t punts[FL_MAX_DROP_REASONS];  /* why a packet went to the kernel */
   uint64_t latency[FL_LATENCY_BUCKETS]; /* forwarding latency, rx to tx, sampled bursts; see
@@ -261,11 +263,43 @@ struct FL_LINE_ALIGNED fl_worker_page {
 };
 FL_STATIC_ASSERT(sizeof(struct fl_worker_page) % 64 == 0, "pages keep line alignment");
 
+/// How packets of vips come to the workers' queues of a port.
+enum fl_port_steering {
+  FL_STEERING_ONE_QUEUE = 0, /* the port has one queue */
+  FL_STEERING_DEVICE = 1,    /* several queues; the device or kernel spreads as it likes */
+  FL_STEERING_RSS = 2,       /* receive side scaling with our key and indirection table */
+  FL_STEERING_RULES = 3,     /* a rule for each vip, RSS for the rest */
+};
+
+/// One port, by its number. Written by the data plane's main thread once a second.
+struct FL_LINE_ALIGNED fl_port_page {
+  uint64_t rx_packets;
+  uint64_t rx_bytes;
+  uint64_t tx_packets;
+  uint64_t tx_bytes;
+  uint64_t missed; /* arrived, but the receive queue was full */
+  uint64_t errors; /* receive and transmit */
+  uint64_t no_buffer;
+  uint64_t updated_ns; /* 0: no such port */
+  /* line 1 */
+  uint64_t stalls;       /* times that packets were missed while none was received */
+  uint64_t link_changes; /* up to down and back */
+  uint32_t link_up;      /* 1: up */
+  uint32_t queues;
+  uint32_t steering; /* enum fl_port_steering */
+  uint32_t rules;    /* vips that have a rule in the device */
+  uint64_t reserved[4];
+};
+FL_STATIC_ASSERT(sizeof(struct fl_port_page) == 128, "two lines");
+#define FL_MAX_PORTS 16u
+
 struct FL_LINE_ALIGNED fl_workers {
   struct fl_region_header header;
-  uint32_t worker_count; /* pages in use: worker[0 .. worker_count) */
-  uint32_t reserved[15];
+  uint32_t worker_count;    /* pages in use: worker[0 .. worker_count), stopped workers' too */
+  uint32_t workers_running; /* the first so many forward now */
+  uint32_t reserved[14];
   struct fl_worker_page worker[FL_MAX_WORKERS]; /* untouched pages cost nothing */
+  struct fl_port_page port[FL_MAX_PORTS];
 };
 
 /// Latency histogram: four buckets per power of two of nanoseconds, 0 to 2^32.
