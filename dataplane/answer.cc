@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The console's commands.
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include <unistd.h>
 
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 
-#include "dataplane/device.hh"
+#include "dataplane/balance.hh"
 #include "dataplane/forward.hh"
+#include "dataplane/numa.hh"
+#include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
 // Weak: a sanitizer build has no jemalloc.
@@ -30,70 +36,48 @@ json show_status(const Forwarder& f) {
       {"version", FL_VERSION},
       {"pid", ::getpid()},
       {"uptime_s", (sys::monotonic_ns() - f.started) / base::kSecond},
-      {"workers", f.workers.size()},
+      {"workers", f.crew ? f.crew->running() : 0},
+      {"workers_max", f.config.workers.most},
       {"generation", f.table.generation()}};
 }
 
-json show_port(const Forwarder& f) {
-  json ports = json::array();
-  for (std::size_t i = 0; i < f.stations.size(); ++i) {
-    const Station& station = *f.stations[i];
-    rte_eth_stats sum{};
-    bool up = true;
-    for (const std::uint16_t ethdev : station.port.ethdevs()) {
-      rte_eth_stats one{};
-      rte_eth_link link{};
-      if (rte_eth_stats_get(ethdev, &one) != 0) continue;
-      up = up && rte_eth_link_get_nowait(ethdev, &link) == 0 && link.link_status != 0;
-      sum.ipackets += one.ipackets;
-      sum.ibytes += one.ibytes;
-      sum.opackets += one.opackets;
-      sum.obytes += one.obytes;
-      sum.imissed += one.imissed;
-      sum.ierrors += one.ierrors + one.oerrors;
-      sum.rx_nombuf += one.rx_nombuf;
-    }
-    const net::MacAddr& gateway = station.neighbours->gateway_mac();
-    ports.push_back({
-        {"port", i},
-        {"device", station.port.device()},
-        {"driver", station.port.driver()},
-        {"mac", station.port.mac().to_string()},
-        {"mtu", station.port.mtu()},
-        {"link", up ? "up" : "down"},
-        {"queues", f.workers.size()},
-        {"rx_packets", sum.ipackets},
-        {"rx_bytes", sum.ibytes},
-        {"tx_packets", sum.opackets},
-        {"tx_bytes", sum.obytes},
-        {"missed", sum.imissed},
-        {"errors", sum.ierrors},
-        {"no_mbuf", sum.rx_nombuf},
-        {"gateway_mac", gateway.is_zero() ? json(nullptr) : json(gateway.to_string())},
-    });
+/// Queues of one port that a worker serves, as text: "0,2".
+std::string queues_of(const Station& station, unsigned worker) {
+  std::string text;
+  for (const unsigned q : items_of(station.owners, worker)) {
+    text += (text.empty() ? "" : ",") + std::to_string(q);
   }
-  return {{"ports", ports}};
+  return text;
 }
 
 json show_core(const Forwarder& f) {
   json cores = json::array();
-  for (std::size_t w = 0; w < f.workers.size(); ++w) {
-    const fl_worker_page& page = f.workers[w]->page();
-    const Pulse& pulse = f.pulses[w];
-    for (std::size_t p = 0; p < f.stations.size(); ++p) {
-      cores.push_back({
-          {"worker", w},
-          {"core", page.core},
-          {"role", "worker"},
-          {"port", p},
-          {"queue", f.stations[p]->port.queue(static_cast<unsigned>(w)).queue},
-          {"busy", pulse.busy_share},
-          {"pps", pulse.pps},
-          {"cycles_per_packet", pulse.cycles_per_packet},
-          {"flows", page.flows},
-          {"generation", page.ack},
-      });
+  for (unsigned w = 0; w < f.crew->running(); ++w) {
+    const fl_worker_page& page = f.crew->worker(w).page();
+    const Pulse& pulse = f.crew->pulse(w);
+    std::string ports;
+    for (const auto& station : f.stations) {
+      const std::string queues = queues_of(*station, w);
+      if (queues.empty()) continue;
+      ports += (ports.empty() ? "" : " ") + std::to_string(station->number) + ":" + queues;
     }
+    cores.push_back({
+        {"worker", w},
+        {"core", page.core},
+        {"socket", socket_of_core(page.core)},
+        {"role", "worker"},
+        {"queues", ports},
+        {"busy", pulse.busy_share()},
+        {"busy_cycles", page.busy_cycles},
+        {"idle_cycles", page.idle_cycles},
+        {"pps", pulse.pps()},
+        {"cycles_per_packet", pulse.cycles_per_packet()},
+        {"latency_p50_us", pulse.latency().p50_ns / 1e3},
+        {"latency_p99_us", pulse.latency().p99_ns / 1e3},
+        {"flows", page.flows},
+        {"inherited", page.flow_inherited},
+        {"generation", page.ack},
+    });
   }
   return {{"cores", cores}};
 }
@@ -152,24 +136,116 @@ json show_memory(const Forwarder& f) {
   return memory;
 }
 
+base::Result<json> set_worker(Forwarder& f, const json& arguments) {
+  const auto count = arguments["count"].get<unsigned>();
+  const unsigned before = f.crew->running();
+  FL_TRY(f.crew->arrange(f.stations, count));
+  sys::log_info(
+      "workers changed by command from=" + std::to_string(before) + " to=" + std::to_string(count)
+  );
+  return json{{"workers", count}, {"before", before}};
+}
+
+base::Result<json> plug_port(Forwarder& f, const json& arguments) {
+  model::Port port;
+  port.device = arguments["device"].get<std::string>();
+  port.punt_tap = arguments.value("punt_tap", "");
+  if (!port.punt_tap.empty()) {
+    return base::invalid("punt_tap: a tap needs a restart; put the port into the configuration");
+  }
+  if (arguments.contains("gateway")) {
+    const auto address = net::IpAddr::parse(arguments["gateway"].get<std::string>());
+    if (!address) return base::invalid("gateway: not an address; write 192.0.2.1 or 2001:db8::1");
+    (address->is_v4() ? port.gateway : port.gateway6) = *address;
+  }
+  FL_ASSIGN(const unsigned number, add_port(f, port));
+  return json{{"port", number}};
+}
+
+base::Result<json> unplug_port(Forwarder& f, const json& arguments) {
+  const auto number = arguments["port"].get<unsigned>();
+  FL_TRY(remove_port(f, number));
+  return json{{"removed", number}};
+}
+
+/// Arguments of one command: those it must have and those it may, with their JSON type.
+struct Form {
+  std::string_view command;
+  std::map<std::string, json::value_t> must;
+  std::map<std::string, json::value_t> may;
+  base::Result<json> (*answer)(Forwarder& f, const json& arguments);
+};
+
+const std::vector<Form>& forms() {
+  constexpr auto kNumber = json::value_t::number_unsigned;
+  constexpr auto kText = json::value_t::string;
+  static const std::vector<Form> all = {
+      {"show status",
+       {},
+       {},
+       [](Forwarder& f, const json&) { return base::Result<json>(show_status(f)); }},
+      {"show port",
+       {},
+       {{"port", kNumber}, {"what", kText}},
+       [](Forwarder& f, const json& arguments) { return show_port(f, arguments); }},
+      {"show core",
+       {},
+       {},
+       [](Forwarder& f, const json&) { return base::Result<json>(show_core(f)); }},
+      {"show memory",
+       {},
+       {},
+       [](Forwarder& f, const json&) { return base::Result<json>(show_memory(f)); }},
+      {"set worker count", {{"count", kNumber}}, {}, set_worker},
+      {"add port", {{"device", kText}}, {{"gateway", kText}, {"punt_tap", kText}}, plug_port},
+      {"del port", {{"port", kNumber}}, {}, unplug_port},
+      {"stop",
+       {},
+       {},
+       [](Forwarder& f, const json&) {
+         f.stop_asked = true;
+         return base::Result<json>(json{{"stopping", true}});
+       }},
+  };
+  return all;
+}
+
+base::Result<void> check(const Form& form, const json& arguments) {
+  const std::string command(form.command);
+  if (!arguments.is_object())
+    return base::invalid("'" + command + "': arguments must be an object");
+  for (const auto& [key, type] : form.must) {
+    if (!arguments.contains(key)) return base::invalid("'" + command + "' needs '" + key + "'");
+  }
+  for (const auto& [key, value] : arguments.items()) {
+    const auto must = form.must.find(key);
+    const auto may = form.may.find(key);
+    if (must == form.must.end() && may == form.may.end()) {
+      return base::invalid("'" + command + "' takes no '" + key + "'; leave it out");
+    }
+    const json::value_t type = must != form.must.end() ? must->second : may->second;
+    const bool fits = value.type() == type && (type != json::value_t::number_unsigned ||
+                                               value.get<std::uint64_t>() < 65536);
+    if (fits) continue;
+    return base::invalid(
+        "'" + command + "': '" + key + "' must be " +
+        (type == json::value_t::string ? "a string" : "a whole number from 0 to 65535")
+    );
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Result<json> answer(Forwarder& f, const std::string& command, const json& arguments) {
-  if (!arguments.is_object() || !arguments.empty()) {
-    return base::invalid("'" + command + "' takes no arguments; leave them out");
+  std::string known;
+  for (const Form& form : forms()) {
+    known += (known.empty() ? "" : ", ") + std::string(form.command);
+    if (form.command != command) continue;
+    FL_TRY(check(form, arguments));
+    return form.answer(f, arguments);
   }
-  if (command == "show status") return show_status(f);
-  if (command == "show port") return show_port(f);
-  if (command == "show core") return show_core(f);
-  if (command == "show memory") return show_memory(f);
-  if (command == "stop") {
-    f.stop_asked = true;
-    return json{{"stopping", true}};
-  }
-  return base::invalid(
-      "no command '" + command +
-      "' here; known: show status, show port, show core, show memory, stop"
-  );
+  return base::invalid("no command '" + command + "' here; known: " + known);
 }
 
 }  // namespace fairlead::dataplane

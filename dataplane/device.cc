@@ -38,11 +38,11 @@ std::optional<std::string> kernel_interface_of(std::string_view device) {
   return device_argument(device, "iface");
 }
 
-std::vector<std::string> queue_devices(const std::string& device, unsigned workers) {
-  if (workers <= 1) return {device};
+std::vector<std::string> queue_devices(const std::string& device, unsigned queues) {
+  if (queues <= 1) return {device};
   if (starts_with(device, "net_af_packet")) {
     if (device_argument(device, "qpairs")) return {device};
-    return {device + ",qpairs=" + std::to_string(workers)};
+    return {device + ",qpairs=" + std::to_string(queues)};
   }
   if (!starts_with(device, "net_af_xdp") || device_argument(device, "queue_count") ||
       device_argument(device, "start_queue")) {
@@ -51,7 +51,7 @@ std::vector<std::string> queue_devices(const std::string& device, unsigned worke
   const std::string name = device_name(device);
   const std::string arguments = device.substr(name.size());
   std::vector<std::string> devices;
-  for (unsigned q = 0; q < workers; ++q) {
+  for (unsigned q = 0; q < queues; ++q) {
     devices.push_back(
         name + "q" + std::to_string(q) + arguments + ",start_queue=" + std::to_string(q) +
         ",queue_count=1"

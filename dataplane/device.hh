@@ -19,9 +19,9 @@ std::optional<std::string> device_argument(std::string_view device, std::string_
 /// routes are the port's. Empty for ports DPDK has for itself.
 std::optional<std::string> kernel_interface_of(std::string_view device);
 
-/// What EAL must be given so that each of `workers` workers has a queue. The AF_XDP driver counts
+/// What EAL must be given so that the device has `queues` queues. The AF_XDP driver counts
 /// only "combined" channels, of which veth has none, so each queue becomes a device of its own:
 /// net_af_xdp0q1,iface=eth0,start_queue=1,queue_count=1. AF_PACKET gets qpairs=N.
-std::vector<std::string> queue_devices(const std::string& device, unsigned workers);
+std::vector<std::string> queue_devices(const std::string& device, unsigned queues);
 
 }  // namespace fairlead::dataplane

@@ -45,10 +45,8 @@ bool is_pci_device(const std::string& device) {
 
 std::vector<std::string> eal_arguments(const EalPlan& plan, const std::vector<unsigned>& allowed) {
   // Lcore 0 is the main thread and floats over all CPUs we may use; it sleeps most of the time.
-  std::string lcores = "0@(" + join(allowed) + ")";
-  for (std::size_t i = 0; i < plan.worker_cores.size(); ++i) {
-    lcores += "," + std::to_string(i + 1) + "@" + std::to_string(plan.worker_cores[i]);
-  }
+  // Workers are threads of our own that EAL learns of when they start.
+  const std::string lcores = "0@(" + join(allowed) + ")";
   std::vector<std::string> args = {"fairlead-dataplane", "--lcores", lcores};
   args.insert(args.end(), {"-m", std::to_string(plan.memory_mb)});
   if (plan.hugepages) {

@@ -11,12 +11,11 @@ namespace fairlead::dataplane {
 
 /// What the process needs from EAL. One EAL per process; several processes share a host.
 struct EalPlan {
-  std::string file_prefix;             // names the files in /var/run/dpdk; one per node
-  bool hugepages = false;              // false: ordinary pages (--no-huge)
-  unsigned memory_mb = 64;             // mbuf pools and rings
-  std::vector<unsigned> worker_cores;  // lcore i + 1 runs worker i on worker_cores[i]
-  std::vector<std::string> devices;    // DPDK device strings, PCI or virtual
-  std::vector<std::string> extra;      // from --eal, last, so they win
+  std::string file_prefix;           // names the files in /var/run/dpdk; one per node
+  bool hugepages = false;            // false: ordinary pages (--no-huge)
+  unsigned memory_mb = 64;           // mbuf pools and rings
+  std::vector<std::string> devices;  // DPDK device strings, PCI or virtual
+  std::vector<std::string> extra;    // from --eal, last, so they win
 };
 
 /// True for "0000:3b:00.0", "3b:00.0" and the same with ",args" behind.

@@ -11,15 +11,13 @@
 
 #include "control/config/config.hh"
 #include "dataplane/base/result.hh"
+#include "dataplane/crew.hh"
 #include "dataplane/decision_log.hh"
 #include "dataplane/eal.hh"
-#include "dataplane/neighbours.hh"
 #include "dataplane/options.hh"
-#include "dataplane/port.hh"
-#include "dataplane/punt.hh"
 #include "dataplane/shm/region.hh"
+#include "dataplane/station.hh"
 #include "dataplane/table_copy.hh"
-#include "dataplane/worker.hh"
 
 namespace fairlead::dataplane {
 
@@ -31,45 +29,56 @@ struct Regions {
   std::vector<shm::Region> flows;  // by worker
 };
 
-base::Result<Regions> open_regions(const config::Config& config);
+/// `found`: how many workers the process before us had; 0: none, or its regions do not fit.
+base::Result<Regions> open_regions(const config::Config& config, unsigned& found);
 
-/// One port and all that belongs to it on the main thread's side.
-struct Station {
-  Station(Port opened, PuntPath path) : port(std::move(opened)), punt(path) {}
-  Port port;
-  PuntPath punt;
-  std::vector<PacketRing> to_main;  // by worker; empty with PuntPath::kNone
-  std::vector<PacketRing> from_main;
-  std::unique_ptr<Tap> tap;  // with PuntPath::kTap
-  std::unique_ptr<Neighbours> neighbours;
-};
-
-/// What the console shows of the last second of a worker.
-struct Pulse {
-  std::uint64_t busy = 0;
-  std::uint64_t idle = 0;
-  std::uint64_t packets = 0;
-  double busy_share = 0;
-  double pps = 0;
-  double cycles_per_packet = 0;
-};
+/// Frames that the main thread makes itself: its pool.
+inline constexpr std::uint32_t kMainBuffers = 511;
 
 /// The whole process while it forwards. Members are in the order of their start; they end in
 /// reverse. Main thread only.
 struct Forwarder {
   explicit Forwarder(const config::Config& c) : config(c) {}
+  [[nodiscard]] Station::Setup station_setup(const model::Port& port, unsigned number) const;
+
   const config::Config& config;
+  std::vector<unsigned> crew_cores;  // by worker
   Regions regions;
   std::unique_ptr<Eal> eal;
   rte_mempool* main_pool = nullptr;  // frames that the main thread makes
-  std::vector<std::unique_ptr<Station>> stations;
-  std::vector<std::unique_ptr<Worker>> workers;
+  Crew::Stations stations;
+  std::unique_ptr<Crew> crew;
   std::unique_ptr<DecisionLog> decisions;
   TableCopy table;
-  std::vector<Pulse> pulses;
   base::Nanoseconds started = 0;
   bool stop_asked = false;
 };
+
+/// What EAL is started with: devices, memory for all packet buffers, computed from ports and
+/// workers. Errors name the key.
+base::Result<EalPlan> make_plan(const config::Config& config, const Options& options);
+
+/// The core of each worker there may be: as configured, then allowed ones with the fewest workers.
+std::vector<unsigned> worker_cores(
+    const config::Workers& workers, const std::vector<unsigned>& allowed
+);
+
+/// Opens a port at run time and lets the workers serve it; the number it got.
+base::Result<unsigned> add_port(Forwarder& forwarder, const model::Port& port);
+/// The workers leave the port, then it is closed. Its flows stay: they come back by other ports.
+base::Result<void> remove_port(Forwarder& forwarder, unsigned number);
+
+/// A port's counters, summed over its devices.
+PortCounters counters_of(const Station& station);
+
+/// Once a second: looks after the ports, writes their pages, says what changed.
+void watch_ports(Forwarder& forwarder, base::Nanoseconds now);
+
+/// Brings the rules of all ports in line with the vips of the newest table.
+void follow_vips(Forwarder& forwarder);
+
+/// `show port` and its relatives; `arguments` as in docs/control-socket.md.
+base::Result<nlohmann::json> show_port(const Forwarder& f, const nlohmann::json& arguments);
 
 /// Answers the commands of docs/control-socket.md, section dataplane.sock.
 base::Result<nlohmann::json> answer(

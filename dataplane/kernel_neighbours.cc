@@ -10,9 +10,11 @@
 #include <limits>
 #include <sstream>
 
+#include <linux/ethtool.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -88,6 +90,16 @@ base::Result<KernelInterface> kernel_interface(const std::string& name) {
     return base::system_error("read the MAC address of " + name, errno);
   }
   std::memcpy(found.mac.bytes.data(), request.ifr_hwaddr.sa_data, 6);
+  if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0) {
+    constexpr int kUp = IFF_UP | IFF_RUNNING;
+    found.running = (request.ifr_flags & kUp) == kUp;
+  }
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  request.ifr_data = reinterpret_cast<char*>(&channels);
+  if (::ioctl(socket.get(), SIOCETHTOOL, &request) == 0) {
+    found.receive_queues = channels.combined_count + channels.rx_count;
+  }
   return found;
 }
 

@@ -15,6 +15,8 @@ namespace fairlead::dataplane {
 struct KernelInterface {
   unsigned index = 0;
   unsigned mtu = 0;
+  bool running = false;         // up, and its peer is there (IFF_UP and IFF_RUNNING)
+  unsigned receive_queues = 0;  // as ethtool -l says; 0: it does not say
   net::MacAddr mac;
 };
 

@@ -39,7 +39,10 @@ void NeighbourTable::expire(base::Nanoseconds now) {
 }
 
 Neighbours::Neighbours(Setup setup)
-    : setup_(std::move(setup)), boxes_(setup_.workers), offered_(setup_.workers, false) {
+    : setup_(std::move(setup)),
+      boxes_(setup_.workers),
+      offered_(setup_.workers, false),
+      listens_(setup_.workers, false) {
   hops_.own = setup_.own.mac;
   hops_.mtu = setup_.mtu;
   if (setup_.port.gateway_mac) hops_.gateway4 = hops_.gateway6 = *setup_.port.gateway_mac;
@@ -116,20 +119,35 @@ void Neighbours::log_change(const path::NextHops& next) const {
 // take turns, and a turn begins when every worker has taken the last one.
 void Neighbours::publish() {
   if (!in_round_) {
-    const auto taken = [](const auto& box) { return box.empty(); };
-    if (!dirty_ || !std::all_of(boxes_.begin(), boxes_.end(), taken)) return;
+    if (!dirty_ || !all_taken()) return;
     turn_ = 1 - turn_;
     published_[turn_] = backends_;
     round_ = hops_;
     round_.backend_macs = published_[turn_];
     dirty_ = false;
-    in_round_ = true;
+    in_round_ = any_round_ = true;
     std::fill(offered_.begin(), offered_.end(), false);
   }
+  in_round_ = false;
   for (std::size_t w = 0; w < boxes_.size(); ++w) {
+    if (!listens_[w]) continue;
     if (!offered_[w]) offered_[w] = boxes_[w].offer(round_);
+    in_round_ = in_round_ || !offered_[w];
   }
-  in_round_ = std::find(offered_.begin(), offered_.end(), false) != offered_.end();
+}
+
+bool Neighbours::all_taken() const {
+  for (std::size_t w = 0; w < boxes_.size(); ++w) {
+    if (listens_[w] && !boxes_[w].empty()) return false;
+  }
+  return true;
+}
+
+void Neighbours::begin(unsigned worker) {
+  path::NextHops stale;
+  (void)boxes_[worker].take(stale);
+  listens_[worker] = true;
+  offered_[worker] = any_round_ && boxes_[worker].offer(round_);
 }
 
 bool Neighbours::complete(const std::vector<Unresolved>& backends) const {

@@ -67,6 +67,10 @@ class Neighbours {
   explicit Neighbours(Setup setup);
 
   [[nodiscard]] Mailbox<path::NextHops>& box(unsigned worker) { return boxes_[worker]; }
+  /// A worker is about to run: it finds what the others have in its box. Requires: it does not run.
+  void begin(unsigned worker);
+  /// It runs no more: nobody waits for it.
+  void end(unsigned worker) { listens_[worker] = false; }
 
   /// Own ARP and ND: takes a punted frame; answers it where we are asked.
   void heard(std::span<const std::uint8_t> frame, base::Nanoseconds now);
@@ -90,6 +94,7 @@ class Neighbours {
   [[nodiscard]] net::MacAddr mac_of(const std::optional<net::IpAddr>& address) const;
   bool update(const std::vector<Unresolved>& backends);
   void publish();
+  [[nodiscard]] bool all_taken() const;
   [[nodiscard]] bool complete(const std::vector<Unresolved>& backends) const;
   void log_change(const path::NextHops& before) const;
 
@@ -104,8 +109,10 @@ class Neighbours {
   std::vector<Mailbox<path::NextHops>> boxes_;
   path::NextHops round_;       // what is being handed out now
   std::vector<bool> offered_;  // who has been offered round_
+  std::vector<bool> listens_;  // who runs
   bool in_round_ = false;
-  bool dirty_ = true;  // hops_ or backends_ are newer than round_
+  bool any_round_ = false;  // round_ holds something
+  bool dirty_ = true;       // hops_ or backends_ are newer than round_
   base::Nanoseconds next_ = 0;
   base::Nanoseconds next_routes_ = 0;
   base::Nanoseconds warned_ = 0;

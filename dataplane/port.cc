@@ -5,24 +5,26 @@
 #include <algorithm>
 #include <cstring>
 
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/balance.hh"
 #include "dataplane/captured_stderr.hh"
 #include "dataplane/device.hh"
+#include "dataplane/eal.hh"
 #include "dataplane/kernel_neighbours.hh"
+#include "dataplane/sys/log.hh"
 
 namespace fairlead::dataplane {
 namespace {
 
-constexpr std::uint16_t kDescriptors = 1024;
-constexpr std::uint16_t kAfXdpDescriptors = 2048;  // the driver's default: its rings are no smaller
-constexpr std::uint32_t kInHand = 512;             // bursts, pool cache, punted packets
-constexpr unsigned kPoolCache = 256;
-
-bool is_af_xdp(const std::string& device) {
-  return device.rfind("net_af_xdp", 0) == 0;
+// After a device was closed, EAL still knows it by its name.
+void forget_device(const std::string& device) {
+  const CapturedStderr captured;
+  const char* bus = is_pci_device(device) ? "pci" : "vdev";
+  (void)rte_eal_hotplug_remove(bus, device_name(device).c_str());
 }
 
 std::string where(const std::string& device) {
@@ -55,34 +57,54 @@ base::Error port_error(
 
 }  // namespace
 
-std::uint32_t buffers_per_queue(const std::string& device) {
-  const std::uint32_t ring = is_af_xdp(device) ? kAfXdpDescriptors : kDescriptors;
-  // AF_XDP: fill ring, packets received and not yet read, packets sent and not yet completed.
-  return (is_af_xdp(device) ? 3 : 2) * ring + kInHand + 2 * kPoolCache - 1;
-}
-
-std::uint32_t buffer_memory_mb(std::uint64_t buffers) {
-  constexpr std::uint64_t kBytes = sizeof(rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE + 128;
-  constexpr std::uint64_t kBase = 24;  // ethdev data, rings, malloc's own
-  return static_cast<std::uint32_t>((buffers * kBytes * 9 / 8 >> 20) + kBase);
-}
-
-base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers) {
-  rte_mempool* pool = rte_pktmbuf_pool_create(
-      name.c_str(), buffers, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY
-  );
+base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers, int socket) {
+  const auto make = [&](int at) {
+    return rte_pktmbuf_pool_create(
+        name.c_str(), buffers, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, at
+    );
+  };
+  rte_mempool* pool = make(socket);
+  if (pool == nullptr && socket != SOCKET_ID_ANY) {
+    pool = make(SOCKET_ID_ANY);
+    if (pool != nullptr) {
+      sys::log_warn(
+          "no room for packet buffers on the port's NUMA socket pool=" + name +
+          " socket=" + std::to_string(socket) + ": they lie on another one, which is slower"
+      );
+    }
+  }
   if (pool == nullptr) {
     return base::fail(
         base::ErrorCode::kResourceExhausted,
-        "memory: no room for " + std::to_string(buffers) + " packet buffers (" +
-            rte_strerror(rte_errno) + "); free hugepages or use fewer workers"
+        "memory: no room for " + std::to_string(buffers) + " packet buffers, " +
+            std::to_string(buffer_memory_mb(buffers)) + " MiB (" + rte_strerror(rte_errno) +
+            "); free hugepages or use fewer workers"
     );
   }
   return pool;
 }
 
-base::Result<void> Port::find_devices(unsigned workers) {
-  for (const std::string& device : queue_devices(device_, workers)) {
+base::Result<unsigned> queues_of(const std::string& device, const QueueCount& count) {
+  const auto interface = kernel_interface_of(device);
+  if (!interface || device_argument(device, "start_queue") ||
+      device_argument(device, "queue_count") || device.rfind("net_af_xdp", 0) != 0) {
+    return count.wanted;
+  }
+  FL_ASSIGN(const KernelInterface kernel, kernel_interface(*interface));
+  const unsigned queues = kernel.receive_queues == 0 ? count.least : kernel.receive_queues;
+  if (queues < count.least) {
+    return base::invalid(
+        where(device) + "interface " + *interface + " has " + std::to_string(queues) +
+        " receive queue(s) for " + std::to_string(count.least) + " workers; 'ethtool -L " +
+        *interface + " combined " + std::to_string(count.least) +
+        "' (veth: rx and tx) or lower workers.count"
+    );
+  }
+  return queues;
+}
+
+base::Result<void> Port::find_devices(unsigned queues) {
+  for (const std::string& device : queue_devices(device_, queues)) {
     std::uint16_t id = 0;
     if (rte_eth_dev_get_port_by_name(device_name(device).c_str(), &id) != 0) {
       // A PCI address may be given without its domain.
@@ -95,38 +117,71 @@ base::Result<void> Port::find_devices(unsigned workers) {
   return {};
 }
 
-base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_worker, unsigned queues) {
+// Where memory is too short for all pools the rings are made smaller, and it is said.
+base::Result<void> Port::make_pools(unsigned queues) {
+  rte_eth_dev_info info{};
+  (void)rte_eth_dev_info_get(ethdevs_[0], &info);
+  socket_ = rte_eth_dev_socket_id(ethdevs_[0]);
+  const DeviceLimits limits{
+      info.rx_desc_lim.nb_max,
+      info.rx_desc_lim.nb_min,
+      info.rx_desc_lim.nb_align,
+      info.tx_desc_lim.nb_max,
+      info.tx_desc_lim.nb_min,
+      info.tx_desc_lim.nb_align};
+  for (unsigned halvings = 0;; ++halvings) {
+    sizes_ = size_queue(device_, limits, halvings);
+    base::Result<rte_mempool*> pool = nullptr;
+    for (unsigned q = 0; q < queues; ++q) {
+      const std::string name = "fl_p" + std::to_string(number_) + "q" + std::to_string(q);
+      pool = make_pool(name, sizes_.buffers, socket_);
+      if (!pool) break;
+      pools_.push_back(*pool);
+    }
+    if (pool) return {};
+    for (rte_mempool* made : pools_) rte_mempool_free(made);
+    pools_.clear();
+    if (!may_halve(sizes_, device_)) return tl::unexpected<base::Error>(pool.error());
+    sys::log_warn(
+        "memory is short: rings are halved port=" + std::to_string(number_) +
+        " buffers_wanted=" + std::to_string(std::uint64_t{sizes_.buffers} * queues)
+    );
+  }
+}
+
+int Port::try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues) {
+  rte_eth_conf conf{};
+  apply_rss(rss_, conf);
+  const auto count = static_cast<std::uint16_t>(queues);
+  std::uint16_t rx = sizes_.rx_descriptors;
+  std::uint16_t tx = sizes_.tx_descriptors;
+  int r = rte_eth_dev_configure(ethdev, count, count, &conf);
+  if (r == 0) r = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
+  for (std::uint16_t q = 0; q < count && r == 0; ++q) {
+    r = rte_eth_rx_queue_setup(ethdev, q, rx, kAnySocket, nullptr, pools_[first_queue + q]);
+    if (r == 0) r = rte_eth_tx_queue_setup(ethdev, q, tx, kAnySocket, nullptr);
+  }
+  if (r == 0) r = rte_eth_dev_start(ethdev);
+  return r;
+}
+
+base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, unsigned queues) {
   rte_eth_dev_info info{};
   if (const int r = rte_eth_dev_info_get(ethdev, &info); r != 0) {
     return tl::unexpected<base::Error>(port_error(device_, "be asked for its features", r, {}));
   }
   driver_ = info.driver_name;
-  if (info.max_rx_queues < queues || info.max_tx_queues < queues) {
-    return base::invalid(
-        where(device_) + "has " + std::to_string(std::min(info.max_rx_queues, info.max_tx_queues)) +
-        " queues for " + std::to_string(queues) + " workers; lower workers.count"
-    );
-  }
-  rte_eth_conf conf{};
-  if (queues > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
-    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf =
-        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-  }
+  rss_ = plan_rss(info, queues);
   CapturedStderr captured;
-  const auto count = static_cast<std::uint16_t>(queues);
-  int r = rte_eth_dev_configure(ethdev, count, count, &conf);
-  std::uint16_t rx = is_af_xdp(device_) ? kAfXdpDescriptors : kDescriptors;
-  std::uint16_t tx = rx;
-  if (r == 0) r = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
-  for (std::uint16_t q = 0; q < count && r == 0; ++q) {
-    queues_.push_back({ethdev, q});
-    r = rte_eth_rx_queue_setup(ethdev, q, rx, kAnySocket, nullptr, pools_[first_worker + q]);
-    if (r == 0) r = rte_eth_tx_queue_setup(ethdev, q, tx, kAnySocket, nullptr);
+  int r = try_start(ethdev, first_queue, queues);
+  while (r != 0 && rss_.enabled()) {
+    rss_ = weaker(rss_);
+    r = try_start(ethdev, first_queue, queues);
   }
-  if (r == 0) r = rte_eth_dev_start(ethdev);
   const std::string log = captured.restore();
   if (r != 0) return tl::unexpected<base::Error>(port_error(device_, "be started", r, log));
+  for (std::uint16_t q = 0; q < queues; ++q) queues_.push_back({ethdev, q});
+  if (rss_.enabled()) table_ = read_table(ethdev, rss_.table_size);
   // For neighbour discovery on ports of our own; drivers without it are promiscuous anyway.
   if (!interface_) rte_eth_allmulticast_enable(ethdev);
   return {};
@@ -147,34 +202,116 @@ base::Result<void> Port::read_link() {
   return {};
 }
 
-base::Result<Port> Port::open(const std::string& device, unsigned number, unsigned workers) {
+base::Result<Port> Port::open(const std::string& device, unsigned number, const QueueCount& count) {
   Port port;
   port.device_ = device;
   port.number_ = number;
   port.interface_ = kernel_interface_of(device);
-  port.buffers_ = buffers_per_queue(device);
-  for (unsigned w = 0; w < workers; ++w) {
-    const std::string name = "fl_p" + std::to_string(number) + "w" + std::to_string(w);
-    FL_ASSIGN(rte_mempool * pool, make_pool(name, port.buffers_));
-    port.pools_.push_back(pool);
-  }
-  FL_TRY(port.find_devices(workers));
+  FL_ASSIGN(unsigned queues, queues_of(device, count));
+  FL_TRY(port.find_devices(queues));
   const auto devices = static_cast<unsigned>(port.ethdevs_.size());
+  if (devices == 1) {
+    rte_eth_dev_info info{};
+    (void)rte_eth_dev_info_get(port.ethdevs_[0], &info);
+    const unsigned most = std::min(info.max_rx_queues, info.max_tx_queues);
+    if (most < count.least) {
+      return base::invalid(
+          where(device) + "has " + std::to_string(most) + " queues for " +
+          std::to_string(count.least) + " workers; lower workers.count"
+      );
+    }
+    queues = std::min(queues, most);
+  }
+  FL_TRY(port.make_pools(queues));
   for (unsigned d = 0; d < devices; ++d) {
-    FL_TRY(port.configure(port.ethdevs_[d], d, devices == 1 ? workers : 1));
+    FL_TRY(port.configure(port.ethdevs_[d], d, devices == 1 ? queues : 1));
   }
   FL_TRY(port.read_link());
+  port.rules_ = std::make_unique<FlowRules>(port.ethdevs_[0], port.rss_);
   return port;
+}
+
+base::Result<Port> Port::plug(const std::string& device, unsigned number, const QueueCount& count) {
+  FL_ASSIGN(const unsigned queues, queues_of(device, count));
+  std::vector<std::string> known;
+  for (const std::string& one : queue_devices(device, queues)) {
+    CapturedStderr captured;
+    const int r = rte_dev_probe(one.c_str());
+    const std::string log = captured.restore();
+    if (r == 0) {
+      known.push_back(one);
+      continue;
+    }
+    for (const std::string& made : known) forget_device(made);
+    if (r == -EEXIST)
+      return base::fail(base::ErrorCode::kAlreadyExists, where(device) + "is a port already");
+    return base::invalid(
+        where(device) + "DPDK cannot open it; check driver name, interface and address (" +
+        (log.empty() ? std::strerror(-r) : telling_line(log)) + ")"
+    );
+  }
+  auto port = open(device, number, count);
+  if (!port) {
+    for (const std::string& made : known) forget_device(made);
+  }
+  return port;
+}
+
+bool Port::spread_to(const std::vector<unsigned>& queues) {
+  bool changed = false;
+  if (!table_.empty() && !queues.empty()) {
+    const std::vector<unsigned> next = rebalance(table_, queues);
+    if (next != table_ && write_table(ethdevs_[0], next) == 0) {
+      table_ = next;
+      changed = true;
+    }
+  }
+  spread_.assign(queues.begin(), queues.end());
+  return follow_vips(vips_) || changed;
+}
+
+bool Port::follow_vips(const std::vector<VipMatch>& vips) {
+  vips_ = vips;
+  if (spread_.empty() || ethdevs_.size() != 1) return false;
+  return rules_->follow(vips_, spread_);
+}
+
+fl_port_steering Port::steering() const {
+  if (rules_->count() != 0) return FL_STEERING_RULES;
+  if (queues() < 2) return FL_STEERING_ONE_QUEUE;
+  return rss_.enabled() ? FL_STEERING_RSS : FL_STEERING_DEVICE;
 }
 
 void Port::close() {
   if (ethdevs_.empty()) return;
   const CapturedStderr captured;  // AF_XDP's driver complains that it cannot detach our gate
+  rules_->clear();
   for (const std::uint16_t ethdev : ethdevs_) {
     rte_eth_dev_stop(ethdev);
     rte_eth_dev_close(ethdev);
   }
   ethdevs_.clear();
+}
+
+void Port::unplug() {
+  close();
+  for (const std::string& one : queue_devices(device_, queues())) forget_device(one);
+  for (rte_mempool* pool : pools_) rte_mempool_free(pool);
+  pools_.clear();
+}
+
+const char* to_string(fl_port_steering steering) {
+  switch (steering) {
+    case FL_STEERING_ONE_QUEUE:
+      return "one-queue";
+    case FL_STEERING_DEVICE:
+      return "device";
+    case FL_STEERING_RSS:
+      return "rss";
+    case FL_STEERING_RULES:
+      return "rules";
+  }
+  return "";
 }
 
 }  // namespace fairlead::dataplane

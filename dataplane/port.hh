@@ -1,69 +1,105 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One port: where packets come in and go out again. One receive and one transmit queue per worker.
+// One port: where packets come in and go out again, by pairs of a receive and a transmit queue.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 
 #include "dataplane/base/result.hh"
+#include "dataplane/flow_rules.hh"
 #include "dataplane/net/addr.hh"
+#include "dataplane/rss.hh"
+#include "dataplane/sizing.hh"
 
 namespace fairlead::dataplane {
 
-/// A worker's own queue pair: nobody else may touch it while the worker runs.
+/// A queue pair. One worker at a time has it, and nobody else may touch it meanwhile.
 struct Queue {
   std::uint16_t ethdev = 0;
   std::uint16_t queue = 0;
+  friend bool operator==(const Queue&, const Queue&) = default;
 };
 
 /// SOCKET_ID_ANY as rte_ethdev's functions take it: unsigned.
 inline constexpr auto kAnySocket = static_cast<unsigned>(-1);
 
-/// Buffers that one queue of this device needs: what the driver holds for receiving, what may wait
-/// in its transmit ring, and what the worker has in hand. AF_XDP takes 2048 for its fill ring alone
-/// and starts with no fewer than 4096.
-std::uint32_t buffers_per_queue(const std::string& device);
-
-/// Bytes of EAL memory for `buffers` buffers, in whole MiB, overhead included.
-std::uint32_t buffer_memory_mb(std::uint64_t buffers);
-
 /// Buffers of a punt tap.
 inline constexpr std::uint32_t kTapBuffers = 1023;
 
-/// A pool of packet buffers (2 KiB of data and 128 bytes of headroom each).
-base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers);
+/// A pool of packet buffers (2 KiB of data and 128 bytes of headroom each), on a NUMA socket if
+/// there is room, else anywhere.
+base::Result<rte_mempool*> make_pool(
+    const std::string& name, std::uint32_t buffers, int socket = SOCKET_ID_ANY
+);
 
-/// A configured, started port. Main thread; queues are handed to workers before they run.
+/// How many queues a port is to have, and how many it must have at least.
+struct QueueCount {
+  unsigned wanted = 1;  // one for each worker that there may ever be
+  unsigned least = 1;   // one for each worker that there is
+};
+
+/// The queue pairs that `device` will get, before it is opened. An interface that the kernel owns
+/// too has as many as the kernel says (all of them must be served, or a part of its packets is not
+/// ours); every other device gets `count.wanted`. Error: fewer than `count.least`.
+base::Result<unsigned> queues_of(const std::string& device, const QueueCount& count);
+
+/// A configured, started port. Main thread; queues are handed to workers.
 class Port {
  public:
-  /// Opens `device` (as configured; EAL got queue_devices() of it) with one queue per worker, each
-  /// with its own pool. `number` is its position in the configuration.
-  static base::Result<Port> open(const std::string& device, unsigned number, unsigned workers);
+  /// Opens `device` (as configured; EAL knows queue_devices() of it) with up to `count.wanted`
+  /// queues, each with its own pool. `number` is its position in the configuration.
+  static base::Result<Port> open(
+      const std::string& device, unsigned number, const QueueCount& count
+  );
+  /// For a device that EAL was not started with: makes it known to EAL first.
+  static base::Result<Port> plug(
+      const std::string& device, unsigned number, const QueueCount& count
+  );
   Port(Port&&) = default;
   Port& operator=(Port&&) = delete;
   /// Stops and closes at once, so that the next owner of the queues can bind them.
   ~Port() { close(); }
   void close();
+  /// close(), and EAL forgets the devices and their buffers. Requires: no buffer of its pools is in
+  /// use.
+  void unplug();
+
+  /// Spreads what is received over these queues only, each getting an equal share: rewrites the
+  /// indirection table and the rules for vips. True if packets may come to other queues than
+  /// before.
+  bool spread_to(const std::vector<unsigned>& queues);
+  /// Rules for these vips from now on. True as above.
+  bool follow_vips(const std::vector<VipMatch>& vips);
 
   [[nodiscard]] const std::string& device() const { return device_; }
-  [[nodiscard]] Queue queue(unsigned worker) const { return queues_[worker]; }
-  [[nodiscard]] rte_mempool* pool(unsigned worker) const { return pools_[worker]; }
+  [[nodiscard]] unsigned queues() const { return static_cast<unsigned>(queues_.size()); }
+  [[nodiscard]] Queue queue(unsigned number) const { return queues_[number]; }
   [[nodiscard]] const net::MacAddr& mac() const { return mac_; }
   [[nodiscard]] std::uint16_t mtu() const { return mtu_; }
   [[nodiscard]] const std::string& driver() const { return driver_; }
-  [[nodiscard]] std::uint32_t buffers() const { return buffers_; }
+  [[nodiscard]] const QueueSizes& sizes() const { return sizes_; }
+  [[nodiscard]] int socket() const { return socket_; }
+  [[nodiscard]] const RssPlan& rss() const { return rss_; }
+  [[nodiscard]] const FlowRules& rules() const { return *rules_; }
+  /// Entries of the indirection table, by index their queue; empty: the port has none.
+  [[nodiscard]] const std::vector<unsigned>& table() const { return table_; }
+  [[nodiscard]] fl_port_steering steering() const;
   /// Set if the kernel owns the interface too.
   [[nodiscard]] const std::optional<std::string>& interface() const { return interface_; }
   [[nodiscard]] const std::vector<std::uint16_t>& ethdevs() const { return ethdevs_; }
 
  private:
   Port() = default;
-  base::Result<void> find_devices(unsigned workers);
-  base::Result<void> configure(std::uint16_t ethdev, unsigned first_worker, unsigned queues);
+  base::Result<void> find_devices(unsigned queues);
+  base::Result<void> make_pools(unsigned queues);
+  base::Result<void> configure(std::uint16_t ethdev, unsigned first_queue, unsigned queues);
+  int try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues);
   base::Result<void> read_link();
 
   std::string device_;
@@ -71,11 +107,20 @@ class Port {
   std::vector<std::uint16_t> ethdevs_;
   std::vector<Queue> queues_;
   std::vector<rte_mempool*> pools_;
-  std::uint32_t buffers_ = 0;
+  QueueSizes sizes_;
+  int socket_ = SOCKET_ID_ANY;
+  RssPlan rss_;
+  std::vector<unsigned> table_;
+  std::unique_ptr<FlowRules> rules_ = std::make_unique<FlowRules>();
+  std::vector<VipMatch> vips_;
+  std::vector<std::uint16_t> spread_;
   net::MacAddr mac_;
   std::uint16_t mtu_ = 1500;
   std::string driver_;
   std::optional<std::string> interface_;
 };
+
+/// "one-queue", "device", "rss", "rules".
+const char* to_string(fl_port_steering steering);
 
 }  // namespace fairlead::dataplane

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Makes or finds the shared regions of this node.
+#include <algorithm>
 #include <filesystem>
 
 #include "dataplane/forward.hh"
@@ -9,7 +10,7 @@
 
 namespace fairlead::dataplane {
 
-base::Result<Regions> open_regions(const config::Config& config) {
+base::Result<Regions> open_regions(const config::Config& config, unsigned& found) {
   const base::Nanoseconds now = sys::monotonic_ns();
   const std::string& folder = config.runtime_dir;
   std::error_code error;
@@ -38,9 +39,11 @@ base::Result<Regions> open_regions(const config::Config& config) {
         folder + ": another fairlead-dataplane runs in this runtime folder; stop it first"
     );
   }
+  found = regions.workers.created() ? 0 : regions.workers.at<fl_workers>(0)->worker_count;
   const std::uint64_t buckets = flow::FlowTable::buckets_for(config.memory.flows_per_worker);
   const shm::RegionSpec spec{FL_REGION_FLOWS, flow::FlowTable::region_bytes(buckets), buckets};
-  for (std::uint32_t w = 0; w < config.workers.count; ++w) {
+  for (std::uint32_t w = 0; w < std::max(config.workers.most, std::min(found, FL_MAX_WORKERS));
+       ++w) {
     const std::string path = folder + "/flows." + std::to_string(w);
     FL_ASSIGN(shm::Region flows, shm::Region::create_or_attach(path, spec, now));
     sys::log_info(
@@ -49,7 +52,6 @@ base::Result<Regions> open_regions(const config::Config& config) {
     );
     regions.flows.push_back(std::move(flows));
   }
-  regions.workers.at<fl_workers>(0)->worker_count = config.workers.count;
   return regions;
 }
 

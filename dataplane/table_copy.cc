@@ -32,6 +32,7 @@ bool TableCopy::refresh(const shm::Region& steering) {
 
 void TableCopy::read(const steer::TableView& table) {
   names_ = steer::read_names(table);
+  vips_.assign(table.vips().begin(), table.vips().end());
   unresolved_.clear();
   for (const fl_member& member : table.members()) {
     if (member.state == FL_MEMBER_FREE) continue;

@@ -26,6 +26,7 @@ class TableCopy {
 
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
   [[nodiscard]] const steer::Names& names() const { return names_; }
+  [[nodiscard]] const std::vector<fl_vip>& vips() const { return vips_; }
   [[nodiscard]] const std::vector<Unresolved>& unresolved() const { return unresolved_; }
 
  private:
@@ -33,6 +34,7 @@ class TableCopy {
 
   std::uint64_t generation_ = 0;
   steer::Names names_;
+  std::vector<fl_vip> vips_;
   std::vector<Unresolved> unresolved_;
 };
 

@@ -28,6 +28,11 @@ constexpr unsigned kTransmitRetries = 2;
 // end.
 constexpr unsigned kLastPolls = 2048 / path::kBurstPackets;
 
+// Notes of inherited flows: what can be inherited between two looks of the main thread.
+constexpr std::uint32_t kInheritances = 1 << 14;
+// Handed-over flows forgotten per poll: a note costs one cache miss.
+constexpr unsigned kNotesPerPoll = 32;
+
 // A process that was killed in the middle of a burst received packets that it never accounted for.
 // They are lost; they leave the books, so that the law holds for all that comes.
 void balance(fl_worker_page& page) {
@@ -44,7 +49,9 @@ void sleep_for(base::Nanoseconds time) {
 }  // namespace
 
 Worker::Worker(Setup setup)
-    : decisions_(setup.decisions == 0 ? path::DecisionSink() : path::DecisionSink(setup.decisions)),
+    : inherited_(kInheritances),
+      handed_over_(kInheritances),
+      decisions_(setup.decisions == 0 ? path::DecisionSink() : path::DecisionSink(setup.decisions)),
       core_(setup.core),
       ports_(std::move(setup.ports)),
       tables_(setup.tables),
@@ -56,6 +63,8 @@ Worker::Worker(Setup setup)
   context_.scores = setup.scores;
   context_.worker = setup.number;
   context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
+  context_.relatives.tables = setup.tables_of_all;
+  context_.relatives.inherited = &inherited_;
 }
 
 void Worker::start() {
@@ -74,6 +83,38 @@ void Worker::change_region() {
   if (!new_tables_.take(next)) return;
   tables_.go_offline();
   tables_ = next;
+}
+
+void Worker::change_queues() {
+  Assignment* const next = assignment_.load(std::memory_order_acquire);
+  if (next == nullptr) return;
+  for (WorkerPort& port : next->ports) {
+    for (const WorkerPort& before : ports_) {
+      if (before.hops == port.hops) port.now = before.now;
+    }
+  }
+  std::swap(ports_, next->ports);
+  context_.relatives.former = next->former;
+  context_.relatives.until = next->former_until;
+  assignment_.store(nullptr, std::memory_order_release);
+}
+
+void Worker::let_go() {
+  path::Inheritance note;
+  for (unsigned i = 0; i < kNotesPerPoll && handed_over_.try_pop(note); ++i) {
+    path::hand_over(context_, note);
+  }
+}
+
+void Worker::tend() {
+  clock_.sync(rte_rdtsc(), sys::monotonic_ns());
+  context_.now = clock_.now(rte_rdtsc());
+  change_region();
+  refresh_table();
+  path::Inheritance note;
+  while (handed_over_.try_pop(note)) path::hand_over(context_, note);
+  path::maintain(context_);
+  tables_.go_offline();
 }
 
 void Worker::beat(std::uint64_t cycles) {
@@ -98,16 +139,13 @@ void Worker::refresh_table() {
   context_.table = steer::TableView();
 }
 
-void Worker::transmit(WorkerPort& port, rte_mbuf** packets, unsigned count) {
+void Worker::transmit(Queue queue, rte_mbuf** packets, unsigned count) {
   std::uint64_t bytes = 0;
   for (unsigned i = 0; i < count; ++i) bytes += packets[i]->pkt_len;
   unsigned sent = 0;
   for (unsigned attempt = 0; attempt <= kTransmitRetries && sent < count; ++attempt) {
     sent += rte_eth_tx_burst(
-        port.queue.ethdev,
-        port.queue.queue,
-        packets + sent,
-        static_cast<std::uint16_t>(count - sent)
+        queue.ethdev, queue.queue, packets + sent, static_cast<std::uint16_t>(count - sent)
     );
   }
   for (unsigned i = sent; i < count; ++i) {
@@ -130,10 +168,10 @@ void Worker::punt(WorkerPort& port, rte_mbuf* packet) {
   rte_pktmbuf_free(packet);
 }
 
-unsigned Worker::serve(WorkerPort& port) {
+unsigned Worker::serve(WorkerPort& port, Queue queue) {
   std::array<rte_mbuf*, path::kBurstPackets> packets;
   const unsigned count =
-      rte_eth_rx_burst(port.queue.ethdev, port.queue.queue, packets.data(), path::kBurstPackets);
+      rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kBurstPackets);
   if (count == 0) return 0;
   const std::uint64_t received = rte_rdtsc();
   fl_worker_page& page = *context_.page;
@@ -158,7 +196,7 @@ unsigned Worker::serve(WorkerPort& port) {
     }
   }
   if (forwarded != 0) {
-    transmit(port, outgoing.data(), forwarded);
+    transmit(queue, outgoing.data(), forwarded);
     page.latency[fl_latency_bucket(clock_.to_ns(rte_rdtsc() - received))] += forwarded;
   }
   return count;
@@ -166,8 +204,9 @@ unsigned Worker::serve(WorkerPort& port) {
 
 // Not counted in tx_packets: these frames were never received (rx == tx + punted + drops).
 void Worker::send_for_main(WorkerPort& port) {
+  const Queue queue = port.queues.front();
   while (rte_mbuf* packet = port.from_main->pop()) {
-    if (rte_eth_tx_burst(port.queue.ethdev, port.queue.queue, &packet, 1) == 0) {
+    if (rte_eth_tx_burst(queue.ethdev, queue.queue, &packet, 1) == 0) {
       rte_pktmbuf_free(packet);
     }
   }
@@ -176,12 +215,14 @@ void Worker::send_for_main(WorkerPort& port) {
 unsigned Worker::poll(std::uint64_t cycles) {
   beat(cycles);
   change_region();
+  change_queues();
   refresh_table();
+  let_go();
   unsigned count = 0;
   for (WorkerPort& port : ports_) {
     (void)port.hops->take(port.now);
     if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
-    count += serve(port);
+    for (const Queue queue : port.queues) count += serve(port, queue);
   }
   if (count == 0) path::maintain(context_);
   return count;

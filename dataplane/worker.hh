@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "dataplane/cycle_clock.hh"
@@ -21,12 +22,19 @@ namespace fairlead::dataplane {
 
 /// A worker's end of one port. The main thread keeps the other ends of box and rings.
 struct WorkerPort {
-  Queue queue;
+  std::vector<Queue> queues;  // those it serves now; each sends by the queue it receives from
   PuntPath punt = PuntPath::kNone;
   Mailbox<path::NextHops>* hops = nullptr;
   PacketRing* to_main = nullptr;    // null with PuntPath::kNone
   PacketRing* from_main = nullptr;  // frames the main thread wants sent here; null: none
   path::NextHops now{};             // what was last taken from `hops`
+};
+
+/// What a worker is to do from now on. Made and freed by the main thread.
+struct Assignment {
+  std::vector<WorkerPort> ports;
+  std::uint64_t former = 0;  // tables to look into for flows unknown here (path::Relatives)
+  base::Nanoseconds former_until = 0;
 };
 
 /// Runs to completion: refresh table -> receive -> stages -> transmit -> count. In the loop there
@@ -38,6 +46,7 @@ class Worker {
     unsigned number = 0;
     unsigned core = 0;
     std::vector<WorkerPort> ports;
+    std::span<const flow::FlowTable> tables_of_all;  // by worker; outlives the worker
     shm::GenerationReader tables;
     flow::FlowTable flows;
     fl_worker_page* page = nullptr;
@@ -56,6 +65,22 @@ class Worker {
 
   // --- main thread ---
   void stop() { stopping_.store(true, std::memory_order_relaxed); }
+  /// Before run() is called once more.
+  void rearm() { stopping_.store(false, std::memory_order_relaxed); }
+  /// Another set of queues. At the end of its burst the worker takes it, leaves what it had in
+  /// `assignment`, and taken() becomes true: from then on it does not touch a queue that is not
+  /// its any more. Requires: taken(); the assignment stays where it is until then.
+  void assign(Assignment* assignment) { assignment_.store(assignment, std::memory_order_release); }
+  [[nodiscard]] bool taken() const {
+    return assignment_.load(std::memory_order_acquire) == nullptr;
+  }
+  /// Flows that this worker inherited, for their former owners. Consumer end only.
+  [[nodiscard]] path::Sink<path::Inheritance>& inherited() { return inherited_; }
+  /// Flows of this worker that others inherited. Producer end only.
+  [[nodiscard]] path::Sink<path::Inheritance>& handed_over() { return handed_over_; }
+  /// What a worker that does not run needs all the same: its flows idle out, and those that others
+  /// inherited go. Main thread, only while run() is not running; costs microseconds.
+  void tend();
   /// Consumer end only.
   [[nodiscard]] path::DecisionSink& decisions() { return decisions_; }
   [[nodiscard]] const fl_worker_page& page() const { return *context_.page; }
@@ -69,14 +94,19 @@ class Worker {
   void start();
   void refresh_table();
   void change_region();
+  void change_queues();
+  void let_go();
   unsigned poll(std::uint64_t cycles);
-  unsigned serve(WorkerPort& port);
-  void transmit(WorkerPort& port, rte_mbuf** packets, unsigned count);
+  unsigned serve(WorkerPort& port, Queue queue);
+  void transmit(Queue queue, rte_mbuf** packets, unsigned count);
   void punt(WorkerPort& port, rte_mbuf* packet);
   void send_for_main(WorkerPort& port);
   void beat(std::uint64_t cycles);
 
   std::atomic<bool> stopping_{false};
+  std::atomic<Assignment*> assignment_{nullptr};
+  path::Sink<path::Inheritance> inherited_;
+  path::Sink<path::Inheritance> handed_over_;
   path::DecisionSink decisions_;
   Mailbox<shm::GenerationReader> new_tables_;
   unsigned core_;

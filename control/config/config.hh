@@ -24,7 +24,8 @@ struct Idle {
 
 struct Workers {
   std::uint32_t count = 1;           // 1..FL_MAX_WORKERS
-  std::vector<std::uint32_t> cores;  // one per worker; several may share a core
+  std::uint32_t most = 1;            // count..FL_MAX_WORKERS: how many there may be later
+  std::vector<std::uint32_t> cores;  // count..most of them; several may share a core
   Idle idle;
   friend bool operator==(const Workers&, const Workers&) = default;
 };

@@ -107,6 +107,8 @@ void load_workers(const Section& s, Config& c) {
   const auto cores = s.list("cores");
   const auto count = s.whole("count", {1, FL_MAX_WORKERS}, cores.empty() ? 1 : cores.size());
   c.workers.count = static_cast<std::uint32_t>(count);
+  c.workers.most = static_cast<std::uint32_t>(s.whole("max", {1, FL_MAX_WORKERS}, count));
+  if (c.workers.most < count) s.error("max", "is less than count, raise it or leave it out");
   for (const Value& v : cores) {
     const auto core =
         v.kind == Value::Kind::kScalar ? parse_whole(v.text) : std::optional<std::uint64_t>();
@@ -115,7 +117,7 @@ void load_workers(const Section& s, Config& c) {
   }
   if (cores.empty()) {
     for (std::uint32_t i = 0; i < c.workers.count; ++i) c.workers.cores.push_back(i);
-  } else if (cores.size() != count) {
+  } else if (cores.size() < count || cores.size() > c.workers.most) {
     s.error(
         "cores",
         "lists " + std::to_string(cores.size()) + " for " + std::to_string(count) +
@@ -267,7 +269,7 @@ base::Result<Config> parse_config(
   c.file = name;
   load_node(root.section("node", {"id", "address", "address6", "runtime_dir", "interface"}), c);
   load_ports(root, c, diagnosis);
-  load_workers(root.section("workers", {"count", "cores", "idle"}), c);
+  load_workers(root.section("workers", {"count", "max", "cores", "idle"}), c);
   load_memory(root.section("memory", {"hugepages", "steering_bank", "flows_per_worker"}), c);
   load_fleet(root.section("fleet", {"hash_key"}), c);
   load_flows(

@@ -18,8 +18,8 @@ SYN, ACK = 0x02, 0x10
 CLIENTS = [(f"198.51.100.{i + 1}", 2000 + i) for i in range(100)]
 
 
-def send(node: LoneNode, raw, flags: int, clients=CLIENTS) -> None:
-    mac = node.node_mac()
+def send(node: LoneNode, raw, flags: int, clients=CLIENTS, link: str = "fl0") -> None:
+    mac = node.node_mac(link)
     for address, port in clients:
         raw.send(tcp_frame(mac, address, port, flags))
 
@@ -126,6 +126,120 @@ def case_two_workers(build: Path) -> None:
         assert node.stop() == 0
 
 
+def case_workers(build: Path, device: str = AF_PACKET) -> None:
+    """Workers come and go under traffic: every packet comes out, every flow stays where it is, though the table in force
+    would send all of them elsewhere."""
+    with LoneNode(build, device, workers=1, most=3, queues=3) as node:
+        start(node, {"b1": 100, "b2": 100})
+        assert node.status()["workers"] == 1
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before
+            node.write_config({"b1": 1, "b2": 10000})
+            assert node.publish() == 2
+            wait_for("table in force", lambda: node.status()["generation"] == 2)
+            sent = 2 * len(CLIENTS)
+            for workers in (2, 3, 1, 3, 1):
+                send(node, raw, ACK, CLIENTS[:50])
+                assert node.ask("set worker count", count=workers)["ok"]
+                send(node, raw, ACK, CLIENTS[50:])
+                after = tunnelled(raw, len(CLIENTS))
+                assert after == before, f"{workers} workers: flows moved or packets lost"
+                sent += len(CLIENTS)
+                cores = node.ask("show core")["result"]["cores"]
+                assert len(cores) == workers, cores
+            queues = [q for c in node.ask("show core")["result"]["cores"] for q in c["queues"].split(":")[1].split(",")]
+            assert sorted(queues) == ["0", "1", "2"], queues
+            for wrong in (0, 4):
+                refused = node.ask("set worker count", count=wrong)
+                assert refused["code"] == "invalid_argument", refused
+        port = node.ask("show port", port=0, what="info")["result"]["ports"][0]
+        assert port["queues"] == 3 and port["steering"] == "device", port
+        assert node.stop() == 0
+        assert node.books()["rx"] <= sent
+
+
+def case_fewer_workers(build: Path) -> None:
+    """Killed with three workers and started with one, it finds the flows of all three."""
+    with LoneNode(build, AF_XDP, workers=3, queues=3) as node:
+        start(node, {"b1": 100, "b2": 100})
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            send(node, raw, ACK)
+            tunnelled(raw, len(CLIENTS))
+            flows = [core["flows"] for core in node.ask("show core")["result"]["cores"]]
+            assert sum(flows) == len(CLIENTS) and max(flows) < len(CLIENTS), flows
+            node.stop(signal.SIGKILL)
+            node.workers = node.most = 1
+            node.write_config({"b1": 1, "b2": 10000})
+            node.publish()
+            node.start()
+            wait_for("gateway resolved", lambda: gateway(node))
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before, "flows moved"
+        wait_for("each flow is one worker's", lambda: node.ask("show core")["result"]["cores"][0]["flows"] == len(CLIENTS))
+        assert node.stop() == 0
+
+
+def case_ports(build: Path) -> None:
+    """A port comes at run time, the first one goes, and the flows go on over the new one."""
+    with LoneNode(build, AF_PACKET) as node:
+        start(node, {"b1": 100, "b2": 100})
+        node.make_veth("fl2", "fl3", "10.78.0")
+        with node.peer_socket() as raw, node.peer_socket("fl3") as other:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            assert "port 1 added" in node.cli("add", "port", "net_af_packet1,iface=fl2", "gateway", "10.78.0.2")
+            again = node.ask("add port", device="net_af_packet1,iface=fl2")
+            assert again["code"] == "already_exists", again
+            wrong = node.ask("add port", device="net_nonsense0")
+            assert wrong["code"] == "invalid_argument" and "net_nonsense0" in wrong["message"], wrong
+            node.write_config({"b1": 1, "b2": 10000})
+            node.publish()
+            wait_for("gateway resolved", lambda: node.ask("show port")["result"]["ports"][1]["gateway_mac"])
+            wait_for("table in force", lambda: node.status()["generation"] == 2)
+            send(node, other, ACK, link="fl2")
+            assert tunnelled(other, len(CLIENTS)) == before, "flows moved"
+            assert "port 0 removed" in node.cli("del", "port", "0")
+            send(node, other, ACK, link="fl2")
+            assert tunnelled(other, len(CLIENTS)) == before, "flows moved"
+            last = node.ask("del port", port=1)
+            assert last["code"] == "failed_precondition", last
+            assert node.ask("del port", port=7)["code"] == "not_found"
+            assert "port 0 added" in node.cli("add", "port", "net_af_packet0,iface=fl0", "gateway", "10.77.0.2")
+            wait_for("gateway resolved", lambda: all(p["gateway_mac"] for p in node.ask("show port")["result"]["ports"]))
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before, "flows moved"
+        xstats = node.ask("show port", port=1, what="xstats")["result"]["ports"][0]["xstats"]
+        counted = {x["name"]: x["value"] for x in xstats}
+        assert counted["rx_good_packets"] >= 2 * len(CLIENTS), counted
+        stats = node.cli("show", "port", "1", "stats")
+        assert "net_af_packet1" in stats and "WORKER" in stats, stats
+        assert "no rules because" in node.cli("show", "port", "1", "info")
+        assert node.stop() == 0
+
+
+def case_link(build: Path) -> None:
+    """A link that goes down, and an interface that is removed, are told once; the process goes on."""
+    with LoneNode(build, AF_PACKET) as node:
+        start(node, {"b1": 100})
+        def link() -> str:
+            return node.ask("show port")["result"]["ports"][0]["link"]
+        node.in_node("ip", "link", "set", "fl0", "down")
+        wait_for("link down is told", lambda: "link down" in node.log.read_text())
+        assert link() == "down"
+        node.in_node("ip", "link", "set", "fl0", "up")
+        wait_for("link up is told", lambda: "fl0 link up" in node.log.read_text())
+        node.in_node("ip", "link", "del", "fl0")
+        wait_for("removal is told", lambda: "gone: the device or interface was removed" in node.log.read_text())
+        assert link() == "gone"
+        assert node.status()["workers"] == 1
+        assert node.stop() == 0
+
+
 def case_own_arp(build: Path) -> None:
     """On a port no kernel owns (a tap, whose other end plays the router) it does ARP by itself."""
     with LoneNode(build, "net_tap0,iface=fltap0") as node:
@@ -177,6 +291,11 @@ CASES = {
     "restart-af-xdp": lambda build: case_restart(build, AF_XDP),
     "second": case_second,
     "two-workers": case_two_workers,
+    "workers": case_workers,
+    "workers-af-xdp": lambda build: case_workers(build, AF_XDP),
+    "fewer-workers": case_fewer_workers,
+    "ports": case_ports,
+    "link": case_link,
 }
 
 

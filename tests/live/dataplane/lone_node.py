@@ -67,10 +67,13 @@ def tcp_frame(to: bytes, source: str, port: int, flags: int) -> bytes:
 class LoneNode:
     """Namespaces, configuration and processes of one test; a context manager that cleans up."""
 
-    def __init__(self, build: Path, device: str, workers: int = 1) -> None:
+    def __init__(self, build: Path, device: str, workers: int = 1, most: int = 0,
+                 queues: int = 1) -> None:
         self.build = build
         self.device = device
         self.workers = workers
+        self.most = most or workers
+        self.queues = queues  # of the veth
         self.node_ns = f"fln{os.getpid()}"
         self.peer_ns = f"flp{os.getpid()}"
         self.folder = Path(tempfile.mkdtemp(prefix="fl_live_"))
@@ -110,12 +113,13 @@ class LoneNode:
     def in_peer(self, *command: str) -> str:
         return self.run("nsenter", f"--net=/run/netns/{self.peer_ns}", *command)
 
-    def make_veth(self) -> None:
-        self.run("ip", "link", "add", "fl0", "netns", self.node_ns, "type", "veth",
-                 "peer", "name", "fl1", "netns", self.peer_ns)
-        self.in_node("ip", "addr", "add", "10.77.0.1/24", "dev", "fl0")
-        self.in_peer("ip", "addr", "add", "10.77.0.2/24", "dev", "fl1")
-        for ns, link in ((self.node_ns, "fl0"), (self.peer_ns, "fl1")):
+    def make_veth(self, near: str = "fl0", far: str = "fl1", network: str = "10.77.0") -> None:
+        queues = ("numrxqueues", str(self.queues), "numtxqueues", str(self.queues))
+        self.run("ip", "link", "add", near, *queues, "netns", self.node_ns, "type", "veth",
+                 "peer", "name", far, *queues, "netns", self.peer_ns)
+        self.in_node("ip", "addr", "add", network + ".1/24", "dev", near)
+        self.in_peer("ip", "addr", "add", network + ".2/24", "dev", far)
+        for ns, link in ((self.node_ns, near), (self.peer_ns, far)):
             self.run("nsenter", f"--net=/run/netns/{ns}", "ip", "link", "set", link, "up")
 
     def write_config(self, weights: dict[str, int], extra_port: str = "gateway: 10.77.0.2") -> None:
@@ -127,7 +131,7 @@ class LoneNode:
             f"""node: {{id: {self.node_ns}, address: 10.77.0.1, runtime_dir: {self.folder}/run}}
 ports:
   - {{device: "{self.device}", {extra_port}}}
-workers: {{count: {self.workers}, cores: [{", ".join(["0"] * self.workers)}]}}
+workers: {{count: {self.workers}, max: {self.most}, cores: [{", ".join(["0"] * self.workers)}]}}
 memory: {{flows_per_worker: 100000}}
 vips:
   - name: web
@@ -183,6 +187,10 @@ vips:
         words = struct.unpack("<96Q", data)
         return {"rx": words[0], "tx": words[2], "punted": words[4], "dropped": sum(words[32:96])}
 
+    def cli(self, *words: str) -> str:
+        """What `fairlead` says; only the data plane's commands have somebody to answer."""
+        return self.run(str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words)
+
     @staticmethod
     def socket_in(namespace: str) -> socket.socket:
         """A UDP socket in another namespace."""
@@ -195,21 +203,21 @@ vips:
         made.settimeout(5)
         return made
 
-    def peer_socket(self) -> socket.socket:
-        """A raw socket on fl1, in the peer's namespace."""
+    def peer_socket(self, link: str = "fl1") -> socket.socket:
+        """A raw socket on the peer's end of a veth, in its namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/self/ns/net") as home, open(f"/run/netns/{self.peer_ns}") as peer:
             if libc.setns(peer.fileno(), CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
             raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-            raw.bind(("fl1", 0))
+            raw.bind((link, 0))
             libc.setns(home.fileno(), CLONE_NEWNET)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         raw.settimeout(0.05)
         return raw
 
-    def node_mac(self) -> bytes:
-        return bytes.fromhex(mac_of(self.in_node("ip", "-j", "link", "show", "fl0")).replace(":", ""))
+    def node_mac(self, link: str = "fl0") -> bytes:
+        return bytes.fromhex(mac_of(self.in_node("ip", "-j", "link", "show", link)).replace(":", ""))
 
     def peer_mac(self) -> str:
         return mac_of(self.in_peer("ip", "-j", "link", "show", "fl1"))

@@ -19,7 +19,6 @@ EalPlan plan(bool hugepages) {
   EalPlan p;
   p.file_prefix = "lb1";
   p.hugepages = hugepages;
-  p.worker_cores = {1, 1};
   p.devices = {"net_null0"};
   return p;
 }
@@ -34,8 +33,8 @@ TEST(Eal, HugepagesAndOrdinaryPagesUseTheArgumentsThatExcludeEachOther) {
   EXPECT_FALSE(contains(ordinary, "--in-memory"));
 }
 
-TEST(Eal, WorkersMayShareACoreAndTheMainThreadFloats) {
-  EXPECT_TRUE(contains(eal_arguments(plan(false), {0, 1}), "0@(0,1),1@1,2@1"));
+TEST(Eal, KnowsTheMainThreadAloneAndItFloats) {
+  EXPECT_TRUE(contains(eal_arguments(plan(false), {0, 1}), "0@(0,1)"));
 }
 
 TEST(Eal, PciIsScannedOnlyForPciPorts) {

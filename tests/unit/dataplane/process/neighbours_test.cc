@@ -39,6 +39,7 @@ class OwnPort : public testing::Test {
 
 TEST_F(OwnPort, AsksForTheGatewayAndTellsEveryWorkerTheAnswer) {
   Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   neighbours.tick({}, kSecond);
   path::NextHops first;
   ASSERT_TRUE(neighbours.box(0).take(first) && neighbours.box(1).take(first));
@@ -58,6 +59,7 @@ TEST_F(OwnPort, AsksForTheGatewayAndTellsEveryWorkerTheAnswer) {
 
 TEST_F(OwnPort, AsksAgainWhileNobodyAnswersButNotAtEveryTick) {
   Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   for (base::Nanoseconds t = kSecond; t < 2 * kSecond; t += 10 * kMillisecond)
     neighbours.tick({}, t);
 
@@ -67,6 +69,7 @@ TEST_F(OwnPort, AsksAgainWhileNobodyAnswersButNotAtEveryTick) {
 
 TEST_F(OwnPort, AWorkerThatIsSlowGetsTheNewestInTheEnd) {
   Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   path::NextHops hops;
   neighbours.tick({}, kSecond);
   ASSERT_TRUE(neighbours.box(0).take(hops));  // worker 1 does not look yet
@@ -84,8 +87,39 @@ TEST_F(OwnPort, AWorkerThatIsSlowGetsTheNewestInTheEnd) {
   }
 }
 
+TEST_F(OwnPort, AWorkerThatBeginsLaterFindsWhatTheOthersHave) {
+  Neighbours neighbours(setup());
+  neighbours.begin(0);
+  neighbours.heard(answer(kRouter, kRouterMac).view(), kSecond);
+  neighbours.tick({}, kSecond);
+  path::NextHops hops;
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  EXPECT_TRUE(neighbours.box(1).empty());
+
+  neighbours.begin(1);
+
+  ASSERT_TRUE(neighbours.box(1).take(hops));
+  EXPECT_EQ(hops.gateway4, kRouterMac);
+}
+
+TEST_F(OwnPort, AWorkerThatEndedHoldsNobodyUp) {
+  Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
+  neighbours.tick({}, kSecond);
+  path::NextHops hops;
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  neighbours.end(1);  // with a full box
+
+  neighbours.heard(answer(kRouter, kRouterMac).view(), kSecond);
+  neighbours.tick({}, 2 * kSecond);
+
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  EXPECT_EQ(hops.gateway4, kRouterMac);
+}
+
 TEST_F(OwnPort, ForgetsAGatewayThatIsSilentForAMinute) {
   Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   neighbours.heard(answer(kRouter, kRouterMac).view(), kSecond);
   neighbours.tick({}, kSecond);
   EXPECT_FALSE(neighbours.gateway_mac().is_zero());
@@ -99,6 +133,7 @@ TEST_F(OwnPort, AConfiguredMacNeedsNoQuestion) {
   auto s = setup();
   s.port.gateway_mac = kRouterMac;
   Neighbours neighbours(std::move(s));
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   neighbours.tick({}, kSecond);
 
   path::NextHops hops;
@@ -110,6 +145,7 @@ TEST_F(OwnPort, AConfiguredMacNeedsNoQuestion) {
 
 TEST_F(OwnPort, ResolvesBackendsByNumber) {
   Neighbours neighbours(setup());
+  for (unsigned w : {0U, 1U}) neighbours.begin(w);
   const IpAddr backend = IpAddr::v4(192, 0, 2, 21);
   neighbours.heard(answer(backend, kNewMac).view(), kSecond);
   neighbours.tick({{7, backend}}, kSecond);

@@ -96,7 +96,7 @@ class Bench {
     setup.decisions = 1024;
     setup.tsc_hz = rte_get_tsc_hz();
     WorkerPort port;
-    port.queue = {static_cast<std::uint16_t>(ethdev), 0};
+    port.queues = {{static_cast<std::uint16_t>(ethdev), 0}};
     port.punt = punt;
     port.hops = &hops_;
     port.to_main = &*to_main_;

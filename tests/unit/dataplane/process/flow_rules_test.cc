@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rules are negotiated: whatever a driver answers, vip traffic is not lost and never piles up on
+// one core. The rte_flow functions are defined here and take the library's place.
+#include "dataplane/flow_rules.hh"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <set>
+
+#include <rte_errno.h>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using Action = rte_flow_action;
+using Attr = rte_flow_attr;
+using Error = rte_flow_error;
+using Item = rte_flow_item;
+
+/// What the driver does, and what it was asked.
+struct Driver {
+  std::function<int(const rte_flow_action*)> validate = [](const rte_flow_action*) { return 0; };
+  std::function<int(const rte_flow_action*)> create = validate;  // an errno value, 0: makes it
+  std::set<rte_flow*> rules;
+  std::vector<std::vector<int>> actions;  // of each rule made
+  std::vector<std::vector<std::uint16_t>> queues;
+  std::vector<std::uint16_t> ports;  // destination ports of the rules made, network order
+  std::uintptr_t next = 1;
+  unsigned validations = 0;
+  std::uint64_t hits = 0;
+  std::uint64_t hash_types = 0;  // that the device uses now
+  int hash_update = 0;
+  unsigned hash_updates = 0;
+};
+Driver driver;
+
+std::vector<int> types_of(const rte_flow_action* action) {
+  std::vector<int> types;
+  for (; action->type != RTE_FLOW_ACTION_TYPE_END; ++action) types.push_back(action->type);
+  return types;
+}
+
+bool has(const rte_flow_action* action, int type) {
+  const auto types = types_of(action);
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
+
+}  // namespace
+
+extern "C" {
+int rte_flow_validate(std::uint16_t, const Attr*, const Item*, const Action* actions, Error*) {
+  ++driver.validations;
+  return driver.validate(actions);
+}
+rte_flow*
+rte_flow_create(std::uint16_t, const Attr* attr, const Item* items, const Action* actions, Error*) {
+  EXPECT_TRUE(attr->ingress);
+  EXPECT_EQ(items[0].type, RTE_FLOW_ITEM_TYPE_ETH);
+  if (const int error = driver.create(actions); error != 0) {
+    rte_errno = error;
+    return nullptr;
+  }
+  driver.actions.push_back(types_of(actions));
+  for (const rte_flow_action* a = actions; a->type != RTE_FLOW_ACTION_TYPE_END; ++a) {
+    if (a->type != RTE_FLOW_ACTION_TYPE_RSS) continue;
+    const auto* rss = static_cast<const rte_flow_action_rss*>(a->conf);
+    driver.queues.emplace_back(rss->queue, rss->queue + rss->queue_num);
+  }
+  driver.ports.push_back(static_cast<const rte_flow_item_tcp*>(items[2].spec)->hdr.dst_port);
+  auto* rule = reinterpret_cast<rte_flow*>(driver.next++);
+  driver.rules.insert(rule);
+  return rule;
+}
+int rte_flow_destroy(std::uint16_t, rte_flow* rule, rte_flow_error*) {
+  EXPECT_EQ(driver.rules.erase(rule), 1U) << "destroyed twice, or never made";
+  return 0;
+}
+int rte_flow_query(std::uint16_t, rte_flow*, const Action*, void* data, Error*) {
+  auto* count = static_cast<rte_flow_query_count*>(data);
+  count->hits_set = 1;
+  count->hits = driver.hits;
+  return 0;
+}
+int rte_eth_dev_rss_hash_conf_get(std::uint16_t, rte_eth_rss_conf* conf) {
+  conf->rss_hf = driver.hash_types;
+  return 0;
+}
+int rte_eth_dev_rss_hash_update(std::uint16_t, rte_eth_rss_conf* conf) {
+  ++driver.hash_updates;
+  if (driver.hash_update == 0) driver.hash_types = conf->rss_hf;
+  return driver.hash_update;
+}
+}
+
+namespace fairlead::dataplane {
+namespace {
+
+const std::vector<std::uint16_t> kTwo = {0, 1};
+constexpr std::uint64_t kTypes = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
+
+RssPlan rss() {
+  return {kTypes, symmetric_key(40), 128};
+}
+
+VipMatch vip(std::uint32_t number, std::uint8_t family = 4) {
+  VipMatch match;
+  match.family = family;
+  match.prefix_len = family == 4 ? 32 : 128;
+  match.port = static_cast<std::uint16_t>(80 + number);
+  match.address[0] = 203;
+  match.vip = number;
+  return match;
+}
+
+class Rules : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    driver = {};
+    driver.hash_types = kTypes;
+  }
+  void refuse(int type, int with) {
+    driver.validate = [type, with](const rte_flow_action* actions) {
+      return has(actions, type) ? -with : 0;
+    };
+  }
+  void refuse_all(int with) {
+    driver.validate = [with](const rte_flow_action*) { return -with; };
+  }
+};
+
+TEST_F(Rules, EveryVipGetsOneThatSpreadsOverAllQueuesAndMarksAndCounts) {
+  FlowRules rules(3, rss());
+
+  EXPECT_TRUE(rules.follow({vip(1), vip(2, 6)}, kTwo));
+
+  EXPECT_EQ(rules.count(), 2U);
+  EXPECT_TRUE(rules.marks());
+  EXPECT_EQ(
+      driver.actions[0],
+      (std::vector<int>{
+          RTE_FLOW_ACTION_TYPE_MARK, RTE_FLOW_ACTION_TYPE_COUNT, RTE_FLOW_ACTION_TYPE_RSS})
+  );
+  EXPECT_EQ(driver.queues, (std::vector<std::vector<std::uint16_t>>{kTwo, kTwo}));
+  driver.hits = 7;
+  EXPECT_EQ(rules.packets(), 14U);
+  rules.clear();
+  EXPECT_TRUE(driver.rules.empty());
+}
+
+TEST_F(Rules, OneQueueNeedsNoHashing) {
+  FlowRules rules(3, {});
+
+  EXPECT_TRUE(rules.follow({vip(1)}, {0}));
+
+  EXPECT_EQ(driver.actions[0].back(), RTE_FLOW_ACTION_TYPE_QUEUE);
+}
+
+TEST_F(Rules, WithoutMarkOrCountOneDoesWithout) {
+  refuse(RTE_FLOW_ACTION_TYPE_MARK, ENOTSUP);
+  FlowRules no_mark(3, rss());
+  EXPECT_TRUE(no_mark.follow({vip(1), vip(2)}, kTwo));
+  EXPECT_FALSE(no_mark.marks());
+  EXPECT_EQ(no_mark.count(), 2U);
+
+  refuse(RTE_FLOW_ACTION_TYPE_COUNT, EINVAL);
+  FlowRules no_count(3, rss());
+  EXPECT_TRUE(no_count.follow({vip(1)}, kTwo));
+  EXPECT_TRUE(no_count.marks());
+  EXPECT_EQ(no_count.packets(), 0U);
+}
+
+TEST_F(Rules, EveryErrorOfValidateEndsInRssWithItsReason) {
+  for (const int error : {ENOSYS, ENOTSUP, EINVAL, EEXIST, ENOSPC, EBUSY, EPERM}) {
+    refuse_all(error);
+    FlowRules rules(3, rss());
+    EXPECT_FALSE(rules.follow({vip(1)}, kTwo));
+    EXPECT_EQ(rules.count(), 0U);
+    EXPECT_NE(rules.why().find(strerror(error)), std::string::npos) << rules.why();
+  }
+}
+
+TEST_F(Rules, AValidRuleThatCannotBeMadeIsNoRule) {
+  for (const int error : {EEXIST, ENOSYS, ENOSPC, ENOMEM, EIO}) {
+    driver.create = [error](const rte_flow_action*) { return error; };
+    FlowRules rules(3, rss());
+    EXPECT_FALSE(rules.follow({vip(1)}, kTwo));
+    EXPECT_EQ(rules.count(), 0U);
+    EXPECT_NE(rules.why().find(strerror(error)), std::string::npos) << rules.why();
+  }
+}
+
+TEST_F(Rules, WhereTheTableIsFullInTheMiddleAllAreRemoved) {
+  driver.create = [](const rte_flow_action*) { return driver.rules.size() >= 2 ? ENOSPC : 0; };
+  FlowRules rules(3, rss());
+
+  EXPECT_TRUE(rules.follow({vip(1), vip(2), vip(3)}, kTwo)) << "packets may have moved";
+
+  EXPECT_TRUE(driver.rules.empty());
+  EXPECT_FALSE(rules.follow({vip(1), vip(2), vip(3)}, kTwo)) << "not tried again for the same";
+  driver.create = [](const rte_flow_action*) { return 0; };
+  EXPECT_TRUE(rules.follow({vip(1), vip(2)}, kTwo)) << "the next change tries again";
+  EXPECT_EQ(rules.count(), 2U);
+  EXPECT_TRUE(rules.why().empty());
+}
+
+TEST_F(Rules, ADeviceThatDoesNotHashGetsNoRuleToOneQueue) {
+  FlowRules rules(3, {});
+
+  EXPECT_FALSE(rules.follow({vip(1)}, kTwo));
+
+  EXPECT_EQ(driver.validations, 0U);
+  EXPECT_NE(rules.why().find("one core"), std::string::npos);
+}
+
+TEST_F(Rules, AChangeTouchesOnlyWhatChanged) {
+  FlowRules rules(3, rss());
+  rules.follow({vip(1), vip(2)}, kTwo);
+  const auto before = driver.rules;
+
+  EXPECT_TRUE(rules.follow({vip(2), vip(3)}, kTwo));
+
+  EXPECT_EQ(driver.actions.size(), 3U) << "one new rule";
+  EXPECT_EQ(driver.rules.size(), 2U);
+  EXPECT_EQ(driver.rules.count(*std::next(before.begin())), 1U) << "vip 2 kept its rule";
+  EXPECT_FALSE(rules.follow({vip(2), vip(3)}, kTwo));
+}
+
+TEST_F(Rules, OtherQueuesMeanOtherRules) {
+  FlowRules rules(3, rss());
+  rules.follow({vip(1)}, kTwo);
+
+  EXPECT_TRUE(rules.follow({vip(1)}, {0, 1, 2}));
+
+  EXPECT_EQ(driver.rules.size(), 1U);
+  EXPECT_EQ(driver.queues.back(), (std::vector<std::uint16_t>{0, 1, 2}));
+}
+
+TEST_F(Rules, RssThatTheDriverLostIsSetAgain) {
+  driver.create = [](const rte_flow_action*) {
+    driver.hash_types = 0;  // as a flow director's input set did
+    return 0;
+  };
+  FlowRules rules(3, rss());
+
+  rules.follow({vip(1)}, kTwo);
+
+  EXPECT_EQ(driver.hash_types, kTypes);
+  EXPECT_EQ(rules.count(), 1U);
+}
+
+TEST_F(Rules, WhereRssCannotBeSetAgainTheRulesGo) {
+  driver.create = [](const rte_flow_action*) {
+    driver.hash_types = 0;
+    return 0;
+  };
+  driver.hash_update = -ENOTSUP;
+  FlowRules rules(3, rss());
+
+  rules.follow({vip(1)}, kTwo);
+
+  EXPECT_EQ(rules.count(), 0U);
+  EXPECT_TRUE(driver.rules.empty());
+  EXPECT_NE(rules.why().find("break RSS"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fairlead::dataplane

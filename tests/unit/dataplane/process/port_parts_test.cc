@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RSS plans, sizes and the watch: what a port does, without a port.
+#include <rte_thash.h>
+
+#include <gtest/gtest.h>
+
+#include "control/config/config.hh"
+#include "dataplane/forward.hh"
+#include "dataplane/port_watch.hh"
+#include "dataplane/rss.hh"
+#include "dataplane/sizing.hh"
+
+namespace fairlead::dataplane {
+namespace {
+
+rte_eth_dev_info device(std::uint64_t types, std::uint8_t key, std::uint16_t table) {
+  rte_eth_dev_info info{};
+  info.flow_type_rss_offloads = types;
+  info.hash_key_size = key;
+  info.reta_size = table;
+  return info;
+}
+
+TEST(Rss, TakesWhatTheDeviceKnowsOfIpTcpAndUdp) {
+  const auto full = plan_rss(
+      device(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP, 52, 512), 4
+  );
+  EXPECT_EQ(full.hash_types, RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+  EXPECT_EQ(full.key.size(), 52U);
+  EXPECT_EQ(full.table_size, 512U);
+  EXPECT_EQ(describe(full), "tcp,udp,ip symmetric");
+
+  EXPECT_EQ(describe(plan_rss(device(RTE_ETH_RSS_IPV4, 40, 0), 2)), "ip symmetric");
+  EXPECT_FALSE(plan_rss(device(0, 0, 0), 2).enabled());
+  EXPECT_FALSE(plan_rss(device(RTE_ETH_RSS_IP, 40, 128), 1).enabled()) << "one queue";
+}
+
+TEST(Rss, GivesUpTheKeyBeforeTheSpread) {
+  RssPlan plan = plan_rss(device(RTE_ETH_RSS_IP, 40, 128), 2);
+
+  plan = weaker(plan);
+  EXPECT_EQ(describe(plan), "ip device-key");
+  plan = weaker(plan);
+  EXPECT_EQ(describe(plan), "none");
+}
+
+TEST(Rss, BothDirectionsOfAFlowHashAlike) {
+  const std::vector<std::uint8_t> key = symmetric_key(40);
+  for (std::uint32_t i = 1; i < 100; ++i) {
+    std::uint32_t there[3] = {0xc6336401 + i, 0xcb00710a, 40000U << 16 | 80};
+    std::uint32_t back[3] = {0xcb00710a, 0xc6336401 + i, 80U << 16 | 40000};
+    EXPECT_EQ(rte_softrss(there, 3, key.data()), rte_softrss(back, 3, key.data()));
+  }
+}
+
+TEST(Sizes, RespectTheDevice) {
+  const QueueSizes plain = size_queue("net_null0", {}, 0);
+  EXPECT_EQ(plain.rx_descriptors, 1024U);
+  EXPECT_GT(plain.buffers, 2 * 1024U + 512U);
+
+  const QueueSizes small =
+      size_queue("net_null0", {.rx_max = 500, .rx_align = 32, .tx_min = 2048}, 0);
+  EXPECT_EQ(small.rx_descriptors, 480U);
+  EXPECT_EQ(small.tx_descriptors, 2048U);
+}
+
+TEST(Sizes, AfXdpHasItsFillRingAndIsNeverHalved) {
+  const QueueSizes sizes = size_queue("net_af_xdp0,iface=e", {}, 3);
+  EXPECT_EQ(sizes.rx_descriptors, 2048U);
+  EXPECT_GE(sizes.buffers, 4096U);
+  EXPECT_FALSE(may_halve(sizes, "net_af_xdp0,iface=e"));
+}
+
+TEST(Sizes, ShortMemoryHalvesRingsDownToABurstOrEight) {
+  unsigned halvings = 0;
+  while (may_halve(size_queue("net_null0", {}, halvings), "net_null0")) ++halvings;
+  EXPECT_EQ(halvings, 2U);
+  EXPECT_EQ(size_queue("net_null0", {}, halvings).rx_descriptors, kFewestDescriptors);
+  EXPECT_EQ(size_queue("net_null0", {}, 9).rx_descriptors, kFewestDescriptors);
+}
+
+TEST(Cores, WorkersBeyondTheListGoToIdleCores) {
+  config::Workers workers;
+  workers.count = 1;
+  workers.most = 4;
+  workers.cores = {1};
+
+  EXPECT_EQ(worker_cores(workers, {0, 1, 2}), (std::vector<unsigned>{1, 0, 2, 0}));
+}
+
+class Watch : public ::testing::Test {
+ protected:
+  std::string next() { return watch_.look(counters_, now_ += base::kSecond); }
+  PortCounters counters_;
+  base::Nanoseconds now_ = 100 * base::kSecond;
+  PortWatch watch_;
+};
+
+TEST_F(Watch, TellsOfTheLinkOncePerChange) {
+  EXPECT_EQ(next(), "");
+  counters_.link_up = false;
+  EXPECT_NE(next().find("link down"), std::string::npos);
+  EXPECT_EQ(next(), "");
+  counters_.link_up = true;
+  EXPECT_EQ(next(), "link up");
+  EXPECT_EQ(watch_.link_changes(), 2U);
+}
+
+TEST_F(Watch, TellsOfADeviceThatWentAway) {
+  next();
+  counters_.present = counters_.link_up = false;
+  EXPECT_NE(next().find("gone"), std::string::npos);
+  counters_.present = counters_.link_up = true;
+  EXPECT_EQ(next(), "back again");
+}
+
+TEST_F(Watch, MissedPacketsAreToldOnceAMinute) {
+  next();
+  unsigned told = 0;
+  for (unsigned second = 0; second < 130; ++second) {
+    counters_.missed += 5;
+    counters_.rx_packets += 1000;
+    if (next().find("misses packets: 5") != std::string::npos) ++told;
+  }
+  EXPECT_EQ(told, 3U);
+  EXPECT_EQ(watch_.missing(), 5U);
+  EXPECT_EQ(watch_.stalls(), 0U);
+}
+
+TEST_F(Watch, MissingWhileNothingIsReceivedIsAStall) {
+  next();
+  std::string all;
+  for (unsigned second = 0; second < 10; ++second) {
+    counters_.no_buffer += 100;
+    all += next();
+  }
+  EXPECT_NE(all.find("reception stalled"), std::string::npos);
+  EXPECT_EQ(watch_.stalls(), 1U) << "once, while it lasts";
+  counters_.rx_packets += 1;
+  next();
+  for (unsigned second = 0; second < 10; ++second) {
+    counters_.missed += 100;
+    next();
+  }
+  EXPECT_EQ(watch_.stalls(), 2U);
+}
+
+TEST_F(Watch, AQuietPortIsNotStalled) {
+  for (unsigned second = 0; second < 10; ++second) EXPECT_EQ(next(), "");
+  EXPECT_EQ(watch_.stalls(), 0U);
+}
+
+}  // namespace
+}  // namespace fairlead::dataplane
