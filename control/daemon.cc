@@ -200,6 +200,7 @@ void Daemon::turn() {
   {
     const std::lock_guard lock(mutex_);
     reconciler_->turn(sys::monotonic_ns());
+    node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     const base::Nanoseconds due = reconciler_->next_due();
     itimerspec at{};
     at.it_value.tv_sec = static_cast<time_t>(due / base::kSecond);

@@ -151,6 +151,22 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
   }
 }
 
+void latencies(Page& page, const steer::Latency& latency, const Labels& whose) {
+  const auto add = [&](const char* of, double ns) {
+    Labels labels = whose;
+    labels.push_back({"of", of});
+    page.gauge(
+        whose.empty() ? "fairlead_node_latency_seconds" : "fairlead_worker_latency_seconds",
+        "Time of a packet in the node, of the last second",
+        labels,
+        ns / 1e9
+    );
+  };
+  add("p50", latency.p50_ns);
+  add("p99", latency.p99_ns);
+  add("mean", latency.mean_ns);
+}
+
 void add_workers(Page& page, const Node& node) {
   const fl_workers& workers = node.regions.worker_pages();
   unsigned index = 0;
@@ -175,25 +191,39 @@ void add_workers(Page& page, const Node& node) {
       );
     }
   }
-  const api::Latency latency = api::latency(workers);
-  page.gauge(
-      "fairlead_node_latency_seconds",
-      "Time of a packet in the node, sampled",
-      {{"of", "p50"}},
-      latency.p50_ns / 1e9
-  );
-  page.gauge(
-      "fairlead_node_latency_seconds",
-      "Time of a packet in the node, sampled",
-      {{"of", "p99"}},
-      latency.p99_ns / 1e9
-  );
-  page.gauge(
-      "fairlead_node_latency_seconds",
-      "Time of a packet in the node, sampled",
-      {{"of", "mean"}},
-      latency.mean_ns / 1e9
-  );
+  latencies(page, node.latency.node(), {});
+  for (unsigned w = 0; w < index; ++w) {
+    latencies(page, node.latency.worker(w), {{"worker", std::to_string(w)}});
+  }
+}
+
+void add_ports(Page& page, const Node& node, base::Nanoseconds now) {
+  static constexpr const char* kSteering[] = {"one-queue", "device", "rss", "rules"};
+  const fl_workers& workers = node.regions.worker_pages();
+  for (unsigned p = 0; p < FL_MAX_PORTS; ++p) {
+    const fl_port_page& port = workers.port[p];
+    const std::uint64_t updated = __atomic_load_n(&port.updated_ns, __ATOMIC_ACQUIRE);
+    if (updated == 0 || now - updated > 10 * base::kSecond) continue;
+    const Labels labels{{"port", std::to_string(p)}};
+    const auto count = [&](const char* name, const char* help, std::uint64_t value) {
+      page.counter(name, help, labels, number(value));
+    };
+    count("fairlead_port_rx_packets_total", "Packets received", port.rx_packets);
+    count("fairlead_port_rx_bytes_total", "Bytes received", port.rx_bytes);
+    count("fairlead_port_tx_packets_total", "Packets sent", port.tx_packets);
+    count("fairlead_port_tx_bytes_total", "Bytes sent", port.tx_bytes);
+    count("fairlead_port_missed_total", "Arrived, but the receive queue was full", port.missed);
+    count("fairlead_port_errors_total", "Receive and transmit errors", port.errors);
+    count("fairlead_port_no_buffer_total", "Arrived, but no buffer was free", port.no_buffer);
+    count("fairlead_port_stalls_total", "Times that reception stood still", port.stalls);
+    count("fairlead_port_link_changes_total", "Link up to down and back", port.link_changes);
+    page.gauge("fairlead_port_up", "1: link is up", labels, port.link_up);
+    page.gauge("fairlead_port_queues", "Queue pairs", labels, port.queues);
+    page.gauge("fairlead_port_rules", "Vips with a rule in the device", labels, port.rules);
+    Labels steering = labels;
+    steering.push_back({"by", port.steering < 4 ? kSteering[port.steering] : "unknown"});
+    page.gauge("fairlead_port_steering", "1: what brings packets to queues", steering, 1);
+  }
 }
 
 void add_backend(Page& page, const Node& node, const std::string& id, base::Nanoseconds now) {
@@ -300,6 +330,7 @@ class Collector final : public prometheus::Collectable {
       const base::Nanoseconds now = sys::monotonic_ns();
       add_node(page, node, now);
       add_workers(page, node);
+      add_ports(page, node, now);
       add_pools(page, node, now);
       add_gate(page, node);
     });

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/api/counters.hh"
 #include "control/api/flow_regions.hh"
 #include "control/config/config.hh"
 #include "control/health/checks.hh"
@@ -37,6 +38,7 @@ struct Node {
   health::Checks checks;
   monitor::Intake intake;
   PoolWeights weights;
+  api::LatencyWindow latency;  // of the last second
   std::optional<ebpf::Gate> gate;
   std::string gate_error;  // why there is none although one is configured
   base::Nanoseconds started = 0;

@@ -49,8 +49,8 @@ base::Result<Regions> Regions::open(
 DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now) {
   DataplaneSign sign;
   std::uint64_t newest = 0;
+  sign.workers = workers.workers_running;
   for (const fl_worker_page& page : api::pages(workers)) {
-    ++sign.workers;
     const std::uint64_t heartbeat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED);
     if (heartbeat < newest || heartbeat == 0) continue;
     newest = heartbeat;

@@ -26,6 +26,14 @@ Json timing(const Timing& t) {
   };
 }
 
+Json latency_us(const steer::Latency& latency) {
+  if (latency.samples == 0) return Json::object();
+  return Json{
+      {"p50", latency.p50_ns / 1e3},
+      {"p99", latency.p99_ns / 1e3},
+      {"mean", latency.mean_ns / 1e3}};
+}
+
 Json worker_row(unsigned worker, const fl_worker_page& page) {
   Json row{{"worker", worker}, {"core", page.core}};
   for (const api::NamedCounter& c : api::counters_of(page)) row[std::string(c.name)] = c.value;
@@ -109,18 +117,16 @@ Json show_stats(const Node& node) {
   Json rows = Json::array();
   std::map<std::string, std::uint64_t> total;
   for (const fl_worker_page& page : api::pages(workers)) {
-    rows.push_back(worker_row(static_cast<unsigned>(rows.size()), page));
+    const auto w = static_cast<unsigned>(rows.size());
+    rows.push_back(worker_row(w, page));
+    rows.back()["latency_us"] = latency_us(node.latency.worker(w));
     for (const api::NamedCounter& c : api::counters_of(page)) total[std::string(c.name)] += c.value;
   }
-  const api::Latency latency = api::latency(workers);
-  Json node_latency = Json::object();
-  if (latency.samples > 0) {
-    node_latency = {
-        {"p50", latency.p50_ns / 1e3},
-        {"p99", latency.p99_ns / 1e3},
-        {"mean", latency.mean_ns / 1e3}};
-  }
-  return Json{{"workers", rows}, {"total", total}, {"node_latency_us", node_latency}};
+  return Json{
+      {"workers", rows},
+      {"total", total},
+      {"node_latency_us", latency_us(node.latency.node())},
+      {"node_latency_since_start_us", latency_us(api::latency(workers))}};
 }
 
 Json show_drop(const Node& node) {

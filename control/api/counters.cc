@@ -3,7 +3,6 @@
 #include "control/api/counters.hh"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 
 namespace fairlead::api {
@@ -11,22 +10,6 @@ namespace {
 
 std::uint64_t load(const std::uint64_t& counter) {
   return __atomic_load_n(&counter, __ATOMIC_RELAXED);
-}
-
-// Latency under which `share` of the samples lie: the middle of the bucket where that is.
-double quantile(
-    const std::array<std::uint64_t, FL_LATENCY_BUCKETS>& counts, std::uint64_t all, double share
-) {
-  double wanted = static_cast<double>(all) * share;
-  for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) {
-    wanted -= static_cast<double>(counts[b]);
-    if (wanted <= 0 && counts[b] > 0) {
-      return (static_cast<double>(latency_bucket_floor(b)) +
-              static_cast<double>(latency_bucket_floor(b + 1))) /
-             2;
-    }
-  }
-  return 0;
 }
 
 }  // namespace
@@ -84,31 +67,29 @@ VipSum vip_sum(const fl_workers& workers, std::uint32_t vip) {
   return sum;
 }
 
-std::uint64_t latency_bucket_floor(std::uint32_t bucket) {
-  if (bucket < 4) return bucket;
-  if (bucket >= FL_LATENCY_BUCKETS) return std::uint64_t{1} << 32;
-  // The inverse of fl_latency_bucket: four buckets per power of two.
-  const std::uint32_t log2 = (bucket + 4) / 4;
-  return (std::uint64_t{4} + (bucket + 4) % 4) << (log2 - 2);
-}
-
-Latency latency(const fl_workers& workers) {
-  std::array<std::uint64_t, FL_LATENCY_BUCKETS> counts{};
+steer::Latency latency(const fl_workers& workers) {
+  steer::LatencyCounts counts{};
   for (const fl_worker_page& page : pages(workers)) {
     for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) counts[b] += load(page.latency[b]);
   }
-  Latency out;
-  double sum = 0;
-  for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) {
-    out.samples += counts[b];
-    sum += static_cast<double>(counts[b]) *
-           static_cast<double>(latency_bucket_floor(b) + latency_bucket_floor(b + 1)) / 2;
+  return steer::summarize(counts);
+}
+
+void LatencyWindow::look(const fl_workers& workers, base::Nanoseconds now) {
+  if (taken_ != 0 && now - taken_ < kPeriod) return;
+  const bool first = taken_ == 0;
+  taken_ = now;
+  const auto all = pages(workers);
+  deltas_.resize(std::max(deltas_.size(), all.size()));
+  workers_.assign(all.size(), {});
+  steer::LatencyCounts sum{};
+  for (std::size_t w = 0; w < all.size(); ++w) {
+    const steer::LatencyCounts added = deltas_[w].since_last(all[w].latency);
+    if (first) continue;  // what happened before we looked is no interval
+    workers_[w] = steer::summarize(added);
+    for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) sum[b] += added[b];
   }
-  if (out.samples == 0) return out;
-  out.mean_ns = sum / static_cast<double>(out.samples);
-  out.p50_ns = quantile(counts, out.samples, 0.50);
-  out.p99_ns = quantile(counts, out.samples, 0.99);
-  return out;
+  node_ = steer::summarize(sum);
 }
 
 }  // namespace fairlead::api

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/base/clock.hh"
 #include "dataplane/steer/abi.h"
+#include "dataplane/steer/latency.hh"
 
 namespace fairlead::api {
 
@@ -27,6 +29,8 @@ namespace fairlead::api {
   X(flow_inserts_refused)     \
   X(flow_evictions)           \
   X(flow_expired)             \
+  X(flow_inherited)           \
+  X(flow_handed_over)         \
   X(flows)                    \
   X(flood_bursts)             \
   X(decisions_logged)         \
@@ -62,19 +66,30 @@ struct VipSum {
 };
 VipSum vip_sum(const fl_workers& workers, std::uint32_t vip);
 
-/// Of the latency histograms of all workers; nanoseconds, 0 without samples.
-struct Latency {
-  std::uint64_t samples = 0;
-  double p50_ns = 0;
-  double p99_ns = 0;
-  double mean_ns = 0;
+/// Of the latency histograms of all workers, since they began.
+steer::Latency latency(const fl_workers& workers);
+
+/// Forwarding latency of the last interval, by worker and of the node: what an operator and the
+/// monitoring update want to know, which a histogram since the start hides. One thread.
+class LatencyWindow {
+ public:
+  /// Call often: takes a new interval every kPeriod.
+  void look(const fl_workers& workers, base::Nanoseconds now);
+  [[nodiscard]] const steer::Latency& node() const { return node_; }
+  /// Without samples for workers that are not there.
+  [[nodiscard]] steer::Latency worker(std::size_t number) const {
+    return number < workers_.size() ? workers_[number] : steer::Latency{};
+  }
+  static constexpr base::Nanoseconds kPeriod = base::kSecond;
+
+ private:
+  base::Nanoseconds taken_ = 0;
+  std::vector<steer::LatencyDeltas> deltas_;
+  std::vector<steer::Latency> workers_;
+  steer::Latency node_;
 };
-Latency latency(const fl_workers& workers);
 
 /// Pages in use, at most FL_MAX_WORKERS whatever the region says.
 std::span<const fl_worker_page> pages(const fl_workers& workers);
-
-/// Lowest nanosecond of a latency bucket.
-std::uint64_t latency_bucket_floor(std::uint32_t bucket);
 
 }  // namespace fairlead::api

@@ -162,6 +162,7 @@ constexpr Column kPorts[] = {
     {"MTU", "mtu", F::kNumber},
     {"LINK", "link"},
     {"QUEUES", "queues", F::kNumber},
+    {"STEERING", "steering"},
     {"RX", "rx_packets", F::kCount},
     {"TX", "tx_packets", F::kCount},
     {"RX BYTES", "rx_bytes", F::kBytes},
@@ -169,18 +170,59 @@ constexpr Column kPorts[] = {
     {"MISSED", "missed", F::kCount},
     {"ERRORS", "errors", F::kCount},
     {"NO BUFFER", "no_mbuf", F::kCount},
+    {"STALLS", "stalls", F::kCount},
     {"GATEWAY", "gateway_mac"},
+};
+constexpr Column kPortQueues[] = {
+    {"QUEUE", "queue", F::kNumber},
+    {"WORKER", "worker", F::kNumber},
+    {"RX", "rx_packets", F::kCount},
+    {"TX", "tx_packets", F::kCount},
+    {"RX BYTES", "rx_bytes", F::kBytes},
+    {"TX BYTES", "tx_bytes", F::kBytes},
+    {"ERRORS", "errors", F::kCount},
+};
+constexpr Column kPortXstats[] = {
+    {"NAME", "name"},
+    {"VALUE", "value", F::kCount},
+};
+constexpr Column kPortInfo[] = {
+    {"port", "port", F::kNumber},
+    {"device", "device"},
+    {"driver", "driver"},
+    {"mac", "mac"},
+    {"mtu", "mtu", F::kNumber},
+    {"link", "link"},
+    {"speed in Mbit/s", "speed_mbps", F::kCount},
+    {"NUMA socket", "socket", F::kNumber},
+    {"queues", "queues", F::kNumber},
+    {"queues at most, receive", "max_rx_queues", F::kNumber},
+    {"queues at most, transmit", "max_tx_queues", F::kNumber},
+    {"receive descriptors", "rx_descriptors", F::kCount},
+    {"transmit descriptors", "tx_descriptors", F::kCount},
+    {"buffers a queue", "buffers_per_queue", F::kCount},
+    {"steering", "steering"},
+    {"RSS", "rss"},
+    {"indirection entries", "indirection_entries", F::kCount},
+    {"rules", "rules", F::kCount},
+    {"rules mark the vip", "rules_mark", F::kWord},
+    {"packets that met a rule", "rule_packets", F::kCount},
+    {"no rules because", "no_rules_because"},
 };
 
 constexpr Column kCores[] = {
     {"WORKER", "worker", F::kNumber},
     {"CORE", "core", F::kNumber},
     {"ROLE", "role"},
-    {"PORT", "port", F::kNumber},
-    {"QUEUE", "queue", F::kNumber},
+    {"PORT:QUEUES", "queues"},
     {"BUSY", "busy", F::kPercent},
+    {"BUSY CYCLES", "busy_cycles", F::kCount},
+    {"IDLE CYCLES", "idle_cycles", F::kCount},
     {"RATE", "pps", F::kPps},
     {"CYCLES/PACKET", "cycles_per_packet", F::kDecimal},
+    {"P50", "latency_p50_us", F::kMicroseconds},
+    {"P99", "latency_p99_us", F::kMicroseconds},
+    {"INHERITED", "inherited", F::kCount},
     {"FLOWS", "flows", F::kCount},
     {"GENERATION", "generation", F::kNumber},
 };
@@ -216,6 +258,22 @@ Page drop_page(const Call& call, const Json& result) {
   return {{table_of(kept, kReasons)}};
 }
 
+Page port_page(const Call& call, const Json& result) {
+  const Json ports = rows(result, "ports");
+  const std::string what = part(call.arguments, "what", Json("")).get<std::string>();
+  if (what.empty()) return {{table_of(ports, kPorts)}};
+  Page page;
+  for (const Json& port : ports) {
+    if (what == "info") page.blocks.emplace_back(list_of(port, kPortInfo));
+    if (what == "xstats") page.blocks.emplace_back(table_of(rows(port, "xstats"), kPortXstats));
+    if (what == "stats") {
+      page.blocks.emplace_back(table_of(Json::array({port}), kPorts));
+      page.blocks.emplace_back(table_of(rows(port, "queue_stats"), kPortQueues));
+    }
+  }
+  return page;
+}
+
 Page flow_page(const Json& result) {
   if (result.contains("found")) return {{list_of(result, kFlow)}};
   return {{
@@ -238,7 +296,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show stats") return stats_page(result);
   if (name == "show drop") return drop_page(call, result);
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks)}};
-  if (name == "show port") return {{table_of(rows(result, "ports"), kPorts)}};
+  if (name == "show port") return port_page(call, result);
   if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
   if (name == "show memory") return memory_page(result);
   if (name == "lookup") return lookup_page(call, result);

@@ -151,6 +151,12 @@ Page done_page(const Call& call, const Json& result) {
     line += subject(call) + ": draining, no new flows";
   } else if (name == "undrain backend") {
     line += subject(call) + ": takes new flows again";
+  } else if (name == "set worker count") {
+    line += "workers: " + text(result, "before") + " before, " + text(result, "workers") + " now";
+  } else if (name == "add port") {
+    line += "port " + text(result, "port") + " added";
+  } else if (name == "del port") {
+    line += "port " + text(result, "removed") + " removed";
   } else if (name == "freeze weights") {
     line += "weights are frozen";
   } else if (name == "thaw weights") {

@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kLongestName = 64;
 constexpr unsigned kHighestWeight = 10000;
 constexpr unsigned kHighestPort = 65535;
+constexpr unsigned kHighestPortNumber = 15;  // of the data plane's ports
+constexpr unsigned kMostWorkers = 64;
 constexpr unsigned kHighestCount = 1000000;
 
 std::string quoted(std::string_view text) {
@@ -172,6 +174,56 @@ base::Result<void> store_regex(std::string_view text, Json& arguments) {
   return {};
 }
 
+base::Result<void> store_port(std::string_view text, Json& arguments) {
+  const auto value = number<unsigned>(text);
+  if (!value || *value > kHighestPortNumber) {
+    return base::invalid("port " + quoted(text) + ": must be a number as in show port, 0 to 15");
+  }
+  arguments["port"] = *value;
+  return {};
+}
+
+std::vector<std::string> views() {
+  return {"stats", "xstats", "info"};
+}
+
+base::Result<void> store_view(std::string_view text, Json& arguments) {
+  for (const std::string& name : views()) {
+    if (text.empty() || name.rfind(text, 0) != 0) continue;
+    arguments["what"] = name;
+    return {};
+  }
+  return base::invalid(
+      "view " + quoted(text) + ": must be stats, xstats or info" + did_you_mean(text, views())
+  );
+}
+
+base::Result<void> store_workers(std::string_view text, Json& arguments) {
+  const auto value = number<unsigned>(text);
+  if (!value || *value == 0 || *value > kMostWorkers) {
+    return base::invalid("workers " + quoted(text) + ": must be a whole number from 1 to 64");
+  }
+  arguments["count"] = *value;
+  return {};
+}
+
+base::Result<void> store_device(std::string_view text, Json& arguments) {
+  constexpr std::size_t kLongestDevice = 256;
+  if (text.empty() || text.size() > kLongestDevice) {
+    return base::invalid("device: must be 1 to 256 characters, for example net_tap1,iface=fl1");
+  }
+  arguments["device"] = text;
+  return {};
+}
+
+base::Result<void> store_gateway(std::string_view text, Json& arguments) {
+  if (!net::IpAddr::parse(text)) {
+    return base::invalid("gateway " + quoted(text) + ": must be an IPv4 or IPv6 address");
+  }
+  arguments["gateway"] = text;
+  return {};
+}
+
 base::Result<void> store_topic(std::string_view text, Json& arguments) {
   arguments["topic"] = text;
   return {};
@@ -207,6 +259,16 @@ constexpr ValueKind kKinds[] = {
      nullptr,
      store_interval},
     {"COUNT", "1 to 1000000", "5", NameSource::kNone, nullptr, store_count},
+    {"PORT", "a port's number, as in show port", "0", NameSource::kNone, nullptr, store_port},
+    {"VIEW", "stats, xstats or info", "xstats", NameSource::kNone, views, store_view},
+    {"WORKERS", "1 to 64", "2", NameSource::kNone, nullptr, store_workers},
+    {"DEVICE",
+     "a DPDK device, as ports[].device",
+     "net_tap1,iface=fltap1",
+     NameSource::kNone,
+     nullptr,
+     store_device},
+    {"GATEWAY", "an IPv4 or IPv6 address", "192.0.2.1", NameSource::kNone, nullptr, store_gateway},
     {"REGEX",
      "POSIX extended regular expression; quote it if it has blanks or |",
      "'b1|b2'",

@@ -78,7 +78,7 @@ class Sampler:
                 view.cpu = row.get("cpu")
 
     def _add_latency(self, node: str, stats: dict[str, Any]) -> None:
-        latency = stats.get("node_latency_us") or {}
+        latency = stats.get("node_latency_since_start_us") or {}
         if latency.get("mean") is not None:
             self.samples.node_mean_us[node] = float(latency["mean"])
             self.samples.node_p99_us[node] = float(latency.get("p99") or 0.0)

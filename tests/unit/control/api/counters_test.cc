@@ -17,7 +17,7 @@ std::unique_ptr<fl_workers> workers(std::uint32_t count) {
 
 TEST(Counters, BucketFloorsInvertTheBucketFunction) {
   for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) {
-    const std::uint64_t floor = latency_bucket_floor(b);
+    const std::uint64_t floor = steer::latency_bucket_floor(b);
     if (floor >> 32 != 0) break;
     EXPECT_EQ(fl_latency_bucket(floor), b);
     if (floor > 0) {
@@ -31,12 +31,32 @@ TEST(Counters, LatencyOfManyWorkersIsOneHistogram) {
   w->worker[0].latency[fl_latency_bucket(1000)] = 98;
   w->worker[1].latency[fl_latency_bucket(100'000)] = 2;
 
-  const Latency l = latency(*w);
+  const steer::Latency l = latency(*w);
 
   EXPECT_EQ(l.samples, 100U);
   EXPECT_NEAR(l.p50_ns, 1000, 130);
   EXPECT_NEAR(l.p99_ns, 100'000, 13'000);
   EXPECT_EQ(latency(*workers(2)).samples, 0U);
+}
+
+TEST(Latency, AWindowShowsTheLastIntervalAlone) {
+  const auto w = workers(2);
+  w->worker[0].latency[fl_latency_bucket(1'000'000)] = 1000;  // before anybody looked
+  LatencyWindow window;
+  window.look(*w, 10 * base::kSecond);
+  EXPECT_EQ(window.node().samples, 0U);
+
+  w->worker[0].latency[fl_latency_bucket(1000)] += 10;
+  w->worker[1].latency[fl_latency_bucket(50'000)] += 30;
+  window.look(*w, 10 * base::kSecond + base::kMillisecond);
+  EXPECT_EQ(window.node().samples, 0U) << "too early";
+  window.look(*w, 11 * base::kSecond);
+
+  EXPECT_EQ(window.node().samples, 40U);
+  EXPECT_LT(window.node().p99_ns, 100'000);
+  EXPECT_NEAR(window.worker(0).p50_ns, 1000, 130);
+  EXPECT_EQ(window.worker(1).samples, 30U);
+  EXPECT_EQ(window.worker(7).samples, 0U);
 }
 
 TEST(Counters, BackendSumsAreOverWorkersInUse) {

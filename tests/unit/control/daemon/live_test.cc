@@ -171,7 +171,7 @@ TEST(Control, WorkerSeesADecisionAndItsLatencyIsMeasured) {
   auto workers = shm::Region::attach(run + "workers", FL_REGION_WORKERS, shm::Access::kReadWrite);
   ASSERT_TRUE(steering && workers);
   auto* pages = workers->at<fl_workers>(0);
-  pages->worker_count = 1;
+  pages->worker_count = pages->workers_running = 1;
   std::atomic<bool> ending{false};
   std::thread worker([&] {
     shm::GenerationReader reader(*steering, &pages->worker[0]);
