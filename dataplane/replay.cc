@@ -60,8 +60,8 @@ class DecisionsFile {
     if (file_ == nullptr) return;
     row_ = std::to_string(packet);
     row_ += ',';
-    const net::FiveTuple& tuple = burst.parsed[i].tuple;
-    if (burst.parsed[i].l4_offset != 0 && tuple.ports_raw != 0) row_ += flow_text(tuple);
+    const net::ParsedPacket parsed = path::parsed_packet(burst, i);
+    if (parsed.l4_offset != 0 && parsed.tuple.ports_raw != 0) row_ += flow_text(parsed.tuple);
     row_ += ',';
     if (burst.vip[i] != nullptr) row_ += names.vip(burst.vip[i]->vip);
     row_ += ',';

@@ -6,15 +6,17 @@
 #include <cstdint>
 
 #include "dataplane/net/parse.hh"
+#include "dataplane/net/plain.hh"
 #include "dataplane/steer/abi.h"
 #include "dataplane/steer/verdict.hh"
 
 namespace fairlead::path {
 
 inline constexpr unsigned kBurstPackets = 32;
+static_assert(kBurstPackets == net::PlainPackets::kMost);
 
 /// A burst, structure of arrays. The caller fills the first group and `count`; run_pipeline() fills
-/// the rest. Reused for every burst: it need not be cleared. About 6 KiB, one per worker.
+/// the rest. Reused for every burst: it need not be cleared. About 9 KiB, one per worker.
 ///
 /// After run_pipeline(), for each i < count, by verdict[i]:
 ///   kForward  data[i], length[i], packet_bytes[i] describe the frame to send, in the same buffer:
@@ -37,11 +39,11 @@ struct Burst {
   // --- results ---
   std::array<steer::Verdict, kBurstPackets> verdict;
   std::array<fl_reason, kBurstPackets> reason;
-  std::array<const fl_vip*, kBurstPackets> vip;      // null: none
-  std::array<std::uint32_t, kBurstPackets> member;   // FL_NO_MEMBER: none chosen
-  std::array<std::uint32_t, kBurstPackets> backend;  // valid with member
-  std::array<std::uint64_t, kBurstPackets> hash;     // valid with vip
-  std::array<net::ParsedPacket, kBurstPackets> parsed;
+  std::array<const fl_vip*, kBurstPackets> vip;         // null: none
+  std::array<std::uint32_t, kBurstPackets> member;      // FL_NO_MEMBER: none chosen
+  std::array<std::uint32_t, kBurstPackets> backend;     // valid with member
+  std::array<std::uint64_t, kBurstPackets> hash;        // valid with vip
+  std::array<net::ParsedPacket, kBurstPackets> parsed;  // see parsed_packet()
 
   // --- between stages: indices of the packets a stage has to look at, in order of arrival ---
   std::array<std::uint8_t, kBurstPackets> live;  // forwarded so far
@@ -50,7 +52,22 @@ struct Burst {
   unsigned missed_count = 0;
   std::array<bool, kBurstPackets> retried;             // missed: its last backend did not answer
   std::array<const fl_member*, kBurstPackets> chosen;  // record of member[i]; null: none
+
+  // --- plain packets: they are not in `live` unless a stage puts them there (pipeline.hh) ---
+  net::PlainPackets plain;
+  struct OfVip {
+    const fl_vip* vip;
+    std::uint32_t packets;  // bit i
+  };
+  std::array<OfVip, kBurstPackets> plain_vips;  // each vip once
+  unsigned plain_vip_count = 0;
+  std::uint32_t kept = 0;  // bit i: of a known flow that it does not change
 };
+
+/// What was parsed of packet i.
+[[nodiscard]] inline net::ParsedPacket parsed_packet(const Burst& burst, unsigned i) {
+  return (burst.plain.any() >> i & 1U) != 0 ? net::parsed_of(burst.plain, i) : burst.parsed[i];
+}
 
 /// Packet i has no vip and no backend. Stages say it of the packets that stop before they get one,
 /// so that nobody has to clear a whole burst first.

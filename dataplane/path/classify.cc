@@ -82,7 +82,7 @@ template <typename Queue>
 void hash_and_prefetch(const WorkerContext& context, Burst& burst, Queue& queue) {
   if (queue.used == 0) return;
   alignas(64) std::uint64_t hashes[kBurstPackets];
-  hash_queue(context.table.hash_key(), queue, hashes);
+  hash_words(context.table.hash_key(), queue.word, queue.used, hashes);
   for (unsigned k = 0; k < queue.used; ++k) {
     burst.hash[queue.index[k]] = hashes[k];
     context.flows.prefetch(hashes[k]);
@@ -92,6 +92,7 @@ void hash_and_prefetch(const WorkerContext& context, Burst& burst, Queue& queue)
 }  // namespace
 
 void classify(WorkerContext& context, Burst& burst) {
+  if (burst.live_count == 0) return;
   HashQueue4 queue4;
   HashQueue6 queue6;
   VipMemo memo;

@@ -6,22 +6,10 @@
 #include <cstring>
 
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/underlay.hh"
 
 namespace fairlead::path {
 namespace {
-
-bool is_zero4(const std::uint8_t* address) {
-  return net::load32(address) == 0;
-}
-bool is_zero6(const std::uint8_t* address) {
-  return (net::load64(address) | net::load64(address + 8)) == 0;
-}
-
-/// Node's outer source of the member's family; null: none configured.
-const std::uint8_t* outer_source(const fl_bank& bank, std::uint8_t family) {
-  if (family == 6) return is_zero6(bank.node_address6) ? nullptr : bank.node_address6;
-  return is_zero4(bank.node_address4) ? nullptr : bank.node_address4;
-}
 
 /// The backend's MAC for L2 direct return: from the table, else as resolved; zero: unknown.
 net::MacAddr backend_mac(const NextHops& hops, const fl_member& member) {
@@ -51,32 +39,6 @@ bool forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl
       l3, burst.data[i], packet.vlan_tags, packet.tuple.family, mac, context.hops.own
   );
   return true;
-}
-
-/// What all tunnels over one family have in common, worked out once a burst.
-struct Underlay {
-  const std::uint8_t* source = nullptr;  // null: none configured
-  std::uint32_t largest = 0;             // IP packet; 0 if nothing at all can be sent
-  std::uint64_t ethernet[2] = {};        // the untagged Ethernet header's bytes 0..7 and 6..13
-};
-
-const net::MacAddr& gateway(const NextHops& hops, std::uint8_t family) {
-  return family == 6 ? hops.gateway6 : hops.gateway4;
-}
-
-Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
-  const net::MacAddr& next_hop = gateway(context.hops, family);
-  Underlay out;
-  out.source = outer_source(context.table.bank(), family);
-  out.largest = out.source == nullptr || next_hop.is_zero() ? 0 : context.hops.mtu;
-  net::EthernetHeader header{};
-  std::copy(next_hop.bytes.begin(), next_hop.bytes.end(), header.destination);
-  std::copy(context.hops.own.bytes.begin(), context.hops.own.bytes.end(), header.source);
-  header.type = family == 6 ? net::kEtherIpv6 : net::kEtherIpv4;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&header);
-  out.ethernet[0] = net::load64(bytes);
-  out.ethernet[1] = net::load64(bytes + sizeof header - 8);
-  return out;
 }
 
 /// Why a packet cannot be tunnelled.

@@ -67,6 +67,8 @@ class VipHits {
 }  // namespace
 
 void flow_lookup(WorkerContext& context, Burst& burst) {
+  burst.missed_count = 0;
+  if (burst.live_count == 0) return;
   std::array<flow::Position, kBurstPackets> found;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const flow::Position at = context.flows.find(burst.hash[burst.live[k]]);

@@ -42,18 +42,18 @@ inline void finish(State& s, std::uint64_t* result) {
 
 template <unsigned Blocks>
 inline void hash_all(
-    const std::uint64_t* key, HashQueue<Blocks>& queue, std::uint64_t (&result)[kBurstPackets]
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[Blocks][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
 ) {
-  // Lanes without a tuple hash zeros.
-  for (unsigned t = queue.used; t % kHashLanes != 0; ++t)
-    for (auto& words : queue.word) words[t] = 0;
   // Two chains of dependent instructions side by side keep the vector units busy.
-  for (unsigned t = 0; t < queue.used; t += kHashLanes) {
+  for (unsigned t = 0; t < used; t += kHashLanes) {
     State left;
     State right;
     begin(left, key);
     begin(right, key);
-    for (const auto& words : queue.word) {
+    for (const auto& words : word) {
       absorb(left, &words[t]);
       absorb(right, &words[t + kVectorLanes]);
     }
@@ -64,16 +64,22 @@ inline void hash_all(
 
 }  // namespace
 
-void hash_queue(
-    const std::uint64_t* key, HashQueue4& queue, std::uint64_t (&result)[kBurstPackets]
+void hash_words(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[net::kHashBlocks4][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
 ) {
-  hash_all(key, queue, result);
+  hash_all(key, word, used, result);
 }
 
-void hash_queue(
-    const std::uint64_t* key, HashQueue6& queue, std::uint64_t (&result)[kBurstPackets]
+void hash_words(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[net::kHashBlocks6][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
 ) {
-  hash_all(key, queue, result);
+  hash_all(key, word, used, result);
 }
 
 }  // namespace fairlead::path

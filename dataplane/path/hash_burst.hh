@@ -26,12 +26,11 @@ struct HashQueue {
   std::uint8_t index[kBurstPackets];  // whose the result is: for the caller
   unsigned used = 0;
 };
-using HashQueue4 = HashQueue<2>;
-using HashQueue6 = HashQueue<5>;
+using HashQueue4 = HashQueue<net::kHashBlocks4>;
+using HashQueue6 = HashQueue<net::kHashBlocks6>;
 
-/// Length of the message in the last block's last byte, as SipHash wants it.
-inline constexpr std::uint64_t kTupleBytes4 = 13;
-inline constexpr std::uint64_t kTupleBytes6 = 37;
+using net::kTupleBytes4;
+using net::kTupleBytes6;
 
 /// Ports and protocol of the tuple's tail, then the length: fl_tuple_tail().
 inline std::uint64_t last_block(const net::FiveTuple& tuple, std::uint64_t bytes) {
@@ -53,13 +52,19 @@ inline void enqueue(HashQueue6& queue, const net::FiveTuple& tuple, unsigned i) 
   queue.index[queue.used++] = static_cast<std::uint8_t>(i);
 }
 
-/// Hashes of the queue's tuples: result[t] for t < used; what lies behind in `result` is void.
-/// Writes behind the queue's used words.
-void hash_queue(
-    const std::uint64_t* key, HashQueue4& queue, std::uint64_t (&result)[kBurstPackets]
+/// Hashes of tuples whose block w is word[w][t]: result[t] for t < used. What lies behind in
+/// `result` is void, and behind in `word` may be anything.
+void hash_words(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[net::kHashBlocks4][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
 );
-void hash_queue(
-    const std::uint64_t* key, HashQueue6& queue, std::uint64_t (&result)[kBurstPackets]
+void hash_words(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[net::kHashBlocks6][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
 );
 
 }  // namespace fairlead::path

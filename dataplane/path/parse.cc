@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 1: bytes to headers.
-#include "dataplane/net/parse_plain.hh"
+#include "dataplane/net/plain.hh"
 #include "dataplane/path/pipeline.hh"
 
 namespace fairlead::path {
@@ -40,22 +40,35 @@ bool settle(Burst& burst, unsigned i, fl_reason reason) {
   return reason == FL_REASON_NONE || !settle(burst, i, reason);
 }
 
+/// Eight at a time.
+void parse_plain(Burst& burst, std::uint32_t present) {
+  for (unsigned at = 0; at < burst.count; at += net::kLanes)
+    net::parse_plain(
+        &burst.data[at],
+        &burst.length[at],
+        &burst.packet_bytes[at],
+        present >> at & 0xffU,
+        at,
+        burst.plain
+    );
+}
+
 }  // namespace
 
-void parse(WorkerContext&, Burst& burst) {
+void parse(WorkerContext&, Burst& burst, Parsing parsing) {
   prefetch_frames(burst);
   // All 32, so that the books can look at them at once.
   burst.verdict.fill(steer::Verdict::kForward);
-  unsigned live = 0;
-  for (unsigned i = 0; i < burst.count; ++i) {
-    burst.reason[i] = FL_REASON_NONE;
-    const bool goes_on =
-        net::parse_plain(burst.data[i], burst.length[i], burst.packet_bytes[i], burst.parsed[i]) ||
-        parse_carefully(burst, i);
-    burst.live[live] = static_cast<std::uint8_t>(i);
-    live += goes_on ? 1 : 0;
+  burst.reason.fill(FL_REASON_NONE);
+  burst.plain.v4 = burst.plain.v6 = 0;
+  const auto present = static_cast<std::uint32_t>((std::uint64_t{1} << burst.count) - 1);
+  if (parsing == Parsing::kPlainFirst) parse_plain(burst, present);
+  burst.live_count = 0;
+  for (std::uint32_t rest = present & ~burst.plain.any(); rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(rest));
+    burst.live[burst.live_count] = static_cast<std::uint8_t>(i);
+    burst.live_count += parse_carefully(burst, i) ? 1 : 0;
   }
-  burst.live_count = live;
 }
 
 }  // namespace fairlead::path

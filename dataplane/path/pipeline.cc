@@ -42,18 +42,29 @@ void recount(WorkerContext& context) {
   context.counted = true;
 }
 
-}  // namespace
-
-void run_pipeline(WorkerContext& context, Burst& burst) {
-  parse(context, burst);
+void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
+  parse(context, burst, parsing);
   maintain(context);
+  classify_plain(context, burst);
   classify(context, burst);
+  flow_lookup_plain(context, burst);
   flow_lookup(context, burst);
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
   select(context, burst);
+  encap_plain(context, burst);
   encap(context, burst);
   count_verdicts(*context.page, burst);
+}
+
+}  // namespace
+
+void run_pipeline(WorkerContext& context, Burst& burst) {
+  run_stages(context, burst, Parsing::kPlainFirst);
+}
+
+void run_carefully(WorkerContext& context, Burst& burst) {
+  run_stages(context, burst, Parsing::kCareful);
 }
 
 void maintain(WorkerContext& context) {

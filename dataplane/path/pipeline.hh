@@ -13,6 +13,8 @@ namespace fairlead::path {
 /// latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here. Worker
 /// thread only. No allocation, lock, system call, log or exception; bounded time.
 void run_pipeline(WorkerContext& context, Burst& burst);
+/// The same with every packet by itself, as if none were plain: the definition, for tests.
+void run_carefully(WorkerContext& context, Burst& burst);
 
 /// What has to happen without packets too: advances the expiry of flows. run_pipeline() includes
 /// it; an idle worker calls it each time it looks for packets.
@@ -23,18 +25,34 @@ void maintain(WorkerContext& context);
 void hand_over(WorkerContext& context, const Inheritance& inherited);
 
 // --- the stages, one file each; called in this order ---
+//
+// Nearly all packets are *plain* (net/plain.hh). These are handled eight at a time, in a file of
+// their own per stage (..._plain), as far as there is nothing special about them; then they join
+// `live`, the list of those that are handled one by one. Both ways come to the same result:
+// tests/unit/dataplane/path/plain_test.cc sends every burst both ways.
 
-/// Fills burst.parsed; sets verdict and reason; `live` holds what may be a vip's.
-void parse(WorkerContext& context, Burst& burst);
+enum class Parsing : std::uint8_t {
+  kPlainFirst,
+  kCareful,  // every packet by itself
+};
+
+/// Fills burst.plain and, for the others, burst.parsed; sets verdict and reason; `live` holds what
+/// may be a vip's and is not plain.
+void parse(WorkerContext& context, Burst& burst, Parsing parsing);
 /// Finds each packet's vip and flow hash; asks the cache for its flow bucket.
+void classify_plain(WorkerContext& context, Burst& burst);
 void classify(WorkerContext& context, Burst& burst);
+/// Plain packets of confirmed flows get their flow's backend: `kept`. The rest joins `live`.
+void flow_lookup_plain(WorkerContext& context, Burst& burst);
 /// Known flows: backend and state. The others go to `missed`.
 void flow_lookup(WorkerContext& context, Burst& burst);
 /// Unknown flows that another worker knows, while context.relatives says so.
 void inherit(WorkerContext& context, Burst& burst);
 /// Unknown flows: candidates, scores, insertion.
 void select(WorkerContext& context, Burst& burst);
-/// Outer headers, next hop, traffic counters.
+/// Outer headers, next hop, traffic counters. Of `kept` what cannot be sent in a tunnel joins
+/// `live`.
+void encap_plain(WorkerContext& context, Burst& burst);
 void encap(WorkerContext& context, Burst& burst);
 
 }  // namespace fairlead::path

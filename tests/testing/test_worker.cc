@@ -43,7 +43,7 @@ std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
     burst_.headroom[i] = headroom_;
   }
   page_->rx_packets += burst_.count;
-  path::run_pipeline(context_, burst_);
+  (careful_ ? path::run_carefully : path::run_pipeline)(context_, burst_);
 
   std::vector<Result> results(burst_.count);
   for (unsigned i = 0; i < burst_.count; ++i) {

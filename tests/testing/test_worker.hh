@@ -50,6 +50,9 @@ class TestWorker {
   fl_worker_page& page() { return *page_; }
   /// Room in front of frames, for tests of too little of it.
   void set_headroom(std::uint32_t bytes) { headroom_ = bytes; }
+  /// Every packet by itself, as if none were plain (path::run_carefully).
+  void set_careful() { careful_ = true; }
+  [[nodiscard]] std::span<const std::byte> flow_memory() { return memory_.region(); }
 
  private:
   static constexpr std::uint32_t kRoom = 128;
@@ -59,6 +62,7 @@ class TestWorker {
   FlowMemory memory_;
   path::WorkerContext context_;
   std::uint32_t headroom_ = kRoom;
+  bool careful_ = false;
   std::vector<std::uint8_t> buffers_;
   path::Burst burst_{};
 };

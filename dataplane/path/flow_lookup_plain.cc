@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Stage 3 for plain packets: those of a confirmed flow that say nothing about its state are done
+// with here. Whatever else a packet may be is left to flow_lookup(), whose state machine would
+// decide the same for these.
+#include "dataplane/net/lanes.hh"
+#include "dataplane/path/flow_state.hh"
+#include "dataplane/path/pipeline.hh"
+
+namespace fairlead::path {
+namespace {
+
+constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(net::IpProto::kUdp);
+
+/// Bit i: the packet begins or ends a connection.
+std::uint32_t speaking(const Burst& burst) {
+  std::uint32_t out = 0;
+  for (unsigned at = 0; at < burst.count; at += net::kLanes) {
+    const net::Lanes flags = net::load_lanes(&burst.plain.l4[at]) &
+                             std::uint32_t{net::kTcpSyn | net::kTcpFin | net::kTcpRst};
+    out |= (net::bits_of(net::equal(flags, net::Lanes{})) ^ 0xffU) << at;
+  }
+  return out;
+}
+
+/// What is the same for all packets of one vip.
+struct Keeper {
+  const fl_vip* vip;
+  flow::Tick now;
+  flow::Tick longest_idle;  // beyond it the state machine has to look
+};
+
+/// The flow of packet i as it is, if that is all there is to do.
+bool keep(WorkerContext& context, Burst& burst, unsigned i, const Keeper& keeper) {
+  const flow::Position at = context.flows.find_confirmed(burst.hash[i]);
+  if (at == flow::kNoPosition) return false;
+  const std::uint32_t number = context.flows.member(at);
+  if (number >= context.table.member_count()) [[unlikely]]
+    return false;
+  const fl_member& member = context.table.member(number);
+  const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
+  const bool fits = (member.vip == keeper.vip->vip) & serves &
+                    (context.flows.idle(at, keeper.now) <= keeper.longest_idle);
+  if (!fits) [[unlikely]]
+    return false;
+  context.flows.touch(at, keeper.now);
+  burst.member[i] = number;
+  burst.chosen[i] = &member;
+  burst.backend[i] = member.backend;
+  __builtin_prefetch(&context.page->backends[member.backend], 1, 3);
+  return true;
+}
+
+/// The others go the whole way.
+void leave_to_stages(Burst& burst, std::uint32_t packets) {
+  if (packets == 0) return;
+  for (std::uint32_t left = packets; left != 0; left &= left - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(left));
+    burst.parsed[i] = net::parsed_of(burst.plain, i);
+  }
+  // In order of arrival: a flow's SYN has to come before its ACK.
+  for (unsigned k = 0; k < burst.live_count; ++k) packets |= 1U << burst.live[k];
+  burst.live_count = 0;
+  for (; packets != 0; packets &= packets - 1)
+    burst.live[burst.live_count++] = static_cast<std::uint8_t>(__builtin_ctz(packets));
+}
+
+}  // namespace
+
+void flow_lookup_plain(WorkerContext& context, Burst& burst) {
+  burst.kept = 0;
+  if (burst.plain_vip_count == 0) return;
+  const std::uint32_t quiet = ~speaking(burst);
+  const flow::Tick now = flow::tick_of(context.now);
+  std::uint32_t rest = 0;
+  for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
+    const auto [vip, packets] = burst.plain_vips[v];
+    const Keeper keeper{vip, now, vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff}};
+    std::uint32_t kept = 0;
+    for (std::uint32_t left = packets; left != 0; left &= left - 1) {
+      const auto i = static_cast<unsigned>(__builtin_ctz(left));
+      burst.vip[i] = vip;
+      if ((quiet >> i & 1U) != 0 && keep(context, burst, i, keeper)) kept |= 1U << i;
+    }
+    burst.kept |= kept;
+    rest |= packets & ~kept;
+    context.page->vips[vip->vip].hits += static_cast<unsigned>(__builtin_popcount(kept));
+  }
+  context.page->flow_hits += static_cast<unsigned>(__builtin_popcount(burst.kept));
+  leave_to_stages(burst, rest);
+}
+
+}  // namespace fairlead::path

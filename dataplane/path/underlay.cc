@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/path/underlay.hh"
+
+#include <algorithm>
+
+#include "dataplane/net/wire.hh"
+
+namespace fairlead::path {
+namespace {
+
+bool is_zero4(const std::uint8_t* address) {
+  return net::load32(address) == 0;
+}
+bool is_zero6(const std::uint8_t* address) {
+  return (net::load64(address) | net::load64(address + 8)) == 0;
+}
+
+/// Node's outer source of the member's family; null: none configured.
+const std::uint8_t* outer_source(const fl_bank& bank, std::uint8_t family) {
+  if (family == 6) return is_zero6(bank.node_address6) ? nullptr : bank.node_address6;
+  return is_zero4(bank.node_address4) ? nullptr : bank.node_address4;
+}
+
+}  // namespace
+
+Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
+  const net::MacAddr& next_hop = gateway(context.hops, family);
+  Underlay out;
+  out.source = outer_source(context.table.bank(), family);
+  out.largest = out.source == nullptr || next_hop.is_zero() ? 0 : context.hops.mtu;
+  net::EthernetHeader header{};
+  std::copy(next_hop.bytes.begin(), next_hop.bytes.end(), header.destination);
+  std::copy(context.hops.own.bytes.begin(), context.hops.own.bytes.end(), header.source);
+  header.type = family == 6 ? net::kEtherIpv6 : net::kEtherIpv4;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&header);
+  out.ethernet[0] = net::load64(bytes);
+  out.ethernet[1] = net::load64(bytes + sizeof header - 8);
+  return out;
+}
+
+}  // namespace fairlead::path
