@@ -101,6 +101,7 @@ steering::NodeIntent node_intent(const config::Config& config) {
   node.hash_key = config.fleet.hash_key;
   node.address4 = config.node.address;
   node.address6 = config.node.address6;
+  node.outgoing = config.outgoing;
   node.new_flow_limit = config.flows.new_flow_limit;
   node.idle_new_ms = ms(config.flows.idle_new);
   node.idle_confirmed_ms = ms(config.flows.idle_confirmed);

@@ -178,7 +178,7 @@ void add_workers(Page& page, const Node& node) {
     }
     page.gauge(
         "fairlead_worker_residue",
-        "rx - tx - punted - dropped: must be 0 between bursts",
+        "rx - tx - punted - answered - dropped: must be 0 between bursts",
         labels,
         static_cast<double>(api::residue(worker))
     );
@@ -188,6 +188,9 @@ void add_workers(Page& page, const Node& node) {
       page.counter("fairlead_drops_total", "Packets dropped", reason, number(worker.drops[r]));
       page.counter(
           "fairlead_punts_total", "Packets given to the kernel", reason, number(worker.punts[r])
+      );
+      page.counter(
+          "fairlead_answers_total", "Packets answered by ICMP", reason, number(worker.answers[r])
       );
     }
   }

@@ -135,9 +135,11 @@ Json show_drop(const Node& node) {
   for (unsigned r = 1; r < FL_REASON_COUNT; ++r) {
     std::uint64_t drops = 0;
     std::uint64_t punts = 0;
+    std::uint64_t answers = 0;
     for (const fl_worker_page& page : pages) {
       drops += page.drops[r];
       punts += page.punts[r];
+      answers += page.answers[r];
     }
     const auto reason = static_cast<fl_reason>(r);
     reasons.push_back({
@@ -145,6 +147,7 @@ Json show_drop(const Node& node) {
         {"text", steer::reason_text(reason)},
         {"drops", drops},
         {"punts", punts},
+        {"answers", answers},
     });
   }
   return Json{{"reasons", reasons}};

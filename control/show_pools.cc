@@ -31,7 +31,7 @@ const fl_vip* published_vip(const Node& node, const std::string& name) {
 std::map<std::uint32_t, std::uint32_t> slot_counts(const Node& node, const fl_vip* vip) {
   std::map<std::uint32_t, std::uint32_t> out;
   if (vip == nullptr || vip->table_size == 0) return out;
-  for (const std::uint32_t member : node.publisher.table().slots(*vip)) ++out[member];
+  for (const std::uint32_t slot : node.publisher.table().slots(*vip)) ++out[fl_slot_member(slot)];
   return out;
 }
 

@@ -46,7 +46,7 @@ inline void cut_tail(rte_mbuf* packet, std::uint32_t bytes) {
 }
 
 /// Makes the buffer say what burst.data[i] and burst.packet_bytes[i] say after the stages.
-/// Requires: the verdict is kForward.
+/// Requires: the verdict is kForward or kAnswer.
 inline void apply_frame(rte_mbuf* packet, const path::Burst& burst, unsigned i) {
   const std::ptrdiff_t grown = rte_pktmbuf_mtod(packet, std::uint8_t*) - burst.data[i];
   packet->data_off = static_cast<std::uint16_t>(packet->data_off - grown);

@@ -240,7 +240,7 @@ base::Result<void> report(const Replay& replay, double seconds) {
   const fl_worker_page& page = *replay.page;
   std::uint64_t dropped = 0;
   for (const std::uint64_t d : page.drops) dropped += d;
-  if (page.rx_packets != page.tx_packets + page.punted + dropped) {
+  if (page.rx_packets != page.tx_packets + page.punted + page.answered + dropped) {
     return base::fail(base::ErrorCode::kInternal, "replay: counters do not add up; please report");
   }
   std::printf(

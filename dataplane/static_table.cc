@@ -28,6 +28,7 @@ base::Result<StaticTable> StaticTable::build(
   node.hash_key = config.fleet.hash_key;
   node.address4 = config.node.address;
   node.address6 = config.node.address6;
+  node.outgoing = config.outgoing;
   node.new_flow_limit = new_flow_limit.value_or(config.flows.new_flow_limit);
   node.idle_new_ms = to_ms(config.flows.idle_new);
   node.idle_confirmed_ms = to_ms(config.flows.idle_confirmed);

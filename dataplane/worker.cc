@@ -36,7 +36,7 @@ constexpr unsigned kNotesPerPoll = 32;
 // A process that was killed in the middle of a burst received packets that it never accounted for.
 // They are lost; they leave the books, so that the law holds for all that comes.
 void balance(fl_worker_page& page) {
-  std::uint64_t known = page.tx_packets + page.punted;
+  std::uint64_t known = page.tx_packets + page.punted + page.answered;
   for (const std::uint64_t dropped : page.drops) known += dropped;
   page.rx_packets = known;
 }
@@ -168,6 +168,13 @@ void Worker::punt(WorkerPort& port, rte_mbuf* packet) {
   rte_pktmbuf_free(packet);
 }
 
+// A reply to whoever sent the packet, out of the port that it came by.
+void Worker::answer(Queue queue, rte_mbuf* packet) {
+  if (rte_eth_tx_burst(queue.ethdev, queue.queue, &packet, 1) == 1) return;
+  path::count_answer_failed(*context_.page, FL_REASON_TX_FULL);
+  rte_pktmbuf_free(packet);
+}
+
 unsigned Worker::serve(WorkerPort& port, Queue queue) {
   std::array<rte_mbuf*, path::kBurstPackets> packets;
   const unsigned count =
@@ -191,6 +198,9 @@ unsigned Worker::serve(WorkerPort& port, Queue queue) {
       outgoing[forwarded++] = packets[i];
     } else if (burst_.verdict[i] == steer::Verdict::kPunt) {
       punt(port, packets[i]);
+    } else if (burst_.verdict[i] == steer::Verdict::kAnswer) {
+      apply_frame(packets[i], burst_, i);
+      answer(queue, packets[i]);
     } else {
       rte_pktmbuf_free(packets[i]);
     }
@@ -202,7 +212,8 @@ unsigned Worker::serve(WorkerPort& port, Queue queue) {
   return count;
 }
 
-// Not counted in tx_packets: these frames were never received (rx == tx + punted + drops).
+// Not counted in tx_packets: these frames were never received, so they are not in the law of
+// rx_packets.
 void Worker::send_for_main(WorkerPort& port) {
   const Queue queue = port.queues.front();
   while (rte_mbuf* packet = port.from_main->pop()) {

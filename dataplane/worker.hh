@@ -100,6 +100,7 @@ class Worker {
   unsigned serve(WorkerPort& port, Queue queue);
   void transmit(Queue queue, rte_mbuf** packets, unsigned count);
   void punt(WorkerPort& port, rte_mbuf* packet);
+  void answer(Queue queue, rte_mbuf* packet);
   void send_for_main(WorkerPort& port);
   void beat(std::uint64_t cycles);
 

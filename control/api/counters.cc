@@ -24,7 +24,8 @@ std::uint64_t dropped(const fl_worker_page& page) {
 
 std::int64_t residue(const fl_worker_page& page) {
   return static_cast<std::int64_t>(
-      load(page.rx_packets) - load(page.tx_packets) - load(page.punted) - dropped(page)
+      load(page.rx_packets) - load(page.tx_packets) - load(page.punted) - load(page.answered) -
+      dropped(page)
   );
 }
 

@@ -20,6 +20,9 @@ namespace fairlead::api {
   X(tx_packets)               \
   X(tx_bytes)                 \
   X(punted)                   \
+  X(answered)                 \
+  X(hop_lists)                \
+  X(mss_clamped)              \
   X(bursts)                   \
   X(busy_cycles)              \
   X(idle_cycles)              \
@@ -44,7 +47,7 @@ struct NamedCounter {
 /// In the order of FL_WORKER_COUNTERS, then "dropped", the sum of the page's drops.
 std::vector<NamedCounter> counters_of(const fl_worker_page& page);
 std::uint64_t dropped(const fl_worker_page& page);
-/// rx - tx - punted - drops: 0 between bursts, or the law is broken.
+/// rx - tx - punted - answered - drops: 0 between bursts, or the law is broken.
 std::int64_t residue(const fl_worker_page& page);
 
 struct BackendSum {

@@ -115,6 +115,7 @@ constexpr Column kWorkers[] = {
     {"RX", "rx_packets", F::kCount},
     {"TX", "tx_packets", F::kCount},
     {"PUNTED", "punted", F::kCount},
+    {"ANSWERED", "answered", F::kCount},
     {"DROPPED", "dropped", F::kCount},
     {"FLOWS", "flows", F::kCount},
     {"HITS", "flow_hits", F::kCount},

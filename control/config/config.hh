@@ -88,6 +88,7 @@ struct Config {
   Workers workers;
   Memory memory;
   Fleet fleet;
+  model::Outgoing outgoing;
   Flows flows;
   std::vector<model::Vip> vips;
   Monitoring monitoring;

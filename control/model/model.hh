@@ -52,6 +52,8 @@ struct Vip {
   Encapsulation encapsulation = Encapsulation::kIpip;
   std::uint8_t choices = 2;
   std::uint32_t table_size = 0;  // 0: smallest listed prime >= 100 x backends, at least 65537
+  std::uint16_t mss = 0;         // SYNs offer at most this; 0: as they come; FL_MSS_AUTO: what fits
+  bool answers_echo = true;
   Health health;
   std::vector<Backend> backends;
   friend bool operator==(const Vip&, const Vip&) = default;
@@ -71,6 +73,24 @@ struct Port {
   std::optional<net::IpAddr> gateway6;
   std::string punt_tap;  // tap interface to make for the kernel's packets; "": none
   friend bool operator==(const Port&, const Port&) = default;
+};
+
+enum class OuterDf : std::uint8_t { kSet, kCopy, kClear };
+
+/// How tunnels and the node's own ICMP messages look (docs/wire-format.md).
+struct Outgoing {
+  // Outer sources. A prefix: the flow's hash goes into the bits behind it. None: the node's
+  // address.
+  std::optional<net::Prefix> source4;
+  std::optional<net::Prefix> source6;
+  std::uint8_t ttl = 64;
+  std::optional<std::uint8_t> dscp;  // none: that of the packet inside
+  OuterDf df = OuterDf::kSet;
+  bool udp_checksum = false;
+  bool icmp_from_node = false;            // else from the vip
+  std::uint32_t icmp_error_limit = 1000;  // per second and worker; 0: none
+  std::uint32_t icmp_echo_limit = 1000;
+  friend bool operator==(const Outgoing&, const Outgoing&) = default;
 };
 
 enum class PolicyName : std::uint8_t {

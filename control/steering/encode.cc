@@ -70,11 +70,41 @@ Result<std::vector<std::uint16_t>> index_of(const std::vector<fl_vip>& vips) {
   return fail(ErrorCode::kResourceExhausted, "the vip index cannot be built: too many collisions");
 }
 
+/// The outer source of a family: the configured prefix, else the node's address. Returns: how many
+/// of its low bits are the flow's.
+std::uint8_t put_source(
+    const std::optional<net::Prefix>& prefix,
+    const std::optional<net::IpAddr>& address,
+    std::span<std::uint8_t> out
+) {
+  if (!prefix && !address) return 0;
+  const net::IpAddr source = prefix ? prefix->address.masked(prefix->length) : *address;
+  std::memcpy(out.data(), source.bytes.data(), out.size());
+  return prefix ? static_cast<std::uint8_t>(prefix->address.bits() - prefix->length) : 0;
+}
+
+void put_outgoing(const NodeIntent& node, fl_bank& bank) {
+  const model::Outgoing& o = node.outgoing;
+  bank.outer_entropy4 = put_source(o.source4, node.address4, bank.outer_source4);
+  bank.outer_entropy6 = put_source(o.source6, node.address6, bank.outer_source6);
+  bank.outer_ttl = o.ttl;
+  bank.outer_dscp = o.dscp.value_or(FL_OUTER_DSCP_INNER);
+  unsigned flags = 0;
+  if (o.df == model::OuterDf::kClear) flags |= FL_OUTER_DF_CLEAR;
+  if (o.df == model::OuterDf::kCopy) flags |= FL_OUTER_DF_INNER;
+  if (o.udp_checksum) flags |= FL_OUTER_UDP_CHECKSUM;
+  if (o.icmp_from_node) flags |= FL_ICMP_FROM_NODE;
+  bank.outer_flags = static_cast<std::uint8_t>(flags);
+  bank.icmp_error_limit = o.icmp_error_limit;
+  bank.icmp_echo_limit = o.icmp_echo_limit;
+}
+
 void put_node(const NodeIntent& node, fl_bank& bank) {
   bank.hash_key[0] = node.hash_key[0];
   bank.hash_key[1] = node.hash_key[1];
   if (node.address4) std::memcpy(bank.node_address4, node.address4->bytes.data(), 4);
   if (node.address6) std::memcpy(bank.node_address6, node.address6->bytes.data(), 16);
+  put_outgoing(node, bank);
   bank.new_flow_limit = node.new_flow_limit;
   bank.idle_new_ms = node.idle_new_ms;
   bank.idle_confirmed_ms = node.idle_confirmed_ms;

@@ -18,6 +18,26 @@ tl::unexpected<base::Error> unusable(const std::string& what) {
   return fail(ErrorCode::kDataLoss, "published generation: " + what);
 }
 
+model::Outgoing outgoing_of(const fl_bank& bank) {
+  model::Outgoing o;
+  net::IpAddr source4;
+  std::copy(bank.outer_source4, bank.outer_source4 + 4, source4.bytes.begin());
+  if (source4 != net::IpAddr{}) o.source4 = net::Prefix{source4, 32 - bank.outer_entropy4};
+  net::IpAddr source6{{}, net::Family::kIpv6};
+  std::copy(bank.outer_source6, bank.outer_source6 + 16, source6.bytes.begin());
+  if (source6 != net::IpAddr{{}, net::Family::kIpv6})
+    o.source6 = net::Prefix{source6, 128 - bank.outer_entropy6};
+  o.ttl = bank.outer_ttl;
+  if (bank.outer_dscp != FL_OUTER_DSCP_INNER) o.dscp = bank.outer_dscp;
+  if ((bank.outer_flags & FL_OUTER_DF_INNER) != 0) o.df = model::OuterDf::kCopy;
+  if ((bank.outer_flags & FL_OUTER_DF_CLEAR) != 0) o.df = model::OuterDf::kClear;
+  o.udp_checksum = (bank.outer_flags & FL_OUTER_UDP_CHECKSUM) != 0;
+  o.icmp_from_node = (bank.outer_flags & FL_ICMP_FROM_NODE) != 0;
+  o.icmp_error_limit = bank.icmp_error_limit;
+  o.icmp_echo_limit = bank.icmp_echo_limit;
+  return o;
+}
+
 NodeIntent node_of(const fl_bank& bank) {
   NodeIntent node;
   node.hash_key = {bank.hash_key[0], bank.hash_key[1]};
@@ -27,6 +47,7 @@ NodeIntent node_of(const fl_bank& bank) {
   net::IpAddr address6{{}, net::Family::kIpv6};
   std::copy(bank.node_address6, bank.node_address6 + 16, address6.bytes.begin());
   if (address6 != net::IpAddr{{}, net::Family::kIpv6}) node.address6 = address6;
+  node.outgoing = outgoing_of(bank);
   node.new_flow_limit = bank.new_flow_limit;
   node.idle_new_ms = bank.idle_new_ms;
   node.idle_confirmed_ms = bank.idle_confirmed_ms;

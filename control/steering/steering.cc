@@ -196,6 +196,8 @@ class Planner {
     v.port[0] = static_cast<std::uint8_t>(vip.port >> 8);
     v.port[1] = static_cast<std::uint8_t>(vip.port & 0xff);
     v.choices = vip.choices;
+    if (!vip.answers_echo) v.flags |= FL_VIP_NO_ECHO;
+    v.mss = vip.mss;
     v.vip = planned.vip;
     v.table_size = planned.table_size;
     v.active_members = static_cast<std::uint32_t>(std::count_if(

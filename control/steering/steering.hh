@@ -36,8 +36,9 @@ struct PoolIntent {
 /// What belongs to the node and the fleet rather than to a pool.
 struct NodeIntent {
   HashKey hash_key{};
-  std::optional<net::IpAddr> address4;  // outer sources
+  std::optional<net::IpAddr> address4;
   std::optional<net::IpAddr> address6;
+  model::Outgoing outgoing;
   std::uint32_t new_flow_limit = 125000;  // per second and worker
   std::uint32_t idle_new_ms = 10'000;
   std::uint32_t idle_confirmed_ms = 300'000;

@@ -5,14 +5,15 @@
 ///   byte 0      version 0 (2 bits), control 0 (1 bit), hlen (5 bits): 4-byte words after byte 3
 ///   byte 1      protocol of the inner packet: 4 or 41
 ///   bytes 2-3   flags, 0
-///   byte 4-5    private data type, 0: hop list
-///   byte 6      next_hop: index of the hop to try next
-///   byte 7      hop_count
-///   byte 8...   hop_count IPv4 addresses: where to go on if the outer destination does not know
-///               the connection. The outer destination itself is not in the list.
+///   byte 4-5    private data type, 0: hops are IPv4 addresses; 1: IPv6 (ours, not published by
+///   GLB) byte 6      next_hop: index of the hop to try next byte 7      hop_count byte 8...
+///   hop_count addresses: where to go on if the outer destination does not know the
+///               connection. The outer destination itself is not in the list.
 ///
-/// A receiver that wants only the inner packet skips 4 + 4 * hlen bytes. Towards IPv6 backends the
-/// list's addresses do not fit the published format: hlen is 0 and byte 3 is the last.
+/// hlen = 1 + hop_count (IPv4) or 1 + 4 * hop_count (IPv6). A receiver that wants only the inner
+/// packet skips 4 + 4 * hlen bytes. Towards IPv4 the list is always there, mostly empty; towards
+/// IPv6 an empty list is left out (hlen 0, byte 3 is the last). docs/wire-format.md says when a
+/// packet has hops.
 #ifndef FAIRLEAD_NET_GUE_H
 #define FAIRLEAD_NET_GUE_H
 
@@ -22,10 +23,13 @@
 #define FL_GUE_BASE_BYTES 4u
 #define FL_GUE_PRIVATE_BYTES 4u
 #define FL_GUE_HOP_BYTES 4u
-#define FL_GUE_MAX_HOPS 3u /* candidates besides the first */
+#define FL_GUE_HOP6_BYTES 16u
+#define FL_GUE_MAX_HOPS 7u  /* the other candidates, and who owned their slots before */
+#define FL_GUE_MAX_HOPS6 4u /* what the headroom has room for */
 #define FL_GUE_VERSION_CONTROL_MASK 0xe0u
 #define FL_GUE_HLEN_MASK 0x1fu
 #define FL_GUE_PRIVATE_HOPS 0u
+#define FL_GUE_PRIVATE_HOPS6 1u
 
 struct fl_gue_header {
   uint8_t version_hlen;
@@ -34,7 +38,7 @@ struct fl_gue_header {
 };
 
 struct fl_gue_hops {
-  uint8_t type[2]; /* network order; FL_GUE_PRIVATE_HOPS */
+  uint8_t type[2]; /* network order; FL_GUE_PRIVATE_HOPS, FL_GUE_PRIVATE_HOPS6 */
   uint8_t next_hop;
   uint8_t hop_count;
 };

@@ -27,6 +27,8 @@ static_assert(kBurstPackets == net::PlainPackets::kMost);
 ///             are set.
 ///   kPunt     untouched; reason[i] says why the kernel should have it.
 ///   kDrop     untouched; reason[i] says why.
+///   kAnswer   as kForward, but the frame is an answer of ours to who sent the packet; reason[i]
+///             says what for.
 struct Burst {
   unsigned count = 0;
 
@@ -50,6 +52,9 @@ struct Burst {
   unsigned live_count = 0;
   std::array<std::uint8_t, kBurstPackets> missed;  // not in the flow table
   unsigned missed_count = 0;
+  std::array<std::uint8_t, kBurstPackets> answers;  // to be answered if it may be: reason says why
+  unsigned answer_count = 0;
+  std::uint32_t seeking = 0;  // bit i: its backend is a guess; GUE names others to ask
   std::array<bool, kBurstPackets> retried;             // missed: its last backend did not answer
   std::array<const fl_member*, kBurstPackets> chosen;  // record of member[i]; null: none
 
@@ -84,6 +89,11 @@ inline void drop(Burst& burst, unsigned i, fl_reason reason) {
 inline void punt(Burst& burst, unsigned i, fl_reason reason) {
   burst.verdict[i] = steer::Verdict::kPunt;
   burst.reason[i] = reason;
+}
+/// Drops packet i with `reason`, unless stage answer can tell its sender.
+inline void drop_and_tell(Burst& burst, unsigned i, fl_reason reason) {
+  drop(burst, i, reason);
+  burst.answers[burst.answer_count++] = static_cast<std::uint8_t>(i);
 }
 
 }  // namespace fairlead::path

@@ -75,8 +75,13 @@ void use_table(WorkerContext& context, const steer::TableView& table);
 
 /// A packet that the pipeline forwarded but the port did not take (tx_full), or that a stage punted
 /// and the way to the kernel refused (punt_full, no_punt). Keeps the law
-/// rx_packets == tx_packets + punted + sum(drops).
+/// rx_packets == tx_packets + punted + answered + sum(drops).
 inline void count_late_drop(fl_worker_page& page, fl_reason reason) {
+  ++page.drops[reason];
+}
+/// An answer (see steer::Verdict::kAnswer) that the port did not take.
+inline void count_answer_failed(fl_worker_page& page, fl_reason reason) {
+  --page.answered;
   ++page.drops[reason];
 }
 inline void count_punt_failed(fl_worker_page& page, fl_reason reason) {

@@ -61,6 +61,8 @@ void parse(WorkerContext&, Burst& burst, Parsing parsing) {
   burst.verdict.fill(steer::Verdict::kForward);
   burst.reason.fill(FL_REASON_NONE);
   burst.plain.v4 = burst.plain.v6 = 0;
+  burst.answer_count = 0;
+  burst.seeking = 0;
   const auto present = static_cast<std::uint32_t>((std::uint64_t{1} << burst.count) - 1);
   if (parsing == Parsing::kPlainFirst) parse_plain(burst, present);
   burst.live_count = 0;

@@ -25,6 +25,11 @@ void count_verdicts(fl_worker_page& page, const Burst& burst) {
       ++page.punts[burst.reason[i]];
       continue;
     }
+    if (burst.verdict[i] == steer::Verdict::kAnswer) {
+      ++page.answered;
+      ++page.answers[burst.reason[i]];
+      continue;
+    }
     ++page.drops[burst.reason[i]];
     if (burst.vip[i] != nullptr) ++page.vips[burst.vip[i]->vip].dropped;
   }

@@ -17,8 +17,8 @@ bool is_zero6(const std::uint8_t* address) {
 
 /// Node's outer source of the member's family; null: none configured.
 const std::uint8_t* outer_source(const fl_bank& bank, std::uint8_t family) {
-  if (family == 6) return is_zero6(bank.node_address6) ? nullptr : bank.node_address6;
-  return is_zero4(bank.node_address4) ? nullptr : bank.node_address4;
+  if (family == 6) return is_zero6(bank.outer_source6) ? nullptr : bank.outer_source6;
+  return is_zero4(bank.outer_source4) ? nullptr : bank.outer_source4;
 }
 
 }  // namespace

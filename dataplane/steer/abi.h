@@ -72,6 +72,14 @@ FL_ONE_LINE(fl_current);
 
 enum fl_encapsulation { FL_ENCAP_IPIP = 1, FL_ENCAP_GUE = 2, FL_ENCAP_L2 = 3 };
 
+#define FL_OUTER_DSCP_INNER 0xffu /* outer DSCP: that of the packet inside */
+
+/// fl_bank.outer_flags; docs/wire-format.md says what each is good for.
+#define FL_OUTER_DF_CLEAR 1u     /* outer IPv4 without DF */
+#define FL_OUTER_DF_INNER 2u     /* outer IPv4: DF as inside; set where IPv6 is inside */
+#define FL_OUTER_UDP_CHECKSUM 4u /* outer UDP checksum, from the one inside (RFC 1071) */
+#define FL_ICMP_FROM_NODE 8u     /* own ICMP errors come from the node's address, not the vip's */
+
 enum fl_member_state {
   FL_MEMBER_FREE = 0, /* number not in use: flows that name it re-decide; `backend`, `vip` and
                          `protocol` stay as they were until reuse, to undo counts */
@@ -89,7 +97,7 @@ struct fl_shape {
   uint8_t reserved;
 };
 
-/// First 3 lines of a bank; offsets in lines from the start of the bank.
+/// First 4 lines of a bank; offsets in lines from the start of the bank.
 struct FL_LINE_ALIGNED fl_bank {
   uint64_t generation;
   uint64_t digest;   /* of the meaning (vips, members, slots): equal on nodes that agree */
@@ -117,9 +125,21 @@ struct FL_LINE_ALIGNED fl_bank {
   uint32_t idle_closing_ms;
   uint32_t idle_udp_ms;
   uint64_t reserved2[2];
+  /* line 3: what the node writes (docs/wire-format.md) */
+  uint8_t outer_source4[4]; /* of tunnels; zeros: none of this family */
+  uint8_t outer_source6[16];
+  uint8_t outer_entropy4; /* so many low bits of the source carry the flow's hash: 0..24 */
+  uint8_t outer_entropy6; /* 0..64 */
+  uint8_t outer_ttl;
+  uint8_t outer_dscp; /* 0..63 or FL_OUTER_DSCP_INNER */
+  uint8_t outer_flags;
+  uint8_t reserved3[3];
+  uint32_t icmp_error_limit; /* own ICMP errors per second and worker; 0: none */
+  uint32_t icmp_echo_limit;  /* echo replies per second and worker; 0: none */
+  uint32_t reserved4[7];
 };
-#define FL_BANK_HEADER_BYTES 192u
-FL_STATIC_ASSERT(sizeof(struct fl_bank) == FL_BANK_HEADER_BYTES, "three lines");
+#define FL_BANK_HEADER_BYTES 256u
+FL_STATIC_ASSERT(sizeof(struct fl_bank) == FL_BANK_HEADER_BYTES, "four lines");
 
 /// Names section: packed records without padding, vips first, each kind by rising number. `length`
 /// bytes of UTF-8 follow a record, no terminator.
@@ -133,6 +153,9 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 
 #define FL_VIP_EMPTY 0xffffu /* free entry of the vip index */
 
+/// fl_vip.flags
+#define FL_VIP_NO_ECHO 4u /* echo requests are the kernel's */
+
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
 struct FL_LINE_ALIGNED fl_vip {
@@ -143,15 +166,31 @@ struct FL_LINE_ALIGNED fl_vip {
   uint8_t encapsulation; /* enum fl_encapsulation */
   uint8_t port[2];       /* network order; 0 = any */
   uint8_t choices;       /* 1..FL_MAX_CANDIDATES */
-  uint8_t flags;
-  uint32_t vip;        /* stable vip number < FL_MAX_VIPS: index of counters */
-  uint32_t table_size; /* slots; 0: pool is empty */
-  uint32_t slots_line; /* uint32_t member numbers, table_size of them */
+  uint8_t flags;         /* FL_VIP_* */
+  uint32_t vip;          /* stable vip number < FL_MAX_VIPS: index of counters */
+  uint32_t table_size;   /* slots; 0: pool is empty */
+  uint32_t slots_line;   /* uint32_t slots, table_size of them; see fl_slot_member */
   uint32_t active_members;
-  uint32_t reserved[6];
+  uint32_t reserved[4];
+  uint32_t earlier_line;  /* uint32_t member numbers that slots name as earlier owners */
+  uint16_t earlier_count; /* at most FL_MAX_EARLIER */
+  uint16_t mss;           /* SYNs offer at most this; 0: as they come; FL_MSS_AUTO */
 };
 FL_ONE_LINE(fl_vip);
 #define FL_VIP_PROBES 16u
+#define FL_MSS_AUTO 0xffffu /* what fits the port's MTU with outer headers */
+
+/// A slot: bits 0-19 the member that owns it, bits 20-31 one more than the position, in the vip's
+/// list of earlier owners, of the member that owned it before (0: nobody known). Flows that began
+/// before the slot moved may still live there (docs/steering.md).
+#define FL_SLOT_EARLIER_SHIFT 20u
+#define FL_MAX_EARLIER 4095u
+static inline uint32_t fl_slot_member(uint32_t slot) {
+  return slot & ((1u << FL_SLOT_EARLIER_SHIFT) - 1u);
+}
+static inline uint32_t fl_slot_earlier(uint32_t slot) {
+  return slot >> FL_SLOT_EARLIER_SHIFT;
+}
 
 /// A backend's place in one vip's pool. Its number (index in members[]) is stable over generations
 /// and is reused only after all flows that could name it have timed out.
@@ -231,7 +270,7 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint32_t core;
   uint64_t tsc_hz;
   uint64_t reserved1[4];
-  /* counters: rx_packets == tx_packets + punted + sum(drops) after every burst */
+  /* counters: rx_packets == tx_packets + punted + answered + sum(drops) after every burst */
   uint64_t rx_packets;
   uint64_t rx_bytes;
   uint64_t tx_packets;
@@ -253,11 +292,15 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t generations_seen;
   uint64_t flow_inherited;   /* flows taken over from another worker's table; no inserts */
   uint64_t flow_handed_over; /* entries freed because another worker inherited the flow */
-  uint64_t reserved2[11];
-  uint64_t drops[FL_MAX_DROP_REASONS];  /* by enum fl_reason */
-  uint64_t punts[FL_MAX_DROP_REASONS];  /* why a packet went to the kernel */
-  uint64_t latency[FL_LATENCY_BUCKETS]; /* forwarding latency, rx to tx, sampled bursts; see
-                                           fl_latency_bucket() */
+  uint64_t answered;         /* packets that became an answer of ours (ICMP), sent back */
+  uint64_t hop_lists;        /* forwarded with other backends to ask (GUE) */
+  uint64_t mss_clamped;      /* SYNs whose MSS option was lowered */
+  uint64_t reserved2[8];
+  uint64_t drops[FL_MAX_DROP_REASONS];   /* by enum fl_reason */
+  uint64_t punts[FL_MAX_DROP_REASONS];   /* why a packet went to the kernel */
+  uint64_t answers[FL_MAX_DROP_REASONS]; /* what a packet was answered for */
+  uint64_t latency[FL_LATENCY_BUCKETS];  /* forwarding latency, rx to tx, sampled bursts; see
+                                            fl_latency_bucket() */
   struct fl_vip_counters vips[FL_MAX_VIPS];
   struct fl_backend_counters backends[FL_MAX_BACKENDS];
 };

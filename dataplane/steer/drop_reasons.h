@@ -32,7 +32,9 @@
   X(NO_NEXT_HOP, "no_next_hop", "gateway's or backend's MAC address is not resolved yet")         \
   X(TX_FULL, "tx_full", "the port's transmit queue took no more packets")                         \
   X(PUNT_FULL, "punt_full", "the way to the kernel took no more packets")                         \
-  X(NO_PUNT, "no_punt", "packet is for the kernel, but this port has no way to it")
+  X(NO_PUNT, "no_punt", "packet is for the kernel, but this port has no way to it")               \
+  X(ECHO, "echo", "echo request to a vip")                                                        \
+  X(ICMP_LIMIT, "icmp_limit", "an ICMP answer was due, but this second's are all given")
 
 enum fl_reason {
 #define FL_REASON_ENUM(e, n, t) FL_REASON_##e,

@@ -161,15 +161,26 @@ class BankProof {
       const std::string name = "vip " + std::to_string(v.vip);
       const bool ok = family_and_length_ok(v.family, v.prefix_len) && v.vip < FL_MAX_VIPS &&
                       v.encapsulation >= FL_ENCAP_IPIP && v.encapsulation <= FL_ENCAP_L2 &&
-                      v.choices >= 1 && v.choices <= FL_MAX_CANDIDATES;
+                      v.choices >= 1 && v.choices <= FL_MAX_CANDIDATES &&
+                      v.earlier_count <= FL_MAX_EARLIER;
       if (!ok) return damaged(name + " is impossible");
       if (!inside(v.slots_line, std::uint64_t{v.table_size} * sizeof(std::uint32_t)))
         return damaged(name + ": slots lie outside");
+      if (v.earlier_count > 0 &&
+          !inside(v.earlier_line, std::uint64_t{v.earlier_count} * sizeof(std::uint32_t)))
+        return damaged(name + ": earlier owners lie outside");
+      for (const std::uint32_t member : view_.earlier(v))
+        if (member >= bank_->member_count) return damaged(name + ": impossible earlier owner");
       const auto slots = view_.slots(v);
       std::uint32_t highest = 0;
-      for (const std::uint32_t member : slots) highest = std::max(highest, member);
+      std::uint32_t earliest = 0;
+      for (const std::uint32_t slot : slots) {
+        highest = std::max(highest, fl_slot_member(slot));
+        earliest = std::max(earliest, fl_slot_earlier(slot));
+      }
       if (!slots.empty() && highest >= bank_->member_count)
         return damaged(name + ": a slot names member " + std::to_string(highest));
+      if (earliest > v.earlier_count) return damaged(name + ": a slot has an unknown past");
     }
     return std::monostate{};
   }

@@ -61,7 +61,12 @@ class TableView {
 
   /// Member number in a slot. Requires: index < vip.table_size; the vip is of this view.
   [[nodiscard]] std::uint32_t slot(const fl_vip& vip, std::uint32_t index) const {
-    return slots_of(vip)[index];
+    return fl_slot_member(slots_of(vip)[index]);
+  }
+  /// The member that owned a slot before, or FL_NO_MEMBER. Requires: as slot().
+  [[nodiscard]] std::uint32_t earlier_owner(const fl_vip& vip, std::uint32_t index) const {
+    const std::uint32_t position = fl_slot_earlier(slots_of(vip)[index]);
+    return position == 0 ? FL_NO_MEMBER : words_of(vip.earlier_line)[position - 1];
   }
   /// Where a slot lies, for prefetching.
   [[nodiscard]] const std::uint32_t* slot_address(const fl_vip& vip, std::uint32_t index) const {
@@ -79,8 +84,13 @@ class TableView {
 
   [[nodiscard]] std::span<const fl_vip> vips() const { return {vips_, vip_count_}; }
   [[nodiscard]] std::span<const fl_member> members() const { return {members_, member_count_}; }
+  /// The slots as they lie there: fl_slot_member() of each is its owner.
   [[nodiscard]] std::span<const std::uint32_t> slots(const fl_vip& vip) const {
     return {slots_of(vip), vip.table_size};
+  }
+  /// Members that slots name as their earlier owners.
+  [[nodiscard]] std::span<const std::uint32_t> earlier(const fl_vip& vip) const {
+    return {words_of(vip.earlier_line), vip.earlier_count};
   }
 
  private:
@@ -92,10 +102,13 @@ class TableView {
     bool any_port;
   };
 
-  [[nodiscard]] const std::uint32_t* slots_of(const fl_vip& vip) const {
+  [[nodiscard]] const std::uint32_t* words_of(std::uint32_t line) const {
     return reinterpret_cast<const std::uint32_t*>(
-        reinterpret_cast<const std::byte*>(bank_) + std::size_t{vip.slots_line} * FL_LINE_BYTES
+        reinterpret_cast<const std::byte*>(bank_) + std::size_t{line} * FL_LINE_BYTES
     );
+  }
+  [[nodiscard]] const std::uint32_t* slots_of(const fl_vip& vip) const {
+    return words_of(vip.slots_line);
   }
 
   [[nodiscard]] const fl_vip* probe(

@@ -2,6 +2,7 @@
 // What becomes of a packet, and why. C++ names for steer/drop_reasons.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,10 +13,16 @@ namespace fairlead::steer {
 
 static_assert(FL_REASON_COUNT <= FL_MAX_DROP_REASONS);
 
-enum class Verdict : std::uint8_t { kForward = 0, kPunt = 1, kDrop = 2 };
+enum class Verdict : std::uint8_t {
+  kForward = 0,
+  kPunt = 1,
+  kDrop = 2,
+  kAnswer = 4,  // the buffer now holds our answer, to be sent back out of the port
+};
 
 inline std::string_view to_string(Verdict v) {
-  return v == Verdict::kForward ? "forward" : v == Verdict::kPunt ? "punt" : "drop";
+  static constexpr std::string_view kNames[] = {"forward", "punt", "drop", "wait", "answer"};
+  return kNames[static_cast<std::size_t>(v)];
 }
 
 /// Name as in counters, metrics and CSV, e.g. "no_vip"; empty for FL_REASON_NONE.

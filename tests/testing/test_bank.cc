@@ -117,6 +117,12 @@ TestBank::TestBank(const TestTable& table) {
   std::copy(std::begin(kTestKey), std::end(kTestKey), bank.hash_key);
   put_address(table.node_address4, bank.node_address4, 4);
   put_address(table.node_address6, bank.node_address6, 16);
+  put_address(table.node_address4, bank.outer_source4, 4);
+  put_address(table.node_address6, bank.outer_source6, 16);
+  bank.outer_ttl = 64;
+  bank.outer_dscp = FL_OUTER_DSCP_INNER;
+  bank.icmp_error_limit = table.icmp_error_limit;
+  bank.icmp_echo_limit = table.icmp_echo_limit;
   bank.new_flow_limit = table.new_flow_limit;
   bank.idle_new_ms = table.idle_new_ms;
   bank.idle_confirmed_ms = table.idle_confirmed_ms;

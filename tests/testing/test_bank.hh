@@ -39,6 +39,8 @@ struct TestTable {
   std::string node_address4 = "10.0.0.100";  // empty: none
   std::string node_address6 = "2001:db8:0:a::100";
   std::uint32_t new_flow_limit = 0;
+  std::uint32_t icmp_error_limit = 1000;
+  std::uint32_t icmp_echo_limit = 1000;
   std::uint32_t idle_new_ms = 3000;
   std::uint32_t idle_confirmed_ms = 300000;
   std::uint32_t idle_closing_ms = 10000;

@@ -60,7 +60,9 @@ std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
 std::int64_t TestWorker::unaccounted() const {
   const std::uint64_t drops =
       std::accumulate(std::begin(page_->drops), std::end(page_->drops), std::uint64_t{0});
-  return static_cast<std::int64_t>(page_->rx_packets - page_->tx_packets - page_->punted - drops);
+  return static_cast<std::int64_t>(
+      page_->rx_packets - page_->tx_packets - page_->punted - page_->answered - drops
+  );
 }
 
 }  // namespace fairlead::testing

@@ -43,7 +43,8 @@ class TestWorker {
   std::vector<Result> run(const std::vector<Frame>& frames);
   Result run_one(const Frame& frame) { return run({frame}).front(); }
 
-  /// rx_packets - tx_packets - punted - sum(drops): 0 while no packet was lost uncounted.
+  /// rx_packets - tx_packets - punted - answered - sum(drops): 0 while no packet was lost
+  /// uncounted.
   [[nodiscard]] std::int64_t unaccounted() const;
 
   path::WorkerContext& context() { return context_; }

@@ -57,7 +57,7 @@ def case_forwards(build: Path, device: str = AF_PACKET) -> None:
         assert node.stop() == 0
         books = node.books()
         assert books["tx"] == len(CLIENTS), books
-        assert books["rx"] == books["tx"] + books["punted"] + books["dropped"], books
+        assert books["rx"] == books["tx"] + books["punted"] + books["answered"] + books["dropped"], books
         rows = list(csv.DictReader((node.folder / "run/decisions.csv").open()))
         names = {"10.88.0.1": "b1", "10.88.0.2": "b2"}
         logged = {(r["src_ip"], int(r["src_port"])): r["backend_id"] for r in rows}

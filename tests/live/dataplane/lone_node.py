@@ -185,7 +185,8 @@ vips:
         page = 128  # of worker 0
         data = (self.folder / "run/workers").read_bytes()[page + 128:page + 128 + 256 + 512]
         words = struct.unpack("<96Q", data)
-        return {"rx": words[0], "tx": words[2], "punted": words[4], "dropped": sum(words[32:96])}
+        return {"rx": words[0], "tx": words[2], "punted": words[4], "answered": words[21],
+                "dropped": sum(words[32:96])}
 
     def cli(self, *words: str) -> str:
         """What `fairlead` says; only the data plane's commands have somebody to answer."""

@@ -155,7 +155,7 @@ class Bench {
   }
   const fl_worker_page& page() { return worker_->page(); }
   std::uint64_t unaccounted() {
-    std::uint64_t known = page().tx_packets + page().punted;
+    std::uint64_t known = page().tx_packets + page().punted + page().answered;
     for (const std::uint64_t d : page().drops) known += d;
     return page().rx_packets - known;
   }
