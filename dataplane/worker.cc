@@ -33,12 +33,15 @@ constexpr std::uint32_t kInheritances = 1 << 14;
 // Handed-over flows forgotten per poll: a note costs one cache miss.
 constexpr unsigned kNotesPerPoll = 32;
 
-// A process that was killed in the middle of a burst received packets that it never accounted for.
-// They are lost; they leave the books, so that the law holds for all that comes.
+// A process that was killed in the middle of a burst received packets whose end it never booked.
+// They are lost, under a name of their own, and the law holds for all that comes. (A packet that
+// was sent and not booked any more counts as lost, too.)
 void balance(fl_worker_page& page) {
   std::uint64_t known = page.tx_packets + page.punted + page.answered;
   for (const std::uint64_t dropped : page.drops) known += dropped;
-  page.rx_packets = known;
+  if (page.rx_packets > known) page.drops[FL_REASON_LOST_IN_CRASH] += page.rx_packets - known;
+  if (page.rx_packets < known)
+    page.rx_packets = known;  // the page is damaged: begin anew from here
 }
 
 void sleep_for(base::Nanoseconds time) {

@@ -10,11 +10,16 @@
 //     backend. One completed handshake clears the count: spoofed SYNs alone do not eject a
 //     backend that serves anybody.
 //   * After that it is half-open: the next new TCP flow that has it among its candidates goes to it
-//     as a probe, whatever the scores, and the ejection is renewed: one probe per kEjectFor.
-//   * A completed handshake of any of its flows ends the ejection.
+//     as a probe, whatever the scores, and the ejection is renewed for twice as long as the last
+//     one: 1, 2, 4 ... seconds, at most kEjectLongest. A probe is a real client, whose SYN a
+//     backend that stays dead costs a second: with control dead nobody else would ever end it.
+//   * A completed handshake of any of its flows ends the ejection and forgets its length.
 //   * If every candidate is ejected, the first living one is used: ejection never refuses a flow.
-// The counters lie in the worker's page, so a restarted process keeps its opinion.
+// The counters lie in the worker's page, so a restarted process keeps its opinion. The low bits of
+// ejected_until_ns (nanoseconds that nobody needs) say how often the ejection was renewed.
 #pragma once
+
+#include <algorithm>
 
 #include "dataplane/base/clock.hh"
 #include "dataplane/steer/abi.h"
@@ -24,15 +29,24 @@ namespace fairlead::path {
 inline constexpr std::uint32_t kEjectPending = 3;
 inline constexpr base::Nanoseconds kEjectSilence = 250 * base::kMillisecond;
 inline constexpr base::Nanoseconds kEjectFor = base::kSecond;
+inline constexpr unsigned kEjectDoublings = 5;
+inline constexpr base::Nanoseconds kEjectLongest = kEjectFor << kEjectDoublings;
+inline constexpr std::uint64_t kRenewalsMask = 7;
+static_assert(kEjectDoublings <= kRenewalsMask);
 
 enum class Standing : std::uint8_t { kGood, kHalfOpen, kEjected };
+
+/// The word ejected_until_ns of an ejection that begins now, after so many renewals.
+inline std::uint64_t ejected_until(base::Nanoseconds now, unsigned renewals) {
+  return ((now + (kEjectFor << renewals)) | kRenewalsMask) ^ (kRenewalsMask ^ renewals);
+}
 
 /// The backend's standing now; ejects it if the rule says so.
 inline Standing standing(fl_backend_counters& backend, base::Nanoseconds now) {
   if (backend.ejected_until_ns == 0) [[likely]] {
     if (backend.pending < kEjectPending) return Standing::kGood;
     if (now < backend.pending_since_ns + kEjectSilence) return Standing::kGood;
-    backend.ejected_until_ns = now + kEjectFor;
+    backend.ejected_until_ns = ejected_until(now, 0);
     ++backend.ejections;
   }
   return now < backend.ejected_until_ns ? Standing::kEjected : Standing::kHalfOpen;
@@ -40,7 +54,8 @@ inline Standing standing(fl_backend_counters& backend, base::Nanoseconds now) {
 
 /// A flow goes to a half-open backend: no other for a while.
 inline void begin_probe(fl_backend_counters& backend, base::Nanoseconds now) {
-  backend.ejected_until_ns = now + kEjectFor;
+  const auto renewals = static_cast<unsigned>(backend.ejected_until_ns & kRenewalsMask);
+  backend.ejected_until_ns = ejected_until(now, std::min(renewals + 1, kEjectDoublings));
 }
 
 /// A SYN was sent to the backend.

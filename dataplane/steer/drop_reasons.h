@@ -34,7 +34,8 @@
   X(PUNT_FULL, "punt_full", "the way to the kernel took no more packets")                         \
   X(NO_PUNT, "no_punt", "packet is for the kernel, but this port has no way to it")               \
   X(ECHO, "echo", "echo request to a vip")                                                        \
-  X(ICMP_LIMIT, "icmp_limit", "an ICMP answer was due, but this second's are all given")
+  X(ICMP_LIMIT, "icmp_limit", "an ICMP answer was due, but this second's are all given")          \
+  X(LOST_IN_CRASH, "lost_in_crash", "was in the hands of a data plane when that was killed")
 
 enum fl_reason {
 #define FL_REASON_ENUM(e, n, t) FL_REASON_##e,

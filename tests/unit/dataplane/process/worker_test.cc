@@ -275,7 +275,9 @@ TEST(Worker, TakesOverBooksThatAKilledProcessLeftOpen) {
   bench.start();
   bench.stop();
 
+  EXPECT_EQ(bench.page().rx_packets, 18U);
   EXPECT_EQ(bench.page().tx_packets, 1U);
+  EXPECT_EQ(bench.page().drops[FL_REASON_LOST_IN_CRASH], 17U);
   EXPECT_EQ(bench.unaccounted(), 0U);
 }
 
