@@ -8,7 +8,6 @@
 #include <csignal>
 #include <utility>
 
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -24,15 +23,6 @@ namespace {
 
 // After a restart, published weights stay so long while policies learn anew.
 constexpr base::Nanoseconds kHoldWeights = 5 * base::kSecond;
-
-// For the loop's thread alone, not those of gRPC and the exposer. A publication is 1 to 2 ms of
-// work, and on a busy core an ordinary thread is sent to the back of the queue in the middle of it
-// (docs/publication.md). Without the right to ask (CAP_SYS_NICE) the thread stays ordinary.
-void hurry() {
-  sched_param lowest{};
-  lowest.sched_priority = 1;
-  (void)::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
-}
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -189,7 +179,10 @@ void Daemon::watch(int fd) {
 }
 
 void Daemon::run() {
-  hurry();
+  // A publication is a millisecond of work, and on a busy core an ordinary thread is sent to the
+  // back of the queue in the middle of it (docs/publication.md). Not so the threads of gRPC and the
+  // exposer.
+  sys::become_urgent();
   while (!ending_) turn();
   sys::log_info(
       "ends; generation " + std::to_string(node_->publisher.generation()) + " stays in force"
@@ -238,6 +231,7 @@ void Daemon::on_signal() {
 }
 
 void Daemon::reload() {
+  const base::Nanoseconds begun = sys::monotonic_ns();
   auto config = config::load_config(options_.config);
   if (!config) {
     ++node_->reloads_refused;
@@ -259,10 +253,14 @@ void Daemon::reload() {
   config->metrics_listen = node_->config.metrics_listen;
   node_->operators.weights.clear();
   node_->weights.end_hold();
-  reconciler_->take_config(std::move(*config), sys::monotonic_ns());
+  const base::Nanoseconds decided = sys::monotonic_ns();
+  reconciler_->take_config(std::move(*config), decided);
   persist(*node_);
   prober_.set_targets(node_->checks.targets());
-  sys::log_info("reloaded " + options_.config);
+  sys::log_info(
+      "reloaded " + options_.config +
+      " read_us=" + std::to_string((decided - begun) / base::kMicrosecond)
+  );
 }
 
 monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
@@ -275,7 +273,7 @@ std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::
   const bool before = node_->intake.has_left(id);
   if (!node_->intake.leave(id)) return std::nullopt;
   if (!before) {
-    sys::log_info("backend leaves backend=" + id + " reason=\"" + reason + "\"");
+    sys::log_info("backend leaves backend=" + id + " reason=\"" + reason.substr(0, 80) + "\"");
     reconciler_->mark_dirty(sys::monotonic_ns());
     persist(*node_);
     const std::uint64_t one = 1;

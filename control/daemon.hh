@@ -15,6 +15,7 @@
 #include "control/options.hh"
 #include "control/reconcile.hh"
 #include "dataplane/sys/unique_fd.hh"
+#include "dataplane/sys/urgent.hh"
 
 namespace fairlead::control {
 
@@ -44,7 +45,7 @@ class Daemon final : private monitor::Sink {
   std::optional<std::uint64_t> on_leave(const std::string& id, const std::string& reason) override;
 
   Options options_;
-  std::mutex mutex_;  // protects node_ and reconciler_
+  sys::UrgentMutex mutex_;  // protects node_ and reconciler_
   std::unique_ptr<Node> node_;
   std::unique_ptr<Reconciler> reconciler_;
   health::Prober prober_;

@@ -104,6 +104,12 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
       "acknowledgement",
       node.publisher.publish_to_acknowledge()
   );
+  timing(
+      page,
+      "fairlead_decision_to_acknowledge_seconds",
+      "From seeing a reason to the last worker's acknowledgement of the new tables",
+      node.publisher.decision_to_acknowledge()
+  );
   page.gauge(
       "fairlead_dataplane_up",
       "1: a worker gave a sign of life in the last second",
@@ -288,7 +294,7 @@ void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
           "fairlead_backend_up",
           "1: healthy; unknown counts as 0",
           member,
-          check.dampener.state() == health::State::kUp ? 1 : 0
+          node.checks.state(vip.name, backend.id) == health::State::kUp ? 1 : 0
       );
       page.counter(
           "fairlead_backend_flaps_total",

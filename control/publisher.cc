@@ -2,6 +2,7 @@
 // Planning, encoding, publishing.
 #include "control/publisher.hh"
 
+#include <algorithm>
 #include <utility>
 
 #include "dataplane/sys/system_clock.hh"
@@ -52,9 +53,9 @@ base::Result<Publisher::Outcome> Publisher::publish(
   if (!bank && bank.error().code == base::ErrorCode::kUnavailable) return Outcome::kBusy;
   if (!bank) return tl::unexpected(bank.error());
   FL_TRY(steering::encode(plan, writer_.generation() + 1, now, *bank));
-  published_ = sys::monotonic_ns();
-  writer_.publish(published_);
-  waiting_ = true;
+  const base::Nanoseconds published = sys::monotonic_ns();
+  writer_.publish(published);
+  awaited_.push_back({writer_.generation(), std::min(decided, published), published});
   steering_.commit(plan);
   look_at_current();
   moved_.clear();
@@ -62,21 +63,29 @@ base::Result<Publisher::Outcome> Publisher::publish(
     moved_[pool.name] = pool.slots_moved;
     slots_moved_ += pool.slots_moved;
   }
-  decision_.add(published_ > decided ? published_ - decided : 0);
-  planning_.add(published_ - now);
+  decision_.add(published - awaited_.back().decided);
+  planning_.add(published - now);
   return Outcome::kPublished;
 }
 
-void Publisher::watch_acknowledgement() {
-  if (!waiting_) return;
+std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
+  std::vector<Followed> followed;
+  if (awaited_.empty()) return followed;
   const base::Nanoseconds now = sys::monotonic_ns();  // later than the turn's: publishing took time
   const auto state = writer_.acknowledged(writer_.generation());
-  if (state.online == 0 || now > published_ + kStopWatching) {
-    waiting_ = false;
-  } else if (state.complete()) {
-    waiting_ = false;
-    acknowledgement_.add(now - published_);
+  if (state.online == 0) awaited_.clear();  // nobody to wait for
+  while (!awaited_.empty()) {
+    const Awaited& oldest = awaited_.front();
+    if (state.lowest >= oldest.generation) {
+      acknowledgement_.add(now - oldest.published);
+      following_.add(now - oldest.decided);
+      followed.push_back({oldest.generation, now - oldest.decided});
+    } else if (now <= oldest.published + kStopWatching) {
+      break;
+    }
+    awaited_.pop_front();
   }
+  return followed;
 }
 
 std::uint64_t Publisher::acknowledged() const {

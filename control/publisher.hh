@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -51,9 +52,14 @@ class Publisher {
       base::Nanoseconds now
   );
 
-  /// Call while waiting(): notes when every worker has acknowledged the last generation.
-  void watch_acknowledgement();
-  [[nodiscard]] bool waiting() const { return waiting_; }
+  /// A generation that every worker has taken up.
+  struct Followed {
+    std::uint64_t generation = 0;
+    base::Nanoseconds since_decision = 0;
+  };
+  /// Call while waiting(): the generations that every worker has acknowledged since the last call.
+  std::vector<Followed> watch_acknowledgements();
+  [[nodiscard]] bool waiting() const { return !awaited_.empty(); }
 
   [[nodiscard]] std::uint64_t generation() const { return writer_.generation(); }
   [[nodiscard]] std::uint64_t acknowledged() const;
@@ -68,6 +74,7 @@ class Publisher {
   // Figures since the start.
   [[nodiscard]] const Timing& decision_to_publish() const { return decision_; }
   [[nodiscard]] const Timing& publish_to_acknowledge() const { return acknowledgement_; }
+  [[nodiscard]] const Timing& decision_to_acknowledge() const { return following_; }
   [[nodiscard]] const Timing& plan_time() const { return planning_; }
 
  private:
@@ -80,10 +87,15 @@ class Publisher {
   steer::Names names_;
   std::map<std::string, std::uint32_t> moved_;
   std::uint64_t slots_moved_ = 0;
-  bool waiting_ = false;
-  base::Nanoseconds published_ = 0;
+  struct Awaited {
+    std::uint64_t generation = 0;
+    base::Nanoseconds decided = 0;
+    base::Nanoseconds published = 0;
+  };
+  std::deque<Awaited> awaited_;  // published, not acknowledged by all; the oldest first
   Timing decision_;
   Timing acknowledgement_;
+  Timing following_;
   Timing planning_;
 };
 

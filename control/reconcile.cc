@@ -3,6 +3,7 @@
 #include "control/reconcile.hh"
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 #include <utility>
 
@@ -34,8 +35,9 @@ policy::Report to_policy(const monitor::Received& received) {
 }
 
 std::string milliseconds(base::Nanoseconds ns) {
-  return std::to_string(ns / base::kMillisecond) + "." +
-         std::to_string(ns % base::kMillisecond / (100 * base::kMicrosecond)) + "ms";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3fms", static_cast<double>(ns) / 1e6);
+  return text;
 }
 
 }  // namespace
@@ -97,7 +99,12 @@ void Reconciler::turn(base::Nanoseconds now) {
     write_scores(node_, now);
     scores_due_ = now + kScorePeriod;
   }
-  node_.publisher.watch_acknowledgement();
+  for (const auto& followed : node_.publisher.watch_acknowledgements()) {
+    sys::log_info(
+        "acknowledged generation=" + std::to_string(followed.generation) +
+        " decision_to_acknowledge=" + milliseconds(followed.since_decision)
+    );
+  }
   ack_due_ = now + kAckPoll;
 }
 

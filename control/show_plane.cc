@@ -60,7 +60,9 @@ std::pair<std::size_t, std::size_t> backends_and_healthy(const Node& node) {
   std::set<std::string> unhealthy;
   for (const auto& [key, check] : node.checks.all()) {
     all.insert(key.second);
-    if (check.dampener.state() != health::State::kUp) unhealthy.insert(key.second);
+    if (node.checks.state(key.first, key.second) != health::State::kUp) {
+      unhealthy.insert(key.second);
+    }
   }
   return {all.size(), all.size() - unhealthy.size()};
 }
@@ -107,6 +109,7 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"measurements_lost", node.weights.any_frozen()},
       {"decision_to_publish_ms", timing(node.publisher.decision_to_publish())},
       {"publish_to_acknowledge_ms", timing(node.publisher.publish_to_acknowledge())},
+      {"decision_to_acknowledge_ms", timing(node.publisher.decision_to_acknowledge())},
   };
   if (!node.last_error.empty()) out["error"] = node.last_error;
   return out;

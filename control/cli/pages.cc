@@ -30,6 +30,8 @@ constexpr Column kStatus[] = {
     {"decision to publication", "decision_to_publish_ms.mean", F::kMilliseconds},
     {"publication to workers", "publish_to_acknowledge_ms.mean", F::kMilliseconds},
     {"publication to workers, worst", "publish_to_acknowledge_ms.max", F::kMilliseconds},
+    {"decision to workers", "decision_to_acknowledge_ms.mean", F::kMilliseconds},
+    {"decision to workers, worst", "decision_to_acknowledge_ms.max", F::kMilliseconds},
     {"gate interface", "gate.interface"},
     {"gate mode", "gate.mode"},
     {"gate error", "gate.error"},

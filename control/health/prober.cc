@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <set>
 #include <unordered_map>
@@ -39,6 +40,7 @@ class ProbeLoop {
   explicit ProbeLoop(Prober& owner) : owner_(owner), random_(std::random_device{}()) {}
 
   void run() {
+    sys::become_urgent();  // a result that waits for this thread delays the decision
     epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     epoll_event event{};
     event.events = EPOLLIN;

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "control/health/checks.hh"
 #include "dataplane/base/result.hh"
 #include "dataplane/sys/unique_fd.hh"
+#include "dataplane/sys/urgent.hh"
 
 namespace fairlead::health {
 
@@ -41,7 +41,7 @@ class Prober {
   sys::UniqueFd ready_;  // eventfd: results wait
   sys::UniqueFd wake_;   // eventfd: targets changed, or stop
   std::atomic<bool> stopping_{false};
-  std::mutex mutex_;  // protects the two below
+  sys::UrgentMutex mutex_;  // protects the two below
   std::vector<Target> targets_;
   bool targets_changed_ = false;
   std::vector<ProbeResult> results_;

@@ -177,7 +177,7 @@ Result<std::size_t> encode(
   count(index.size() * sizeof index[0]);
   count(plan.vips.size() * sizeof(fl_vip));
   count(plan.members.size() * sizeof(fl_member));
-  for (const auto& slots : plan.slots) count(slots.size() * sizeof(std::uint32_t));
+  for (const SharedTable& t : plan.tables) count(t->slots.size() * sizeof(std::uint32_t));
   count(names.size());
   if (needed > bank.size() || needed > UINT32_MAX)
     return fail(
@@ -202,8 +202,9 @@ Result<std::size_t> encode(
   header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
   std::vector<fl_vip> vips = plan.vips;
   for (std::size_t i = 0; i < vips.size(); ++i)
-    vips[i].slots_line =
-        writer.add(plan.slots[i].data(), plan.slots[i].size() * sizeof(std::uint32_t));
+    vips[i].slots_line = writer.add(
+        plan.tables[i]->slots.data(), plan.tables[i]->slots.size() * sizeof(std::uint32_t)
+    );
   header.vips_line = writer.add(vips.data(), vips.size() * sizeof(fl_vip));
   header.names_bytes = static_cast<std::uint32_t>(names.size());
   header.names_line = writer.add(names.data(), names.size());
@@ -229,8 +230,9 @@ std::uint64_t content_of(const Plan& plan) {
     sum.add(data, whole);
     sum.add(last, sizeof last);
   };
-  for (const auto& slots : plan.slots)
-    add_padded(slots.data(), slots.size() * sizeof(std::uint32_t));
+  std::vector<std::uint64_t> tables;  // vips have the sizes
+  for (const SharedTable& t : plan.tables) tables.push_back(t->checksum);
+  add_padded(tables.data(), tables.size() * sizeof tables[0]);
   const std::string names = names_section(*plan.numbers);
   add_padded(names.data(), names.size());
   return sum.value();

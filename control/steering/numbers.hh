@@ -88,9 +88,9 @@ struct Plan::Numbers {
   Numbering<std::string> vips;
   Numbering<std::string> backends;
   Numbering<MemberKey> members;
-  std::vector<fl_member> records;                             // by member number
-  std::map<std::uint32_t, std::vector<std::uint32_t>> slots;  // by vip number: member numbers
-  std::uint32_t idle_ms = 0;                                  // longest time-out ever in force
+  std::vector<fl_member> records;               // by member number
+  std::map<std::uint32_t, SharedTable> tables;  // by vip number
+  std::uint32_t idle_ms = 0;                    // longest time-out ever in force
 };
 
 /// The names section of a bank.

@@ -100,17 +100,17 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   FL_TRY(restore_members(table, names, numbers, now));
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
-    const auto slots = table.slots(v);
-    numbers.slots[v.vip].assign(slots.begin(), slots.end());
+    numbers.tables[v.vip] = restored_table(table.slots(v));
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
-    plan.slots.push_back(numbers.slots[v.vip]);
+    plan.tables.push_back(numbers.tables[v.vip]);
   }
   plan.node = node_of(table.bank());
   numbers.idle_ms = longest_idle_ms(plan.node);
   plan.digest = table.digest();
   plan.members = numbers.records;
   plan.numbers = std::make_shared<const Plan::Numbers>(std::move(numbers));
+  plan.content = content_of(plan);
   steering.commit(plan);
   return steering;
 }

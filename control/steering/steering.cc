@@ -3,12 +3,11 @@
 #include "control/steering/steering.hh"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 #include <set>
 
 #include "control/steering/numbers.hh"
 #include "control/steering/validate.hh"
-#include "dataplane/steer/bank_checksum.hh"
 
 namespace fairlead::steering {
 
@@ -25,7 +24,7 @@ constexpr base::Nanoseconds kHoldMargin = 30 * base::kSecond;
 class Planner {
  public:
   Planner(const Plan::Numbers& committed, const NodeIntent& node, base::Nanoseconds now)
-      : committed_(committed), numbers_(committed), now_(now) {
+      : numbers_(committed), now_(now) {
     plan_.node = node;
     numbers_.idle_ms = std::max(numbers_.idle_ms, longest_idle_ms(node));
     hold_ = numbers_.idle_ms * base::kMillisecond + kHoldMargin;
@@ -137,8 +136,8 @@ class Planner {
       }
     std::set<std::uint32_t> vips;
     for (const auto& [name, number] : numbers_.vips.used()) vips.insert(number);
-    for (auto it = numbers_.slots.begin(); it != numbers_.slots.end();)
-      it = vips.count(it->first) > 0 ? std::next(it) : numbers_.slots.erase(it);
+    for (auto it = numbers_.tables.begin(); it != numbers_.tables.end();)
+      it = vips.count(it->first) > 0 ? std::next(it) : numbers_.tables.erase(it);
   }
 
   /// A vip keeps a larger table than it needs: a new size moves every slot.
@@ -150,37 +149,36 @@ class Planner {
                : wanted;
   }
 
+  /// Positions of a pool's backends by rising id.
+  static std::vector<std::size_t> by_id(const PlannedPool& planned) {
+    std::vector<std::size_t> order(planned.backends.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return planned.backends[a].id < planned.backends[b].id;
+    });
+    return order;
+  }
+
   /// The pool's table from its previous one.
   Result<bool> build(const PoolIntent& pool, PlannedPool& planned) {
-    std::vector<std::uint32_t>& slots = numbers_.slots[planned.vip];
-    const std::uint32_t size = size_of(pool.vip, slots.size());
-    std::vector<MaglevBackend> backends;
-    std::vector<std::uint32_t> position(numbers_.records.size(), kNobody);
-    for (std::uint32_t i = 0; i < planned.backends.size(); ++i) {
-      const PlannedBackend& row = planned.backends[i];
-      backends.push_back({keyed_hash(plan_.node.hash_key, row.id), row.weight});
-      position[row.member] = i;
+    SharedTable& table = numbers_.tables[planned.vip];
+    const std::uint32_t size = size_of(pool.vip, table == nullptr ? 0 : table->slots.size());
+    const std::vector<std::size_t> order = by_id(planned);
+    std::vector<TableMember> members;
+    std::vector<std::string_view> ids;
+    for (const std::size_t i : order) {
+      members.push_back({planned.backends[i].member, planned.backends[i].weight});
+      ids.emplace_back(planned.backends[i].id);
     }
-    const bool fresh = slots.size() != size || committed_.slots.count(planned.vip) == 0;
-    std::vector<std::uint32_t> previous(slots.size());
-    std::vector<std::uint32_t> before(backends.size() + 1, 0);  // last: of nobody
-    for (std::size_t s = 0; s < slots.size(); ++s) {
-      previous[s] = position[slots[s]];
-      ++before[std::min<std::size_t>(previous[s], backends.size())];
-    }
-    if (fresh) previous.clear();
-    auto table = build_table(backends, previous, size);
-    if (!table) return base::annotate("vip " + pool.vip.name, table.error());
+    const auto next = next_table(table, std::move(members), ids, size, plan_.node.hash_key);
+    if (!next) return base::annotate("vip " + pool.vip.name, next.error());
+    table = next->table;
     planned.table_size = static_cast<std::uint32_t>(table->slots.size());
-    planned.slots_moved = fresh ? planned.table_size : table->moved;
-    std::vector<std::uint32_t> members;
-    for (std::size_t i = 0; i < backends.size(); ++i) {
-      planned.backends[i].slots = table->counts[i];
-      planned.backends[i].slots_before = before[i];
-      members.push_back(planned.backends[i].member);
+    planned.slots_moved = next->moved;
+    for (std::size_t rank = 0; rank < order.size(); ++rank) {
+      planned.backends[order[rank]].slots = table->counts[rank];
+      planned.backends[order[rank]].slots_before = next->slots_before[rank];
     }
-    slots.resize(table->slots.size());
-    for (std::size_t s = 0; s < slots.size(); ++s) slots[s] = members[table->slots[s]];
     plan_.vips.push_back(vip_record(pool.vip, planned));
     return true;
   }
@@ -210,7 +208,7 @@ class Planner {
     std::sort(plan_.vips.begin(), plan_.vips.end(), [](const fl_vip& a, const fl_vip& b) {
       return a.vip < b.vip;
     });
-    for (const fl_vip& v : plan_.vips) plan_.slots.push_back(numbers_.slots[v.vip]);
+    for (const fl_vip& v : plan_.vips) plan_.tables.push_back(numbers_.tables[v.vip]);
   }
 
   /// Of the meaning: names instead of numbers, sorted, so that nodes with other histories agree
@@ -231,27 +229,17 @@ class Planner {
     number(vip.port);
     number(static_cast<std::uint64_t>(vip.encapsulation));
     number(vip.choices);
-    std::map<std::string, std::size_t> by_id;
-    for (std::size_t i = 0; i < planned.backends.size(); ++i) by_id[planned.backends[i].id] = i;
-    std::vector<std::uint32_t> rank(numbers_.records.size(), 0);
-    std::uint32_t next = 0;
-    for (const auto& [id, i] : by_id) {
+    for (const std::size_t i : by_id(planned)) {
       const fl_member& m = numbers_.records[planned.backends[i].member];
-      meaning += id + "\n" + vip.backends[i].address.to_string() + "\n";
+      meaning += planned.backends[i].id + "\n" + vip.backends[i].address.to_string() + "\n";
       number(m.state);
       number(m.weight);
-      rank[planned.backends[i].member] = next++;
     }
-    const auto& slots = numbers_.slots.at(planned.vip);
-    std::vector<std::uint32_t> ranks((slots.size() + 15) / 16 * 16, kNobody);
-    for (std::size_t s = 0; s < slots.size(); ++s) ranks[s] = rank[slots[s]];
-    steer::LineChecksum sum;
-    sum.add(ranks.data(), ranks.size() * sizeof ranks[0]);
-    number(slots.size());
-    number(sum.value());
+    const PoolTable& table = *numbers_.tables.at(planned.vip);
+    number(table.slots.size());
+    number(table.meaning);
   }
 
-  const Plan::Numbers& committed_;
   Plan::Numbers numbers_;
   base::Nanoseconds now_;
   base::Nanoseconds hold_ = 0;
@@ -270,13 +258,14 @@ Result<Plan> Steering::plan(
 ) const {
   FL_TRY(validate(pools, node));
   FL_ASSIGN(Plan plan, Planner(*numbers_, node, now).run(pools));
-  plan.changed = content_ == 0 || content_of(plan) != content_;
+  plan.content = content_of(plan);
+  plan.changed = content_ == 0 || plan.content != content_;
   return plan;
 }
 
 void Steering::commit(const Plan& plan) {
   numbers_ = plan.numbers;
-  content_ = content_of(plan);
+  content_ = plan.content;
 }
 
 std::optional<std::uint32_t> Steering::vip_number(const std::string& name) const {

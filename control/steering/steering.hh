@@ -13,6 +13,7 @@
 #include "control/model/model.hh"
 #include "control/steering/keyed_hash.hh"
 #include "control/steering/maglev.hh"
+#include "control/steering/pool_table.hh"
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
 #include "dataplane/steer/abi.h"
@@ -67,13 +68,14 @@ struct PlannedPool {
 /// A finished plan: nothing is changed until it is encoded, published and committed.
 struct Plan {
   std::vector<PlannedPool> pools;
-  std::uint64_t digest = 0;  // equal on nodes that agree on vips, members and slots
-  bool changed = true;       // false: the bank would say what the committed one says
+  std::uint64_t digest = 0;   // equal on nodes that agree on vips, members and slots
+  std::uint64_t content = 0;  // checksum of all that the bank says but its generation and time
+  bool changed = true;        // false: the bank would say what the committed one says
 
   // What the bank is made of; for encode() and commit().
   NodeIntent node;
-  std::vector<fl_vip> vips;  // by rising vip number; slots_line is set by encode()
-  std::vector<std::vector<std::uint32_t>> slots;  // per entry of vips: member numbers
+  std::vector<fl_vip> vips;         // by rising vip number; slots_line is set by encode()
+  std::vector<SharedTable> tables;  // per entry of vips
   std::vector<fl_member> members;
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan
@@ -109,7 +111,7 @@ class Steering {
 
  private:
   std::shared_ptr<const Plan::Numbers> numbers_;
-  std::uint64_t content_ = 0;  // checksum of the committed bank's content, see Plan::changed
+  std::uint64_t content_ = 0;  // Plan::content of the committed plan
 };
 
 /// Writes a bank: `bank` from GenerationWriter::next_bank(). Error kResourceExhausted, with the

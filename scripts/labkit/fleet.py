@@ -17,6 +17,8 @@ from labkit.plan import LOAD_PORT, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
 from labkit.processes import Processes, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# A real node has cores of its own; here it shares them with the backends, the clients and whatever else runs.
+NODE_NICE = -10
 READY_S = 30.0
 
 
@@ -181,9 +183,9 @@ class Fleet:
         if name not in self.plan.names():
             raise LabError(f"no host '{name}'; known: {', '.join(self.plan.names())}")
 
-    def _start(self, host: str, name: str, command: list[str]) -> None:
+    def _start(self, host: str, name: str, command: list[str], nice: int = 0) -> None:
         if not self.processes.find(host, name):
-            self.processes.start(name, host, self.plan.namespace(host), command, self.dir / host / f"{name}.log")
+            self.processes.start(name, host, self.plan.namespace(host), command, self.dir / host / f"{name}.log", nice)
 
     def _start_node(self, node: Node) -> None:
         config = str(self.node_config(node))
@@ -193,7 +195,8 @@ class Fleet:
         # The gate must be on the interface before the data plane opens its port.
         wait_until(lambda: self._control_answers(node), READY_S, f"{node.name}: control does not answer; see "
                    f"{self.dir / node.name / 'control.log'}")
-        self._start(node.name, "dataplane", [str(self.build / "fairlead-dataplane"), "--config", config])
+        self._start(node.name, "dataplane", [str(self.build / "fairlead-dataplane"), "--config", config],
+                    NODE_NICE)
 
     def _control_answers(self, node: Node) -> bool:
         if not self.processes.find(node.name, "control"):

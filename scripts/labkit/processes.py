@@ -45,11 +45,16 @@ class Processes:
         if file.exists():
             self._all = [Process(**p) for p in json.loads(file.read_text(encoding="utf-8"))]
 
-    def start(self, name: str, host: str, namespace: str, command: list[str], log: Path) -> Process:
+    def start(self, name: str, host: str, namespace: str, command: list[str], log: Path, nice: int = 0) -> Process:
+        """`nice` below 0: goes before what else runs on the core."""
         log.parent.mkdir(parents=True, exist_ok=True)
+        if nice:
+            command = ["nice", "-n", str(nice), *command]
         with open(log, "ab") as output:
             child = subprocess.Popen(command_in(namespace, *command), stdin=subprocess.DEVNULL, stdout=output,
                                      stderr=output, start_new_session=True, close_fds=True)
+        if nice:
+            _set_group_nice(child.pid, nice)
         process = Process(name, host, child.pid, start_ticks(child.pid), command, str(log))
         self._all.append(process)
         self._save()
@@ -92,6 +97,14 @@ class Processes:
         fresh = self._file.with_suffix(".new")
         fresh.write_text(json.dumps([asdict(p) for p in self._all], indent=1), encoding="utf-8")
         fresh.replace(self._file)
+
+
+def _set_group_nice(pid: int, nice: int) -> None:
+    """Where the kernel shares cores by session (autogroups), the niceness of a process counts within its session only."""
+    try:
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
+    except OSError:
+        pass  # no autogroups: the process's own niceness counts
 
 
 def _kill(process: Process, number: signal.Signals) -> None:

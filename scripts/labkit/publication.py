@@ -1,58 +1,61 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Watches a node's shared memory: how long after publication its worker acknowledged a generation.
-
-Reads the regions of dataplane/steer/abi.h from outside, as any observer could. A lab node has one worker.
-"""
+"""How fast a node's workers follow a decision: from control's own log, which alone knows when it decided, with the shared
+memory as the witness that they did (regions of dataplane/steer/abi.h, as any observer could read them)."""
 import mmap
+import re
 import struct
-import threading
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 LINE = 64
-CURRENT = LINE                # of `steering`: u64 generation, u64 published_ns
-FIRST_ACK = 2 * LINE          # of `workers`: u64 ack, the first word of the first worker's page
-POLL_S = 0.0002
+CURRENT = LINE                # of `steering`: u64 generation
+FIRST_ACK = 2 * LINE          # of `workers`: u64 ack, the first word of the first worker's page. A lab node has one worker
+
+PUBLISHED = re.compile(r"published generation=(\d+) .*decision_to_publish=([\d.]+)ms")
+ACKNOWLEDGED = re.compile(r"acknowledged generation=(\d+) decision_to_acknowledge=([\d.]+)ms")
 
 
-class AckWatch:
-    """Polls a node's regions in a thread until stop(). Delays are upper bounds: they include our own poll interval."""
+@dataclass
+class Followed:
+    """Generations of one node: milliseconds from the decision."""
+    published_ms: dict[int, float]
+    acknowledged_ms: dict[int, float]
+    generations: int = 0  # counted in shared memory
+    behind: int = 0       # generations by which the worker is behind
 
-    def __init__(self, runtime_dir: str) -> None:
+    @property
+    def never(self) -> list[int]:
+        """Published, and not acknowledged by every worker."""
+        return sorted(set(self.published_ms) - set(self.acknowledged_ms))
+
+
+def read_log(text: str) -> Followed:
+    """Pure: the lines of a control daemon's log."""
+    return Followed({int(g): float(ms) for g, ms in PUBLISHED.findall(text)},
+                    {int(g): float(ms) for g, ms in ACKNOWLEDGED.findall(text)})
+
+
+class FollowWatch:
+    """What a node decides from now on."""
+
+    def __init__(self, log: Path, runtime_dir: str) -> None:
+        self._log, self._begin = log, log.stat().st_size
         self._steering = _map(Path(runtime_dir, "steering"), 2 * LINE)
         self._workers = _map(Path(runtime_dir, "workers"), 3 * LINE)
-        self.delays_ms: list[float] = []
-        self.unacknowledged = 0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._first = self._generation()
 
-    def stop(self) -> None:
-        self._end.set()
-        self._thread.join(timeout=5)
+    def read(self) -> Followed:
+        with open(self._log, "rb") as log:
+            log.seek(self._begin)
+            followed = read_log(log.read().decode(errors="replace"))
+        now = self._generation()
+        followed.generations = now - self._first
+        followed.behind = now - struct.unpack_from("<Q", self._workers, FIRST_ACK)[0]
+        return followed
 
-    def _run(self) -> None:
-        seen = self._current()[0]
-        while not self._end.is_set():
-            generation, published_ns = self._current()
-            if generation == seen:
-                time.sleep(POLL_S)
-                continue
-            seen = generation
-            self._follow(generation, published_ns)
-
-    def _follow(self, generation: int, published_ns: int) -> None:
-        deadline = published_ns + 1_000_000_000
-        while time.monotonic_ns() < deadline:
-            if struct.unpack_from("<Q", self._workers, FIRST_ACK)[0] >= generation:
-                self.delays_ms.append((time.monotonic_ns() - published_ns) / 1e6)
-                return
-            time.sleep(POLL_S)
-        self.unacknowledged += 1
-
-    def _current(self) -> tuple[int, int]:
-        generation, published_ns = struct.unpack_from("<QQ", self._steering, CURRENT)
-        return generation, published_ns
+    def _generation(self) -> int:
+        generation: int = struct.unpack_from("<Q", self._steering, CURRENT)[0]
+        return generation
 
 
 def _map(file: Path, length: int) -> mmap.mmap:

@@ -129,12 +129,20 @@ def longest_gap_ms(decisions: list[Decision], node: str, from_us: int, until_us:
     return max(later - earlier for earlier, later in zip(times, times[1:])) / 1000
 
 
-def moved_flows(decisions: list[Decision]) -> int:
+def moved_flows(decisions: list[Decision]) -> set[tuple[str, int]]:
     """Connections for which nodes decided more than once and differently."""
     backends: dict[tuple[str, int], set[str]] = {}
     for d in decisions:
         backends.setdefault(d.source, set()).add(d.backend)
-    return sum(1 for chosen in backends.values() if len(chosen) > 1)
+    return {source for source, chosen in backends.items() if len(chosen) > 1}
+
+
+def had_to_move(decisions: list[Decision], deaths: list[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Connections that were given to a backend or went through a node (name, time_us) that died later or at most 2 s
+    earlier: their packets had to find another way."""
+    died_us = dict(deaths)
+    return {d.source for d in decisions for name in (d.backend, d.node)
+            if name in died_us and d.time_us <= died_us[name] + 2_000_000}
 
 
 def doubled_flows(decisions: list[Decision], nodes: set[str]) -> int:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"
 
 import yaml  # noqa: E402
 
-from labkit import configs, records, report, routes  # noqa: E402
+from labkit import configs, publication, records, report, routes  # noqa: E402
 from labkit.plan import make_plan  # noqa: E402
 from labkit.records import Decision, Request  # noqa: E402
 from labkit.report import Event, Samples  # noqa: E402
@@ -82,13 +82,35 @@ class Deaths(unittest.TestCase):
     def test_a_flow_decided_twice_alike_did_not_move(self) -> None:
         log = [decision(1, "b1", port=1), decision(2, "b1", port=1), decision(1, "b1", port=2), decision(2, "b2", port=2)]
 
-        self.assertEqual(records.moved_flows(log), 1)
+        self.assertEqual(records.moved_flows(log), {("10.99.0.10", 2)})
+
+    def test_only_what_was_on_a_dead_host_had_to_move(self) -> None:
+        log = [decision(1_000_000, "b1", port=1), decision(2_000_000, "b2", port=1),  # b1 died
+               decision(1_000_000, "b3", "lb2", port=2), decision(2_000_000, "b4", port=2),  # lb2 died
+               decision(1_000_000, "b3", port=3), decision(2_000_000, "b4", port=3),  # nobody died
+               decision(9_000_000, "b1", port=4), decision(9_500_000, "b4", port=4)]  # b1 was long dead
+
+        moved = records.moved_flows(log) - records.had_to_move(log, [("b1", 1_500_000), ("lb2", 1_500_000)])
+
+        self.assertEqual(moved, {("10.99.0.10", 3), ("10.99.0.10", 4)})
 
     def test_a_flow_taken_on_by_two_living_nodes_is_doubled(self) -> None:
         log = [decision(1, node="lb1", port=1), decision(2, node="lb2", port=1), decision(1, node="lb1", port=2),
                decision(2, node="lb3", port=2), decision(3, node="lb1", port=2)]
 
         self.assertEqual(records.doubled_flows(log, {"lb1", "lb2"}), 1)
+
+
+class Following(unittest.TestCase):
+    def test_reads_what_control_logged_and_finds_what_no_worker_took_up(self) -> None:
+        followed = publication.read_log(
+            "t fairlead-control info published generation=7 slots_moved=12 decision_to_publish=1.250ms plan=1.100ms\n"
+            "t fairlead-control info published generation=8 slots_moved=0 decision_to_publish=12.000ms plan=1.100ms\n"
+            "t fairlead-control info acknowledged generation=7 decision_to_acknowledge=2.500ms\n")
+
+        self.assertEqual(followed.published_ms, {7: 1.25, 8: 12.0})
+        self.assertEqual(followed.acknowledged_ms, {7: 2.5})
+        self.assertEqual(followed.never, [8])
 
 
 class Figures(unittest.TestCase):

@@ -151,6 +151,71 @@ TEST(Steering, NobodyUsableMakesAnEmptyTableAndItFillsAgain) {
   EXPECT_EQ(planned(steering, pools).pools[0].backends[0].slots, 1021u);
 }
 
+TEST(Steering, APoolThatStaysKeepsItsVeryTable) {
+  Steering steering;
+  auto pools = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2"}), pool("api", 11, {"b2"})};
+  const Plan before = committed(steering, pools);
+  pools[0].backends[0].weight = 300;
+
+  const Plan after = planned(steering, pools);
+
+  EXPECT_TRUE(after.changed);
+  EXPECT_NE(after.tables[0], before.tables[0]);
+  EXPECT_EQ(after.tables[1], before.tables[1]) << "the same object: not built, not copied";
+  EXPECT_EQ(after.pools[1].slots_moved, 0u);
+  EXPECT_EQ(after.pools[1].backends[0].slots, 1021u);
+  EXPECT_EQ(after.pools[1].backends[0].slots_before, 1021u);
+}
+
+TEST(Steering, ATableIsBuiltAnewForWhateverItDependsOn) {
+  const auto base = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2", "b3"})};
+  const auto changes = std::vector<void (*)(PoolIntent&)>{
+      [](PoolIntent& p) { p.backends[1].weight = 50; },
+      [](PoolIntent& p) { p.backends[1].weight = 0; },
+      [](PoolIntent& p) { p.backends[1].state = FL_MEMBER_DOWN; },
+      [](PoolIntent& p) { p.backends[1].state = FL_MEMBER_DRAINING; },
+      [](PoolIntent& p) { p.vip.table_size = 2039; },
+      [](PoolIntent& p) { p.vip.backends[1].address = net::IpAddr::v4(10, 9, 9, 9); },
+      [](PoolIntent& p) { p.vip.backends[1].id = "b9"; },
+      [](PoolIntent& p) { p.vip.backends.pop_back(), p.backends.pop_back(); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Steering steering;
+    const Plan before = committed(steering, base);
+    auto pools = base;
+    changes[i](pools[0]);
+
+    const Plan after = committed(steering, pools);
+
+    EXPECT_TRUE(after.changed) << "change " << i;
+    EXPECT_NE(after.tables[0]->slots, before.tables[0]->slots) << "change " << i;
+    EXPECT_FALSE(planned(steering, pools).changed) << "change " << i;
+  }
+}
+
+TEST(Steering, WhatATableDoesNotDependOnStillChangesTheGeneration) {
+  const auto base = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2"})};
+  const auto changes = std::vector<void (*)(PoolIntent&)>{
+      [](PoolIntent& p) { p.vip.choices = 3; },
+      [](PoolIntent& p) { p.vip.encapsulation = model::Encapsulation::kGue; },
+      [](PoolIntent& p) { p.backends[0].inverse_weight = 77; },
+      [](PoolIntent& p) {
+        p.vip.backends[0].mac = net::MacAddr{{2, 0, 0, 0, 0, 1}};
+      },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Steering steering;
+    const Plan before = committed(steering, base);
+    auto pools = base;
+    changes[i](pools[0]);
+
+    const Plan after = planned(steering, pools);
+
+    EXPECT_TRUE(after.changed) << "change " << i;
+    EXPECT_EQ(after.tables[0], before.tables[0]) << "change " << i;
+  }
+}
+
 TEST(Steering, DigestIsEqualForEqualMeaningOnly) {
   Steering one;
   Steering two;
@@ -186,7 +251,7 @@ TEST(Steering, BankSaysWhatThePlanSays) {
       std::vector<std::uint32_t>(
           view.slots(view.vips()[0]).begin(), view.slots(view.vips()[0]).end()
       ),
-      plan.slots[0]
+      plan.tables[0]->slots
   );
   EXPECT_EQ(steer::read_names(view).vip(0), "web");
   EXPECT_EQ(view.member(0).inverse_weight, (1u << 20) / 100);
@@ -216,7 +281,8 @@ TEST(Steering, RestoredSteeringGoesOnAsIfNothingHappened) {
   next[1].backends.push_back({100, 0, FL_MEMBER_ACTIVE});
   const Plan a = planned(steering, next, 3 * kSecond);
   const Plan b = planned(*restored, next, 3 * kSecond);
-  EXPECT_EQ(a.slots, b.slots);
+  for (std::size_t i = 0; i < a.tables.size(); ++i)
+    EXPECT_EQ(a.tables[i]->slots, b.tables[i]->slots);
   EXPECT_EQ(a.digest, b.digest);
 }
 
