@@ -5,11 +5,12 @@
 #include "control/config/config.hh"
 #include "control/daemon.hh"
 #include "control/options.hh"
+#include "dataplane/base/printable.hh"
 
 namespace {
 
 int report(const fairlead::base::Error& error) {
-  std::fprintf(stderr, "fairlead-control: %s\n", error.what.c_str());
+  std::fprintf(stderr, "fairlead-control: %s\n", fairlead::base::printable(error.what).c_str());
   return fairlead::base::exit_status(error);
 }
 

@@ -91,7 +91,7 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
   if (node.operators.drained.count({vip.name, backend.id}) > 0) return "drained by operator";
   if (node.intake.has_left(backend.id)) return "left: its agent said goodbye";
   if (state == health::State::kDown) {
-    return "down: " + node.checks.all().at({vip.name, backend.id}).last_result;
+    return "down: " + node.checks.reason(vip.name, backend.id);
   }
   const auto* weight = node.weights.find(vip.name, backend.id);
   std::string out = weight == nullptr ? "not weighed yet" : weight->why;
@@ -243,6 +243,11 @@ Answer show_table(const Node& node, const api::Request& request) {
   };
 }
 
+std::string_view type_of(const health::Check& check) {
+  const bool host = check.target.kind == model::ProbeKind::kHost;
+  return check.probed || host ? to_string(check.target.kind) : std::string_view("none");
+}
+
 Answer show_health(const Node& node, const api::Request& request, base::Nanoseconds now) {
   FL_ASSIGN(const auto rows, select(node, request));
   Json checks = Json::array();
@@ -254,9 +259,9 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
     checks.push_back({
         {"backend", row.backend->id},
         {"vip", row.vip->name},
-        {"type", check.probed ? to_string(check.target.kind) : std::string_view("none")},
-        {"state", to_string(check.dampener.state())},
-        {"last_result", check.last_result},
+        {"type", type_of(check)},
+        {"state", to_string(node.checks.state(row.vip->name, row.backend->id))},
+        {"last_result", node.checks.reason(row.vip->name, row.backend->id)},
         {"last_change_s", static_cast<double>(now - check.last_change_ns) / 1e9},
         {"rtt_us", check.last_rtt / base::kMicrosecond},
         {"probes", check.probes},

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dataplane/sys/json_line.hh"
+
 namespace fairlead::dataplane {
 namespace {
 
@@ -19,6 +21,8 @@ using nlohmann::json;
 
 constexpr std::size_t kLongestLine = 64 * 1024;
 constexpr std::size_t kMaxClients = 16;
+constexpr std::size_t kMostUnread = 4 << 20;  // answers that a client does not fetch
+constexpr std::size_t kShown = 60;            // characters of a client's word in a message
 
 std::string error_line(base::ErrorCode code, const std::string& message) {
   const json answer = {
@@ -85,22 +89,49 @@ void Console::accept_client() {
     (void)::send(fd.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return;
   }
-  clients_.push_back({std::move(fd), {}, {}});
+  clients_.push_back({std::move(fd), {}, {}, false});
 }
 
 std::string Console::answer_line(const std::string& line) {
-  const json request = json::parse(line, nullptr, false);
-  if (!request.is_object() || !request.contains("command") || !request["command"].is_string()) {
-    return error_line(
-        base::ErrorCode::kInvalidArgument,
-        "want one JSON object a line with a string 'command', e.g. {\"command\":\"show port\"}"
-    );
-  }
-  const json arguments = request.value("arguments", json::object());
-  const auto result = answer_(request["command"].get<std::string>(), arguments);
+  const auto result = [&]() -> base::Result<json> {
+    FL_ASSIGN(const json request, sys::parse_json_object(line));
+    for (const auto& item : request.items()) {
+      if (item.key() != "command" && item.key() != "arguments") {
+        return base::invalid(
+            "unknown key '" + item.key().substr(0, kShown) + "', known: command, arguments"
+        );
+      }
+    }
+    const auto command = request.find("command");
+    if (command == request.end() || !command->is_string()) {
+      return base::invalid("'command' is missing or not text, send {\"command\":\"show status\"}");
+    }
+    const json arguments = request.value("arguments", json::object());
+    if (!arguments.is_object()) {
+      return base::invalid("'arguments' must be an object, as in {\"vip\":\"web\"}");
+    }
+    return answer_(command->get<std::string>().substr(0, kShown), arguments);
+  }();
   if (!result) return error_line(result.error().code, result.error().what);
   const json answer = {{"ok", true}, {"result", *result}};
   return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+// A line that is too long is answered at once and read away to its end: what comes after it is
+// good.
+void Console::take_lines(Client& client) {
+  std::size_t end = 0;
+  while ((end = client.in.find('\n')) != std::string::npos) {
+    if (!client.skipping) client.out += answer_line(client.in.substr(0, end));
+    client.skipping = false;
+    client.in.erase(0, end + 1);
+  }
+  if (client.in.size() <= kLongestLine && !client.skipping) return;
+  client.in.clear();
+  if (!client.skipping) {
+    client.out += error_line(base::ErrorCode::kInvalidArgument, "line longer than 64 KiB");
+  }
+  client.skipping = true;
 }
 
 // False: the client is done with.
@@ -110,12 +141,8 @@ bool Console::serve(Client& client, short events) {
     const ssize_t got = ::recv(client.fd.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return false;
     if (got > 0) client.in.append(chunk.data(), static_cast<std::size_t>(got));
-    std::size_t end = 0;
-    while ((end = client.in.find('\n')) != std::string::npos) {
-      client.out += answer_line(client.in.substr(0, end));
-      client.in.erase(0, end + 1);
-    }
-    if (client.in.size() > kLongestLine) return false;
+    take_lines(client);
+    if (client.out.size() > kMostUnread) return false;
   }
   while (!client.out.empty()) {
     const ssize_t sent =

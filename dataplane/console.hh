@@ -36,11 +36,13 @@ class Console {
     sys::UniqueFd fd;
     std::string in;
     std::string out;
+    bool skipping;  // the rest of a line that was too long
   };
   Console(std::string path, sys::UniqueFd fd, Answer answer)
       : path_(std::move(path)), listener_(std::move(fd)), answer_(std::move(answer)) {}
   void accept_client();
   bool serve(Client& client, short events);
+  void take_lines(Client& client);
   std::string answer_line(const std::string& line);
 
   std::string path_;

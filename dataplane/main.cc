@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "control/config/config.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/options.hh"
 #include "dataplane/replay.hh"
@@ -19,7 +20,7 @@ using fairlead::dataplane::Hugepages;
 using fairlead::dataplane::Options;
 
 int report(const Error& error) {
-  std::fprintf(stderr, "fairlead-dataplane: %s\n", error.what.c_str());
+  std::fprintf(stderr, "fairlead-dataplane: %s\n", fairlead::base::printable(error.what).c_str());
   return fairlead::base::exit_status(error);
 }
 

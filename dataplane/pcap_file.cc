@@ -70,6 +70,13 @@ base::Result<PcapSummary> check_pcap(const std::string& path) {
           path + ": packet " + std::to_string(summary.packets) + " has no bytes; remove it"
       );
     }
+    if (header->caplen > header->len) {
+      return base::invalid(
+          path + ": packet " + std::to_string(summary.packets) + " claims " +
+          std::to_string(header->caplen) + " bytes of a packet of " + std::to_string(header->len) +
+          "; the file is damaged"
+      );
+    }
     summary.longest = std::max(summary.longest, header->caplen);
   }
   if (got != PCAP_ERROR_BREAK) {

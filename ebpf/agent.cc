@@ -123,7 +123,8 @@ base::Result<void> Agent::detach() {
   return decap_->detach();
 }
 
-base::Result<json> Agent::answer(const std::string& command) const {
+base::Result<json> Agent::answer(const std::string& command, const json& arguments) const {
+  if (!arguments.empty()) return base::invalid("commands here take no arguments; leave them out");
   if (command == "show status") return status();
   if (command == "show counters") return counters();
   if (command == "show memory") return memory_report();

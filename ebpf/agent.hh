@@ -35,7 +35,9 @@ class Agent {
   base::Result<void> detach();
 
   /// Answers of the command socket: show status, show counters, show memory.
-  [[nodiscard]] base::Result<nlohmann::json> answer(const std::string& command) const;
+  [[nodiscard]] base::Result<nlohmann::json> answer(
+      const std::string& command, const nlohmann::json& arguments
+  ) const;
 
   [[nodiscard]] const AgentConfig& config() const { return config_; }
 

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 #include "control/config/section.hh"
+#include "control/config/text_file.hh"
 #include "control/config/units.hh"
 #include "control/config/yaml.hh"
 
@@ -39,7 +37,7 @@ std::vector<ebpf::ServedVip> read_vips(const Section& root, Diagnosis& diagnosis
     s.require("address", "address: 203.0.113.10");
     s.require("port", "port: 80");
     ebpf::ServedVip vip;
-    vip.prefix = s.prefix("address").value_or(net::Prefix{});
+    vip.prefix = s.vip("address").value_or(net::Prefix{});
     vip.protocol = s.word("protocol", kProtocols, 0) == 0 ? net::IpProto::kTcp : net::IpProto::kUdp;
     vip.port = static_cast<std::uint16_t>(s.whole("port", {0, 65535}, 0));
     if (std::find(vips.begin(), vips.end(), vip) != vips.end()) {
@@ -70,6 +68,9 @@ std::vector<net::Prefix> read_nodes(const Section& root, Diagnosis& diagnosis) {
           element("nodes", i),
           "would trust every sender, name the nodes' own addresses"
       );
+    }
+    if (std::find(nodes.begin(), nodes.end(), *prefix) != nodes.end()) {
+      diagnosis.error(items[i].line, element("nodes", i), "is there twice, remove one");
     }
     nodes.push_back(*prefix);
   }
@@ -150,6 +151,11 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
     root.error("interface", "is not an interface name (at most 15 characters); see: ip link");
   }
   config.runtime_dir = root.text("runtime_dir", "/run/fairlead-agent/" + config.backend);
+  if (config.runtime_dir.front() != '/' || config.runtime_dir.size() > 80) {
+    root.error(
+        "runtime_dir", "must begin with '/' and have at most 80 characters (a socket lives in it)"
+    );
+  }
   config.vips = read_vips(root, diagnosis);
   config.nodes = read_nodes(root, diagnosis);
   read_report(root, diagnosis, config);
@@ -169,18 +175,8 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
 }
 
 base::Result<AgentConfig> load_agent_config(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    auto error = base::system_error("read " + path, errno == 0 ? EIO : errno);
-    error.value().code = base::ErrorCode::kInvalidArgument;
-    return error;
-  }
-  if (text.view().size() > kMostFileBytes) {
-    return base::invalid(path + ":1: larger than 1 MiB, this is no configuration of an agent");
-  }
-  return parse_agent_config(text.str(), path);
+  FL_ASSIGN(const std::string text, config::read_text_file(path, kMostFileBytes));
+  return parse_agent_config(text, path);
 }
 
 }  // namespace fairlead::agent

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <curl/curl.h>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/console.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/agent.hh"
@@ -26,7 +27,7 @@ constexpr base::Nanoseconds kLeaveEvery = 200 * base::kMillisecond;
 constexpr int kQuietRounds = 2;
 
 int report(const base::Error& error) {
-  std::fprintf(stderr, "fairlead-agent: %s\n", error.what.c_str());
+  std::fprintf(stderr, "fairlead-agent: %s\n", base::printable(error.what).c_str());
   return base::exit_status(error);
 }
 
@@ -97,8 +98,8 @@ base::Result<void> run(agent::AgentConfig config) {
       auto console,
       dataplane::Console::listen(
           socket,
-          [&agent](const std::string& command, const nlohmann::json&) {
-            return agent->answer(command);
+          [&agent](const std::string& command, const nlohmann::json& arguments) {
+            return agent->answer(command, arguments);
           }
       )
   );
@@ -122,8 +123,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    std::fprintf(stderr, "fairlead-agent: %s; see --help\n", e.what());
-    return 2;
+    return report(base::invalid(std::string(e.what()) + "; see --help").value());
   }
   auto config = agent::load_agent_config(path);
   if (!config) return report(config.error());

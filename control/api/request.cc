@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "dataplane/sys/json_line.hh"
+
 namespace fairlead::api {
 namespace {
 
@@ -178,10 +180,7 @@ bool writes(Command command) {
 }
 
 base::Result<Request> parse_request(std::string_view line) {
-  const Json root = Json::parse(line, nullptr, false);
-  if (!root.is_object()) {
-    return base::invalid("not a JSON object on one line, send {\"command\":\"show status\"}");
-  }
+  FL_ASSIGN(const Json root, sys::parse_json_object(line));
   for (const auto& item : root.items()) {
     if (item.key() != "command" && item.key() != "arguments") {
       return base::invalid("unknown key " + shown(item.key()) + ", known: command, arguments");

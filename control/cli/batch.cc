@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <system_error>
 
 #include <sys/stat.h>
+
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -23,8 +24,23 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
+/// The next line with its end; "" after the last one. Never holds more than the longest line that
+/// may be: a device or a binary file may have no line ends at all.
+base::Result<std::string> next_line(std::FILE* in) {
+  std::string line;
+  for (int c = 0; c != '\n' && (c = getc_unlocked(in)) != EOF;) {
+    line += static_cast<char>(c);
+    if (line.size() > kLongestLine) {
+      return base::invalid("line is longer than 64 KiB, this is no file of commands");
+    }
+  }
+  if (std::ferror(in) != 0) {
+    return base::invalid("cannot read on: " + std::system_category().message(errno));
+  }
+  return line;
+}
+
 base::Result<Next> run_line(const std::string& line, const Action& action) {
-  if (line.size() > kLongestLine) return base::invalid("line is longer than 64 KiB");
   if (line.find('\0') != std::string::npos) return base::invalid("line has a zero byte");
   FL_ASSIGN(const std::vector<Token> tokens, tokenize(line));
   return action(tokens);
@@ -38,21 +54,24 @@ int each_line(
     const Action& action
 ) {
   int status = 0;
-  char* buffer = nullptr;
-  std::size_t capacity = 0;
-  unsigned number = 0;
-  for (;;) {
-    const ssize_t length = getline(&buffer, &capacity, in);
-    if (length < 0) break;
-    ++number;
-    const auto next = run_line(std::string(buffer, static_cast<std::size_t>(length)), action);
+  const auto tell = [&](unsigned number, const base::Error& error) {
+    const std::string text = name + ":" + std::to_string(number) + ": " + error.what;
+    std::fprintf(errors, "%s\n", base::printable(text).c_str());
+    status = std::max(status, status_of(error));
+  };
+  for (unsigned number = 1;; ++number) {
+    const auto line = next_line(in);
+    if (!line) {
+      tell(number, line.error());
+      break;
+    }
+    if (line->empty()) break;
+    const auto next = run_line(*line, action);
     if (next && *next == Next::kQuit) break;
     if (next) continue;
-    std::fprintf(errors, "%s:%u: %s\n", name.c_str(), number, next.error().what.c_str());
-    status = std::max(status, status_of(next.error()));
+    tell(number, next.error());
     if (after == AfterError::kStop) break;
   }
-  std::free(buffer);  // NOLINT: getline's
   return status;
 }
 
@@ -73,8 +92,8 @@ int run_batch_file(Session& session, const std::string& path, AfterError after, 
   const bool open = file && fstat(fileno(file.get()), &status) == 0;
   if (!open || S_ISDIR(status.st_mode)) {
     const int error = open ? EISDIR : errno;
-    const std::string why = std::system_category().message(error);
-    std::fprintf(errors, "fairlead: cannot read %s: %s\n", path.c_str(), why.c_str());
+    const std::string why = path + ": " + std::system_category().message(error);
+    std::fprintf(errors, "fairlead: cannot read %s\n", base::printable(why).c_str());
     return 2;
   }
   if (after == AfterError::kStop && S_ISREG(status.st_mode)) {

@@ -11,19 +11,21 @@
 #include "control/cli/interactive.hh"
 #include "control/cli/options.hh"
 #include "control/cli/reference.hh"
+#include "dataplane/base/printable.hh"
 
 namespace {
 
 using namespace fairlead;
 
 int fail(const base::Error& error) {
-  std::fprintf(stderr, "fairlead: %s\n", error.what.c_str());
+  std::fprintf(stderr, "fairlead: %s\n", base::printable(error.what).c_str());
   return cli::status_of(error);
 }
 
 int run_words(cli::Session& session, const std::vector<std::string>& words) {
   const auto tokens = cli::tokens_of(words);
   if (!tokens) return fail(tokens.error());
+  if (tokens->empty()) return fail(base::invalid("empty command; fairlead help lists all").value());
   const auto next = session.run(*tokens);
   return next ? 0 : fail(next.error());
 }

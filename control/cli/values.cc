@@ -33,6 +33,8 @@ std::optional<T> number(std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end || text.empty()) return std::nullopt;
+  const bool octal = text.size() > 1 && text[0] == '0' && text[1] != '.';  // "0120": 120 or 80?
+  if (octal) return std::nullopt;
   return value;
 }
 

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The whole file, section by section, in the order of docs/configuration.md.
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <utility>
-
-#include <sys/stat.h>
 
 #include "control/config/config.hh"
 #include "control/config/load_vips.hh"
 #include "control/config/section.hh"
+#include "control/config/text_file.hh"
 #include "control/config/units.hh"
 #include "control/model/names.hh"
 
@@ -23,7 +18,7 @@ using base::kMicrosecond;
 using base::kMillisecond;
 using base::kSecond;
 
-constexpr std::uint64_t kMostFileBytes = 64ULL << 20;
+constexpr std::size_t kMostFileBytes = 64ULL << 20;
 // Public, so only for labs: bytes 00 01 .. 0f.
 constexpr std::array<std::uint64_t, 2> kDefaultHashKey = {
     0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
@@ -219,26 +214,6 @@ void load_simulation(const Section& s, Config& c, bool present) {
   sim.seed = s.whole("seed", {0, ~0ULL}, sim.seed);
 }
 
-base::Result<std::string> read_file(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) {
-    return base::invalid(path + ":1: cannot read: " + std::strerror(errno) + ", check the path");
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return base::invalid(path + ":1: is not a file, name a YAML file");
-  }
-  if (static_cast<std::uint64_t>(info.st_size) > kMostFileBytes) {
-    return base::invalid(path + ":1: larger than 64MiB, this is no configuration");
-  }
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return base::invalid(path + ":1: cannot open: " + std::strerror(errno));
-  std::string text(static_cast<std::size_t>(info.st_size), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return base::invalid(path + ":1: cannot read, check the file");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
-}
-
 }  // namespace
 
 base::Result<Config> parse_config(
@@ -293,7 +268,7 @@ base::Result<Config> parse_config(
 }
 
 base::Result<Config> load_config(const std::string& path, Purpose purpose) {
-  FL_ASSIGN(const std::string text, read_file(path));
+  FL_ASSIGN(const std::string text, read_text_file(path, kMostFileBytes));
   return parse_config(text, path, purpose);
 }
 

@@ -82,11 +82,11 @@ class VipReader {
   }
 
  private:
-  // A UDP service seldom listens on TCP too, so the default probe would condemn it: UDP vips are
-  // probed only where their own health section says how.
+  // A UDP service seldom listens on TCP too, so the default probe would condemn it: UDP vips take
+  // their hosts' state from other pools unless their own health section says how to probe.
   model::Health vip_health(const Section& s, const model::Vip& vip) const {
     model::Health defaults = health_;
-    if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kNone;
+    if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kHost;
     return load_health(s.section("health", health_keys()), defaults);
   }
 
@@ -94,9 +94,7 @@ class VipReader {
     static constexpr std::string_view kProtocols[] = {"tcp", "udp"};
     model::Vip vip;
     if (s.require("name", "name: web")) vip.name = s.name("name", "");
-    if (s.require("address", "address: 203.0.113.10")) {
-      vip.prefix = s.prefix("address").value_or(net::Prefix{});
-    }
+    if (s.require("address", "address: 203.0.113.10")) read_prefix(s, vip);
     vip.protocol = s.word("protocol", kProtocols, 0) == 0 ? net::IpProto::kTcp : net::IpProto::kUdp;
     if (s.require("port", "port: 80")) {
       vip.port = static_cast<std::uint16_t>(s.whole("port", {0, 65535}, 0));
@@ -118,6 +116,21 @@ class VipReader {
       }
     }
     return vip;
+  }
+
+  void read_prefix(const Section& s, model::Vip& vip) {
+    const auto prefix = s.vip("address");
+    if (!prefix) return;
+    vip.prefix = *prefix;
+    for (const auto& node : {config_.node.address, config_.node.address6}) {
+      if (node && prefix->contains(*node)) {
+        s.error(
+            "address",
+            prefix->to_string() + " holds the node's own address " + node->to_string() +
+                ", which must stay the node's, use other addresses"
+        );
+      }
+    }
   }
 
   void check_unique(const Section& s, const model::Vip& vip, const std::string& path) {
@@ -163,8 +176,23 @@ class VipReader {
       const Place here{path, b.line()};
       check_in_pool(b, backend, here, ids, addresses);
       check_identity(b, backend, here);
+      if (vip.prefix.contains(backend.address)) {
+        b.error(
+            "address",
+            backend.address.to_string() +
+                " is an address of the vip itself, tunnels to it would come back here; use the "
+                "host's own"
+        );
+      }
       any_weight = any_weight || backend.weight > 0;
       vip.backends.push_back(backend);
+    }
+    if (vip.table_size != 0 && items.size() > vip.table_size) {
+      s.error(
+          "table_size",
+          std::to_string(items.size()) + " backends do not fit " + std::to_string(vip.table_size) +
+              " slots, choose a larger one or leave the key out"
+      );
     }
     if (items.empty() && purpose_ == Purpose::kForward) {
       s.error("backends", "the pool is empty, list a backend or remove the vip");
@@ -189,11 +217,11 @@ class VipReader {
     }
     if (b.has("health_port")) {
       backend.health_port = static_cast<std::uint16_t>(b.whole("health_port", {1, 65535}, 1));
-    } else if (vip.port == 0 && vip.health.kind != model::ProbeKind::kNone) {
+    } else if (vip.port == 0 && model::probes(vip.health.kind)) {
       b.warn(
           "health_port",
           "missing, and the vip has port 0: nothing to probe, so the backend counts "
-          "as healthy; give a port, or set the vip's health type to none"
+          "as healthy; give a port, or set the vip's health type to host or none"
       );
     }
     return backend;
@@ -203,12 +231,6 @@ class VipReader {
     const auto address = b.address("address");
     if (!address) return;
     backend.address = *address;
-    const auto first = address->bytes[0];
-    const bool multicast = address->is_v4() ? first >= 224 : first == 0xff;
-    const bool unspecified = *address == net::IpAddr{{}, address->family};
-    if (multicast || unspecified) {
-      b.error("address", address->to_string() + " cannot be a backend, use a unicast address");
-    }
     const auto& source = address->is_v4() ? config_.node.address : config_.node.address6;
     if (!source && !config_.ports.empty()) {
       b.warn(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/config/units.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::config {
 namespace {
@@ -14,12 +15,17 @@ namespace {
 // A value in a message: bounded, printable.
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 60;
-  std::string out;
-  for (const char c : text.substr(0, kMost)) {
-    const auto u = static_cast<unsigned char>(c);
-    out += u < 0x20 || u == 0x7f ? '?' : c;
-  }
-  return "'" + out + (text.size() > kMost ? "...'" : "'");
+  return "'" + base::printable(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
+}
+
+// NUL would end a path or name early, a line break would forge a line of a log.
+bool has_control_character(std::string_view text) {
+  return base::printable(text) != text;
+}
+
+// "0120" is 80 to YAML 1.1, 120 to others: nobody can know what was meant.
+bool has_leading_zero(std::string_view text) {
+  return text.size() > 1 && text[0] == '0' && text.find_first_not_of("0123456789") == text.npos;
 }
 
 std::string joined(std::span<const std::string_view> words) {
@@ -29,6 +35,12 @@ std::string joined(std::span<const std::string_view> words) {
     out += words[i];
   }
   return out;
+}
+
+bool is_unicast(const net::IpAddr& address) {
+  const auto first = address.bytes[0];
+  const bool multicast = address.is_v4() ? first >= 224 : first == 0xff;
+  return !multicast && address != net::IpAddr{{}, address.family};
 }
 
 std::string number(double value) {
@@ -158,6 +170,10 @@ std::string Section::text(std::string_view key, std::string fallback) const {
     error(key, "is empty, give a value or leave the key out");
     return fallback;
   }
+  if (has_control_character(*raw)) {
+    refuse(key, *raw, "has a control character, remove it");
+    return fallback;
+  }
   return *raw;
 }
 
@@ -176,6 +192,10 @@ std::uint64_t Section::whole(std::string_view key, Range range, std::uint64_t fa
   if (!raw) return fallback;
   const auto value = parse_whole(*raw);
   if (value && *value >= range.least && *value <= range.most) return *value;
+  if (has_leading_zero(*raw)) {
+    refuse(key, *raw, "begins with 0, which some read as octal; write it without, use " + form);
+    return fallback;
+  }
   const bool digits = raw->find_first_not_of("0123456789") == std::string::npos && !raw->empty();
   refuse(key, *raw, (digits ? "is out of range, use " : "is not a whole number, use ") + form);
   return fallback;
@@ -255,6 +275,7 @@ std::optional<net::IpAddr> Section::address(std::string_view key) const {
   if (!raw) return std::nullopt;
   const auto value = net::IpAddr::parse(*raw);
   if (!value) refuse(key, *raw, "is not an address, use IPv4 or IPv6 digits (no host name)");
+  if (value && !is_unicast(*value)) refuse(key, *raw, "is not of one host, use a unicast address");
   return value;
 }
 
@@ -270,6 +291,18 @@ std::optional<net::Prefix> Section::prefix(std::string_view key) const {
   }
   if (net::IpAddr::parse(raw->substr(0, raw->find('/'))) != value->address) {
     refuse(key, *raw, "has address bits beyond its length, write " + value->to_string());
+  }
+  return value;
+}
+
+std::optional<net::Prefix> Section::vip(std::string_view key) const {
+  const auto value = prefix(key);
+  if (!value) return std::nullopt;
+  const net::IpAddr& a = value->address;
+  const bool loopback =
+      a.is_v4() ? a.bytes[0] == 127 : a == net::IpAddr::parse("::1").value_or(net::IpAddr{});
+  if (!is_unicast(a) || loopback) {
+    refuse(key, value->to_string(), "is nothing that clients can call, use unicast addresses");
   }
   return value;
 }

@@ -69,8 +69,10 @@ class Section {
   std::size_t word(
       std::string_view key, std::span<const std::string_view> words, std::size_t fallback
   ) const;
-  std::optional<net::IpAddr> address(std::string_view key) const;
+  std::optional<net::IpAddr> address(std::string_view key) const;  // of one host
   std::optional<net::Prefix> prefix(std::string_view key) const;
+  /// A prefix that clients can call: unicast, not of the loopback.
+  std::optional<net::Prefix> vip(std::string_view key) const;
   std::optional<net::MacAddr> mac(std::string_view key) const;
   /// "ADDRESS:PORT", "[ADDRESS6]:PORT" or "off" (returned as "").
   std::string listen(std::string_view key, std::string fallback) const;

@@ -34,7 +34,7 @@ Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::N
   check.target.http_host = vip.prefix.address.to_string();
   check.target.interval = vip.health.interval_ms * base::kMillisecond;
   check.target.timeout = vip.health.timeout_ms * base::kMillisecond;
-  check.probed = vip.health.kind != model::ProbeKind::kNone && check.target.port != 0;
+  check.probed = model::probes(vip.health.kind) && check.target.port != 0;
   if (!check.probed) check.last_result = "not probed";
   check.last_change_ns = now;
   return check;
@@ -44,6 +44,40 @@ void Checks::adopt(std::map<Key, Check> next) {
   checks_ = std::move(next);
   by_target_.clear();
   for (const auto& [key, check] : checks_) by_target_.emplace(check.target.id, key);
+  std::map<std::string, std::vector<Key>> of_backend;
+  std::map<net::IpAddr, std::vector<Key>> of_address;
+  for (const auto& [key, check] : checks_) {
+    if (!check.probed) continue;
+    of_backend[key.second].push_back(key);
+    of_address[check.target.address].push_back(key);
+  }
+  witnesses_.clear();
+  for (const auto& [key, check] : checks_) {
+    if (check.target.kind != model::ProbeKind::kHost) continue;
+    std::vector<Key>& witnesses = witnesses_[key];
+    witnesses = of_backend[key.second];
+    const auto& same_address = of_address[check.target.address];
+    witnesses.insert(witnesses.end(), same_address.begin(), same_address.end());
+  }
+}
+
+const std::pair<const Checks::Key, Check>* Checks::speaker(const Key& key) const {
+  const auto own = checks_.find(key);
+  if (own == checks_.end()) return nullptr;
+  const auto witnesses = witnesses_.find(key);
+  if (witnesses == witnesses_.end() || witnesses->second.empty()) return &*own;
+  const auto worth = [](State state) {
+    return state == State::kUp ? 2 : state == State::kUnknown ? 1 : 0;
+  };
+  const std::pair<const Key, Check>* best = nullptr;
+  for (const Key& witness : witnesses->second) {
+    const auto& row = *checks_.find(witness);
+    if (best == nullptr ||
+        worth(row.second.dampener.state()) > worth(best->second.dampener.state())) {
+      best = &row;
+    }
+  }
+  return best;
 }
 
 Transition Checks::on_result(const ProbeResult& result) {
@@ -68,8 +102,15 @@ Transition Checks::on_result(const ProbeResult& result) {
 }
 
 State Checks::state(const std::string& vip, const std::string& backend) const {
-  const auto found = checks_.find(Key(vip, backend));
-  return found == checks_.end() ? State::kUnknown : found->second.dampener.state();
+  const auto* row = speaker(Key(vip, backend));
+  return row == nullptr ? State::kUnknown : row->second.dampener.state();
+}
+
+std::string Checks::reason(const std::string& vip, const std::string& backend) const {
+  const auto* row = speaker(Key(vip, backend));
+  if (row == nullptr) return "not probed";
+  const std::string& result = row->second.last_result;
+  return row->first.first == vip ? result : "vip " + row->first.first + ": " + result;
 }
 
 std::vector<Target> Checks::targets() const {

@@ -54,7 +54,7 @@ struct ProbeResult {
 struct Check {
   Target target;
   Dampener dampener{1, 1};
-  bool probed = false;  // kind none, or nothing to probe: always up
+  bool probed = false;  // no: up, or (kind host) as the probes of the host in other pools
   std::string last_result = "none yet";
   base::Nanoseconds last_change_ns = 0;
   std::uint64_t probes = 0;
@@ -86,8 +86,12 @@ class Checks {
   /// with state kUnknown when nothing changed.
   Transition on_result(const ProbeResult& result);
 
-  /// up, down or unknown (not probed yet).
+  /// up, down or unknown (not probed yet). Of a backend without a probe of its own (kind host): up
+  /// if any probe of the same backend or address says so, down if all say down; up if there is
+  /// none.
   [[nodiscard]] State state(const std::string& vip, const std::string& backend) const;
+  /// What the state rests on: "timeout", "ok 200", "not probed", "vip web: timeout".
+  [[nodiscard]] std::string reason(const std::string& vip, const std::string& backend) const;
   [[nodiscard]] const std::map<Key, Check>& all() const { return checks_; }
   /// For the prober.
   [[nodiscard]] std::vector<Target> targets() const;
@@ -97,9 +101,12 @@ class Checks {
  private:
   Check make(const model::Vip& vip, const model::Backend& backend, base::Nanoseconds now);
   void adopt(std::map<Key, Check> next);
+  /// The check that speaks for a backend: its own, or (kind host) the best of its witnesses.
+  [[nodiscard]] const std::pair<const Key, Check>* speaker(const Key& key) const;
 
   std::map<Key, Check> checks_;
   std::map<TargetId, Key> by_target_;
+  std::map<Key, std::vector<Key>> witnesses_;  // of backends of kind host: the probes of their host
   TargetId next_target_ = 1;
 };
 

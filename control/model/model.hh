@@ -30,7 +30,11 @@ struct Backend {
   friend bool operator==(const Backend&, const Backend&) = default;
 };
 
-enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp };
+/// kHost: no probe of its own; what the same backend's probes in other pools say about its host.
+enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp, kHost };
+constexpr bool probes(ProbeKind kind) {
+  return kind == ProbeKind::kTcp || kind == ProbeKind::kHttp;
+}
 
 /// Health checking of a pool; times in milliseconds.
 struct Health {

@@ -48,6 +48,7 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   if (slash == std::string_view::npos) return Prefix{*address, address->bits()};
   int length = -1;
   const auto digits = text.substr(slash + 1);
+  if (digits.size() > 1 && digits[0] == '0') return std::nullopt;  // "/032": octal or not?
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   if (length < 0 || length > address->bits()) return std::nullopt;

@@ -7,6 +7,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "dataplane/base/printable.hh"
+
 namespace fairlead::sys {
 namespace {
 
@@ -48,11 +50,7 @@ void set_log_level(LogLevel level) {
 }
 
 void log(LogLevel level, std::string_view text) {
-  std::string line(text);
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  logger()->log(level_of(level), "{}", line);
+  logger()->log(level_of(level), "{}", base::printable(text));
 }
 
 }  // namespace fairlead::sys

@@ -270,6 +270,29 @@ class CommandTest(unittest.TestCase):
             2, "1\n", "stdin:2: show: unknown word 'vpi', did you mean 'vip'?\n"))
         self.assertEqual(self.run_cli("-f", "-", stdin="show vip | count\n")[:2], (0, "1\n"))
 
+    def test_what_has_no_lines_is_no_batch(self):
+        self.assertEqual(self.run_cli("-f", "/dev/zero"), (
+            2, "", "/dev/zero:1: line is longer than 64 KiB, this is no file of commands\n"))
+        self.assertEqual(self.run_cli("-f", "/dev/zero", "--keep-going")[0], 2)
+
+    def test_foreign_text_stays_on_one_line_and_commands_no_terminal(self):
+        for words in (("-f", "/tmp/no\nsuch\x1b[2Jfile"), ("show", "\x1b[31mvip"), ("--socket", "/a\nb", "show", "vip"),
+                      ("--no\x1b[2J\n",), ("show", "vip", "a\u009bb")):
+            with self.subTest(words):
+                status, out, err = self.run_cli(*words)
+                self.assertNotEqual(status, 0)
+                self.assertEqual((out, err.count("\n")), ("", 1), err)
+                self.assertFalse(any(ord(c) < 32 or 0x7f <= ord(c) < 0xa0 for c in err[:-1]), err)
+
+    def test_an_empty_command_is_wrong_input(self):
+        for words in (("",), ("  ",), ("# only a comment",)):
+            self.assertEqual(self.run_cli(*words), (2, "", "fairlead: empty command; fairlead help lists all\n"))
+
+    def test_numbers_that_may_be_octal_are_refused(self):
+        status, _, err = self.run_cli("set backend b1 weight 0120")
+        self.assertEqual((status, err.count("\n")), (2, 1))
+        self.assertEqual(self.node.requests, [])
+
     def test_batch_file_that_cannot_be_read(self):
         self.assertEqual(self.run_cli("-f", "/nonexistent/x"), (
             2, "", "fairlead: cannot read /nonexistent/x: No such file or directory\n"))

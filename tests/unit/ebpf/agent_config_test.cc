@@ -152,6 +152,31 @@ INSTANTIATE_TEST_SUITE_P(
             "backend: b 1\n" + kLeast.substr(12),
             "a.yaml:1: backend",
             "is not a name"},
+        Refusal{
+            "multicast vip",
+            with_vips("[{address: 239.1.2.3, port: 80}]"),
+            "a.yaml:3: vips[0].address",
+            "nothing that clients can call"},
+        Refusal{
+            "octal port",
+            with_vips("[{address: 203.0.113.10, port: 0120}]"),
+            "a.yaml:3: vips[0].port",
+            "begins with 0"},
+        Refusal{
+            "relative runtime_dir",
+            kLeast + "runtime_dir: run\n",
+            "a.yaml:4: runtime_dir",
+            "must begin with '/'"},
+        Refusal{
+            "zero byte in a path",
+            kLeast + "runtime_dir: \"/run/a\\0b\"\n",
+            "a.yaml:4: runtime_dir",
+            "has a control character"},
+        Refusal{
+            "node twice",
+            kLeast + "nodes: [192.0.2.11, 192.0.2.11]\n",
+            "a.yaml:4: nodes[1]",
+            "is there twice"},
         Refusal{"no YAML", "backend: [\n", "a.yaml:", ""},
         Refusal{"a list", "- backend\n", "a.yaml:1:", "map"}
     ),
@@ -168,6 +193,12 @@ TEST(AgentConfig, MissingFileIsBadInput) {
   const auto config = load_agent_config("/nonexistent/agent.yaml");
   ASSERT_FALSE(config);
   EXPECT_EQ(base::exit_status(config.error()), 2);
+}
+
+TEST(AgentConfig, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  const auto config = load_agent_config("/dev/zero");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().what, "/dev/zero:1: is not a file, name a YAML file");
 }
 
 }  // namespace

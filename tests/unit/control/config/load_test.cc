@@ -122,7 +122,7 @@ TEST(Load, UdpVipIsProbedOnlyOnRequest) {
   );
 
   ASSERT_TRUE(c) << c.error().what;
-  EXPECT_EQ(c->vips[0].health.kind, model::ProbeKind::kNone);
+  EXPECT_EQ(c->vips[0].health.kind, model::ProbeKind::kHost);
   EXPECT_EQ(c->vips[1].health.kind, model::ProbeKind::kTcp);
 }
 

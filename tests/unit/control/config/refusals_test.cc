@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bad configurations and the one line that each gets.
-#include "tests/unit/control/config/refusals.hh"
-
 #include <fstream>
 #include <string>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "control/config/config.hh"
+#include "control/config/text_file.hh"
+#include "tests/unit/control/config/refusals_doubtful.hh"
 
 namespace fairlead::config {
 namespace {
@@ -24,6 +27,24 @@ TEST_P(Refusals, GetTheirOneLine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Refusals, testing::ValuesIn(kRefusals));
+INSTANTIATE_TEST_SUITE_P(Doubtful, Refusals, testing::ValuesIn(kDoubtful));
+
+TEST(RefusedPools, MoreBackendsThanSlots) {
+  std::string text =
+      "vips: [{name: web, address: 203.0.113.10, port: 80, table_size: 251, backends: [";
+  for (int i = 0; i < 252; ++i) {
+    text += "{id: b" + std::to_string(i) + ", address: 10.0.1." + std::to_string(i) + "},";
+  }
+  const auto c = parse_config(text + "]}]\n", "c.yaml");
+
+  ASSERT_FALSE(c);
+  EXPECT_EQ(
+      c.error().what,
+      "c.yaml:1: vips[0].table_size: 252 backends do not fit 251 slots, choose a larger one or "
+      "leave "
+      "the key out"
+  );
+}
 
 TEST(RefusedFiles, MissingFileNamesThePath) {
   const auto c = load_config("no/such/file.yaml");
@@ -40,6 +61,32 @@ TEST(RefusedFiles, FolderIsNoFile) {
 
   ASSERT_FALSE(c);
   EXPECT_EQ(c.error().what, "/:1: is not a file, name a YAML file");
+}
+
+TEST(RefusedFiles, WhatHasNoEndIsNotRead) {
+  for (const char* path : {"/dev/zero", "/dev/null", "/dev/stdin"}) {
+    const auto c = load_config(path);
+    ASSERT_FALSE(c) << path;
+    EXPECT_EQ(base::exit_status(c.error()), 2);
+  }
+  EXPECT_EQ(load_config("/dev/zero").error().what, "/dev/zero:1: is not a file, name a YAML file");
+}
+
+TEST(RefusedFiles, APipeWithoutWriterDoesNotHoldTheReader) {
+  const std::string path = testing::TempDir() + "fairlead-pipe-" + std::to_string(::getpid());
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto c = load_config(path);
+  ::unlink(path.c_str());
+
+  ASSERT_FALSE(c);
+  EXPECT_EQ(c.error().what, path + ":1: is not a file, name a YAML file");
+}
+
+TEST(RefusedFiles, TooLargeIsToldFromTheSizeReadNotFromTheSizeClaimed) {
+  EXPECT_EQ(
+      read_text_file("/proc/self/maps", 16).error().what,
+      "/proc/self/maps:1: larger than 0MiB, this is no configuration"
+  );
 }
 
 TEST(RefusedFiles, TruncationAnywhereNeverCrashes) {

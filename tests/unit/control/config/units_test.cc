@@ -13,7 +13,8 @@ TEST(Units, DurationsNeedAUnit) {
   EXPECT_EQ(parse_duration("2h"), 7200 * base::kSecond);
   EXPECT_EQ(parse_duration("20us"), 20'000U);
   EXPECT_EQ(parse_duration("0"), 0U);
-  for (const auto* bad : {"", "5", "ms", "-1s", "1.5s", "1 s", "1S", "1sec", "99999999999999h"}) {
+  for (const auto* bad :
+       {"", "5", "ms", "-1s", "010s", "1.5s", "1 s", "1S", "1sec", "99999999999999h"}) {
     EXPECT_FALSE(parse_duration(bad)) << bad;
   }
 }

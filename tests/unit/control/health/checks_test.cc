@@ -99,6 +99,65 @@ TEST(Checks, NothingToProbeCountsAsUp) {
   EXPECT_TRUE(checks.targets().empty());
 }
 
+model::Vip udp_vip(std::initializer_list<const char*> backends) {
+  model::Vip out = vip(backends);
+  out.name = "dns";
+  out.protocol = net::IpProto::kUdp;
+  out.port = 53;
+  out.health.kind = model::ProbeKind::kHost;
+  return out;
+}
+
+TEST(HostState, APoolWithoutProbesFollowsTheProbesOfOthers) {
+  Checks checks;
+  checks.configure({vip({"b1", "b2"}), udp_vip({"b1", "b2"})}, 0, unknown);
+  EXPECT_EQ(checks.targets().size(), 2U) << "no probe of its own";
+  EXPECT_EQ(checks.pending(), 2U);
+  EXPECT_EQ(checks.state("dns", "b1"), State::kUnknown);
+
+  checks.on_result(result(checks, "b1", Outcome::kTimeout));
+  checks.on_result(result(checks, "b2", Outcome::kOk));
+
+  EXPECT_EQ(checks.state("dns", "b1"), State::kDown);
+  EXPECT_EQ(checks.reason("dns", "b1"), "vip web: timeout");
+  EXPECT_EQ(checks.state("dns", "b2"), State::kUp);
+}
+
+TEST(HostState, OneServiceThatAnswersProvesThatTheHostLives) {
+  Checks checks;
+  model::Vip other = vip({"b1"});
+  other.name = "api";
+  checks.configure({vip({"b1"}), other, udp_vip({"b1"})}, 0, unknown);
+  checks.on_result(result(checks, "b1", Outcome::kRefused));
+  checks.on_result({checks.all().at({"api", "b1"}).target.id, Outcome::kOk, 0, 1, 2});
+
+  EXPECT_EQ(checks.state("web", "b1"), State::kDown);
+  EXPECT_EQ(checks.state("dns", "b1"), State::kUp);
+}
+
+TEST(HostState, AnAddressIsTheSameHostUnderAnotherId) {
+  Checks checks;
+  model::Vip dns = udp_vip({"x1"});
+  dns.backends[0].address = net::IpAddr::v4(10, 0, 0, '1');
+  checks.configure({vip({"b1"}), dns}, 0, unknown);
+  checks.on_result(result(checks, "b1", Outcome::kTimeout));
+
+  EXPECT_EQ(checks.state("dns", "x1"), State::kDown);
+}
+
+TEST(HostState, NobodyWhoProbesMeansUpAndNoneMeansDoNotLook) {
+  Checks checks;
+  model::Vip blind = udp_vip({"b1"});
+  blind.name = "blind";
+  blind.health.kind = model::ProbeKind::kNone;
+  checks.configure({vip({"b1"}), udp_vip({"b9"}), blind}, 0, unknown);
+  checks.on_result(result(checks, "b1", Outcome::kTimeout));
+
+  EXPECT_EQ(checks.state("dns", "b9"), State::kUp);
+  EXPECT_EQ(checks.reason("dns", "b9"), "not probed");
+  EXPECT_EQ(checks.state("blind", "b1"), State::kUp);
+}
+
 TEST(HttpStatus, ReadsTheFirstLineOnly) {
   EXPECT_EQ(http_status("HTTP/1.1 200 OK\r\n"), 200);
   EXPECT_EQ(http_status("HTTP/1.0 503\r\n\r\n"), 503);
