@@ -67,7 +67,9 @@ TEST(Load, SampleFileIsCompleteAndEqualsTheDefaults) {
   const auto c = load_config(std::string(folder) + "/fairlead.yaml");
 
   ASSERT_TRUE(c) << c.error().what;
-  EXPECT_EQ(c->workers, (Workers{1, {0}, {}}));
+  Workers one_worker;
+  one_worker.cores = {0};
+  EXPECT_EQ(c->workers, one_worker);
   EXPECT_EQ(c->memory, Memory{});
   EXPECT_EQ(c->flows, Flows{});
   EXPECT_EQ(c->monitoring, Monitoring{});
