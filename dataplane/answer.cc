@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The console's commands.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -139,6 +140,16 @@ json show_memory(const Forwarder& f) {
 base::Result<json> set_worker(Forwarder& f, const json& arguments) {
   const auto count = arguments["count"].get<unsigned>();
   const unsigned before = f.crew->running();
+  unsigned queues = 0;
+  for (const auto& station : f.stations) queues = std::max(queues, station->port.queues());
+  if (count > queues && count > before && count <= f.crew->most()) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        "no port has more than " + std::to_string(queues) + " queue(s), so worker " +
+            std::to_string(queues) +
+            " would have nothing to do; give the interface more queues (ethtool -L) and restart"
+    );
+  }
   FL_TRY(f.crew->arrange(f.stations, count));
   sys::log_info(
       "workers changed by command from=" + std::to_string(before) + " to=" + std::to_string(count)

@@ -23,6 +23,7 @@ namespace fairlead::dataplane {
 namespace {
 
 constexpr base::Nanoseconds kTendPeriod = 10 * base::kMillisecond;
+constexpr base::Nanoseconds kForEver = ~base::Nanoseconds{0};
 
 void pause_briefly() {
   const timespec pause{0, 50'000};
@@ -128,6 +129,14 @@ std::uint64_t Crew::others_of(unsigned worker) const {
   return all & ~(std::uint64_t{1} << worker);
 }
 
+// A device that spreads in its own way may change its mind at any time: a veth follows the CPU of
+// whoever sends.
+bool Crew::unsteady(const Stations& stations) const {
+  return running_ > 1 && std::any_of(stations.begin(), stations.end(), [](const auto& station) {
+           return station->port.steering() == FL_STEERING_DEVICE;
+         });
+}
+
 std::unique_ptr<Assignment> Crew::assignment_for(
     const Stations& stations,
     unsigned worker,
@@ -148,7 +157,10 @@ std::unique_ptr<Assignment> Crew::assignment_for(
     }
     assignment->ports.push_back(std::move(port));
   }
-  if (look_elsewhere_ || look_until_ > sys::monotonic_ns()) {
+  if (unsteady(stations)) {
+    assignment->former = others_of(worker);
+    assignment->former_until = kForEver;
+  } else if (look_elsewhere_ || look_until_ > sys::monotonic_ns()) {
     assignment->former = others_of(worker);
     assignment->former_until = look_until_;
   }
@@ -234,6 +246,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
 }
 
 base::Result<void> Crew::leave(Stations& stations, Station& leaving) {
+  if (running_ > 1) look_until_ = sys::monotonic_ns() + setup_.longest_idle;
   return hand_out(stations, [&](unsigned w, const Station& s, unsigned q) {
     return &s != &leaving && s.owners[q] == w;
   });

@@ -85,6 +85,7 @@ class Crew {
       const std::function<bool(unsigned worker, const Station&, unsigned queue)>& has
   );
   [[nodiscard]] std::uint64_t others_of(unsigned worker) const;
+  [[nodiscard]] bool unsteady(const Stations& stations) const;
 
   Setup setup_;
   std::vector<Member> members_;

@@ -56,9 +56,7 @@ Worker::Setup worker_setup(Forwarder& f, unsigned number) {
   // Before anybody has touched them: a new table's pages and a new page's counters.
   const int socket = socket_of_core(setup.core);
   if (flows.created()) (void)prefer_socket(flows.data(), flows.bytes(), socket);
-  if (f.regions.workers.created()) {
-    (void)prefer_socket(setup.page, sizeof(fl_worker_page), socket);
-  }
+  (void)prefer_socket(setup.page, sizeof(fl_worker_page), socket);
   return setup;
 }
 

@@ -58,6 +58,10 @@ void write_page(fl_port_page& page, const Station& station, const PortCounters& 
   page.rules = static_cast<std::uint32_t>(station.port.rules().count());
 }
 
+void expect_moves(Forwarder& f) {
+  if (const auto told = f.crew->expect_moves(f.stations); !told) sys::log_warn(told.error().what);
+}
+
 void tell_rules(const Station& station) {
   const FlowRules& rules = station.port.rules();
   sys::log_info(
@@ -89,8 +93,10 @@ PortCounters counters_of(const Station& station) {
 
 void watch_ports(Forwarder& f, base::Nanoseconds now) {
   auto* workers = f.regions.workers.at<fl_workers>(0);
+  bool link_changed = false;
   for (const auto& station : f.stations) {
     const PortCounters counters = counters_of(*station);
+    const std::uint64_t changes = station->watch.link_changes();
     const std::string news = station->watch.look(counters, now);
     if (!news.empty()) {
       sys::log_warn(
@@ -98,11 +104,14 @@ void watch_ports(Forwarder& f, base::Nanoseconds now) {
           " " + news
       );
     }
+    link_changed = link_changed || changes != station->watch.link_changes();
     if (station->number >= FL_MAX_PORTS) continue;
     fl_port_page& page = workers->port[station->number];
     write_page(page, *station, counters);
     __atomic_store_n(&page.updated_ns, now, __ATOMIC_RELEASE);
   }
+  // The router sends a lost link's flows over another port, whose queues are other workers'.
+  if (link_changed && f.stations.size() > 1) expect_moves(f);
 }
 
 void follow_vips(Forwarder& f) {
@@ -116,8 +125,7 @@ void follow_vips(Forwarder& f) {
       tell_rules(*station);
     }
   }
-  if (!moved) return;
-  if (const auto told = f.crew->expect_moves(f.stations); !told) sys::log_warn(told.error().what);
+  if (moved) expect_moves(f);
 }
 
 base::Result<unsigned> add_port(Forwarder& f, const model::Port& port) {

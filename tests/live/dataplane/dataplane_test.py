@@ -161,6 +161,24 @@ def case_workers(build: Path, device: str = AF_PACKET) -> None:
         assert node.books()["rx"] <= sent
 
 
+def case_no_queue(build: Path) -> None:
+    """A worker that would have no queue is refused, with what to do about it."""
+    with LoneNode(build, AF_XDP, workers=1, most=2) as node:
+        start(node, {"b1": 100})
+        refused = node.ask("set worker count", count=2)
+        assert refused["code"] == "failed_precondition" and "ethtool -L" in refused["message"], refused
+        assert node.status()["workers"] == 1
+        assert node.stop() == 0
+        node.workers = 2
+        node.write_config({"b1": 100})
+        try:
+            node.start()
+            raise SystemExit("started with a worker that has no queue")
+        except AssertionError as e:
+            assert "ended with 2" in str(e), e
+        assert "has 1 receive queue(s) for 2 workers" in node.log.read_text()
+
+
 def case_fewer_workers(build: Path) -> None:
     """Killed with three workers and started with one, it finds the flows of all three."""
     with LoneNode(build, AF_XDP, workers=3, queues=3) as node:
@@ -296,6 +314,7 @@ CASES = {
     "fewer-workers": case_fewer_workers,
     "ports": case_ports,
     "link": case_link,
+    "no-queue": case_no_queue,
 }
 
 
