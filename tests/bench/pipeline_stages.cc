@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 #include <vector>
 #include <x86intrin.h>
@@ -16,8 +17,25 @@
 namespace fairlead::bench {
 namespace {
 
-constexpr std::array<const char*, 6> kStages = {
-    "parse", "maintain", "classify", "flow_lookup", "select", "encap"};
+using path::Burst;
+using path::WorkerContext;
+
+struct Stage {
+  const char* name;
+  void (*run)(WorkerContext&, Burst&);
+};
+constexpr Stage kStages[] = {
+    {"parse", [](WorkerContext& c, Burst& b) { path::parse(c, b, path::Parsing::kPlainFirst); }},
+    {"maintain", [](WorkerContext& c, Burst&) { path::maintain(c); }},
+    {"classify_plain", path::classify_plain},
+    {"classify", path::classify},
+    {"lookup_plain", path::flow_lookup_plain},
+    {"flow_lookup", path::flow_lookup},
+    {"select", path::select},
+    {"encap_plain", path::encap_plain},
+    {"encap", path::encap},
+};
+constexpr std::size_t kStageCount = std::size(kStages);
 constexpr unsigned kBursts = 40000;
 
 std::uint64_t ticks() {
@@ -42,15 +60,6 @@ double median(std::vector<std::uint64_t>& values) {
   return static_cast<double>(*middle);
 }
 
-void run_stage(std::size_t stage, path::WorkerContext& context, path::Burst& burst) {
-  if (stage == 0) path::parse(context, burst);
-  if (stage == 1) path::maintain(context);
-  if (stage == 2) path::classify(context, burst);
-  if (stage == 3) path::flow_lookup(context, burst);
-  if (stage == 4) path::select(context, burst);
-  if (stage == 5) path::encap(context, burst);
-}
-
 void measure(std::string_view path, std::uint64_t flows) {
   Traffic traffic = Traffic::kIpv4Ipip;
   if (path == "ipv6_hit") traffic = Traffic::kIpv6Ipip;
@@ -60,7 +69,7 @@ void measure(std::string_view path, std::uint64_t flows) {
   if (!new_flows) loop.establish(flows);
   Draw draw(flows);
   std::uint64_t next = 0;
-  std::array<std::vector<std::uint64_t>, kStages.size() + 1> spent;  // the last: nothing
+  std::array<std::vector<std::uint64_t>, kStageCount + 1> spent;  // the last: nothing
   // New flows: first until as many entries expire as begin.
   const unsigned unmeasured = new_flows ? 250'000 : 0;
   for (unsigned burst = 0; burst < unmeasured + kBursts; ++burst) {
@@ -71,8 +80,8 @@ void measure(std::string_view path, std::uint64_t flows) {
       loop.fill(0x10, draw);
     }
     std::uint64_t before = ticks();
-    for (std::size_t stage = 0; stage <= kStages.size(); ++stage) {
-      run_stage(stage, loop.context(), loop.mutable_burst());
+    for (std::size_t stage = 0; stage <= kStageCount; ++stage) {
+      if (stage < kStageCount) kStages[stage].run(loop.context(), loop.mutable_burst());
       const std::uint64_t after = ticks();
       if (burst >= unmeasured) spent[stage].push_back(after - before);
       before = after;
@@ -82,12 +91,12 @@ void measure(std::string_view path, std::uint64_t flows) {
   const double clock = median(spent.back());
   const double scale = 1 / ticks_per_ns() / path::kBurstPackets;
   double sum = 0;
-  for (std::size_t stage = 0; stage < kStages.size(); ++stage) {
+  for (std::size_t stage = 0; stage < kStageCount; ++stage) {
     const double ns = (median(spent[stage]) - clock) * scale;
-    std::printf("%-12s %6.2f ns/packet\n", kStages[stage], ns);
+    std::printf("%-14s %6.2f ns/packet\n", kStages[stage].name, ns);
     sum += ns;
   }
-  std::printf("%-12s %6.2f ns/packet\n", "sum", sum);
+  std::printf("%-14s %6.2f ns/packet\n", "sum", sum);
 }
 
 }  // namespace
