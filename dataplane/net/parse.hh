@@ -13,6 +13,13 @@ namespace fairlead::net {
 inline constexpr unsigned kMaxVlanTags = 2;
 inline constexpr unsigned kMaxIpv6Extensions = 8;
 
+enum class PacketKind : std::uint8_t {
+  kFlow = 0,       // TCP or UDP, whole
+  kFirstFragment,  // of a TCP or UDP datagram: it has the ports
+  kLaterFragment,  // has none: tuple.ports_raw is 0, over IPv6 the protocol is not known
+  kIcmpError,      // about a packet from a vip: `tuple` is that of the packet's flow
+};
+
 /// What later stages need to know of a packet; one cache line.
 struct alignas(64) ParsedPacket {
   FiveTuple tuple;             // family 0: the IP header could not be read
@@ -23,6 +30,9 @@ struct alignas(64) ParsedPacket {
   std::uint8_t traffic_class = 0;  // TOS or traffic class: DSCP and ECN
   std::uint8_t ttl = 0;
   std::uint8_t vlan_tags = 0;
+  PacketKind kind = PacketKind::kFlow;
+  std::uint8_t reserved[3] = {};
+  std::uint32_t fragment_id = 0;  // of a fragment, as on the wire; names its datagram
 };
 static_assert(sizeof(ParsedPacket) == 64);
 

@@ -27,6 +27,7 @@ static_assert(kBurstPackets == net::PlainPackets::kMost);
 ///             are set.
 ///   kPunt     untouched; reason[i] says why the kernel should have it.
 ///   kDrop     untouched; reason[i] says why.
+///   kWait     untouched; to be kept and run again (path/fragments.hh); member[i] is its place.
 ///   kAnswer   as kForward, but the frame is an answer of ours to who sent the packet; reason[i]
 ///             says what for.
 struct Burst {
@@ -52,6 +53,8 @@ struct Burst {
   unsigned live_count = 0;
   std::array<std::uint8_t, kBurstPackets> missed;  // not in the flow table
   unsigned missed_count = 0;
+  std::array<std::uint8_t, kBurstPackets> aside;  // fragments and ICMP errors
+  unsigned aside_count = 0;
   std::array<std::uint8_t, kBurstPackets> answers;  // to be answered if it may be: reason says why
   unsigned answer_count = 0;
   std::uint32_t seeking = 0;  // bit i: its backend is a guess; GUE names others to ask

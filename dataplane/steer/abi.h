@@ -154,7 +154,20 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 #define FL_VIP_EMPTY 0xffffu /* free entry of the vip index */
 
 /// fl_vip.flags
+#define FL_VIP_QUIC 2u    /* connection ids may name the backend (net/quic.h) */
 #define FL_VIP_NO_ECHO 4u /* echo requests are the kernel's */
+
+#define FL_QUIC_CONFIGS 7u /* 0..6; 7 says that a connection id names nobody */
+#define FL_QUIC_SERVER_ID_BYTES 15u
+
+/// A server id of a QUIC vip. An open-addressed index: fl_vip_hash(key as two little-endian words,
+/// 0, 0), linear probing, at most FL_VIP_PROBES steps.
+struct fl_quic_server {
+  uint8_t key[16]; /* number of the configuration, then the server id, then zeros */
+  uint32_t member; /* FL_NO_MEMBER: free entry */
+  uint32_t reserved[3];
+};
+FL_STATIC_ASSERT(sizeof(struct fl_quic_server) == 32, "two in a line");
 
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
@@ -171,10 +184,12 @@ struct FL_LINE_ALIGNED fl_vip {
   uint32_t table_size;   /* slots; 0: pool is empty */
   uint32_t slots_line;   /* uint32_t slots, table_size of them; see fl_slot_member */
   uint32_t active_members;
-  uint32_t reserved[4];
-  uint32_t earlier_line;  /* uint32_t member numbers that slots name as earlier owners */
-  uint16_t earlier_count; /* at most FL_MAX_EARLIER */
-  uint16_t mss;           /* SYNs offer at most this; 0: as they come; FL_MSS_AUTO */
+  uint32_t quic_line; /* with FL_VIP_QUIC: struct fl_quic_server, quic_mask + 1 of them */
+  uint32_t quic_mask;
+  uint8_t quic_id_bytes[8]; /* server id's length by configuration; 0: not in use; [7] is 0 */
+  uint32_t earlier_line;    /* uint32_t member numbers that slots name as earlier owners */
+  uint16_t earlier_count;   /* at most FL_MAX_EARLIER */
+  uint16_t mss;             /* SYNs offer at most this; 0: as they come; FL_MSS_AUTO */
 };
 FL_ONE_LINE(fl_vip);
 #define FL_VIP_PROBES 16u
@@ -290,12 +305,19 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t decisions_logged;
   uint64_t decisions_skipped;
   uint64_t generations_seen;
-  uint64_t flow_inherited;   /* flows taken over from another worker's table; no inserts */
-  uint64_t flow_handed_over; /* entries freed because another worker inherited the flow */
-  uint64_t answered;         /* packets that became an answer of ours (ICMP), sent back */
-  uint64_t hop_lists;        /* forwarded with other backends to ask (GUE) */
-  uint64_t mss_clamped;      /* SYNs whose MSS option was lowered */
-  uint64_t reserved2[8];
+  uint64_t flow_inherited;      /* flows taken over from another worker's table; no inserts */
+  uint64_t flow_handed_over;    /* entries freed because another worker inherited the flow */
+  uint64_t icmp_errors;         /* placed: to the backend of a known flow */
+  uint64_t icmp_errors_unknown; /* placed: to the first candidate of an unknown flow */
+  uint64_t fragments_first;     /* placed */
+  uint64_t fragments_later;     /* placed */
+  uint64_t fragments_waited;    /* later fragments that came before their first one, and waited */
+  uint64_t quic_named;          /* packets whose connection id named their backend */
+  uint64_t quic_moved;          /* of these: not where the flow was, or the flow was unknown */
+  uint64_t answered;            /* packets that became an answer of ours (ICMP), sent back */
+  uint64_t hop_lists;           /* forwarded with other backends to ask (GUE) */
+  uint64_t mss_clamped;         /* SYNs whose MSS option was lowered */
+  uint64_t reserved2[1];
   uint64_t drops[FL_MAX_DROP_REASONS];   /* by enum fl_reason */
   uint64_t punts[FL_MAX_DROP_REASONS];   /* why a packet went to the kernel */
   uint64_t answers[FL_MAX_DROP_REASONS]; /* what a packet was answered for */

@@ -18,7 +18,7 @@
   X(BAD_TCP_HEADER, "bad_tcp_header", "TCP data offset below 20 bytes or beyond the packet")      \
   X(BAD_UDP_LENGTH, "bad_udp_length", "UDP length below 8 bytes or beyond the packet")            \
   X(TTL_EXPIRED, "ttl_expired", "TTL or hop limit is 0 or 1")                                     \
-  X(FRAGMENT, "fragment", "IP fragment: its flow cannot be known")                                \
+  X(FRAGMENT, "fragment", "later fragment whose first one never came, or was not forwarded")      \
   X(IPV6_EXTENSIONS, "ipv6_extensions", "more than 8 extension headers, or one without end")      \
   X(UNSUPPORTED_L4, "unsupported_l4", "neither TCP, UDP nor ICMP, to a vip's address")            \
   X(MARTIAN_SOURCE, "martian_source", "source is multicast, loopback, unspecified or the vip")    \
@@ -35,7 +35,10 @@
   X(NO_PUNT, "no_punt", "packet is for the kernel, but this port has no way to it")               \
   X(ECHO, "echo", "echo request to a vip")                                                        \
   X(ICMP_LIMIT, "icmp_limit", "an ICMP answer was due, but this second's are all given")          \
-  X(LOST_IN_CRASH, "lost_in_crash", "was in the hands of a data plane when that was killed")
+  X(LOST_IN_CRASH, "lost_in_crash", "was in the hands of a data plane when that was killed")      \
+  X(BAD_FRAGMENT, "bad_fragment", "fragment that is too short, too long, or over a TCP header")   \
+  X(FRAGMENT_EARLY, "fragment_early", "fragment before its first one, gave way to newer ones")    \
+  X(BAD_ICMP_ERROR, "bad_icmp_error", "ICMP error that quotes no packet sent by its destination")
 
 enum fl_reason {
 #define FL_REASON_ENUM(e, n, t) FL_REASON_##e,

@@ -17,6 +17,7 @@ enum class Verdict : std::uint8_t {
   kForward = 0,
   kPunt = 1,
   kDrop = 2,
+  kWait = 3,    // a fragment whose fate is not known yet: see path/waiting_room.hh
   kAnswer = 4,  // the buffer now holds our answer, to be sent back out of the port
 };
 
