@@ -51,6 +51,7 @@ Worker::Setup worker_setup(Forwarder& f, unsigned number) {
       *flow::FlowTable::attach({flows.data(), flows.bytes()});  // make_crew() has tried it
   setup.scores = f.regions.scores.at<fl_scores>(0);
   setup.decisions = f.decisions ? kDecisions : 0;
+  setup.peers = &f.peers;
   setup.idle = IdleBackoff(idle.empty_polls, idle.sleep, idle.sleep_max);
   setup.tsc_hz = rte_get_tsc_hz();
   // Before anybody has touched them: a new table's pages and a new page's counters.

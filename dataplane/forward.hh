@@ -47,6 +47,7 @@ struct Forwarder {
   std::unique_ptr<Eal> eal;
   rte_mempool* main_pool = nullptr;  // frames that the main thread makes
   Crew::Stations stations;
+  path::Peers peers;
   std::unique_ptr<Crew> crew;
   std::unique_ptr<DecisionLog> decisions;
   TableCopy table;

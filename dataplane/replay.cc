@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #include "dataplane/eal.hh"
 #include "dataplane/packet_io.hh"
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/waiting_packets.hh"
 #include "dataplane/pcap_file.hh"
 #include "dataplane/port.hh"
 #include "dataplane/shm/region.hh"
@@ -54,25 +57,24 @@ class DecisionsFile {
     if (file_ != nullptr) discard_part(path_, file_);
   }
 
+  /// Packets are numbered from 1. Rows come out in this order: behind a packet that waits for its
+  /// fate they are kept.
   void write(
       std::uint64_t packet, const path::Burst& burst, unsigned i, const steer::Names& names
   ) {
     if (file_ == nullptr) return;
-    row_ = std::to_string(packet);
-    row_ += ',';
-    const net::ParsedPacket parsed = path::parsed_packet(burst, i);
-    if (parsed.l4_offset != 0 && parsed.tuple.ports_raw != 0) row_ += flow_text(parsed.tuple);
-    row_ += ',';
-    if (burst.vip[i] != nullptr) row_ += names.vip(burst.vip[i]->vip);
-    row_ += ',';
-    const bool forwarded = burst.verdict[i] == steer::Verdict::kForward;
-    if (forwarded) row_ += names.backend(burst.backend[i]);
-    row_ += ',';
-    row_ += steer::to_string(burst.verdict[i]);
-    row_ += ',';
-    if (!forwarded) row_ += steer::reason_name(burst.reason[i]);
-    row_ += '\n';
-    std::fwrite(row_.data(), 1, row_.size(), file_);
+    if (packet != next_) {
+      later_[packet] = row(packet, burst, i, names);
+      return;
+    }
+    const std::string text = row(packet, burst, i, names);
+    std::fwrite(text.data(), 1, text.size(), file_);
+    ++next_;
+    for (; !later_.empty() && later_.begin()->first == next_; ++next_) {
+      const std::string& kept = later_.begin()->second;
+      std::fwrite(kept.data(), 1, kept.size(), file_);
+      later_.erase(later_.begin());
+    }
   }
   base::Result<void> commit() {
     if (file_ == nullptr) return {};
@@ -81,13 +83,41 @@ class DecisionsFile {
 
  private:
   DecisionsFile() = default;
+  static std::string row(
+      std::uint64_t packet, const path::Burst& burst, unsigned i, const steer::Names& names
+  ) {
+    std::string row = std::to_string(packet);
+    row += ',';
+    const net::ParsedPacket parsed = path::parsed_packet(burst, i);
+    if (parsed.l4_offset != 0 && parsed.tuple.ports_raw != 0) row += flow_text(parsed.tuple);
+    row += ',';
+    if (burst.vip[i] != nullptr) row += names.vip(burst.vip[i]->vip);
+    row += ',';
+    const bool forwarded = burst.verdict[i] == steer::Verdict::kForward;
+    if (forwarded) row += names.backend(burst.backend[i]);
+    row += ',';
+    row += steer::to_string(burst.verdict[i]);
+    row += ',';
+    if (!forwarded) row += steer::reason_name(burst.reason[i]);
+    row += '\n';
+    return row;
+  }
+
   std::string path_;
   std::FILE* file_ = nullptr;
-  std::string row_;
+  std::uint64_t next_ = 1;
+  std::map<std::uint64_t, std::string> later_;
 };
 
 struct Free {
   void operator()(fl_worker_page* page) const { std::free(page); }
+};
+
+/// A packet of the input.
+struct Taken {
+  rte_mbuf* packet = nullptr;
+  std::uint64_t number = 0;  // from 1
+  std::uint64_t time_us = 0;
 };
 
 /// Everything a replay holds while it runs.
@@ -100,6 +130,8 @@ struct Replay {
   std::unique_ptr<fl_worker_page, Free> page;
   shm::Region flow_memory;
   path::WorkerContext context;
+  std::unique_ptr<path::FragmentMemory> fragments = std::make_unique<path::FragmentMemory>();
+  path::WaitingPackets<Taken> waiting;
   std::unique_ptr<path::Burst> burst = std::make_unique<path::Burst>();
   std::uint16_t ethdev = 0;
   int timestamp_offset = -1;
@@ -187,33 +219,55 @@ void write_packet(PcapWriter& out, std::uint64_t time_us, const rte_mbuf* packet
   }
 }
 
-void run_burst(Replay& replay, rte_mbuf** packets, unsigned count) {
+void run_burst(Replay& replay, std::span<Taken> taken, fl_reason last_call) {
   path::Burst& burst = *replay.burst;
   fl_worker_page& page = *replay.page;
-  load_burst(burst, packets, count);
-  std::array<std::uint64_t, path::kBurstPackets> times{};
-  for (unsigned i = 0; i < count; ++i) {
-    times[i] = timestamp_us(replay, packets[i]);
-    page.rx_bytes += burst.packet_bytes[i];
-  }
-  if (replay.options.clock == ReplayClock::kPcap) {
-    if (replay.packets == 0) replay.first_us = times[0];
-    // A capture may step back; the clock of the flow table may not.
-    const std::uint64_t since = times[0] > replay.first_us ? times[0] - replay.first_us : 0;
-    replay.context.now = std::max(replay.context.now, kStart + since * base::kMicrosecond);
-  }
+  const auto count = static_cast<unsigned>(taken.size());
+  std::array<rte_mbuf*, path::kBurstPackets> packets;
+  for (unsigned i = 0; i < count; ++i) packets[i] = taken[i].packet;
+  load_burst(burst, packets.data(), count);
+  burst.last_call = last_call;
+  for (unsigned i = 0; i < count; ++i) page.rx_bytes += burst.packet_bytes[i];
   page.rx_packets += count;
   ++page.bursts;
   path::run_pipeline(replay.context, burst);
   for (unsigned i = 0; i < count; ++i) {
-    replay.decisions.write(++replay.packets, burst, i, replay.names);
-    if (burst.verdict[i] != steer::Verdict::kForward) continue;
-    apply_frame(packets[i], burst, i);
-    write_packet(replay.out, times[i], packets[i]);
-    ++page.tx_packets;
-    page.tx_bytes += packets[i]->pkt_len;
+    if (burst.verdict[i] == steer::Verdict::kWait) {
+      replay.waiting.keep(burst.member[i], taken[i]);
+      continue;
+    }
+    replay.decisions.write(taken[i].number, burst, i, replay.names);
+    if (burst.verdict[i] == steer::Verdict::kForward) {
+      apply_frame(packets[i], burst, i);
+      write_packet(replay.out, taken[i].time_us, packets[i]);
+      ++page.tx_packets;
+      page.tx_bytes += packets[i]->pkt_len;
+    }
+    rte_pktmbuf_free(packets[i]);
   }
-  rte_pktmbuf_free_bulk(packets, count);
+}
+
+void run_waiting(Replay& replay) {
+  replay.waiting.run_again(replay.context, [&](std::span<Taken> taken, fl_reason last_call) {
+    run_burst(replay, taken, last_call);
+  });
+}
+
+void run_received(Replay& replay, rte_mbuf** packets, unsigned count) {
+  std::array<Taken, path::kBurstPackets> taken;
+  for (unsigned i = 0; i < count; ++i)
+    taken[i] = {packets[i], replay.packets + i + 1, timestamp_us(replay, packets[i])};
+  if (replay.options.clock == ReplayClock::kPcap) {
+    if (replay.packets == 0) replay.first_us = taken[0].time_us;
+    // A capture may step back; the clock of the flow table may not.
+    const std::uint64_t since =
+        taken[0].time_us > replay.first_us ? taken[0].time_us - replay.first_us : 0;
+    replay.context.now = std::max(replay.context.now, kStart + since * base::kMicrosecond);
+    run_waiting(replay);  // whose time is over before this packet
+  }
+  replay.packets += count;
+  run_burst(replay, {taken.data(), count}, FL_REASON_NONE);
+  run_waiting(replay);
 }
 
 base::Result<void> run_all(Replay& replay) {
@@ -224,8 +278,10 @@ base::Result<void> run_all(Replay& replay) {
   while (replay.packets < replay.input.packets && empty < kEmptyPollsMeanEnd) {
     const unsigned count = rte_eth_rx_burst(replay.ethdev, 0, packets.data(), most);
     empty = count == 0 ? empty + 1 : 0;
-    if (count != 0) run_burst(replay, packets.data(), count);
+    if (count != 0) run_received(replay, packets.data(), count);
   }
+  replay.fragments->waiting.wake_all();  // nothing more comes
+  run_waiting(replay);
   if (replay.packets != replay.input.packets) {
     return base::fail(
         base::ErrorCode::kDataLoss,
@@ -271,7 +327,8 @@ base::Result<Replay> prepare(const ReplayOptions& options) {
       .decisions = std::move(decisions),
       .page = std::unique_ptr<fl_worker_page, Free>(page),
       .flow_memory = {},
-      .context = {}};
+      .context = {},
+      .waiting = {}};
 }
 
 }  // namespace
@@ -285,6 +342,7 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   replay.names = steer::read_names(table.view());
   replay.context.page = replay.page.get();
   replay.context.now = kStart;
+  replay.context.fragments = replay.fragments.get();
   std::vector<net::MacAddr> backend_macs;
   replay.context.hops = fixed_hops(config, backend_macs);
   path::use_table(replay.context, table.view());

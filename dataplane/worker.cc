@@ -68,6 +68,13 @@ Worker::Worker(Setup setup)
   context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
   context_.relatives.tables = setup.tables_of_all;
   context_.relatives.inherited = &inherited_;
+  context_.fragments = &fragments_;
+  context_.peers = setup.peers;
+  if (context_.peers != nullptr) context_.peers->set(context_.worker, &fragments_.table);
+}
+
+Worker::~Worker() {
+  if (context_.peers != nullptr) context_.peers->remove(context_.worker);
 }
 
 void Worker::start() {
@@ -91,6 +98,7 @@ void Worker::change_region() {
 void Worker::change_queues() {
   Assignment* const next = assignment_.load(std::memory_order_acquire);
   if (next == nullptr) return;
+  give_up_waiting();  // a queue that they came by may go
   for (WorkerPort& port : next->ports) {
     for (const WorkerPort& before : ports_) {
       if (before.hops == port.hops) port.now = before.now;
@@ -182,10 +190,14 @@ unsigned Worker::serve(WorkerPort& port, Queue queue) {
   std::array<rte_mbuf*, path::kBurstPackets> packets;
   const unsigned count =
       rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kBurstPackets);
-  if (count == 0) return 0;
+  if (count != 0) handle(port, queue, packets.data(), count);
+  return count;
+}
+
+void Worker::handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count) {
   const std::uint64_t received = rte_rdtsc();
   fl_worker_page& page = *context_.page;
-  load_burst(burst_, packets.data(), count);
+  load_burst(burst_, packets, count);
   page.rx_packets += count;
   for (unsigned i = 0; i < count; ++i) page.rx_bytes += burst_.packet_bytes[i];
   ++page.bursts;
@@ -204,6 +216,10 @@ unsigned Worker::serve(WorkerPort& port, Queue queue) {
     } else if (burst_.verdict[i] == steer::Verdict::kAnswer) {
       apply_frame(packets[i], burst_, i);
       answer(queue, packets[i]);
+    } else if (burst_.verdict[i] == steer::Verdict::kWait) {
+      waiting_.keep(
+          burst_.member[i], {packets[i], static_cast<unsigned>(&port - ports_.data()), queue}
+      );
     } else {
       rte_pktmbuf_free(packets[i]);
     }
@@ -212,7 +228,23 @@ unsigned Worker::serve(WorkerPort& port, Queue queue) {
     transmit(queue, outgoing.data(), forwarded);
     page.latency[fl_latency_bucket(clock_.to_ns(rte_rdtsc() - received))] += forwarded;
   }
-  return count;
+}
+
+void Worker::serve_waiting() {
+  waiting_.run_again(context_, [this](std::span<const Waiter> waiters, fl_reason last_call) {
+    burst_.last_call = last_call;
+    for (const Waiter& waiter : waiters) {
+      rte_mbuf* packet = waiter.packet;
+      handle(ports_[waiter.port], waiter.queue, &packet, 1);
+    }
+    burst_.last_call = FL_REASON_NONE;
+  });
+}
+
+// Nobody waits for what will not come any more.
+void Worker::give_up_waiting() {
+  fragments_.waiting.wake_all();
+  serve_waiting();
 }
 
 // Not counted in tx_packets: these frames were never received, so they are not in the law of
@@ -239,6 +271,7 @@ unsigned Worker::poll(std::uint64_t cycles) {
     for (const Queue queue : port.queues) count += serve(port, queue);
   }
   if (count == 0) path::maintain(context_);
+  serve_waiting();
   return count;
 }
 
@@ -259,6 +292,7 @@ void Worker::run() {
     (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
     begin = end;
   }
+  give_up_waiting();
   tables_.go_offline();
 }
 

@@ -14,6 +14,7 @@
 #include "dataplane/mailbox.hh"
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/path/waiting_packets.hh"
 #include "dataplane/port.hh"
 #include "dataplane/punt.hh"
 #include "dataplane/shm/publication.hh"
@@ -51,11 +52,13 @@ class Worker {
     flow::FlowTable flows;
     fl_worker_page* page = nullptr;
     const fl_scores* scores = nullptr;
-    std::uint32_t decisions = 0;  // capacity of the decision sink, a power of two; 0: no log
+    path::Peers* peers = nullptr;  // outlives the worker; null: the only one
+    std::uint32_t decisions = 0;   // capacity of the decision sink, a power of two; 0: no log
     IdleBackoff idle{64, 20'000, 200'000};
     std::uint64_t tsc_hz = 0;
   };
   explicit Worker(Setup setup);
+  ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -98,6 +101,9 @@ class Worker {
   void let_go();
   unsigned poll(std::uint64_t cycles);
   unsigned serve(WorkerPort& port, Queue queue);
+  void handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count);
+  void serve_waiting();
+  void give_up_waiting();
   void transmit(Queue queue, rte_mbuf** packets, unsigned count);
   void punt(WorkerPort& port, rte_mbuf* packet);
   void answer(Queue queue, rte_mbuf* packet);
@@ -113,6 +119,14 @@ class Worker {
   unsigned core_;
   std::vector<WorkerPort> ports_;
   shm::GenerationReader tables_;
+  path::FragmentMemory fragments_;
+  /// A fragment that waits for the first one of its datagram.
+  struct Waiter {
+    rte_mbuf* packet = nullptr;
+    unsigned port = 0;  // index in ports_
+    Queue queue{};
+  };
+  path::WaitingPackets<Waiter> waiting_;
   path::WorkerContext context_;
   CycleClock clock_;
   IdleBackoff idle_;

@@ -37,7 +37,14 @@ namespace fairlead::api {
   X(flows)                    \
   X(flood_bursts)             \
   X(decisions_logged)         \
-  X(decisions_skipped)
+  X(decisions_skipped)        \
+  X(icmp_errors)              \
+  X(icmp_errors_unknown)      \
+  X(fragments_first)          \
+  X(fragments_later)          \
+  X(fragments_waited)         \
+  X(quic_named)               \
+  X(quic_moved)
 
 struct NamedCounter {
   std::string_view name;

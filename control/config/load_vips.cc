@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "control/config/load_quic.hh"
 #include "control/model/names.hh"
 #include "control/model/table_sizes.hh"
 
@@ -70,14 +71,17 @@ class VipReader {
          "encapsulation",
          "choices",
          "table_size",
+         "quic",
          "health",
          "backends"},
         diagnosis_
     );
     model::Vip vip = scalars(s);
     check_unique(s, vip, path);
+    load_quic(s, vip, diagnosis_);
     vip.health = vip_health(s, vip);
     pool(s, vip);
+    check_server_ids(s, vip);
     return vip;
   }
 
@@ -169,7 +173,7 @@ class VipReader {
           &items[i],
           items[i].line,
           path,
-          {"id", "address", "weight", "capacity", "mac", "health_port"},
+          {"id", "address", "weight", "capacity", "mac", "health_port", "server_id"},
           diagnosis_
       );
       const model::Backend backend = read_backend(b, vip);
@@ -211,6 +215,7 @@ class VipReader {
     if (b.require("address", "address: 10.0.0.1")) read_address(b, backend);
     backend.weight = static_cast<std::uint32_t>(b.whole("weight", {0, kMostWeight}, 100));
     backend.capacity = static_cast<std::uint32_t>(b.whole("capacity", {0, kMostCapacity}, 0));
+    load_server_id(b, vip, backend);
     backend.mac = b.mac("mac");
     if (backend.mac && vip.encapsulation != model::Encapsulation::kL2) {
       b.warn("mac", "is used with encapsulation l2 only");

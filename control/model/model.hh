@@ -27,6 +27,7 @@ struct Backend {
   std::uint32_t capacity = 0;       // most requests served at once; 0: unknown
   std::optional<net::MacAddr> mac;  // l2 only
   std::optional<std::uint16_t> health_port;  // default: the vip's port
+  std::vector<std::uint8_t> server_id;       // QUIC; empty: from the address (model/quic.hh)
   friend bool operator==(const Backend&, const Backend&) = default;
 };
 
@@ -48,6 +49,13 @@ struct Health {
   friend bool operator==(const Health&, const Health&) = default;
 };
 
+/// How QUIC connection ids of a vip name their backend: one configuration of QUIC-LB.
+struct QuicConfig {
+  std::uint8_t number = 0;  // in the id's first three bits: 0..6
+  std::uint8_t server_id_bytes = 4;
+  friend bool operator==(const QuicConfig&, const QuicConfig&) = default;
+};
+
 struct Vip {
   std::string name;
   net::Prefix prefix;
@@ -58,6 +66,7 @@ struct Vip {
   std::uint32_t table_size = 0;  // 0: smallest listed prime >= 100 x backends, at least 65537
   std::uint16_t mss = 0;         // SYNs offer at most this; 0: as they come; FL_MSS_AUTO: what fits
   bool answers_echo = true;
+  std::vector<QuicConfig> quic;  // empty: connection ids are not read
   Health health;
   std::vector<Backend> backends;
   friend bool operator==(const Vip&, const Vip&) = default;

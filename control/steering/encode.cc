@@ -178,6 +178,7 @@ Result<std::size_t> encode(
   count(plan.vips.size() * sizeof(fl_vip));
   count(plan.members.size() * sizeof(fl_member));
   for (const SharedTable& t : plan.tables) count(t->slots.size() * sizeof(std::uint32_t));
+  for (const auto& servers : plan.quic) count(servers.size() * sizeof(fl_quic_server));
   count(names.size());
   if (needed > bank.size() || needed > UINT32_MAX)
     return fail(
@@ -201,10 +202,14 @@ Result<std::size_t> encode(
   header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
   header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
   std::vector<fl_vip> vips = plan.vips;
-  for (std::size_t i = 0; i < vips.size(); ++i)
+  for (std::size_t i = 0; i < vips.size(); ++i) {
     vips[i].slots_line = writer.add(
         plan.tables[i]->slots.data(), plan.tables[i]->slots.size() * sizeof(std::uint32_t)
     );
+    if (plan.quic[i].empty()) continue;
+    vips[i].quic_line =
+        writer.add(plan.quic[i].data(), plan.quic[i].size() * sizeof(fl_quic_server));
+  }
   header.vips_line = writer.add(vips.data(), vips.size() * sizeof(fl_vip));
   header.names_bytes = static_cast<std::uint32_t>(names.size());
   header.names_line = writer.add(names.data(), names.size());
@@ -233,6 +238,8 @@ std::uint64_t content_of(const Plan& plan) {
   std::vector<std::uint64_t> tables;  // vips have the sizes
   for (const SharedTable& t : plan.tables) tables.push_back(t->checksum);
   add_padded(tables.data(), tables.size() * sizeof tables[0]);
+  for (const auto& servers : plan.quic)
+    add_padded(servers.data(), servers.size() * sizeof(fl_quic_server));
   const std::string names = names_section(*plan.numbers);
   add_padded(names.data(), names.size());
   return sum.value();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "control/steering/numbers.hh"
+#include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
 
 namespace fairlead::steering {
@@ -180,6 +181,7 @@ class Planner {
       planned.backends[order[rank]].slots_before = next->slots_before[rank];
     }
     plan_.vips.push_back(vip_record(pool.vip, planned));
+    quic_[planned.vip] = quic_index(pool.vip, planned);
     return true;
   }
 
@@ -196,6 +198,9 @@ class Planner {
     v.choices = vip.choices;
     if (!vip.answers_echo) v.flags |= FL_VIP_NO_ECHO;
     v.mss = vip.mss;
+    if (!vip.quic.empty()) v.flags |= FL_VIP_QUIC;
+    for (const model::QuicConfig& config : vip.quic)
+      v.quic_id_bytes[config.number] = config.server_id_bytes;
     v.vip = planned.vip;
     v.table_size = planned.table_size;
     v.active_members = static_cast<std::uint32_t>(std::count_if(
@@ -208,7 +213,12 @@ class Planner {
     std::sort(plan_.vips.begin(), plan_.vips.end(), [](const fl_vip& a, const fl_vip& b) {
       return a.vip < b.vip;
     });
-    for (const fl_vip& v : plan_.vips) plan_.tables.push_back(numbers_.tables[v.vip]);
+    for (fl_vip& v : plan_.vips) {
+      plan_.tables.push_back(numbers_.tables[v.vip]);
+      plan_.quic.push_back(std::move(quic_[v.vip]));
+      if (!plan_.quic.back().empty())
+        v.quic_mask = static_cast<std::uint32_t>(plan_.quic.back().size() - 1);
+    }
   }
 
   /// Of the meaning: names instead of numbers, sorted, so that nodes with other histories agree
@@ -229,9 +239,15 @@ class Planner {
     number(vip.port);
     number(static_cast<std::uint64_t>(vip.encapsulation));
     number(vip.choices);
+    for (const model::QuicConfig& config : vip.quic) {
+      meaning += "quic ";
+      number(config.number);
+      number(config.server_id_bytes);
+    }
     for (const std::size_t i : by_id(planned)) {
       const fl_member& m = numbers_.records[planned.backends[i].member];
       meaning += planned.backends[i].id + "\n" + vip.backends[i].address.to_string() + "\n";
+      for (const std::uint8_t byte : vip.backends[i].server_id) number(byte);
       number(m.state);
       number(m.weight);
     }
@@ -243,6 +259,7 @@ class Planner {
   Plan::Numbers numbers_;
   base::Nanoseconds now_;
   base::Nanoseconds hold_ = 0;
+  std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;  // by vip number
   Plan plan_;
 };
 

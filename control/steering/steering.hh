@@ -76,6 +76,7 @@ struct Plan {
   NodeIntent node;
   std::vector<fl_vip> vips;         // by rising vip number; slots_line is set by encode()
   std::vector<SharedTable> tables;  // per entry of vips
+  std::vector<std::vector<fl_quic_server>> quic;  // per entry of vips: index of server ids
   std::vector<fl_member> members;
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan

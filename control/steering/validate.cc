@@ -6,6 +6,8 @@
 #include <string>
 #include <tuple>
 
+#include "control/model/quic.hh"
+
 namespace fairlead::steering {
 
 using base::ErrorCode;
@@ -39,6 +41,28 @@ Result<bool> check_vip(const model::Vip& vip) {
         name + ": table_size " + std::to_string(vip.table_size) + " is not one of" + sizes
     );
   }
+  return true;
+}
+
+Result<bool> check_quic(const model::Vip& vip) {
+  const std::string name = "vip " + vip.name;
+  if (!vip.quic.empty() && vip.protocol != net::IpProto::kUdp)
+    return invalid(name + ": quic configurations are for udp vips");
+  std::set<std::uint8_t> numbers;
+  for (const model::QuicConfig& config : vip.quic) {
+    const bool possible = config.number < FL_QUIC_CONFIGS && config.server_id_bytes >= 1 &&
+                          config.server_id_bytes <= FL_QUIC_SERVER_ID_BYTES;
+    if (!possible || !numbers.insert(config.number).second)
+      return invalid(
+          name + ": quic configuration " + std::to_string(config.number) + " with server ids of " +
+          std::to_string(config.server_id_bytes) + " bytes is impossible or given twice"
+      );
+  }
+  if (const auto clash = model::server_id_clash(vip))
+    return invalid(
+        name + ": backends " + vip.backends[clash->first].id + " and " +
+        vip.backends[clash->second].id + " have one quic server id"
+    );
   return true;
 }
 
@@ -82,6 +106,7 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
     const model::Vip& vip = pool.vip;
     FL_TRY(check_vip(vip));
     FL_TRY(check_backends(pool));
+    FL_TRY(check_quic(vip));
     if (!names.insert(vip.name).second) return invalid("vip " + vip.name + " is listed twice");
     const net::Prefix prefix{vip.prefix.address.masked(vip.prefix.length), vip.prefix.length};
     if (!destinations.emplace(prefix, vip.protocol, vip.port).second)

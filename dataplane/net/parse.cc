@@ -2,7 +2,11 @@
 // Parsing of one frame: one function per layer, each checks its bounds once.
 #include "dataplane/net/parse.hh"
 
+#include <algorithm>
+
 #include "dataplane/net/checksum.hh"
+#include "dataplane/net/extensions.hh"
+#include "dataplane/net/icmp_error.hh"
 #include "dataplane/net/wire.hh"
 
 namespace fairlead::net {
@@ -12,32 +16,11 @@ constexpr std::uint8_t number(IpProto protocol) {
   return static_cast<std::uint8_t>(protocol);
 }
 
-// Extension headers that may be skipped; AH counts its length differently.
-constexpr std::uint8_t kAuthentication = 51;
-constexpr std::uint8_t kMobility = 135;
-constexpr std::uint8_t kHip = 139;
-constexpr std::uint8_t kShim6 = 140;
-
-bool is_extension(std::uint8_t next_header) {
-  switch (next_header) {
-    case number(IpProto::kHopByHop):
-    case number(IpProto::kRouting):
-    case number(IpProto::kFragment):
-    case number(IpProto::kDestination):
-    case kAuthentication:
-    case kMobility:
-    case kHip:
-    case kShim6:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_martian4(std::uint32_t source_raw, std::uint32_t destination_raw) {
-  const std::uint32_t first = source_raw & 0xffU;  // first byte on the wire
-  return first == 0 || first == 127 || (first & 0xf0U) == 0xe0 || source_raw == 0xffffffffU ||
-         source_raw == destination_raw;
+bool is_martian4(const FiveTuple& t) {
+  const auto source = static_cast<std::uint32_t>(t.source[0]);
+  const std::uint32_t first = source & 0xffU;  // first byte on the wire
+  return first == 0 || first == 127 || (first & 0xf0U) == 0xe0 || source == 0xffffffffU ||
+         source == t.destination[0];
 }
 
 bool is_martian6(const FiveTuple& t) {
@@ -68,7 +51,9 @@ fl_reason parse_udp(
 ) {
   const auto* udp = view_as<UdpHeader>(frame, out.l4_offset);
   if (udp == nullptr || l4_bytes < sizeof *udp) return FL_REASON_TRUNCATED_L4;
-  if (udp->length.host() < sizeof *udp || udp->length.host() > l4_bytes)
+  // A first fragment holds only the beginning of what the length counts.
+  const bool whole = out.kind != PacketKind::kFirstFragment;
+  if (udp->length.host() < sizeof *udp || (whole && udp->length.host() > l4_bytes))
     return FL_REASON_BAD_UDP_LENGTH;
   if (udp->source_port.raw() == 0 || udp->destination_port.raw() == 0) return FL_REASON_ZERO_PORT;
   return FL_REASON_NONE;
@@ -94,6 +79,59 @@ fl_reason parse_l4(
   return reason;
 }
 
+/// What an IP header says of a fragment.
+struct FragmentField {
+  std::uint32_t start;   // where its data begins in the frame
+  std::uint32_t offset;  // of that data in the datagram, in bytes
+  std::uint32_t before;  // bytes of the datagram in front of what is cut into fragments
+  std::uint32_t id;      // as on the wire
+  bool more;
+};
+
+fl_reason parse_fragment(
+    std::span<const std::uint8_t> frame,
+    const FragmentField& fragment,
+    std::uint8_t protocol,
+    std::uint32_t l4_offset,
+    ParsedPacket& out
+) {
+  constexpr std::uint32_t kLongestDatagram = 65535;
+  const bool tcp = protocol == number(IpProto::kTcp);
+  const bool first = fragment.offset == 0;
+  const std::uint32_t bytes = out.ip_bytes - (fragment.start - out.l3_offset);
+  out.kind = first ? PacketKind::kFirstFragment : PacketKind::kLaterFragment;
+  out.fragment_id = fragment.id;
+  out.tuple.protocol = protocol;
+  if (bytes == 0 || (fragment.more && bytes % 8 != 0)) return FL_REASON_BAD_FRAGMENT;
+  if (fragment.before + fragment.offset + bytes > kLongestDatagram) return FL_REASON_BAD_FRAGMENT;
+  if (first) {
+    const fl_reason reason = parse_l4(frame, protocol, l4_offset, out);
+    return reason == FL_REASON_TRUNCATED_L4 ? FL_REASON_BAD_FRAGMENT : reason;
+  }
+  if (tcp && fragment.offset < sizeof(TcpHeader)) return FL_REASON_BAD_FRAGMENT;
+  // Behind an IPv6 Fragment header may come an extension header, in the first fragment.
+  const bool may_be_ours =
+      tcp || protocol == number(IpProto::kUdp) || (out.tuple.family == 6 && is_extension(protocol));
+  return may_be_ours ? FL_REASON_NONE : FL_REASON_UNSUPPORTED_L4;
+}
+
+/// ICMP at `offset`: an error about a flow, or the kernel's.
+fl_reason parse_icmp(std::span<const std::uint8_t> frame, std::uint32_t offset, ParsedPacket& out) {
+  out.tuple.protocol = out.tuple.family == 6 ? number(IpProto::kIcmpv6) : number(IpProto::kIcmp);
+  const std::size_t end = std::min<std::size_t>(frame.size(), out.l3_offset + out.ip_bytes);
+  if (offset >= end || !is_icmp_error(out.tuple.family, frame[offset])) return FL_REASON_ICMP;
+  FiveTuple flow;
+  const fl_reason reason = parse_icmp_error(frame.subspan(offset, end - offset), out.tuple, flow);
+  if (reason != FL_REASON_NONE) return reason;
+  const bool martian = out.tuple.family == 6 ? is_martian6(out.tuple) : is_martian4(out.tuple);
+  if (martian) return FL_REASON_MARTIAN_SOURCE;
+  if (out.ttl <= 1) return FL_REASON_TTL_EXPIRED;
+  out.tuple = flow;
+  out.l4_offset = static_cast<std::uint16_t>(offset);
+  out.kind = PacketKind::kIcmpError;
+  return FL_REASON_NONE;
+}
+
 fl_reason parse_ipv4(
     std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out
 ) {
@@ -105,50 +143,28 @@ fl_reason parse_ipv4(
   if (header_bytes < sizeof *ip || header_bytes > total) return FL_REASON_BAD_IP_HEADER;
   if (total > frame_bytes - out.l3_offset || out.l3_offset + header_bytes > frame.size())
     return FL_REASON_TRUNCATED_IP;
-  const std::uint8_t* const header = frame.data() + out.l3_offset;
-  if (!ipv4_checksum_ok(header, header_bytes)) return FL_REASON_BAD_IP_CHECKSUM;
+  if (!ipv4_checksum_ok(frame.data() + out.l3_offset, header_bytes))
+    return FL_REASON_BAD_IP_CHECKSUM;
 
-  const std::uint32_t source = load32(ip->source);
-  const std::uint32_t destination = load32(ip->destination);
-  out.tuple.source[0] = source;
-  out.tuple.destination[0] = destination;
+  out.tuple.source[0] = load32(ip->source);
+  out.tuple.destination[0] = load32(ip->destination);
   out.tuple.family = 4;
   out.ip_bytes = total;
   out.ttl = ip->ttl;
   out.traffic_class = ip->tos;
+  const std::uint32_t l4 = out.l3_offset + header_bytes;
+  const bool fragment = (ip->fragment.raw() & kIpv4FragmentMask.raw()) != 0;
   if (ip->protocol == number(IpProto::kIcmp)) {
     out.tuple.protocol = ip->protocol;
-    return FL_REASON_ICMP;
+    return fragment ? FL_REASON_ICMP : parse_icmp(frame, l4, out);
   }
-  if (is_martian4(source, destination)) return FL_REASON_MARTIAN_SOURCE;
+  if (is_martian4(out.tuple)) return FL_REASON_MARTIAN_SOURCE;
   if (ip->ttl <= 1) return FL_REASON_TTL_EXPIRED;
-  if ((ip->fragment.raw() & kIpv4FragmentMask.raw()) != 0) return FL_REASON_FRAGMENT;
-  return parse_l4(frame, ip->protocol, out.l3_offset + header_bytes, out);
-}
-
-/// Walks the extension headers from `offset`; on success `next_header` and `offset` are layer 4's.
-fl_reason skip_extensions(
-    std::span<const std::uint8_t> frame,
-    std::uint32_t end,
-    std::uint8_t& next_header,
-    std::uint32_t& offset
-) {
-  for (unsigned i = 0; is_extension(next_header); ++i) {
-    if (i == kMaxIpv6Extensions) return FL_REASON_IPV6_EXTENSIONS;
-    const auto* extension = view_as<Ipv6Extension>(frame, offset);
-    if (extension == nullptr) return FL_REASON_IPV6_EXTENSIONS;
-    std::uint32_t bytes = (extension->length + 1U) * 8U;
-    if (next_header == number(IpProto::kFragment)) {
-      if ((extension->fragment.raw() & kIpv6FragmentMask.raw()) != 0) return FL_REASON_FRAGMENT;
-      bytes = 8;
-    } else if (next_header == kAuthentication) {
-      bytes = (extension->length + 2U) * 4U;
-    }
-    if (bytes > end - offset) return FL_REASON_IPV6_EXTENSIONS;
-    next_header = extension->next_header;
-    offset += bytes;
-  }
-  return FL_REASON_NONE;
+  if (!fragment) return parse_l4(frame, ip->protocol, l4, out);
+  const std::uint16_t field = ip->fragment.host();
+  const FragmentField found{
+      l4, (field & 0x1fffU) * 8U, header_bytes, ip->id.raw(), (field & 0x2000U) != 0};
+  return parse_fragment(frame, found, ip->protocol, l4, out);
 }
 
 fl_reason parse_ipv6(
@@ -168,19 +184,24 @@ fl_reason parse_ipv6(
   out.ip_bytes = total;
   out.ttl = ip->hop_limit;
   out.traffic_class = ip->traffic_class();
-  std::uint8_t next_header = ip->next_header;
-  std::uint32_t offset = out.l3_offset + static_cast<std::uint32_t>(sizeof *ip);
+  const std::uint32_t behind = out.l3_offset + static_cast<std::uint32_t>(sizeof *ip);
+  ExtensionWalk walk{.next_header = ip->next_header, .offset = behind};
   fl_reason walked = FL_REASON_NONE;
-  if (is_extension(next_header)) [[unlikely]]
-    walked = skip_extensions(frame, out.l3_offset + total, next_header, offset);
-  if (next_header == number(IpProto::kIcmpv6)) {
-    out.tuple.protocol = next_header;
-    return FL_REASON_ICMP;
+  if (is_extension(walk.next_header)) [[unlikely]]
+    walked = walk_extensions(frame, out.l3_offset + total, walk);
+  if (walked == FL_REASON_NONE && walk.next_header == number(IpProto::kIcmpv6)) {
+    out.tuple.protocol = walk.next_header;
+    return walk.fragment ? FL_REASON_ICMP : parse_icmp(frame, walk.offset, out);
   }
   if (is_martian6(out.tuple)) return FL_REASON_MARTIAN_SOURCE;
   if (ip->hop_limit <= 1) return FL_REASON_TTL_EXPIRED;
   if (walked != FL_REASON_NONE) return walked;
-  return parse_l4(frame, next_header, offset, out);
+  if (!walk.fragment) return parse_l4(frame, walk.next_header, walk.offset, out);
+  const std::uint32_t before =
+      walk.fragment_start - static_cast<std::uint32_t>(sizeof(Ipv6Extension)) - behind;
+  const FragmentField found{
+      walk.fragment_start, walk.fragment_offset, before, walk.fragment_id, walk.more};
+  return parse_fragment(frame, found, walk.next_header, walk.offset, out);
 }
 
 }  // namespace

@@ -40,16 +40,21 @@ static_assert(sizeof(ParsedPacket) == 64);
 ///
 /// `frame`: the bytes that can be read (from the first Ethernet byte); all headers must lie in it.
 /// `frame_bytes`: length of the whole frame, >= frame.size() (the rest may lie in other segments).
-/// Returns FL_REASON_NONE if TCP or UDP was reached and everything fits; NOT_IP and ICMP for
+/// Returns FL_REASON_NONE if everything fits and the packet is one of PacketKind: TCP or UDP, a
+/// fragment of such a datagram, or an ICMP error that may concern a flow; NOT_IP and ICMP for
 /// packets of the kernel's; else why the packet is broken or unusable. Whenever the IP header
 /// itself is sound, `out.tuple` holds the addresses even if a later reason is returned, so that the
 /// caller can tell a vip's packet from the host's. Reads nothing outside `frame`. Thread-safe.
 ///
 /// Checks, in this order: Ethernet and up to two VLAN tags; IP version, header length, stated
 /// length; IPv4 header checksum; source address (RFC 1122 3.2.1.3, RFC 4291 2.7: multicast,
-/// loopback, unspecified, broadcast, or equal to the destination); TTL; fragment; IPv6 extension
-/// headers (at most 8; an atomic fragment, RFC 6946, is no fragment); TCP or UDP header, ports,
+/// loopback, unspecified, broadcast, or equal to the destination); TTL; IPv6 extension headers (at
+/// most 8; an atomic fragment, RFC 6946, is no fragment); fragment; TCP or UDP header, ports,
 /// flags. L4 checksums are not verified: the backend does (a node never touches the payload).
+///
+/// Fragments (RFC 791, 1858, 3128, 7112, 8200): the first one must hold the whole header chain and
+/// the TCP or UDP header; no later one of TCP may begin inside the shortest TCP header; none may be
+/// empty, end beyond 65535 bytes, or be other than a multiple of 8 long if more follow.
 [[nodiscard]] fl_reason parse_packet(
     std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out
 );

@@ -106,6 +106,7 @@ struct [[gnu::packed]] Ipv6Extension {
 };
 static_assert(WireType<Ipv6Extension> && sizeof(Ipv6Extension) == 8);
 inline constexpr be16 kIpv6FragmentMask = be16::from_host(0xfff9);
+inline constexpr std::uint8_t kIpAuthentication = 51;  // counts its length in words of 4 bytes
 
 struct [[gnu::packed]] TcpHeader {
   be16 source_port;
@@ -127,6 +128,15 @@ inline constexpr std::uint8_t kTcpSyn = 0x02;
 inline constexpr std::uint8_t kTcpRst = 0x04;
 inline constexpr std::uint8_t kTcpPsh = 0x08;
 inline constexpr std::uint8_t kTcpAck = 0x10;
+
+/// Of ICMP and ICMPv6; for errors `rest` is unused or a value such as an MTU.
+struct [[gnu::packed]] IcmpHeader {
+  std::uint8_t type;
+  std::uint8_t code;
+  be16 checksum;
+  std::uint8_t rest[4];
+};
+static_assert(WireType<IcmpHeader> && sizeof(IcmpHeader) == 8);
 
 struct [[gnu::packed]] UdpHeader {
   be16 source_port;

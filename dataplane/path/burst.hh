@@ -27,7 +27,7 @@ static_assert(kBurstPackets == net::PlainPackets::kMost);
 ///             are set.
 ///   kPunt     untouched; reason[i] says why the kernel should have it.
 ///   kDrop     untouched; reason[i] says why.
-///   kWait     untouched; to be kept and run again (path/fragments.hh); member[i] is its place.
+///   kWait     untouched; to be kept and run again (path/waiting_room.hh); member[i] is its place.
 ///   kAnswer   as kForward, but the frame is an answer of ours to who sent the packet; reason[i]
 ///             says what for.
 struct Burst {
@@ -38,6 +38,9 @@ struct Burst {
   std::array<std::uint32_t, kBurstPackets> length;        // contiguous readable bytes there
   std::array<std::uint32_t, kBurstPackets> packet_bytes;  // whole frame, >= length
   std::array<std::uint32_t, kBurstPackets> headroom;      // writable bytes in front of data
+  /// Not NONE: these packets have waited (kWait) and do not wait again; who still finds no first
+  /// fragment is dropped for this reason.
+  fl_reason last_call = FL_REASON_NONE;
 
   // --- results ---
   std::array<steer::Verdict, kBurstPackets> verdict;

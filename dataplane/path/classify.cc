@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 2: the vip of each packet, its flow hash, and a head start for its flow bucket.
-#include <algorithm>
-
 #include "dataplane/path/hash_burst.hh"
 #include "dataplane/path/pipeline.hh"
 
 namespace fairlead::path {
 namespace {
 
-/// True if some vip has this address, whatever protocol and port. Reads every vip: only for
-/// packets that parse() found something wrong with.
-bool is_vip_address(const steer::TableView& table, const net::FiveTuple& tuple) {
-  for (const fl_vip& vip : table.vips()) {
-    if (vip.family != tuple.family) continue;
-    const net::Prefix prefix{tuple.destination_address().masked(vip.prefix_len), vip.prefix_len};
-    if (std::equal(prefix.address.bytes.begin(), prefix.address.bytes.end(), vip.address))
-      return true;
-  }
-  return false;
-}
-
 /// A packet that something is wrong with: ours to judge only if it is for a vip.
 void judge(const WorkerContext& context, Burst& burst, unsigned i) {
-  if (!context.table.valid() || is_vip_address(context.table, burst.parsed[i].tuple)) {
+  const net::FiveTuple& tuple = burst.parsed[i].tuple;
+  if (!context.table.valid() ||
+      context.table.has_address(tuple.destination[0], tuple.destination[1], tuple.family)) {
     drop(burst, i, burst.reason[i]);
   } else {
     punt(burst, i, FL_REASON_NO_VIP);

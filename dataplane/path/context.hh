@@ -9,7 +9,10 @@
 #include "dataplane/flow/flow_table.hh"
 #include "dataplane/net/addr.hh"
 #include "dataplane/path/decision_sink.hh"
+#include "dataplane/path/fragment_table.hh"
+#include "dataplane/path/peers.hh"
 #include "dataplane/path/sink.hh"
+#include "dataplane/path/waiting_room.hh"
 #include "dataplane/steer/abi.h"
 #include "dataplane/steer/drop_reasons.h"
 #include "dataplane/steer/table_view.hh"
@@ -47,9 +50,16 @@ struct Relatives {
   Sink<Inheritance>* inherited = nullptr;   // tells the former owner that it may forget the flow
 };
 
+/// A worker's memory of fragments: 130 KiB.
+struct FragmentMemory {
+  FragmentTable table;
+  WaitingRoom waiting;
+  base::Nanoseconds looked_ns = 0;  // when who waits was last compared with the peers' tables
+};
+
 /// One worker's state. Owned and used by one thread. Before the first burst the process sets
-/// `page`, `flows` (attached) and `hops`; per burst it sets `now` and, when the generation changed,
-/// calls use_table().
+/// `page`, `flows` (attached), `fragments` and `hops`; per burst it sets `now` and, when the
+/// generation changed, calls use_table().
 struct WorkerContext {
   steer::TableView table;  // not valid(): nothing published yet
   flow::FlowTable flows;
@@ -60,6 +70,8 @@ struct WorkerContext {
   NextHops hops;
   DecisionSink* decisions = nullptr;  // null: no log
   Relatives relatives;
+  FragmentMemory* fragments = nullptr;  // required
+  Peers* peers = nullptr;               // null: no other worker
 
   // --- kept by the stages ---
   flow::IdleLimits limits;

@@ -24,7 +24,8 @@ bool keep_quietly(
   const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
   const bool speaks = packet.tuple.protocol == kTcp
                           ? (packet.tcp_flags & (net::kTcpSyn | net::kTcpFin | net::kTcpRst)) != 0
-                          : context.flows.idle(at, now) > context.limits.udp;
+                          : (burst.vip[i]->flags & FL_VIP_QUIC) != 0 ||
+                                context.flows.idle(at, now) > context.limits.udp;
   const bool quiet = ((word & FL_FLOW_STATE_MASK) == kConfirmed) &
                      (member.vip == burst.vip[i]->vip) & serves & !speaks;
   if (!quiet) return false;

@@ -75,11 +75,13 @@ void flow_lookup_plain(WorkerContext& context, Burst& burst) {
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, packets] = burst.plain_vips[v];
     const Keeper keeper{vip, now, vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff}};
+    // A QUIC packet's connection id may say otherwise than its flow.
+    const std::uint32_t may_be_kept = (vip->flags & FL_VIP_QUIC) != 0 ? 0 : quiet;
     std::uint32_t kept = 0;
     for (std::uint32_t left = packets; left != 0; left &= left - 1) {
       const auto i = static_cast<unsigned>(__builtin_ctz(left));
       burst.vip[i] = vip;
-      if ((quiet >> i & 1U) != 0 && keep(context, burst, i, keeper)) kept |= 1U << i;
+      if ((may_be_kept >> i & 1U) != 0 && keep(context, burst, i, keeper)) kept |= 1U << i;
     }
     burst.kept |= kept;
     rest |= packets & ~kept;

@@ -3,6 +3,7 @@
 #include "dataplane/path/flow_state.hh"
 
 #include "dataplane/path/backend_health.hh"
+#include "dataplane/path/quic.hh"
 
 namespace fairlead::path {
 namespace {
@@ -104,7 +105,25 @@ Hit apply_tcp(
   return Hit::kReleased;
 }
 
-Hit apply_udp(WorkerContext& context, const fl_member& member, flow::Position at) {
+/// True if the packet's QUIC connection id names another backend than the entry's: the client's
+/// address was somebody else's before, or it has opened a new connection from its old port.
+bool belongs_elsewhere(WorkerContext& context, const Burst& burst, unsigned i, flow::Position at) {
+  if ((burst.vip[i]->flags & FL_VIP_QUIC) == 0) return false;
+  const std::uint32_t named = quic_member(context, burst, i);
+  if (named == FL_NO_MEMBER) return false;
+  if (named != context.flows.member(at)) return true;
+  ++context.page->quic_named;
+  return false;
+}
+
+Hit apply_udp(
+    WorkerContext& context,
+    const Burst& burst,
+    unsigned i,
+    const fl_member& member,
+    flow::Position at
+) {
+  if (belongs_elsewhere(context, burst, i, at)) return release(context, member, at);
   const flow::Tick now = flow::tick_of(context.now);
   if (context.flows.idle(at, now) > context.limits.udp) return release(context, member, at);
   if (context.flows.state(at) == FlowState::kNew)
@@ -133,7 +152,7 @@ Hit apply_packet(WorkerContext& context, Burst& burst, unsigned i, flow::Positio
   const net::ParsedPacket& packet = burst.parsed[i];
   const Hit hit = packet.tuple.protocol == kTcp
                       ? apply_tcp(context, member, packet.tcp_flags, at, burst.retried[i])
-                      : apply_udp(context, member, at);
+                      : apply_udp(context, burst, i, member, at);
   if (hit == Hit::kKept) {
     burst.member[i] = number;
     burst.chosen[i] = &member;

@@ -32,12 +32,17 @@ bool settle(Burst& burst, unsigned i, fl_reason reason) {
   return false;
 }
 
-/// Everything that is not plain. True if packet i goes on.
+/// Everything that is not plain. True if packet i goes on to classify(); fragments and ICMP errors
+/// go to aside().
 [[gnu::noinline]] bool parse_carefully(Burst& burst, unsigned i) {
   const fl_reason reason =
       net::parse_packet({burst.data[i], burst.length[i]}, burst.packet_bytes[i], burst.parsed[i]);
   burst.reason[i] = reason;
-  return reason == FL_REASON_NONE || !settle(burst, i, reason);
+  if (reason != FL_REASON_NONE) return !settle(burst, i, reason);
+  if (burst.parsed[i].kind == net::PacketKind::kFlow) return true;
+  burst.aside[burst.aside_count++] = static_cast<std::uint8_t>(i);
+  forget(burst, i);
+  return false;
 }
 
 /// Eight at a time.
@@ -63,6 +68,7 @@ void parse(WorkerContext&, Burst& burst, Parsing parsing) {
   burst.plain.v4 = burst.plain.v6 = 0;
   burst.answer_count = 0;
   burst.seeking = 0;
+  burst.aside_count = 0;
   const auto present = static_cast<std::uint32_t>((std::uint64_t{1} << burst.count) - 1);
   if (parsing == Parsing::kPlainFirst) parse_plain(burst, present);
   burst.live_count = 0;

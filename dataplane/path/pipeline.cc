@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "dataplane/path/aside.hh"
 #include "dataplane/path/flow_state.hh"
 
 namespace fairlead::path {
@@ -28,6 +29,12 @@ void count_verdicts(fl_worker_page& page, const Burst& burst) {
     if (burst.verdict[i] == steer::Verdict::kAnswer) {
       ++page.answered;
       ++page.answers[burst.reason[i]];
+      continue;
+    }
+    if (burst.verdict[i] == steer::Verdict::kWait) {
+      // It counts as received when it is run again: so the books are always even.
+      --page.rx_packets;
+      page.rx_bytes -= burst.packet_bytes[i];
       continue;
     }
     ++page.drops[burst.reason[i]];
@@ -57,6 +64,8 @@ void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
   select(context, burst);
+  if (burst.aside_count != 0) [[unlikely]]
+    aside(context, burst);
   encap_plain(context, burst);
   encap(context, burst);
   count_verdicts(*context.page, burst);

@@ -23,6 +23,9 @@ void maintain(WorkerContext& context);
 /// Another worker has inherited the flow with this hash: its entry here goes, if it is still that
 /// member's. Worker thread, or whoever owns the table.
 void hand_over(WorkerContext& context, const Inheritance& inherited);
+/// What flow_lookup() and select() do, for one packet that came aside. Sets chosen[i], or drops.
+/// Requires: vip[i] and hash[i] are set.
+void place_by_flow(WorkerContext& context, Burst& burst, unsigned i);
 
 // --- the stages, one file each; called in this order ---
 //
@@ -50,6 +53,8 @@ void flow_lookup(WorkerContext& context, Burst& burst);
 void inherit(WorkerContext& context, Burst& burst);
 /// Unknown flows: candidates, scores, insertion.
 void select(WorkerContext& context, Burst& burst);
+/// Fragments and ICMP errors: backend, or wait. (path/aside.hh has more to say.)
+void aside(WorkerContext& context, Burst& burst);
 /// Outer headers, next hop, traffic counters. Of `kept` what cannot be sent in a tunnel joins
 /// `live`.
 void encap_plain(WorkerContext& context, Burst& burst);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 4: backends for packets without a flow entry; new flows are entered.
+#include "dataplane/path/aside.hh"
 #include "dataplane/path/backend_health.hh"
 #include "dataplane/path/candidates.hh"
 #include "dataplane/path/flow_state.hh"
 #include "dataplane/path/new_flow_meter.hh"
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/quic.hh"
 
 namespace fairlead::path {
 namespace {
@@ -107,10 +109,40 @@ std::uint32_t track_new_flow(
   return member;
 }
 
+bool is_whole_tcp(const net::ParsedPacket& packet) {
+  return packet.tuple.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp) &&
+         packet.kind == net::PacketKind::kFlow;
+}
+
+/// A flow of UDP that another worker has in its table: it began there with a fragment, or this
+/// worker sees its first fragment.
+std::uint32_t flow_of_peer(const WorkerContext& context, const Burst& burst, unsigned i) {
+  const base::Nanoseconds last = context.peers == nullptr ? 0 : context.peers->fragment_flow_ns();
+  const base::Nanoseconds memory = (context.limits.udp + 1) * FL_FLOW_TICK_NS;
+  const bool worth_a_look = burst.parsed[i].kind == net::PacketKind::kFirstFragment ||
+                            (last != 0 && last + memory > context.now);
+  return worth_a_look ? member_at_peers(context, *burst.vip[i], burst.hash[i]) : FL_NO_MEMBER;
+}
+
+/// What is known of a flow although this worker's table does not have it: of UDP and of fragments.
+std::uint32_t placed_elsewhere(WorkerContext& context, const Burst& burst, unsigned i) {
+  const std::uint32_t named = quic_member(context, burst, i);
+  if (named == FL_NO_MEMBER) return flow_of_peer(context, burst, i);
+  ++context.page->quic_named;
+  ++context.page->quic_moved;
+  return named;
+}
+
 std::uint32_t decide(
     WorkerContext& context, Burst& burst, unsigned i, Selection& selection, bool may_enter
 ) {
   const Arrival arrival = arrival_of(burst.parsed[i]);
+  if (!is_whole_tcp(burst.parsed[i])) {
+    const std::uint32_t known = placed_elsewhere(context, burst, i);
+    if (known != FL_NO_MEMBER && may_enter)
+      (void)enter(context, burst, i, known, FlowState::kClosing, FlowTable::Evict::kNever);
+    if (known != FL_NO_MEMBER) return known;
+  }
   if (arrival == Arrival::kNewFlow && may_enter) {
     if (const std::uint32_t member = track_new_flow(context, burst, i, selection);
         member != FL_NO_MEMBER)
@@ -175,6 +207,18 @@ void prefetch_members(const WorkerContext& context, const Burst& burst) {
 }
 
 }  // namespace
+
+void place_by_flow(WorkerContext& context, Burst& burst, unsigned i) {
+  const bool hit = context.flows.find(burst.hash[i]) != flow::kNoPosition;
+  fl_vip_counters& counters = context.page->vips[burst.vip[i]->vip];
+  ++(hit ? counters.hits : counters.misses);
+  ++(hit ? context.page->flow_hits : context.page->flow_misses);
+  burst.retried[i] = false;
+  refill(context.meter, context.table.bank().new_flow_limit, context.now);
+  Selection selection{external_counts_fresh(context)};
+  select_packet(context, burst, i, selection);
+  context.page->flows = context.flows.size();
+}
 
 void select(WorkerContext& context, Burst& burst) {
   if (burst.missed_count == 0) return;

@@ -76,6 +76,7 @@ class BankProof {
     FL_TRY(check_vips());
     if (!walk_names(names_of(*bank_), bank_->names_bytes, [](auto, auto, auto) {}))
       return damaged("a name record is malformed");
+    index_addresses();
     return view_;
   }
 
@@ -181,8 +182,41 @@ class BankProof {
       if (!slots.empty() && highest >= bank_->member_count)
         return damaged(name + ": a slot names member " + std::to_string(highest));
       if (earliest > v.earlier_count) return damaged(name + ": a slot has an unknown past");
+      if ((v.flags & FL_VIP_QUIC) != 0) FL_TRY(check_quic(v, name));
     }
     return std::monostate{};
+  }
+
+  Result<std::monostate> check_quic(const fl_vip& v, const std::string& name) {
+    const std::uint64_t entries = std::uint64_t{v.quic_mask} + 1;
+    if ((entries & v.quic_mask) != 0 || entries > 2 * FL_MAX_MEMBERS)
+      return damaged(name + ": size of the server index is no power of two");
+    if (!inside(v.quic_line, entries * sizeof(fl_quic_server)))
+      return damaged(name + ": servers lie outside");
+    for (const std::uint8_t bytes : v.quic_id_bytes)
+      if (bytes > FL_QUIC_SERVER_ID_BYTES) return damaged(name + ": a server id is too long");
+    const std::span servers(view_.quic_servers(v), entries);
+    for (const fl_quic_server& server : servers)
+      if (server.member != FL_NO_MEMBER && server.member >= bank_->member_count)
+        return damaged(name + ": a server id names member " + std::to_string(server.member));
+    return std::monostate{};
+  }
+
+  /// Enters every distinct prefix once.
+  void index_addresses() {
+    view_.addresses_.fill(FL_VIP_EMPTY);
+    for (std::uint32_t position = 0; position < view_.vip_count_; ++position) {
+      const fl_vip& v = view_.vips_[position];
+      std::uint64_t address[2];
+      std::memcpy(address, v.address, sizeof address);
+      const TableView::Shape shape{0, 0, v.family, v.prefix_len, false};
+      std::uint32_t at = fl_vip_hash(address[0], address[1], 0, 0);
+      std::uint16_t* entry = &view_.addresses_[at % TableView::kAddresses];
+      while (*entry != FL_VIP_EMPTY &&
+             !TableView::same_prefix(view_.vips_[*entry], address[0], address[1], shape))
+        entry = &view_.addresses_[++at % TableView::kAddresses];
+      *entry = static_cast<std::uint16_t>(position);
+    }
   }
 
   const fl_bank* bank_;

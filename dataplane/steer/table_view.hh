@@ -59,6 +59,39 @@ class TableView {
     return nullptr;
   }
 
+  /// True if some vip has this address, whatever protocol and port. A probe per shape.
+  [[nodiscard]] bool has_address(std::uint64_t low, std::uint64_t high, std::uint8_t family) const {
+    for (std::uint32_t i = 0; i < shape_count_; ++i) {
+      const Shape& shape = shapes_[i];
+      if (shape.family != family) continue;
+      if (find_address(low & shape.low_mask, high & shape.high_mask, shape)) return true;
+    }
+    return false;
+  }
+
+  /// Member number that a QUIC server id names in this vip, or FL_NO_MEMBER. `key`: as in struct
+  /// fl_quic_server. Requires: FL_VIP_QUIC; the vip is of this view.
+  [[nodiscard]] std::uint32_t quic_member(const fl_vip& vip, const std::uint8_t (&key)[16]) const {
+    std::uint64_t word[2];
+    std::memcpy(word, key, sizeof word);
+    const std::uint32_t start = fl_vip_hash(word[0], word[1], 0, 0);
+    for (std::uint32_t step = 0; step < FL_VIP_PROBES; ++step) {
+      const fl_quic_server& server = quic_servers(vip)[(start + step) & vip.quic_mask];
+      if (server.member == FL_NO_MEMBER) return FL_NO_MEMBER;
+      if (std::memcmp(server.key, key, sizeof server.key) == 0) return server.member;
+    }
+    return FL_NO_MEMBER;
+  }
+
+  /// True if a member number, from wherever it comes, is one that keeps flows of this vip: active
+  /// or draining.
+  [[nodiscard]] bool serves(std::uint32_t number, const fl_vip& vip) const {
+    if (number >= member_count_) return false;
+    const fl_member& member = members_[number];
+    const bool alive = member.state == FL_MEMBER_ACTIVE || member.state == FL_MEMBER_DRAINING;
+    return alive && member.vip == vip.vip;
+  }
+
   /// Member number in a slot. Requires: index < vip.table_size; the vip is of this view.
   [[nodiscard]] std::uint32_t slot(const fl_vip& vip, std::uint32_t index) const {
     return fl_slot_member(slots_of(vip)[index]);
@@ -91,6 +124,12 @@ class TableView {
   /// Members that slots name as their earlier owners.
   [[nodiscard]] std::span<const std::uint32_t> earlier(const fl_vip& vip) const {
     return {words_of(vip.earlier_line), vip.earlier_count};
+  }
+  /// The index of a vip's QUIC servers. Requires: FL_VIP_QUIC.
+  [[nodiscard]] const fl_quic_server* quic_servers(const fl_vip& vip) const {
+    return reinterpret_cast<const fl_quic_server*>(
+        reinterpret_cast<const std::byte*>(bank_) + std::size_t{vip.quic_line} * FL_LINE_BYTES
+    );
   }
 
  private:
@@ -134,6 +173,25 @@ class TableView {
     return nullptr;
   }
 
+  [[nodiscard]] bool find_address(std::uint64_t low, std::uint64_t high, const Shape& shape) const {
+    for (std::uint32_t at = fl_vip_hash(low, high, 0, 0);; ++at) {
+      const std::uint16_t entry = addresses_[at % kAddresses];
+      if (entry == FL_VIP_EMPTY) return false;
+      if (same_prefix(vips_[entry], low, high, shape)) return true;
+    }
+  }
+  [[nodiscard]] static bool same_prefix(
+      const fl_vip& vip, std::uint64_t low, std::uint64_t high, const Shape& shape
+  ) {
+    std::uint64_t address[2];
+    std::memcpy(address, vip.address, sizeof address);
+    return address[0] == low && address[1] == high && vip.family == shape.family &&
+           vip.prefix_len == shape.prefix_len;
+  }
+
+  /// Distinct prefixes of the vips, positions in vips_, by open addressing: at most half full.
+  static constexpr std::uint32_t kAddresses = 2 * FL_MAX_VIPS;
+
   const fl_bank* bank_ = nullptr;
   const std::uint16_t* index_ = nullptr;
   const fl_vip* vips_ = nullptr;
@@ -143,6 +201,7 @@ class TableView {
   std::uint32_t member_count_ = 0;
   std::uint32_t shape_count_ = 0;
   std::array<Shape, FL_MAX_SHAPES> shapes_{};
+  std::array<std::uint16_t, kAddresses> addresses_{};
 
   friend class BankProof;
 };

@@ -98,26 +98,6 @@ std::vector<PacketCase> ip_cases() {
           packet().ipv6(kClient6, kIpip6).ttl(1).tcp(40000, 80, "S"),
           FL_REASON_TTL_EXPIRED
       ),
-      dropped(
-          "The first fragment of a datagram.",
-          packet().ipv4(kClient4, kIpip4).ipv4_fragment(0, true).udp(40000, 53).payload(16),
-          FL_REASON_FRAGMENT
-      ),
-      dropped(
-          "A later fragment, which has no ports.",
-          packet().ipv4(kClient4, kIpip4).ipv4_fragment(100, false).protocol(17).payload(16),
-          FL_REASON_FRAGMENT
-      ),
-      dropped(
-          "An IPv6 fragment.",
-          packet().ipv6(kClient6, kIpip6).ipv6_fragment(0, true).udp(40000, 53).payload(16),
-          FL_REASON_FRAGMENT
-      ),
-      dropped(
-          "A later IPv6 fragment.",
-          packet().ipv6(kClient6, kIpip6).ipv6_fragment(7, false).udp(40000, 53).payload(16),
-          FL_REASON_FRAGMENT
-      ),
   };
 }
 
@@ -238,6 +218,59 @@ std::vector<PacketCase> l4_cases() {
   };
 }
 
+/// Traps that others have fallen into.
+std::vector<PacketCase> hostile_cases() {
+  return {
+      dropped(
+          "A land packet: addresses and ports are the vip's own.",
+          packet().ipv4(kIpip4, kIpip4).tcp(80, 80, "S"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A land packet over IPv6.",
+          packet().ipv6(kIpip6, kIpip6).udp(53, 53).payload(4),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "Hop limit 0.",
+          packet().ipv6(kClient6, kIpip6).ttl(0).udp(40000, 53).payload(4),
+          FL_REASON_TTL_EXPIRED
+      ),
+      dropped(
+          "Both ports 0.", packet().ipv4(kClient4, kIpip4).udp(0, 0).payload(4), FL_REASON_ZERO_PORT
+      ),
+      dropped(
+          "A UDP length of 0: jumbograms (RFC 2675) are not for the internet.",
+          packet().ipv6(kClient6, kIpip6).udp(40000, 53).udp_length(0).payload(8),
+          FL_REASON_BAD_UDP_LENGTH
+      ),
+      dropped(
+          "An IPv6 payload length of 0 that a hop-by-hop header seems to explain.",
+          packet().ipv6(kClient6, kIpip6).stated_length(0).extension(0).tcp(40000, 80, "S"),
+          FL_REASON_IPV6_EXTENSIONS
+      ),
+      dropped(
+          "TCP with every flag there is.",
+          packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "SFRPAU"),
+          FL_REASON_BAD_TCP_FLAGS
+      ),
+      dropped(
+          "An IPv4 header of 60 stated bytes in a packet of 40.",
+          packet().ipv4(kClient4, kIpip4).header_words(15).tcp(40000, 80, "S"),
+          FL_REASON_BAD_IP_HEADER
+      ),
+      dropped(
+          "A routing header that says it is 2048 bytes long.",
+          packet()
+              .ipv6(kClient6, kIpip6)
+              .protocol(43)
+              .bytes({6, 255, 0, 0, 0, 0, 0, 0})
+              .payload(20),
+          FL_REASON_IPV6_EXTENSIONS
+      ),
+  };
+}
+
 std::vector<PacketCase> martian_cases() {
   std::vector<PacketCase> rows;
   for (const char* source :
@@ -266,7 +299,7 @@ std::vector<PacketCase> martian_cases() {
 
 std::vector<PacketCase> malformed_cases() {
   std::vector<PacketCase> all = ip_cases();
-  for (auto* part : {extension_cases, l4_cases, martian_cases}) {
+  for (auto* part : {extension_cases, l4_cases, hostile_cases, martian_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

@@ -61,6 +61,18 @@ TestVip pair(const char* address, IpProto protocol, std::uint16_t port, const Wo
   return out;
 }
 
+/// The same two backends; their server ids have 2 bytes in configuration 0, 4 in configuration 5.
+TestVip quic(const char* address, const World& world) {
+  TestVip out = pair(address, IpProto::kUdp, 443, world);
+  out.quic = {
+      {0, {0xa0, 0x01}, 0},
+      {0, {0xa0, 0x02}, 1},
+      {5, {10, 0, 0, 1}, 0},
+      {5, {10, 0, 0, 2}, 1},
+  };
+  return out;
+}
+
 }  // namespace
 
 testing::TestTable world_table(const World& world) {
@@ -92,6 +104,8 @@ testing::TestTable world_table(const World& world) {
       vip(kL2v6, IpProto::kTcp, 80, FL_ENCAP_L2, {l2}),
       pair(kPair, IpProto::kTcp, 80, world),
       pair(kPairUdp, IpProto::kUdp, 53, world),
+      quic(kQuic4, world),
+      quic(kQuic6, world),
   };
   if (!world.node_has_ipv4) table.node_address4.clear();
   if (!world.node_has_ipv6) table.node_address6.clear();
@@ -121,6 +135,18 @@ std::uint32_t flow_label(
   );
 }
 
+// A datagram is named by a flow hash in which the identification stands for the ports.
+std::uint16_t fragment_gue_port(
+    IpProto protocol, const char* source, const char* destination, std::uint16_t id
+) {
+  return fl_gue_source_port(flow_hash(protocol, source, id, destination, 0));
+}
+std::uint32_t fragment_flow_label(const char* source, const char* destination, std::uint32_t id) {
+  const auto high = static_cast<std::uint16_t>(id >> 16);
+  const auto low = static_cast<std::uint16_t>(id);
+  return fl_outer_flow_label(flow_hash(IpProto::kFragment, source, high, destination, low));
+}
+
 std::vector<PacketCase> all_cases() {
   std::vector<PacketCase> all;
   for (auto* part :
@@ -129,7 +155,11 @@ std::vector<PacketCase> all_cases() {
         malformed_cases,
         kernel_cases,
         steering_cases,
-        flow_cases}) {
+        flow_cases,
+        fragment_cases,
+        icmp_error_cases,
+        quic_cases,
+        truncation_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

@@ -47,6 +47,8 @@ struct PacketCase {
   steer::Verdict verdict = steer::Verdict::kForward;
   fl_reason reason = FL_REASON_NONE;
   Frame out = {};  // the frame sent; for kForward only
+  /// Fragments of `before` that waited for `in` and are sent behind it.
+  std::vector<Frame> released = {};
 };
 
 /// Rows by subject, one file each.
@@ -56,6 +58,10 @@ std::vector<PacketCase> malformed_cases();
 std::vector<PacketCase> kernel_cases();
 std::vector<PacketCase> steering_cases();
 std::vector<PacketCase> flow_cases();
+std::vector<PacketCase> fragment_cases();
+std::vector<PacketCase> icmp_error_cases();
+std::vector<PacketCase> quic_cases();
+std::vector<PacketCase> truncation_cases();
 std::vector<PacketCase> all_cases();
 
 /// The vips of the table; addresses below.
@@ -83,6 +89,8 @@ inline constexpr const char* kAnyPort =
 inline constexpr const char* kInPrefix = "198.18.5.9";  // 198.18.5.0/24 tcp 80
 inline constexpr const char* kPair = "203.0.113.20";    // tcp 80: first and second
 inline constexpr const char* kPairUdp = "203.0.113.21";   // udp 53: first and second
+inline constexpr const char* kQuic4 = "203.0.113.22";     // udp 443: both, QUIC ids, see quic_cases
+inline constexpr const char* kQuic6 = "2001:db8::15";     // udp 443: the same
 inline constexpr const char* kIpip6 = "2001:db8::10";     // tcp 80, udp 53: IPIP to IPv6
 inline constexpr const char* kIpip6to4 = "2001:db8::11";  // tcp 80: IPIP to IPv4
 inline constexpr const char* kGue6 = "2001:db8::12";      // udp 53: GUE to IPv6
@@ -104,6 +112,12 @@ std::uint32_t flow_label(
     const char* destination,
     std::uint16_t destination_port
 );
+
+/// What a datagram's name puts there instead, for its fragments. `id`: as in the header.
+std::uint16_t fragment_gue_port(
+    net::IpProto protocol, const char* source, const char* destination, std::uint16_t id
+);
+std::uint32_t fragment_flow_label(const char* source, const char* destination, std::uint32_t id);
 
 /// Start of an expected frame: from us to our gateway.
 inline testing::PacketBuilder sent() {

@@ -37,6 +37,7 @@ TEST_P(PacketTable, HasVerdictReasonAndBytes) {
   }
   if (row.then) enter(worker, last, last_bank);
   worker.advance(row.after_ms * base::kMillisecond);
+  worker.idle();
 
   const auto result = worker.run_one(row.in);
 
@@ -44,6 +45,11 @@ TEST_P(PacketTable, HasVerdictReasonAndBytes) {
   EXPECT_EQ(steer::reason_name(row.reason), steer::reason_name(result.reason));
   if (row.verdict == steer::Verdict::kForward) {
     FL_EXPECT_PACKET(row.out, result.out);
+  }
+  ASSERT_EQ(row.released.size(), worker.released().size());
+  for (std::size_t i = 0; i < row.released.size(); ++i) {
+    EXPECT_EQ(to_string(steer::Verdict::kForward), to_string(worker.released()[i].verdict));
+    FL_EXPECT_PACKET(row.released[i], worker.released()[i].out);
   }
   EXPECT_EQ(0, worker.unaccounted());
 }
@@ -63,7 +69,8 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
   std::vector<PacketCase> rows;
   for (const PacketCase& row : all_cases()) {
     const World plain;
-    const bool ordinary = row.before.empty() && row.world.published && row.world.mtu == plain.mtu &&
+    const bool ordinary = row.verdict != steer::Verdict::kWait && row.before.empty() &&
+                          row.world.published && row.world.mtu == plain.mtu &&
                           row.world.headroom == plain.headroom && row.world.node_has_ipv4 &&
                           row.world.node_has_ipv6 && row.world.gateways_resolved &&
                           row.world.pair_slots == plain.pair_slots &&

@@ -2,6 +2,8 @@
 // Serialization, innermost layer first.
 #include "tests/testing/packet_builder.hh"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace fairlead::testing {
@@ -102,9 +104,25 @@ PacketBuilder& PacketBuilder::extension(std::uint8_t type, unsigned bytes) {
   l.b = static_cast<std::uint16_t>(bytes);
   return *this;
 }
-PacketBuilder& PacketBuilder::ipv6_fragment(std::uint16_t offset_units, bool more) {
+PacketBuilder& PacketBuilder::ipv6_fragment(
+    std::uint16_t offset_units, bool more, int next, std::uint32_t id
+) {
   Layer& l = add(Kind::kFragment6);
   l.a = static_cast<std::uint16_t>(offset_units << 3 | (more ? 1 : 0));
+  l.protocol = next;
+  l.label = id;
+  return *this;
+}
+PacketBuilder& PacketBuilder::icmp(
+    std::uint8_t type, std::uint8_t code, std::uint32_t rest, std::size_t quoted
+) {
+  const bool v6 = ip().kind == Kind::kIpv6;
+  Layer& l = add(Kind::kIcmp);
+  l.protocol = v6 ? 58 : 1;
+  l.a = type;
+  l.b = code;
+  l.label = rest;
+  l.options = static_cast<unsigned>(quoted);
   return *this;
 }
 PacketBuilder& PacketBuilder::tcp(
@@ -221,6 +239,8 @@ std::uint8_t PacketBuilder::protocol_of(std::size_t layer) const {
       return static_cast<std::uint8_t>(layers_[layer].a);
     case Kind::kFragment6:
       return 44;
+    case Kind::kIcmp:
+      return static_cast<std::uint8_t>(layers_[layer].protocol);
     case Kind::kTcp:
       return 6;
     case Kind::kUdp:
@@ -329,11 +349,22 @@ Frame PacketBuilder::serialize(std::size_t from) const {
       out.resize(l.b);
       break;
     case Kind::kFragment6:
-      put8(out, next);
+      put8(out, l.protocol < 0 ? next : static_cast<unsigned>(l.protocol));
       put8(out, 0);
       put16(out, l.a);
-      put32(out, 0x11223344);
+      put32(out, l.label);
       break;
+    case Kind::kIcmp:
+      put8(out, l.a);
+      put8(out, l.b);
+      put16(out, 0);
+      put32(out, l.label);
+      out.insert(
+          out.end(),
+          rest.begin(),
+          rest.begin() + std::min<std::ptrdiff_t>(l.options, std::ssize(rest))
+      );
+      return out;
     case Kind::kTcp:
     case Kind::kUdp:
       put_l4(out, l, rest);

@@ -30,7 +30,15 @@ class PacketBuilder {
   PacketBuilder& ipv6(std::string_view source, std::string_view destination);
   /// IPv6 extension header of `bytes` bytes (a multiple of 8), zeros after the length.
   PacketBuilder& extension(std::uint8_t type, unsigned bytes = 8);
-  PacketBuilder& ipv6_fragment(std::uint16_t offset_units, bool more);
+  /// `next`: next header, where none of the layers below says it (later fragments).
+  PacketBuilder& ipv6_fragment(
+      std::uint16_t offset_units, bool more, int next = -1, std::uint32_t id = 0x11223344
+  );
+  /// ICMP or ICMPv6, by the IP layer above; `rest`: bytes 4 to 7. What follows is quoted, the first
+  /// `quoted` bytes of it. The checksum is 0: nobody on the way looks at it.
+  PacketBuilder& icmp(
+      std::uint8_t type, std::uint8_t code, std::uint32_t rest = 0, std::size_t quoted = 65535
+  );
   /// Flags by letter: S A F R P U.
   PacketBuilder& tcp(std::uint16_t source, std::uint16_t destination, std::string_view flags);
   PacketBuilder& udp(std::uint16_t source, std::uint16_t destination);
@@ -66,7 +74,7 @@ class PacketBuilder {
   operator Frame() const { return build(); }  // NOLINT(google-explicit-constructor): reads as data
 
  private:
-  enum class Kind { kVlan, kIpv4, kIpv6, kExtension, kFragment6, kTcp, kUdp, kGue, kBytes };
+  enum class Kind { kVlan, kIpv4, kIpv6, kExtension, kFragment6, kIcmp, kTcp, kUdp, kGue, kBytes };
   struct Layer {
     Kind kind{};
     net::IpAddr source;

@@ -12,6 +12,7 @@ namespace fairlead::testing {
 namespace {
 
 constexpr std::uint32_t kIndexEntries = 256;
+constexpr std::uint32_t kQuicEntries = 16;
 
 std::uint32_t lines_for(std::size_t bytes) {
   return static_cast<std::uint32_t>((bytes + FL_LINE_BYTES - 1) / FL_LINE_BYTES);
@@ -88,6 +89,25 @@ void add_to_index(std::uint16_t* index, const fl_vip& vip, std::uint16_t positio
   index[at] = position;
 }
 
+/// The index of a vip's QUIC servers; kQuicEntries of them.
+std::vector<fl_quic_server> quic_index(const TestVip& vip, std::uint32_t first_member) {
+  fl_quic_server none{};
+  none.member = FL_NO_MEMBER;
+  std::vector<fl_quic_server> index(vip.quic.empty() ? 0 : kQuicEntries, none);
+  for (const TestServerId& server : vip.quic) {
+    fl_quic_server entry{};
+    entry.key[0] = server.config;
+    std::copy(server.id.begin(), server.id.end(), entry.key + 1);
+    entry.member = first_member + server.member;
+    std::uint64_t words[2];
+    std::memcpy(words, entry.key, sizeof words);
+    std::uint32_t at = fl_vip_hash(words[0], words[1], 0, 0) % kQuicEntries;
+    while (index[at].member != FL_NO_MEMBER) at = (at + 1) % kQuicEntries;
+    index[at] = entry;
+  }
+  return index;
+}
+
 void put_address(const std::string& text, std::uint8_t* to, std::size_t bytes) {
   if (text.empty()) return;
   const auto address = net::IpAddr::parse(text).value();
@@ -102,6 +122,7 @@ TestBank::TestBank(const TestTable& table) {
   for (const TestVip& vip : table.vips) {
     members += vip.members.size();
     slot_lines += lines_for(slots_of(vip).size() * 4);
+    slot_lines += lines_for(vip.quic.empty() ? 0 : kQuicEntries * sizeof(fl_quic_server));
   }
   fl_bank bank{};
   bank.generation = table.generation;
@@ -143,6 +164,18 @@ TestBank::TestBank(const TestTable& table) {
     auto* const out_slots = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
     for (std::size_t i = 0; i < slots.size(); ++i) out_slots[i] = next_member + slots[i];
     line += lines_for(slots.size() * 4);
+    const std::vector<fl_quic_server> servers = quic_index(in, next_member);
+    if (!servers.empty()) {
+      vip.flags |= FL_VIP_QUIC;
+      vip.quic_line = line;
+      vip.quic_mask = kQuicEntries - 1;
+      for (const TestServerId& server : in.quic)
+        vip.quic_id_bytes[server.config] = static_cast<std::uint8_t>(server.id.size());
+      std::copy(
+          servers.begin(), servers.end(), reinterpret_cast<fl_quic_server*>(lines_.data() + line)
+      );
+      line += lines_for(servers.size() * sizeof(fl_quic_server));
+    }
     for (const TestMember& member : in.members)
       out_members[next_member++] = encode(member, v, in.protocol);
     std::memcpy(lines_[bank.vips_line + v].bytes, &vip, sizeof vip);

@@ -19,6 +19,13 @@ struct TestMember {
   std::string mac = {};  // l2 only
 };
 
+/// A QUIC server id: what a connection id of configuration `config` holds for a member.
+struct TestServerId {
+  std::uint8_t config;
+  std::vector<std::uint8_t> id;
+  std::uint32_t member;  // position in the vip's members
+};
+
 struct TestVip {
   std::string prefix;  // "203.0.113.10" or "198.18.0.0/24"
   net::IpProto protocol = net::IpProto::kTcp;
@@ -28,6 +35,7 @@ struct TestVip {
   std::vector<TestMember> members = {};
   /// Positions in `members`, one per slot; empty: kTestSlots slots over all members in turn.
   std::vector<std::uint32_t> slots = {};
+  std::vector<TestServerId> quic = {};  // not empty: FL_VIP_QUIC
 };
 
 inline constexpr std::uint32_t kTestSlots = 1009;

@@ -22,11 +22,10 @@ std::span<std::byte> FlowMemory::region() {
 }
 
 TestWorker::TestWorker(std::uint64_t flow_buckets)
-    : page_(std::make_unique<fl_worker_page>()),
-      memory_(flow_buckets),
-      buffers_(path::kBurstPackets * kBuffer) {
+    : page_(std::make_unique<fl_worker_page>()), memory_(flow_buckets) {
   context_.page = page_.get();
   context_.flows = flow::FlowTable::attach(memory_.region()).value();
+  context_.fragments = &fragments_;
   context_.now = 1000 * base::kSecond;
   context_.hops.own = net::MacAddr::parse(kNodeMac).value();
   context_.hops.gateway4 = net::MacAddr::parse(kGatewayMac).value();
@@ -35,12 +34,36 @@ TestWorker::TestWorker(std::uint64_t flow_buckets)
 
 std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
   if (frames.size() > path::kBurstPackets) throw std::invalid_argument("burst too long");
+  released_.clear();
+  std::vector<Result> results = run_burst(frames, FL_REASON_NONE);
+  run_again();
+  return results;
+}
+
+void TestWorker::idle() {
+  released_.clear();
+  path::maintain(context_);
+  run_again();
+}
+
+void TestWorker::run_again() {
+  waiting_.run_again(context_, [&](std::span<Frame> frames, fl_reason last_call) {
+    for (Result& result : run_burst({frames.begin(), frames.end()}, last_call))
+      released_.push_back(std::move(result));
+  });
+}
+
+std::vector<Result> TestWorker::run_burst(const std::vector<Frame>& frames, fl_reason last_call) {
   burst_.count = static_cast<unsigned>(frames.size());
+  burst_.last_call = last_call;
   for (unsigned i = 0; i < burst_.count; ++i) {
-    burst_.data[i] = buffers_.data() + i * kBuffer + kRoom;
+    // As large as it has to be, so that sanitizers see every byte outside.
+    buffers_[i].reset(new std::uint8_t[headroom_ + frames[i].size()]);
+    burst_.data[i] = buffers_[i].get() + headroom_;
     std::copy(frames[i].begin(), frames[i].end(), burst_.data[i]);
     burst_.length[i] = burst_.packet_bytes[i] = static_cast<std::uint32_t>(frames[i].size());
     burst_.headroom[i] = headroom_;
+    page_->rx_bytes += frames[i].size();
   }
   page_->rx_packets += burst_.count;
   (careful_ ? path::run_carefully : path::run_pipeline)(context_, burst_);
@@ -50,6 +73,7 @@ std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
     results[i].verdict = burst_.verdict[i];
     results[i].reason = burst_.reason[i];
     results[i].member = burst_.member[i];
+    if (burst_.verdict[i] == steer::Verdict::kWait) waiting_.keep(burst_.member[i], frames[i]);
     if (burst_.verdict[i] != steer::Verdict::kForward) continue;
     ++page_->tx_packets;
     results[i].out.assign(burst_.data[i], burst_.data[i] + burst_.packet_bytes[i]);

@@ -2,11 +2,13 @@
 // A worker without DPDK: owns its page, flow memory and buffers, and runs bursts of frames.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/waiting_packets.hh"
 #include "tests/testing/packet_builder.hh"
 
 namespace fairlead::testing {
@@ -39,9 +41,13 @@ class TestWorker {
   /// Puts a table in force. The caller keeps it alive.
   void use(const steer::TableView& table) { path::use_table(context_, table); }
   void advance(base::Nanoseconds by) { context_.now += by; }
-  /// One burst of at most 32 frames.
+  /// One burst of at most 32 frames. Fragments that it ends the wait of are in released() then.
   std::vector<Result> run(const std::vector<Frame>& frames);
   Result run_one(const Frame& frame) { return run({frame}).front(); }
+  /// What a worker does when there are no packets.
+  void idle();
+  /// Results of the frames that had waited and were run again by the last run() or idle().
+  [[nodiscard]] const std::vector<Result>& released() const { return released_; }
 
   /// rx_packets - tx_packets - punted - answered - sum(drops): 0 while no packet was lost
   /// uncounted.
@@ -56,15 +62,20 @@ class TestWorker {
   [[nodiscard]] std::span<const std::byte> flow_memory() { return memory_.region(); }
 
  private:
+  std::vector<Result> run_burst(const std::vector<Frame>& frames, fl_reason last_call);
+  void run_again();
+
   static constexpr std::uint32_t kRoom = 128;
-  static constexpr std::uint32_t kBuffer = 4096;
 
   std::unique_ptr<fl_worker_page> page_;
   FlowMemory memory_;
+  path::FragmentMemory fragments_;
+  path::WaitingPackets<Frame> waiting_;
+  std::vector<Result> released_;
   path::WorkerContext context_;
   std::uint32_t headroom_ = kRoom;
   bool careful_ = false;
-  std::vector<std::uint8_t> buffers_;
+  std::array<std::unique_ptr<std::uint8_t[]>, path::kBurstPackets> buffers_;
   path::Burst burst_{};
 };
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "control/config/config.hh"
+#include "control/model/quic.hh"
 
 namespace fairlead::config {
 namespace {
@@ -38,6 +39,32 @@ simulation:
   duration: 60s
   seed: 1
 )";
+
+TEST(Load, ReadsQuicConfigurationsAndServerIds) {
+  const auto c = parse_config(
+      "vips:\n"
+      "  - name: h3\n"
+      "    address: 203.0.113.10\n"
+      "    protocol: udp\n"
+      "    port: 443\n"
+      "    quic:\n"
+      "      - {config: 0, server_id_bytes: 2}\n"
+      "      - {config: 3, server_id_bytes: 4}\n"
+      "    backends:\n"
+      "      - {id: b1, address: 10.0.0.1, server_id: A001}\n"
+      "      - {id: b2, address: 10.0.0.2}\n",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  const model::Vip& vip = c->vips.at(0);
+  EXPECT_EQ(vip.quic, (std::vector<model::QuicConfig>{{0, 2}, {3, 4}}));
+  using Bytes = std::vector<std::uint8_t>;
+  EXPECT_EQ(model::server_id(vip.backends[0], 2), (Bytes{0xa0, 0x01}));
+  EXPECT_EQ(model::server_id(vip.backends[0], 4), (Bytes{10, 0, 0, 1}));
+  EXPECT_EQ(model::server_id(vip.backends[1], 2), (Bytes{0, 2}));
+  EXPECT_EQ(model::server_id(vip.backends[1], 6), (Bytes{0, 0, 10, 0, 0, 2}));
+}
 
 TEST(Load, ContractExampleWorksAsWritten) {
   const auto c = parse_config(kContract, "c.yaml");

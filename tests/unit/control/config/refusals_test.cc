@@ -10,6 +10,7 @@
 
 #include "control/config/config.hh"
 #include "control/config/text_file.hh"
+#include "tests/unit/control/config/quic_refusals.hh"
 #include "tests/unit/control/config/refusals_doubtful.hh"
 
 namespace fairlead::config {
@@ -27,6 +28,7 @@ TEST_P(Refusals, GetTheirOneLine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Refusals, testing::ValuesIn(kRefusals));
+INSTANTIATE_TEST_SUITE_P(Quic, Refusals, testing::ValuesIn(kQuicRefusals));
 INSTANTIATE_TEST_SUITE_P(Doubtful, Refusals, testing::ValuesIn(kDoubtful));
 
 TEST(RefusedPools, MoreBackendsThanSlots) {

@@ -73,7 +73,7 @@ testing::TestTable table() {
 Frame any_frame(std::mt19937& random) {
   const auto client = static_cast<std::uint16_t>(1 + random() % 5000);
   const char* const flags[] = {"S", "A", "FA", "R"};
-  switch (random() % 8) {
+  switch (random() % 10) {
     case 0:
       return packet().ipv4("198.51.100.7", "203.0.113.20").udp(client, 53).payload(4);
     case 1:
@@ -82,6 +82,14 @@ Frame any_frame(std::mt19937& random) {
       return packet().ipv4("198.51.100.7", "203.0.113.20").ipv4_fragment(1, true).udp(client, 53);
     case 3:
       return packet().ethertype(0x0806).payload(28);
+    case 4:
+      return packet().ipv4("198.51.100.7", "203.0.113.20").ipv4_fragment(0, true).udp(client, 53);
+    case 5:
+      return packet()
+          .ipv4("192.0.2.9", "203.0.113.20")
+          .icmp(3, 3)
+          .ipv4("203.0.113.20", "198.51.100.7")
+          .udp(53, client);
     default:
       return packet()
           .vlan(7)
@@ -115,10 +123,15 @@ TEST(PacketPath, NeverAllocates) {
     worker.advance(20 * base::kMillisecond);
     armed = true;
     run_pipeline(worker.context(), burst);
+    WaitingRoom& waiting = worker.context().fragments->waiting;
+    for (const auto cause : {WaitingRoom::Cause::kSettled, WaitingRoom::Cause::kCrowded})
+      while (waiting.take(cause, worker.context().now) != WaitingRoom::kNowhere) continue;
     armed = false;
   }
 
   EXPECT_EQ(0U, allocations);
+  EXPECT_GT(worker.page().fragments_first, 1000U);
+  EXPECT_GT(worker.page().icmp_errors, 1000U);
   EXPECT_GT(worker.page().flow_inserts, 10'000U);
   EXPECT_GT(worker.page().flow_expired, 0U);
 }

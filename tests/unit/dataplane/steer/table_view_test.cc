@@ -70,7 +70,7 @@ PoolIntent pool(
 /// Vips of five shapes, overlapping on purpose.
 Bank make_bank() {
   const auto tcp = net::IpProto::kTcp;
-  const std::vector<PoolIntent> pools = {
+  std::vector<PoolIntent> pools = {
       pool("web", "203.0.113.10", 80, tcp),
       pool("any", "203.0.113.10", 0, tcp),
       pool("net", "203.0.113.0/28", 80, tcp),
@@ -78,6 +78,8 @@ Bank make_bank() {
       pool("six", "2001:db8::10", 443, tcp),
       pool("six-net", "2001:db8::/64", 0, tcp),
   };
+  pools[3].vip.quic = {{0, 2}, {5, 15}};
+  pools[3].vip.backends[1].server_id = {0xa0, 0x01};
   Bank bank;
   const auto plan = steering::Steering().plan(pools, {}, 0);
   EXPECT_TRUE(plan) << plan.error().what;
@@ -119,6 +121,49 @@ TEST(TableView, FindsTheMostSpecificVip) {
   EXPECT_EQ(find(*view, "2001:db8::10", 443, tcp), "six");
   EXPECT_EQ(find(*view, "2001:db8::10", 444, tcp), "six-net");
   EXPECT_EQ(find(*view, "2001:db8:0:1::10", 443, tcp), "");
+}
+
+bool has_address(const TableView& view, const std::string& address) {
+  const net::IpAddr a = *net::IpAddr::parse(address);
+  std::uint64_t words[2];
+  std::memcpy(words, a.bytes.data(), 16);
+  return view.has_address(words[0], words[1], static_cast<std::uint8_t>(a.family));
+}
+
+TEST(TableView, KnowsTheAddressesOfVipsWhateverTheirPorts) {
+  Bank bank = make_bank();
+  const TableView view = *TableView::attach(bank.bytes.get(), kCapacity);
+
+  for (const char* address : {"203.0.113.10", "203.0.113.0", "203.0.113.15", "2001:db8::99"})
+    EXPECT_TRUE(has_address(view, address)) << address;
+  for (const char* address : {"203.0.113.16", "203.0.112.10", "2001:db8:0:1::10", "::", "0.0.0.0"})
+    EXPECT_FALSE(has_address(view, address)) << address;
+  EXPECT_FALSE(has_address(TableView(), "203.0.113.10"));
+}
+
+/// Backend that a server id names in the vip `dns`; -1: nobody.
+int quic_backend(const TableView& view, std::vector<std::uint8_t> key) {
+  key.resize(16);
+  std::uint8_t bytes[16];
+  std::copy(key.begin(), key.end(), bytes);
+  const fl_vip& vip = view.vips()[3];
+  const std::uint32_t number = view.quic_member(vip, bytes);
+  if (number == FL_NO_MEMBER) return -1;
+  EXPECT_TRUE(view.serves(number, vip));
+  return static_cast<int>(view.member(number).backend);
+}
+
+TEST(TableView, FindsTheMemberThatAQuicServerIdNames) {
+  Bank bank = make_bank();
+  const TableView view = *TableView::attach(bank.bytes.get(), kCapacity);
+
+  EXPECT_EQ(view.vips()[3].flags, FL_VIP_QUIC);
+  EXPECT_EQ(quic_backend(view, {0, 0, 1}), 0);        // the end of 10.0.0.1
+  EXPECT_EQ(quic_backend(view, {0, 0xa0, 0x01}), 1);  // as configured
+  EXPECT_EQ(quic_backend(view, {0, 0, 2}), -1);       // which the end of 10.0.0.2 is not
+  EXPECT_EQ(quic_backend(view, {5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2}), 1);
+  EXPECT_EQ(quic_backend(view, {0, 10, 0, 0, 2}), -1);
+  EXPECT_EQ(quic_backend(view, {1, 0, 1}), -1);
 }
 
 TEST(TableView, SlotsLeadToMembersOfTheVip) {
@@ -180,6 +225,15 @@ std::uint64_t use_all(const TableView& view, Random& random) {
         static_cast<std::uint16_t>(random())
     );
     sum += vip != nullptr ? vip->vip : 0;
+    sum += view.has_address(random(), i % 2 == 0 ? 0 : random(), i % 3 == 0 ? 6 : 4) ? 1 : 0;
+  }
+  for (const fl_vip& vip : view.vips()) {
+    if ((vip.flags & FL_VIP_QUIC) == 0) continue;
+    for (std::uint8_t last = 0; last < 9; ++last) {
+      const std::uint8_t key[16] = {0, 0, last};
+      const std::uint32_t member = view.quic_member(vip, key);
+      sum += view.serves(member, vip) ? view.member(member).backend : 0;
+    }
   }
   const Names names = read_names(view);
   for (std::uint32_t n = 0; n < 8; ++n) sum += names.vip(n).size() + names.backend(n).size();
