@@ -17,6 +17,9 @@
 
 #include <stdint.h>
 
+#include "dataplane/steer/abi_quic.h"
+#include "dataplane/steer/latency_bucket.h"
+
 #define FL_ABI_MAGIC 0x4441454c52494146ULL /* "FAIRLEAD" read as little-endian */
 #define FL_ABI_VERSION 2u
 
@@ -157,18 +160,6 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 #define FL_VIP_QUIC 2u    /* connection ids may name the backend (net/quic.h) */
 #define FL_VIP_NO_ECHO 4u /* echo requests are the kernel's */
 
-#define FL_QUIC_CONFIGS 7u /* 0..6; 7 says that a connection id names nobody */
-#define FL_QUIC_SERVER_ID_BYTES 15u
-
-/// A server id of a QUIC vip. An open-addressed index: fl_vip_hash(key as two little-endian words,
-/// 0, 0), linear probing, at most FL_VIP_PROBES steps.
-struct fl_quic_server {
-  uint8_t key[16]; /* number of the configuration, then the server id, then zeros */
-  uint32_t member; /* FL_NO_MEMBER: free entry */
-  uint32_t reserved[3];
-};
-FL_STATIC_ASSERT(sizeof(struct fl_quic_server) == 32, "two in a line");
-
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
 struct FL_LINE_ALIGNED fl_vip {
@@ -245,7 +236,6 @@ struct FL_LINE_ALIGNED fl_scores {
 /* ---- workers: workers -> control ------------------------------------------------------------ */
 
 #define FL_MAX_DROP_REASONS 64u
-#define FL_LATENCY_BUCKETS 128u
 
 /// Counters of one vip on one worker.
 struct FL_LINE_ALIGNED fl_vip_counters {
@@ -366,14 +356,6 @@ struct FL_LINE_ALIGNED fl_workers {
   struct fl_worker_page worker[FL_MAX_WORKERS]; /* untouched pages cost nothing */
   struct fl_port_page port[FL_MAX_PORTS];
 };
-
-/// Latency histogram: four buckets per power of two of nanoseconds, 0 to 2^32.
-static inline uint32_t fl_latency_bucket(uint64_t ns) {
-  if (ns < 4) return (uint32_t)ns;
-  if (ns >> 32) return FL_LATENCY_BUCKETS - 1;
-  const uint32_t log2 = 63u - (uint32_t)__builtin_clzll(ns);
-  return log2 * 4u - 4u + (uint32_t)((ns >> (log2 - 2u)) & 3u);
-}
 
 /* ---- flows.N: one table per worker ---------------------------------------------------------- */
 

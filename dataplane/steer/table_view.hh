@@ -18,6 +18,8 @@
 
 namespace fairlead::steer {
 
+static_assert(sizeof(fl_quic_server) == 32);  // two in a line
+
 /// A view of one generation. Copyable, owns nothing; valid while the bank is (see
 /// shm/publication.hh). Any thread; lookups neither allocate nor fail.
 class TableView {

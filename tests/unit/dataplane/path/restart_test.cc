@@ -31,8 +31,10 @@ void restart(
   const NextHops hops = worker.context().hops;
   const base::Nanoseconds now = worker.context().now;
   fl_worker_page* const page = worker.context().page;
+  FragmentMemory* const fragments = worker.context().fragments;
   worker.context() = WorkerContext{};
   worker.context().page = page;
+  worker.context().fragments = fragments;
   worker.context().hops = hops;
   worker.context().now = now;
   worker.context().flows = flow::FlowTable::attach(memory.region()).value();
