@@ -290,7 +290,7 @@ void write_config(const std::string& file, const std::string& folder) {
 }
 
 void wait_for_file(const std::string& file) {
-  for (unsigned tries = 0; tries < 10'000 && access(file.c_str(), F_OK) != 0; ++tries) usleep(1000);
+  for (unsigned i = 0; i < 10'000 && access(file.c_str(), F_OK) != 0; ++i) usleep(1000);
 }
 
 struct Row {
@@ -304,14 +304,9 @@ void print(const std::vector<Row>& rows) {
   bool first = true;
   for (const Row& row : rows) {
     for (const double value : row.values) {
-      std::printf(
-          "%s{\"name\": \"%s\", \"run_type\": \"iteration\", \"real_time\": %f, \"time_unit\": "
-          "\"us\", \"label\": \"%s\"}",
-          first ? "" : ",\n",
-          row.name,
-          value,
-          row.label
-      );
+      std::printf("%s{\"name\": \"%s\", \"run_type\": \"iteration\"", first ? "" : ",\n", row.name);
+      std::printf(", \"real_time\": %f, \"time_unit\": \"us\"", value);
+      std::printf(", \"label\": \"%s\"}", row.label);
       first = false;
     }
   }

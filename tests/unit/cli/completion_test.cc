@@ -66,7 +66,7 @@ TEST(Completion, WorksAfterTheNodeAndOffersNothingAfterAMistake) {
 }
 
 TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
-  EXPECT_EQ(candidates(""), "show set drain undrain freeze thaw lookup help quit exit ");
+  EXPECT_EQ(candidates(""), "show set drain undrain freeze thaw add del lookup help quit exit ");
 }
 
 }  // namespace

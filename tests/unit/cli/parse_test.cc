@@ -134,8 +134,9 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   const BadLine cases[] = {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
-       "unknown command 'bogus', expected show, set, drain, undrain, freeze, thaw, lookup, help, "
-       "quit or exit"},
+       "unknown command 'bogus', expected show, set, drain, undrain, freeze, thaw, add, del, "
+       "lookup, "
+       "help, quit or exit"},
       {"s", "'s' could be show or set"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, memory, port, "
