@@ -146,10 +146,7 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
   root.require("backend", "backend: b1");
   root.require("interface", "interface: eth0");
   config.backend = root.name("backend", "");
-  config.interface = root.text("interface", "");
-  if (config.interface.size() > 15 || config.interface.find_first_of("/ ") != std::string::npos) {
-    root.error("interface", "is not an interface name (at most 15 characters); see: ip link");
-  }
+  config.interface = root.interface("interface");
   config.runtime_dir = root.text("runtime_dir", "/run/fairlead-agent/" + config.backend);
   if (config.runtime_dir.front() != '/' || config.runtime_dir.size() > 80) {
     root.error(

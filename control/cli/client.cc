@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -72,11 +73,16 @@ base::Result<sys::UniqueFd> connect_to(const std::string& path, Clock::time_poin
         return base::fail(
             ErrorCode::kUnavailable, "no " + who(path) + ": no such file; is it running?"
         );
-      case ECONNREFUSED:
+      case ECONNREFUSED: {
+        struct stat info {};
+        if (::stat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode)) {
+          return base::invalid(path + " is not a socket; name a node's control.sock");
+        }
         return base::fail(
             ErrorCode::kUnavailable,
             "no " + who(path) + ": the socket is there but nobody listens; start it again"
         );
+      }
       default:
         return base::system_error("connect to " + who(path), errno);
     }

@@ -25,8 +25,8 @@ constexpr std::array<std::uint64_t, 2> kDefaultHashKey = {
 
 void load_node(const Section& s, Config& c) {
   c.node.id = s.name("id", "lb1");
-  c.node.address = s.address("address");
-  c.node.address6 = s.address("address6");
+  c.node.address = s.routed_address("address");
+  c.node.address6 = s.routed_address("address6");
   if (c.node.address && !c.node.address->is_v4()) {
     s.error("address", c.node.address->to_string() + " is IPv6, write it as address6");
   }
@@ -34,12 +34,13 @@ void load_node(const Section& s, Config& c) {
     s.error("address6", c.node.address6->to_string() + " is IPv4, write it as address");
   }
   c.runtime_dir = s.text("runtime_dir", "/run/fairlead/" + c.node.id);
-  if (c.runtime_dir.front() != '/' || c.runtime_dir.size() > 80) {
+  if (c.runtime_dir.front() != '/' || c.runtime_dir.size() < 2 || c.runtime_dir.size() > 80) {
     s.error(
-        "runtime_dir", "must begin with '/' and have at most 80 characters (sockets live in it)"
+        "runtime_dir",
+        "must be a folder below '/' and have at most 80 characters (sockets live in it)"
     );
   }
-  c.interface = s.text("interface", "");
+  c.interface = s.interface("interface");
 }
 
 // The interface of "net_af_xdp0,iface=eth0,start_queue=0"; "" for other devices.
@@ -150,6 +151,9 @@ void load_fleet(const Section& s, Config& c) {
         "hash_key", "must be 32 hexadecimal digits in quotes, make one with: openssl rand -hex 16"
     );
     return;
+  }
+  if (*key == std::array<std::uint64_t, 2>{}) {
+    s.error("hash_key", "is all zero, which is no secret, make one with: openssl rand -hex 16");
   }
   c.fleet.hash_key = *key;
   c.fleet.hash_key_is_default = *key == kDefaultHashKey;

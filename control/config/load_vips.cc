@@ -233,7 +233,7 @@ class VipReader {
   }
 
   void read_address(const Section& b, model::Backend& backend) {
-    const auto address = b.address("address");
+    const auto address = b.routed_address("address");
     if (!address) return;
     backend.address = *address;
     const auto& source = address->is_v4() ? config_.node.address : config_.node.address6;

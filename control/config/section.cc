@@ -39,8 +39,19 @@ std::string joined(std::span<const std::string_view> words) {
 
 bool is_unicast(const net::IpAddr& address) {
   const auto first = address.bytes[0];
-  const bool multicast = address.is_v4() ? first >= 224 : first == 0xff;
-  return !multicast && address != net::IpAddr{{}, address.family};
+  if (address.is_v4()) return first != 0 && first < 224;
+  return first != 0xff && address != net::IpAddr{{}, net::Family::kIpv6};
+}
+
+// ::ffff:203.0.113.10: no packet ever carries it.
+bool is_mapped(const net::IpAddr& address) {
+  static const net::Prefix kMapped = net::Prefix::parse("::ffff:0:0/96").value_or(net::Prefix{});
+  return kMapped.contains(address);
+}
+
+// fe80::1 means another host on every link, so a tunnel has no way to it.
+bool is_link_local(const net::IpAddr& address) {
+  return !address.is_v4() && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
 }
 
 std::string number(double value) {
@@ -54,7 +65,9 @@ bool is_name(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == ':' || c == '-';
   };
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), good);
+  // "." and ".." would be folders, "-x" an option.
+  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
+         std::all_of(text.begin(), text.end(), good);
 }
 
 bool is_endpoint(std::string_view text) {
@@ -276,6 +289,15 @@ std::optional<net::IpAddr> Section::address(std::string_view key) const {
   const auto value = net::IpAddr::parse(*raw);
   if (!value) refuse(key, *raw, "is not an address, use IPv4 or IPv6 digits (no host name)");
   if (value && !is_unicast(*value)) refuse(key, *raw, "is not of one host, use a unicast address");
+  if (value && is_mapped(*value)) refuse(key, *raw, "is IPv4 in the clothes of IPv6, write IPv4");
+  return value;
+}
+
+std::optional<net::IpAddr> Section::routed_address(std::string_view key) const {
+  const auto value = address(key);
+  if (value && is_link_local(*value)) {
+    refuse(key, value->to_string(), "is link-local, use an address that routers know");
+  }
   return value;
 }
 
@@ -301,7 +323,7 @@ std::optional<net::Prefix> Section::vip(std::string_view key) const {
   const net::IpAddr& a = value->address;
   const bool loopback =
       a.is_v4() ? a.bytes[0] == 127 : a == net::IpAddr::parse("::1").value_or(net::IpAddr{});
-  if (!is_unicast(a) || loopback) {
+  if (!is_unicast(a) || loopback || is_link_local(a) || is_mapped(a)) {
     refuse(key, value->to_string(), "is nothing that clients can call, use unicast addresses");
   }
   return value;
@@ -320,6 +342,15 @@ std::optional<net::MacAddr> Section::mac(std::string_view key) const {
     return std::nullopt;
   }
   return value;
+}
+
+std::string Section::interface(std::string_view key) const {
+  const std::string name = text(key, "");
+  if (name.size() > 15 || name.find_first_of("/ ") != std::string::npos || name == "." ||
+      name == "..") {
+    refuse(key, name, "is no interface name (at most 15 characters); see: ip link");
+  }
+  return name;
 }
 
 std::string Section::listen(std::string_view key, std::string fallback) const {

@@ -69,11 +69,14 @@ class Section {
   std::size_t word(
       std::string_view key, std::span<const std::string_view> words, std::size_t fallback
   ) const;
-  std::optional<net::IpAddr> address(std::string_view key) const;  // of one host
+  std::optional<net::IpAddr> address(std::string_view key) const;         // of one host
+  std::optional<net::IpAddr> routed_address(std::string_view key) const;  // not link-local
   std::optional<net::Prefix> prefix(std::string_view key) const;
   /// A prefix that clients can call: unicast, not of the loopback.
   std::optional<net::Prefix> vip(std::string_view key) const;
   std::optional<net::MacAddr> mac(std::string_view key) const;
+  /// Name of a network interface; "" where the key is absent.
+  std::string interface(std::string_view key) const;
   /// "ADDRESS:PORT", "[ADDRESS6]:PORT" or "off" (returned as "").
   std::string listen(std::string_view key, std::string fallback) const;
   /// Elements of a list; empty where the key is absent or no list.

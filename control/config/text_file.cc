@@ -29,6 +29,7 @@ tl::unexpected<base::Error> unreadable(const std::string& path, int error) {
 }  // namespace
 
 base::Result<std::string> read_text_file(const std::string& path, std::size_t most) {
+  if (path.empty()) return base::invalid("the configuration's path is empty, name a YAML file");
   // NONBLOCK: a pipe without a writer must not hold us until we see that it is one.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (file.fd < 0) return unreadable(path, errno);

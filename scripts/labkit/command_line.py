@@ -5,12 +5,12 @@ import json
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from labkit import arguments as arguments_of
 from labkit import checks
 from labkit.control_socket import Refused, Unavailable
-from labkit.default_run import OneLineParser, missing_rights, raise_interrupt
+from labkit.default_run import missing_rights, raise_interrupt
 from labkit.fleet import Fleet, labs_dir
 from labkit.load import Load
 from labkit.namespaces import LabError, remove_namespaces
@@ -116,29 +116,29 @@ def check(options: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = OneLineParser(prog="scripts/lab", description="The live fleet by hand; see docs/lab.md.")
+    top = arguments_of.OneLineParser(prog="scripts/lab", description="The live fleet by hand; see docs/lab.md.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, function: Any, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(function=function)
         if name != "check":
-            made.add_argument("--name", default="fleet", help="of the lab (default fleet); several may be up")
+            made.add_argument("--name", type=arguments_of.lab_name, default="fleet", help="of the lab (default fleet); several may be up")
         return made
 
     made = command("up", up, "make namespaces, start everything, wait until it forwards")
-    made.add_argument("--nodes", type=int, default=5, choices=range(1, 51), metavar="1..50")
-    made.add_argument("--backends", type=int, default=10, choices=range(1, 201), metavar="1..200")
-    made.add_argument("--spares", type=int, default=1, choices=range(0, 20), metavar="0..19", help="hosts that can join")
-    made.add_argument("--policy", default="adaptive")
+    made.add_argument("--nodes", type=arguments_of.whole(1, 50), default=5, metavar="1..50")
+    made.add_argument("--backends", type=arguments_of.whole(1, 200), default=10, metavar="1..200")
+    made.add_argument("--spares", type=arguments_of.whole(0, 19), default=1, metavar="0..19", help="hosts that can join")
+    made.add_argument("--policy", default="adaptive", choices=arguments_of.POLICIES)
     made.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
-    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--seed", type=arguments_of.SEED, default=1)
     command("status", status, "hosts, their processes, what the nodes say").add_argument("--json", action="store_true")
     made = command("load", load, "requests from the client, with the live table")
-    made.add_argument("--rate", type=float, default=600)
-    made.add_argument("--seconds", type=float, default=30)
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--csv", type=Path)
+    made.add_argument("--rate", type=arguments_of.RATE, default=600)
+    made.add_argument("--seconds", type=arguments_of.SECONDS, default=30)
+    made.add_argument("--seed", type=arguments_of.SEED, default=1)
+    made.add_argument("--csv", type=arguments_of.output_file)
     made = command("kill", kill, "power a host off, or signal one of its processes")
     made.add_argument("host")
     made.add_argument("--process", help="control, dataplane, agent, server or nginx; without: the whole host")
@@ -147,18 +147,18 @@ def parser() -> argparse.ArgumentParser:
     command("join", join, "power a spare host on and add it to the pools").add_argument("host")
     made = command("slow", slow, "change a backend's speed: 0.3 is 0.3 times its planned speed")
     made.add_argument("host")
-    made.add_argument("factor", type=float)
+    made.add_argument("factor", type=arguments_of.FACTOR)
     command("reload", reload, "make every node read its configuration again")
     command("down", down, "end everything that was started, remove every namespace")
     made = command("check", check, "a bounded run on a fleet of its own; exit 0 only if the promise holds")
     made.add_argument("kind", choices=sorted(checks.CHECKS))
-    made.add_argument("--name", help="of the lab; default check-KIND")
-    made.add_argument("--nodes", type=int, default=3)
-    made.add_argument("--backends", type=int, default=6)
-    made.add_argument("--rate", type=float, default=400)
-    made.add_argument("--seconds", type=float, default=24)
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--json", type=Path, help="write the figures there")
+    made.add_argument("--name", type=arguments_of.lab_name, help="of the lab; default check-KIND")
+    made.add_argument("--nodes", type=arguments_of.whole(2, 50), default=3)
+    made.add_argument("--backends", type=arguments_of.whole(3, 200), default=6)
+    made.add_argument("--rate", type=arguments_of.RATE, default=400)
+    made.add_argument("--seconds", type=arguments_of.CHECK_SECONDS, default=24)
+    made.add_argument("--seed", type=arguments_of.SEED, default=1)
+    made.add_argument("--json", type=arguments_of.output_file, help="write the figures there")
     return top
 
 

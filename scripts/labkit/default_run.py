@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from labkit import arguments as arguments_of
 from labkit import plot, records, report
 from labkit.fleet import ROOT, Fleet
 from labkit.load import Load
@@ -131,26 +132,22 @@ def print_report(figures: dict[str, Any]) -> None:
         print(f"  {name:4} requests {backend['requests']:6d}  utilisation {utilisation}")
     if figures["errors"]:
         print(f"not served: {figures['errors']}")
+    if figures["schedule_shifted_us"] > 1_000_000:
+        print(f"the machine was busy: the load generator came {figures['schedule_shifted_us'] / 1e6:.1f} s too late in all, so the "
+              "rate is below the one asked for")
     for name, value in figures.get("figures", {}).items():
         print(f"{name}: {value}")
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """Bad input is one line and exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = OneLineParser(prog="scripts/run", description="Sets everything up and runs the live fleet.")
-    parser.add_argument("--rate", type=float, default=800, help="requests a second (default 800)")
-    parser.add_argument("--seconds", type=float, default=60, help="of load (default 60)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--policy", default="adaptive")
+    parser = arguments_of.OneLineParser(prog="scripts/run", description="Sets everything up and runs the live fleet.")
+    parser.add_argument("--rate", type=arguments_of.RATE, default=800, help="requests a second (default 800)")
+    parser.add_argument("--seconds", type=arguments_of.SECONDS, default=60, help="of load (default 60)")
+    parser.add_argument("--seed", type=arguments_of.SEED, default=1)
+    parser.add_argument("--policy", default="adaptive", choices=arguments_of.POLICIES)
     parser.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
-    parser.add_argument("--nodes", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=ROOT / "out")
+    parser.add_argument("--nodes", type=arguments_of.whole(1, 50), default=5)
+    parser.add_argument("--out", type=arguments_of.output_folder, default=ROOT / "out")
     parser.add_argument("--no-setup", action="store_true", help="packages and build are there already")
     parser.add_argument("--keep", action="store_true", help="leave the fleet up afterwards (data planes are stopped)")
     return parser.parse_args(arguments)
@@ -178,6 +175,14 @@ def main(arguments: list[str]) -> int:
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored in what a script starts in the background
         signal.signal(number, raise_interrupt)
+    try:
+        return set_up_and_run(options)
+    except KeyboardInterrupt:
+        print("\nscripts/run: interrupted; everything is cleaned up", file=sys.stderr)
+        return 130
+
+
+def set_up_and_run(options: argparse.Namespace) -> int:
     if not options.no_setup and subprocess.run([str(ROOT / "scripts/setup")], check=False).returncode != 0:
         print("scripts/run: set-up failed, see above", file=sys.stderr)
         return 1
@@ -188,10 +193,9 @@ def main(arguments: list[str]) -> int:
     except LabError as error:
         print(f"scripts/run: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nscripts/run: interrupted; cleaning up", file=sys.stderr)
-        return 130
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # cleaning up takes a second and is not left half done
         if not options.keep:
             fleet.down()
 

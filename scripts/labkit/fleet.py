@@ -148,6 +148,8 @@ class Fleet:
             self._wait_node(node)
         else:
             self._start_backend(self.plan.backend(name), agent=True)
+            # Probes reach the server without a tunnel, so they do not say whether tunnels end here.
+            wait_until(lambda: self._agent_ready(name), 10, f"{name}: the agent is not ready; see {self.dir / name}")
 
     def set_speed(self, name: str, factor: float) -> None:
         """Backend `name` is from now on `factor` times as fast as planned."""
@@ -237,6 +239,12 @@ class Fleet:
             self._start(backend.name, "agent", [str(self.build / "fairlead-agent"), "--config",
                                                 str(home / "agent.yaml")])
         wait_until(lambda: self._serves(backend), 10, f"{backend.name}: nothing on port {VIP_PORT}; see {home}")
+
+    def _agent_ready(self, name: str) -> bool:
+        try:
+            return bool(ask(f"/run/fairlead/{self.plan.lab}-{name}/agent.sock", "show status"))
+        except (Unavailable, Refused):
+            return False
 
     def _serves(self, backend: Backend) -> bool:
         try:

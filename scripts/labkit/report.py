@@ -112,6 +112,8 @@ def per_second(joined: list[Joined]) -> tuple[list[float], list[dict[str, float]
         if j.request.outcome == "ok":
             buckets.setdefault((j.request.arrival_us - begin) // 1_000_000, []).append(j)
     seconds = sorted(buckets)
+    if len(seconds) > 2 and len(buckets[seconds[-1]]) < len(buckets[seconds[-2]]) // 2:
+        seconds.pop()  # only begun: its shares would say nothing
     figures = [latency_figures([j.request.latency_us for j in buckets[s]]) for s in seconds]
     shares = [dict(Counter(j.request.backend for j in buckets[s])) for s in seconds]
     return [float(s) + 0.5 for s in seconds], figures, shares

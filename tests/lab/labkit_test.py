@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Unit tests of the pure parts of scripts/labkit: joining records, figures, configuration texts, routes."""
+import contextlib
+import io
 import sys
 import tempfile
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -11,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"
 
 import yaml  # noqa: E402
 
-from labkit import configs, publication, records, report, routes  # noqa: E402
+from labkit import command_line, configs, default_run, publication, records, report, routes  # noqa: E402
 from labkit.plan import make_plan  # noqa: E402
 from labkit.records import Decision, Request  # noqa: E402
 from labkit.report import Event, Samples  # noqa: E402
@@ -111,6 +114,37 @@ class Following(unittest.TestCase):
         self.assertEqual(followed.published_ms, {7: 1.25, 8: 12.0})
         self.assertEqual(followed.acknowledged_ms, {7: 2.5})
         self.assertEqual(followed.never, [8])
+
+
+class Arguments(unittest.TestCase):
+    """Bad input: one line on standard error, exit status 2, nothing made."""
+
+    def refusal(self, main: Callable[[list[str]], object], *words: str) -> str:
+        told = io.StringIO()
+        with contextlib.redirect_stderr(told), self.assertRaises(SystemExit) as end:
+            main(list(words))
+        self.assertEqual(end.exception.code, 2)
+        self.assertEqual(told.getvalue().count("\n"), 1, told.getvalue())
+        return told.getvalue()
+
+    def test_of_the_lab(self) -> None:
+        for words in ("up --nodes 0", "up --nodes 1e1", "up --nodes 010", "up --nodes 99", "up --backends x", "up --name ../x",
+                      "up --name a/b", "up --policy best", "up --seed -1", "load --rate -5", "load --rate nan", "load --seconds inf",
+                      "slow b1 0", "slow b1 -1", "slow b1 nan", "check reload --nodes 0", "check reload --seconds nan",
+                      "check reload --seconds 1", "check reload --rate inf", "check reload --backends 0", "check reload --json /tmp",
+                      "check x", "kill", "fly", "", "up --name x\x1b[2Jy"):
+            with self.subTest(words):
+                line = self.refusal(lambda given: command_line.parser().parse_args(given), *words.split(" ") if words else ())
+                self.assertTrue(line[:-1].isprintable(), line)
+
+    def test_of_an_empty_name(self) -> None:
+        self.assertIn("is not a lab's name", self.refusal(lambda w: command_line.parser().parse_args(w), "up", "--name", ""))
+
+    def test_of_the_default_run(self) -> None:
+        for words in ("--rate 0", "--rate nan", "--seconds 0", "--nodes 0", "--policy best", "--out /etc/passwd", "--seed x",
+                      "--colour", "extra"):
+            with self.subTest(words):
+                self.refusal(default_run.parse, *words.split())
 
 
 class Figures(unittest.TestCase):

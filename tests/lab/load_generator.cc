@@ -23,6 +23,7 @@
 
 #include "dataplane/sys/unique_fd.hh"
 #include "tests/lab/arrivals.hh"
+#include "tests/lab/command_line.hh"
 #include "tests/lab/request_log.hh"
 #include "tests/lab/sockets.hh"
 
@@ -300,24 +301,19 @@ int parse_options(int argc, char** argv, Options& o) {
   app.add_option("--target", o.targets, "address:port, IPv4 or [IPv6]; may be repeated")
       ->required();
   app.add_option("--v6-share", o.v6_share, "share of requests to the IPv6 targets")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.0, 1.0));
   app.add_option("--source4", o.source4, "first IPv4 source address");
   app.add_option("--source6", o.source6, "first IPv6 source address");
   app.add_option("--source-count", o.source_count, "consecutive source addresses")
       ->check(CLI::Range(1, 200));
-  app.add_option("--rate", o.rate, "requests a second")->check(CLI::Range(0.1, 100000.0));
-  app.add_option("--seconds", o.seconds)->check(CLI::Range(0.1, 86400.0));
-  app.add_option("--timeout", o.timeout_s, "seconds")->check(CLI::Range(0.05, 600.0));
+  app.add_option("--rate", o.rate, "requests a second")->check(between(0.1, 100000.0));
+  app.add_option("--seconds", o.seconds)->check(between(0.1, 86400.0));
+  app.add_option("--timeout", o.timeout_s, "seconds")->check(between(0.05, 600.0));
   app.add_option("--arrivals", o.arrivals, "poisson | constant")
       ->transform(CLI::CheckedTransformer(kinds));
   app.add_option("--seed", o.seed);
   app.add_option("--csv", o.csv, "where the request records go");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? -1 : 2;
-  }
-  return 0;
+  return parse_line(app, argc, argv);
 }
 
 int bad_input(const std::string& what) {

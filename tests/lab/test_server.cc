@@ -21,6 +21,7 @@
 #include <CLI/CLI.hpp>
 
 #include "dataplane/sys/unique_fd.hh"
+#include "tests/lab/command_line.hh"
 #include "tests/lab/service_model.hh"
 #include "tests/lab/sockets.hh"
 
@@ -310,28 +311,28 @@ int parse_options(int argc, char** argv, Options& o) {
       {"exponential", Distribution::kExponential},
       {"lognormal", Distribution::kLognormal}};
   ServiceSettings& s = o.service;
-  app.add_option("--id", o.id, "backend id, sent as X-Backend")->required();
+  app.add_option("--id", o.id, "backend id, sent as X-Backend")
+      ->required()
+      ->check([](const std::string& id) {
+        const bool good = !id.empty() && base::printable(id) == id;
+        return good ? std::string() : std::string("an id has no control characters");
+      });
   app.add_option("--listen", o.listen, "address:port of the service");
   app.add_option("--load-listen", o.load_listen, "address:port of /load and /speed");
   app.add_option("--cores", s.cores, "virtual cores")->check(CLI::Range(1, 1024));
   app.add_option("--concurrency", s.capacity, "most requests at once")->check(CLI::Range(1, 65536));
   app.add_option("--mean-ms", s.mean_ms, "mean service time at speed 1")
-      ->check(CLI::Range(0.01, 60000.0));
+      ->check(between(0.01, 60000.0));
   app.add_option("--distribution", s.distribution, "constant | exponential | lognormal")
       ->transform(CLI::CheckedTransformer(distributions));
-  app.add_option("--sigma", s.sigma, "of the lognormal")->check(CLI::Range(0.0, 4.0));
+  app.add_option("--sigma", s.sigma, "of the lognormal")->check(between(0.0, 4.0));
   app.add_option("--speed", s.speed, "1: as configured, 0.5: half as fast")
-      ->check(CLI::Range(0.01, 100.0));
-  app.add_option("--drift-amplitude", s.drift_amplitude)->check(CLI::Range(0.0, 0.9));
-  app.add_option("--drift-period", s.drift_period_s, "seconds")->check(CLI::Range(0.1, 86400.0));
-  app.add_option("--drift-phase", s.drift_phase)->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.01, 100.0));
+  app.add_option("--drift-amplitude", s.drift_amplitude)->check(between(0.0, 0.9));
+  app.add_option("--drift-period", s.drift_period_s, "seconds")->check(between(0.1, 86400.0));
+  app.add_option("--drift-phase", s.drift_phase)->check(between(0.0, 1.0));
   app.add_option("--seed", s.seed);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? -1 : 2;
-  }
-  return 0;
+  return parse_line(app, argc, argv);
 }
 
 int run_server(const Options& options) {

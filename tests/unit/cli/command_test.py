@@ -205,6 +205,10 @@ class CommandTest(unittest.TestCase):
             1, "", f"fairlead: no daemon at {path}: the socket is there but nobody listens; "
                    "start it again\n"))
 
+    def test_a_file_is_no_socket(self):
+        self.assertEqual(self.run_cli("show", "vip", place=("--socket", "/etc/passwd")), (
+            2, "", "fairlead: /etc/passwd is not a socket; name a node's control.sock\n"))
+
     def test_a_refusal_before_the_question_is_shown(self):
         path = os.path.join(self.root, "refusing.sock")
         reply = {"ok": False, "code": "permission_denied", "message": "only root may ask"}

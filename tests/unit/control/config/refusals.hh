@@ -276,7 +276,8 @@ inline const Refusal kRefusals[] = {
      "c.yaml:1: node.address6: 192.0.2.1 is IPv4, write it as address"},
     {"a relative runtime folder",
      "node: {runtime_dir: run}\n" VIP,
-     "c.yaml:1: node.runtime_dir: must begin with '/' and have at most 80 characters (sockets live "
+     "c.yaml:1: node.runtime_dir: must be a folder below '/' and have at most 80 characters "
+     "(sockets live "
      "in it)"},
     {"a port without device",
      "ports: [{gateway: 192.0.2.1}]\n" VIP,

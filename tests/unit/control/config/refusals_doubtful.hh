@@ -79,6 +79,42 @@ inline const Refusal kDoubtful[] = {
      "c.yaml:2: vips[0].address: 203.0.113.10 holds the node's own address 203.0.113.10, which "
      "must "
      "stay the node's, use other addresses"},
+    {"an IPv4-mapped vip",
+     "vips: [{name: web, address: \"::ffff:203.0.113.10\", port: 80, backends: [{id: b1, address: "
+     "10.0.0.1}]}]\n",
+     "c.yaml:1: vips[0].address: '::ffff:203.0.113.10' is nothing that clients can call, use "
+     "unicast addresses"},
+    {"an IPv4-mapped backend",
+     "vips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
+     "\"::ffff:10.0.0.1\"}]}]\n",
+     "c.yaml:1: vips[0].backends[0].address: '::ffff:10.0.0.1' is IPv4 in the clothes of IPv6, "
+     "write IPv4"},
+    {"a link-local backend",
+     "vips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
+     "\"fe80::1\"}]}]\n",
+     "c.yaml:1: vips[0].backends[0].address: 'fe80::1' is link-local, use an address that routers "
+     "know"},
+    {"a backend of network 0",
+     "vips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
+     "0.1.2.3}]}]\n",
+     "c.yaml:1: vips[0].backends[0].address: '0.1.2.3' is not of one host, use a unicast address"},
+    {"a node that would be a folder above",
+     "node: {id: \"..\"}\n" VIP,
+     "c.yaml:1: node.id: '..' is not a name, use 1 to 64 letters, digits, '.', '_', ':' or '-'"},
+    {"a name that looks like an option",
+     "node: {id: \"-f\"}\n" VIP,
+     "c.yaml:1: node.id: '-f' is not a name, use 1 to 64 letters, digits, '.', '_', ':' or '-'"},
+    {"an interface that is a path",
+     "node: {interface: \"a/b\"}\n" VIP,
+     "c.yaml:1: node.interface: 'a/b' is no interface name (at most 15 characters); see: ip link"},
+    {"the root as runtime folder",
+     "node: {runtime_dir: /}\n" VIP,
+     "c.yaml:1: node.runtime_dir: must be a folder below '/' and have at most 80 characters "
+     "(sockets live in it)"},
+    {"a key that is no secret",
+     "fleet: {hash_key: \"00000000000000000000000000000000\"}\n" VIP,
+     "c.yaml:1: fleet.hash_key: is all zero, which is no secret, make one with: openssl rand -hex "
+     "16"},
     {"a multicast node",
      "node: {id: lb1, address: 224.0.0.5}\n" VIP,
      "c.yaml:1: node.address: '224.0.0.5' is not of one host, use a unicast address"},

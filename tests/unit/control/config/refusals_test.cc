@@ -84,6 +84,10 @@ TEST(RefusedFiles, APipeWithoutWriterDoesNotHoldTheReader) {
   EXPECT_EQ(c.error().what, path + ":1: is not a file, name a YAML file");
 }
 
+TEST(RefusedFiles, AnEmptyPathIsTold) {
+  EXPECT_EQ(load_config("").error().what, "the configuration's path is empty, name a YAML file");
+}
+
 TEST(RefusedFiles, TooLargeIsToldFromTheSizeReadNotFromTheSizeClaimed) {
   EXPECT_EQ(
       read_text_file("/proc/self/maps", 16).error().what,

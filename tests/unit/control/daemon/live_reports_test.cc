@@ -92,6 +92,45 @@ TEST(ControlReports, GoodOnesAreShownBadOnesCounted) {
   EXPECT_EQ(control.result("show status")["agents"], 1);
 }
 
+TEST(ControlReports, FrozenWeightsStayWhateverIsMeasuredUntilTheyAreThawed) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.write_config({&b1, &b2}, "policy: {name: wrr}\n");
+  control.start();
+  Agent agent(control.grpc_port());
+  std::uint64_t sequence = 0;
+  const auto weight = [&](const char* id) { return control.backend(id)["weight"].get<int>(); };
+  // Both at a quarter of their CPU: requests a second say which one can do more.
+  const auto report = [&](double first, double second) {
+    auto one = Agent::report("b1", ++sequence);
+    auto two = Agent::report("b2", sequence);
+    one.set_rps_fractional(first);
+    two.set_rps_fractional(second);
+    agent.send({one, two});
+  };
+  ASSERT_TRUE(control.eventually([&] {
+    report(100, 300);
+    return weight("b2") > 2 * weight("b1");
+  }));
+
+  control.result("freeze weights");
+  const int frozen = weight("b1");
+  const double since = control.result("show status")["uptime_s"];
+  ASSERT_TRUE(control.eventually([&] {  // dozens of the policy's turns
+    report(300, 100);
+    return control.result("show status")["uptime_s"].get<double>() > since + 3;
+  }));
+  EXPECT_EQ(weight("b1"), frozen);
+  EXPECT_EQ(control.result("show status")["frozen"], true);
+
+  control.result("thaw weights");
+  EXPECT_TRUE(control.eventually([&] {
+    report(300, 100);
+    return weight("b1") > weight("b2");  // weights move 25 % a second
+  }));
+}
+
 TEST(ControlReports, LeavingBackendDrainsAndComesBackWithANewSequence) {
   Backend b1(1);
   Backend b2(2);

@@ -81,19 +81,26 @@ void RunningControl::write_file(const std::string& text) const {
 }
 
 void RunningControl::write_config(
-    const std::vector<const Backend*>& backends, const std::string& more
+    const std::vector<const Backend*>& backends, const std::string& more, const std::string& health
 ) const {
+  const std::string metrics =
+      metrics_port_ == 0 ? "off" : "127.0.0.1:" + std::to_string(metrics_port_);
   std::string text =
       "node: {id: t1, address: 192.0.2.11, runtime_dir: " + folder_ + "/run}\n" +
-      "metrics: {listen: off}\nhealth: {interval: 100ms, timeout: 80ms}\n" +
-      "monitoring: {interval: 100ms, listen: 127.0.0.1:" + std::to_string(grpc_port_) + "}\n" +
-      more + "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [";
+      "metrics: {listen: " + metrics + "}\nhealth: {interval: 100ms, timeout: 80ms" + health +
+      "}\n" + "monitoring: {interval: 100ms, listen: 127.0.0.1:" + std::to_string(grpc_port_) +
+      "}\n" + more + "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [";
   int number = 1;
   for (const Backend* b : backends) {
     text += "\n     {id: b" + std::to_string(number++) + ", address: " + b->address() +
             ", health_port: " + std::to_string(b->port()) + "},";
   }
   write_file(text + "]}\n");
+}
+
+int RunningControl::serve_metrics() {
+  metrics_port_ = free_port();
+  return metrics_port_;
 }
 
 pid_t RunningControl::spawn(const std::string& stderr_file) const {

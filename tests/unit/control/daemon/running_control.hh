@@ -40,10 +40,16 @@ class RunningControl {
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] std::string config_path() const { return folder_ + "/c.yaml"; }
   /// A configuration whose vip "web" has these backends ("b1" ...), and anything more.
-  void write_config(const std::vector<const Backend*>& backends, const std::string& more = "")
-      const;
+  /// `health` goes into its health section, with a comma in front.
+  void write_config(
+      const std::vector<const Backend*>& backends,
+      const std::string& more = "",
+      const std::string& health = ""
+  ) const;
   void write_file(const std::string& text) const;
 
+  /// From the next write_config() on /metrics is served on this port of 127.0.0.1.
+  int serve_metrics();
   void start();
   /// Runs to its end; exit status and what it wrote to stderr.
   std::pair<int, std::string> run_to_end();
@@ -64,6 +70,7 @@ class RunningControl {
   pid_t spawn(const std::string& stderr_file) const;
   std::string folder_;
   int grpc_port_ = 0;
+  int metrics_port_ = 0;  // 0: off
   pid_t pid_ = -1;
 };
 

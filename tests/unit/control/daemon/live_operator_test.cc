@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A running fairlead-control and those who look at it: peers without rights, /metrics, fail open.
+#include <cstring>
+#include <grp.h>
+#include <string>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/shm/region.hh"
+#include "dataplane/steer/drop_reasons.h"
+#include "tests/unit/control/daemon/running_control.hh"
+
+namespace fairlead::control {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+/// The reply's code as a process of user nobody gets it: "" for a result, "none" for no reply.
+std::string code_for_nobody(const RunningControl& control, const std::string& line) {
+  int ends[2];
+  EXPECT_EQ(::pipe(ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool nobody =
+        ::setgroups(0, nullptr) == 0 && ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0;
+    const Json reply = nobody ? control.ask(line) : Json();
+    const std::string code = !reply.is_object() ? "none" : reply.value("code", std::string());
+    (void)!::write(ends[1], code.data(), code.size());
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  char code[64] = {};
+  const auto got = ::read(ends[0], code, sizeof code - 1);
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  return {code, got < 0 ? 0 : static_cast<std::size_t>(got)};
+}
+
+TEST(ControlRights, AStrangerMayLookAndChangeNothing) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  ASSERT_EQ(::chmod(control.folder().c_str(), 0755), 0);
+  control.write_config({&b1, &b2});
+  control.start();
+  const Json before = control.result("show status");
+
+  EXPECT_EQ(code_for_nobody(control, R"({"command":"show backend"})"), "");
+  for (const char* line : {
+           R"({"command":"set backend","arguments":{"backend":"b1","weight":1}})",
+           R"({"command":"drain backend","arguments":{"backend":"b1"}})",
+           R"({"command":"undrain backend","arguments":{"backend":"b1"}})",
+           R"({"command":"freeze weights"})",
+           R"({"command":"thaw weights"})",
+       }) {
+    EXPECT_EQ(code_for_nobody(control, line), "permission_denied") << line;
+  }
+  const Json after = control.result("show status");
+  EXPECT_EQ(after["generation"], before["generation"]);
+  EXPECT_EQ(after["frozen"], false);
+  EXPECT_EQ(control.backend("b1")["configured_weight"], 100);
+}
+
+/// The body of GET /metrics.
+std::string metrics_of(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(port));
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
+    const std::string request =
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    (void)!::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    char buffer[16384];
+    for (;;) {
+      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
+      if (got <= 0) break;
+      reply.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+  ::close(fd);
+  return reply;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return text.find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST(ControlMetrics, SayWhatTheDaemonDoes) {
+  Backend b1(1);
+  auto b2 = std::make_unique<Backend>(2);
+  RunningControl control;
+  const int port = control.serve_metrics();
+  control.write_config({&b1, b2.get()});
+  control.start();
+  b2->stop();
+  ASSERT_TRUE(control.eventually([&] { return control.backend("b2")["state"] == "down"; }));
+  control.result("freeze weights");
+  auto workers = shm::Region::attach(
+      control.folder() + "/run/workers", FL_REGION_WORKERS, shm::Access::kReadWrite
+  );
+  ASSERT_TRUE(workers);
+  auto* pages = workers->at<fl_workers>(0);  // as a data plane that was there and is gone
+  pages->worker_count = 1;
+  pages->worker[0].rx_packets = 10;
+  pages->worker[0].tx_packets = 3;
+  pages->worker[0].drops[FL_REASON_TX_FULL] = 7;
+
+  const std::string text = metrics_of(port);
+  const Json status = control.result("show status");
+
+  EXPECT_NE(text.find("HTTP/1.1 200"), std::string::npos) << text.substr(0, 200);
+  EXPECT_TRUE(has_line(text, "fairlead_generation " + status["generation"].dump())) << text;
+  EXPECT_TRUE(has_line(text, "fairlead_dataplane_up 0"));
+  EXPECT_TRUE(has_line(text, "fairlead_weights_frozen 1"));
+  EXPECT_TRUE(has_line(text, R"(fairlead_backend_up{vip="web",backend="b1"} 1)"));
+  EXPECT_TRUE(has_line(text, R"(fairlead_backend_up{vip="web",backend="b2"} 0)"));
+  EXPECT_TRUE(has_line(text, "# TYPE fairlead_slots_moved_total counter"));
+  EXPECT_NE(text.find("\nfairlead_decision_to_publish_seconds{of=\"max\"} "), std::string::npos);
+  EXPECT_NE(
+      text.find("\nfairlead_backend_probe_failures_total{vip=\"web\",backend=\"b2\"} "),
+      std::string::npos
+  );
+  EXPECT_TRUE(has_line(text, R"(fairlead_drops_total{worker="0",reason="tx_full"} 7)"));
+  EXPECT_TRUE(has_line(text, R"(fairlead_drops_total{worker="0",reason="lost_in_crash"} 0)"));
+  EXPECT_TRUE(has_line(text, R"(fairlead_worker_rx_packets_total{worker="0"} 10)"));
+  EXPECT_TRUE(has_line(text, R"(fairlead_worker_residue{worker="0"} 0)"));
+}
+
+TEST(ControlHealth, TooFewHealthyOpensThePoolAndEnoughCloseItAgain) {
+  Backend b1(1);
+  auto b2 = std::make_unique<Backend>(2);
+  RunningControl control;
+  control.write_config({&b1, b2.get()}, "", ", min_healthy_pct: 60");
+  control.start();
+  b2->stop();
+  ASSERT_TRUE(control.eventually([&] { return control.backend("b2")["health"] == "down"; }));
+
+  const Json open = control.backend("b2");
+  EXPECT_EQ(open["state"], "active") << "one of two is less than 60 %: health is ignored";
+  EXPECT_GT(open["slots"], 0);
+
+  control.write_config({&b1, b2.get()}, "", ", min_healthy_pct: 50");
+  control.signal(SIGHUP);
+  EXPECT_TRUE(control.eventually([&] { return control.backend("b2")["state"] == "down"; }));
+  EXPECT_EQ(control.backend("b2")["slots"], 0);
+}
+
+}  // namespace
+}  // namespace fairlead::control
