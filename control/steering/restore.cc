@@ -87,6 +87,15 @@ Result<bool> restore_members(
   return true;
 }
 
+/// The vip's QUIC servers; none where it has no index.
+std::vector<fl_quic_server> quic_of(const steer::TableView& table, const fl_vip& vip) {
+  if (vip.quic_line == 0) return {};
+  const auto* lines = reinterpret_cast<const std::byte*>(&table.bank());
+  const auto* first =
+      reinterpret_cast<const fl_quic_server*>(lines + std::size_t{vip.quic_line} * FL_LINE_BYTES);
+  return {first, first + vip.quic_mask + 1};
+}
+
 }  // namespace
 
 Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseconds now) {
@@ -103,7 +112,9 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
     numbers.tables[v.vip] = restored_table(table.slots(v));
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
+    plan.vips.back().quic_line = 0;
     plan.tables.push_back(numbers.tables[v.vip]);
+    plan.quic.push_back(quic_of(table, v));
   }
   plan.node = node_of(table.bank());
   numbers.idle_ms = longest_idle_ms(plan.node);
