@@ -158,6 +158,7 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
 }
 
 void latencies(Page& page, const steer::Latency& latency, const Labels& whose) {
+  if (latency.samples == 0) return;  // a second without packets has no latency
   const auto add = [&](const char* of, double ns) {
     Labels labels = whose;
     labels.push_back({"of", of});

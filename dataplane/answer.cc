@@ -51,6 +51,11 @@ std::string queues_of(const Station& station, unsigned worker) {
   return text;
 }
 
+/// Null for what a second without packets cannot tell.
+json known(bool is_known, double value) {
+  return is_known ? json(value) : json(nullptr);
+}
+
 json show_core(const Forwarder& f) {
   json cores = json::array();
   for (unsigned w = 0; w < f.crew->running(); ++w) {
@@ -72,9 +77,9 @@ json show_core(const Forwarder& f) {
         {"busy_cycles", page.busy_cycles},
         {"idle_cycles", page.idle_cycles},
         {"pps", pulse.pps()},
-        {"cycles_per_packet", pulse.cycles_per_packet()},
-        {"latency_p50_us", pulse.latency().p50_ns / 1e3},
-        {"latency_p99_us", pulse.latency().p99_ns / 1e3},
+        {"cycles_per_packet", known(pulse.pps() > 0, pulse.cycles_per_packet())},
+        {"latency_p50_us", known(pulse.latency().samples != 0, pulse.latency().p50_ns / 1e3)},
+        {"latency_p99_us", known(pulse.latency().samples != 0, pulse.latency().p99_ns / 1e3)},
         {"flows", page.flows},
         {"inherited", page.flow_inherited},
         {"generation", page.ack},
