@@ -124,9 +124,13 @@ class FlowTable {
     return match(second, tag, wanted | FL_FLOW_SECOND);
   }
 
-  /// The entry of a confirmed flow in its home bucket, or kNoPosition: what find() mostly ends
-  /// with, in half the instructions. kNoPosition says nothing: ask find().
-  [[nodiscard]] Position find_confirmed(std::uint64_t hash) const;
+  /// A confirmed flow's entry in its home bucket.
+  struct Confirmed {
+    std::uint32_t member;
+    Tick* seen;  // null: none was found, which says nothing: ask find()
+  };
+  /// What find() mostly ends with, in half the instructions.
+  [[nodiscard]] Confirmed find_confirmed(std::uint64_t hash) const;
 
   /// The packed entry (see fl_flow_bucket), for callers that look at several of its fields.
   [[nodiscard]] std::uint32_t word(Position at) const { return entry(at); }

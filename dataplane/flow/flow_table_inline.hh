@@ -33,18 +33,19 @@ inline Position FlowTable::match(std::uint32_t bucket, std::uint16_t tag, std::u
   return kNoPosition;
 }
 
-inline Position FlowTable::find_confirmed(std::uint64_t hash) const {
+inline FlowTable::Confirmed FlowTable::find_confirmed(std::uint64_t hash) const {
   constexpr std::uint32_t kCompared = FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND | FL_FLOW_STATE_MASK;
-  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
-  const fl_flow_bucket& line = buckets_[home];
+  fl_flow_bucket& line = buckets_[fl_flow_bucket_of(hash, mask_)];
   const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tag));
   const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(fl_flow_tag(hash))));
-  const auto hits = static_cast<std::uint32_t>(_mm_movemask_epi8(same));  // two bits an entry
-  if (hits == 0) return kNoPosition;
-  const auto i = static_cast<std::uint32_t>(__builtin_ctz(hits)) / 2;
+  // Two bits an entry. None: any entry will do, it does not fit.
+  const auto hits = static_cast<std::uint32_t>(_mm_movemask_epi8(same)) | 1U << 16;
+  const auto i = static_cast<std::uint32_t>(__builtin_ctz(hits)) / 2 % FL_FLOW_ENTRIES;
   const std::uint32_t wanted = fl_flow_extra(hash) << FL_FLOW_EXTRA_SHIFT |
                                std::uint32_t{FL_FLOW_CONFIRMED} << FL_FLOW_STATE_SHIFT;
-  return (line.entry[i] & kCompared) == wanted ? home * FL_FLOW_ENTRIES + i : kNoPosition;
+  const std::uint32_t word = line.entry[i];
+  const bool fits = (word & kCompared) == wanted;
+  return {word & FL_FLOW_MEMBER_MASK, fits ? &line.seen[i] : nullptr};
 }
 
 inline std::uint32_t FlowTable::overflow_count(std::uint32_t bucket) const {

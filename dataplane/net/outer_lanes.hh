@@ -145,28 +145,33 @@ void make_rows(const TunnelLanes& tunnel, Lanes destination, OuterRows& rows) {
   }
 }
 
-/// Puts packet i's outer headers in front of `inner`.
-template <TunnelShape kShape, std::uint8_t kFamily>
-inline void copy_rows(
+/// Puts packet i's outer headers in front of `inner`. `destination`: as loaded from the wire.
+template <TunnelShape kShape>
+inline void copy_rows4(
+    std::uint8_t* inner, const OuterRows& rows, unsigned i, std::uint32_t destination
+) {
+  std::uint8_t* const at = inner - outer_bytes(kShape, 4);
+  detail::copy16(at, rows.first[i]);
+  detail::store32(at + 16, destination);
+  if constexpr (kShape == TunnelShape::kGue) detail::copy16(at + 20, rows.second[i]);
+}
+
+/// The same over IPv6; addresses of 16 bytes.
+template <TunnelShape kShape>
+inline void copy_rows6(
     std::uint8_t* inner,
     const OuterRows& rows,
     unsigned i,
     const std::uint8_t* source,
     const std::uint8_t* destination
 ) {
-  std::uint8_t* const at = inner - outer_bytes(kShape, kFamily);
-  if constexpr (kFamily == 4) {
-    detail::copy16(at, rows.first[i]);
-    detail::store32(at + 16, load32(destination));
-    if constexpr (kShape == TunnelShape::kGue) detail::copy16(at + 20, rows.second[i]);
-  } else {
-    detail::store64(at, load64(rows.first[i]));
-    detail::copy16(at + 8, source);
-    detail::copy16(at + 24, destination);
-    if constexpr (kShape == TunnelShape::kGue) {
-      detail::store64(at + 40, load64(rows.second[i]));
-      detail::store32(at + 48, load32(rows.second[i] + 8));
-    }
+  std::uint8_t* const at = inner - outer_bytes(kShape, 6);
+  detail::store64(at, load64(rows.first[i]));
+  detail::copy16(at + 8, source);
+  detail::copy16(at + 24, destination);
+  if constexpr (kShape == TunnelShape::kGue) {
+    detail::store64(at + 40, load64(rows.second[i]));
+    detail::store32(at + 48, load32(rows.second[i] + 8));
   }
 }
 

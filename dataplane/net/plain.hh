@@ -252,8 +252,8 @@ inline void parse_plain(
 }
 
 /// Column i as parse_packet() would put it. Requires: its bit in v4 or v6 is set.
-[[nodiscard]] inline ParsedPacket parsed_of(const PlainPackets& packets, unsigned i) {
-  ParsedPacket out;
+inline void describe(const PlainPackets& packets, unsigned i, ParsedPacket& out) {
+  out = ParsedPacket{};
   const bool is4 = (packets.v4 >> i & 1U) != 0;
   if (is4) {
     out.tuple.source[0] = packets.tuple4[0][i] & 0xffffffffU;
@@ -275,7 +275,6 @@ inline void parse_plain(
   out.tcp_flags = packets.tcp_flags(i);
   out.traffic_class = static_cast<std::uint8_t>(packets.traffic_class[i]);
   out.ttl = static_cast<std::uint8_t>(is4 ? packets.ttl_word[i] : packets.ttl_word[i] >> 24);
-  return out;
 }
 
 }  // namespace fairlead::net

@@ -15,8 +15,9 @@ namespace fairlead::path {
 inline constexpr unsigned kBurstPackets = 32;
 static_assert(kBurstPackets == net::PlainPackets::kMost);
 
-/// A burst, structure of arrays. The caller fills the first group and `count`; run_pipeline() fills
-/// the rest. Reused for every burst: it need not be cleared. About 9 KiB, one per worker.
+/// A burst, structure of arrays. The caller fills the first group and `count`, and asks the cache
+/// for the frames' first lines; run_pipeline() fills the rest. Reused for every burst: it need not
+/// be cleared. About 9 KiB, one per worker.
 ///
 /// After run_pipeline(), for each i < count, by verdict[i]:
 ///   kForward  data[i], length[i], packet_bytes[i] describe the frame to send, in the same buffer:
@@ -72,12 +73,16 @@ struct Burst {
   };
   std::array<OfVip, kBurstPackets> plain_vips;  // each vip once
   unsigned plain_vip_count = 0;
-  std::uint32_t kept = 0;  // bit i: of a known flow that it does not change
+  std::uint32_t kept = 0;   // bit i: of a known flow that it does not change
+  std::uint32_t over6 = 0;  // bit i, of kept: its backend's address is IPv6
+  alignas(32) std::array<std::uint32_t, kBurstPackets> outer4;  // of kept: backend's IPv4 address
 };
 
 /// What was parsed of packet i.
 [[nodiscard]] inline net::ParsedPacket parsed_packet(const Burst& burst, unsigned i) {
-  return (burst.plain.any() >> i & 1U) != 0 ? net::parsed_of(burst.plain, i) : burst.parsed[i];
+  net::ParsedPacket out = burst.parsed[i];
+  if ((burst.plain.any() >> i & 1U) != 0) net::describe(burst.plain, i, out);
+  return out;
 }
 
 /// Packet i has no vip and no backend. Stages say it of the packets that stop before they get one,

@@ -23,36 +23,19 @@ struct Wanted {
 };
 
 Wanted wanted_tunnels(const Burst& burst) {
-  std::uint32_t over6 = 0;
-  for (std::uint32_t left = burst.kept; left != 0; left &= left - 1) {
-    const auto i = static_cast<unsigned>(__builtin_ctz(left));
-    over6 |= std::uint32_t{burst.chosen[i]->family == 6} << i;
-  }
   Wanted out;
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, of_vip] = burst.plain_vips[v];
     const std::uint32_t packets = of_vip & burst.kept;
     if (vip->encapsulation == FL_ENCAP_IPIP) {
-      out.ipip4 |= packets & ~over6;
-      out.ipip6 |= packets & over6;
+      out.ipip4 |= packets & ~burst.over6;
+      out.ipip6 |= packets & burst.over6;
     } else if (vip->encapsulation == FL_ENCAP_GUE) {
-      out.gue4 |= packets & ~over6;
-      out.gue6 |= packets & over6;
+      out.gue4 |= packets & ~burst.over6;
+      out.gue6 |= packets & burst.over6;
     }
   }
   return out;
-}
-
-/// Eight packets' outer IPv4 destinations; where there is none, anything.
-Lanes destinations(const Burst& burst, unsigned at, std::uint32_t bits) {
-  const fl_member* const any = burst.chosen[at + static_cast<unsigned>(__builtin_ctz(bits))];
-  const auto word = [&](unsigned i) {
-    const fl_member* const member = (bits >> i & 1U) != 0 ? burst.chosen[at + i] : any;
-    return static_cast<int>(net::load32(member->address));
-  };
-  return reinterpret_cast<Lanes>(
-      _mm256_setr_epi32(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7))
-  );
 }
 
 /// The low halves of eight flow hashes.
@@ -73,22 +56,6 @@ std::uint32_t fitting(const Burst& burst, unsigned at, std::uint32_t outer, std:
       net::above(net::load_lanes(&burst.plain.ip_bytes[at]) + outer, all_lanes(largest));
   const Lanes no_room = net::above(all_lanes(outer), net::load_lanes(&burst.headroom[at]));
   return ~net::bits_of(too_big | no_room) & 0xffU;
-}
-
-/// TTL or hop limit, one less, of the packets at [at, at + 8) that `bits` says.
-void decrement_ttls(Burst& burst, unsigned at, std::uint32_t bits) {
-  alignas(32) std::uint32_t words[net::kLanes];
-  const std::uint32_t v4 = burst.plain.v4 >> at;
-  if ((bits & v4) != 0)
-    net::store_lanes(words, net::decremented_ttl4(net::load_lanes(&burst.plain.ttl_word[at])));
-  for (std::uint32_t left = bits & v4; left != 0; left &= left - 1) {
-    const auto i = static_cast<unsigned>(__builtin_ctz(left));
-    net::detail::store32(burst.data[at + i] + net::plain::kEthernet + 8, words[i]);
-  }
-  for (std::uint32_t left = bits & ~v4; left != 0; left &= left - 1) {
-    const auto i = static_cast<unsigned>(__builtin_ctz(left));
-    --burst.data[at + i][net::plain::kEthernet + 7];
-  }
 }
 
 /// The frames became longer by `outer`. The stated length counts: Ethernet padding behind the inner
@@ -115,6 +82,7 @@ std::uint32_t wrap(
   bits &= fitting(burst, at, kOuter, underlay.largest);
   if (bits == 0) return 0;
   const Lanes inner6 = net::lanes_of(burst.plain.v6 >> at & 0xffU);
+  const std::uint32_t v4 = burst.plain.v4 >> at;
   const net::TunnelLanes tunnel{
       .source = underlay.source,
       .inner_bytes = net::load_lanes(&burst.plain.ip_bytes[at]),
@@ -127,17 +95,25 @@ std::uint32_t wrap(
       .hash = low_halves(&burst.hash[at]),
   };
   net::OuterRows rows;
-  net::make_rows<kShape, kFamily>(
-      tunnel, kFamily == 4 ? destinations(burst, at, bits) : Lanes{}, rows
-  );
-  decrement_ttls(burst, at, bits);
+  net::make_rows<kShape, kFamily>(tunnel, net::load_lanes(&burst.outer4[at]), rows);
+  alignas(32) std::uint32_t ttl_words[net::kLanes];
+  net::store_lanes(ttl_words, net::decremented_ttl4(net::load_lanes(&burst.plain.ttl_word[at])));
   for (std::uint32_t left = bits; left != 0; left &= left - 1) {
     const auto k = static_cast<unsigned>(__builtin_ctz(left));
     const unsigned i = at + k;
     const fl_member& member = *burst.chosen[i];
     std::uint8_t* const inner = burst.data[i] + net::plain::kEthernet;
-    std::uint8_t* const frame = burst.data[i] - kOuter;
-    net::copy_rows<kShape, kFamily>(inner, rows, k, underlay.source, member.address);
+    if ((v4 >> k & 1U) != 0) {
+      net::detail::store32(inner + 8, ttl_words[k]);
+    } else {
+      --inner[7];
+    }
+    if constexpr (kFamily == 4) {
+      net::copy_rows4<kShape>(inner, rows, k, burst.outer4[i]);
+    } else {
+      net::copy_rows6<kShape>(inner, rows, k, underlay.source, member.address);
+    }
+    std::uint8_t* const frame = inner - kOuter - net::plain::kEthernet;
     net::detail::store64(frame, underlay.ethernet[0]);
     net::detail::store64(frame + 6, underlay.ethernet[1]);
     burst.data[i] = frame;
@@ -159,9 +135,13 @@ std::uint32_t wrap_all(WorkerContext& context, Burst& burst, std::uint32_t packe
   return sent;
 }
 
-std::uint64_t sum_of(const std::uint32_t* values, std::uint32_t bits) {
+/// Bytes of the packets.
+std::uint64_t bytes_of(const Burst& burst, std::uint32_t packets) {
+  Lanes sum{};
+  for (unsigned at = 0; at < burst.count; at += net::kLanes)
+    sum += net::load_lanes(&burst.plain.ip_bytes[at]) & net::lanes_of(packets >> at & 0xffU);
   std::uint64_t out = 0;
-  for (; bits != 0; bits &= bits - 1) out += values[__builtin_ctz(bits)];
+  for (unsigned i = 0; i < net::kLanes; ++i) out += sum[i];
   return out;
 }
 
@@ -178,11 +158,11 @@ void encap_plain(WorkerContext& context, Burst& burst) {
     const auto [vip, packets] = burst.plain_vips[v];
     fl_vip_counters& counters = context.page->vips[vip->vip];
     counters.packets += static_cast<unsigned>(std::popcount(packets & sent));
-    counters.bytes += sum_of(burst.plain.ip_bytes, packets & sent);
+    counters.bytes += bytes_of(burst, packets & sent);
   }
   for (std::uint32_t rest = burst.kept & ~sent; rest != 0; rest &= rest - 1) {
     const auto i = static_cast<unsigned>(__builtin_ctz(rest));
-    burst.parsed[i] = net::parsed_of(burst.plain, i);
+    net::describe(burst.plain, i, burst.parsed[i]);
     burst.live[burst.live_count++] = static_cast<std::uint8_t>(i);
   }
 }

@@ -24,28 +24,29 @@ std::uint32_t speaking(const Burst& burst) {
 
 /// What is the same for all packets of one vip.
 struct Keeper {
-  const fl_vip* vip;
+  const fl_member* members;
+  std::uint32_t member_count;
+  std::uint32_t vip;
   flow::Tick now;
   flow::Tick longest_idle;  // beyond it the state machine has to look
 };
 
 /// The flow of packet i as it is, if that is all there is to do.
-bool keep(WorkerContext& context, Burst& burst, unsigned i, const Keeper& keeper) {
-  const flow::Position at = context.flows.find_confirmed(burst.hash[i]);
-  if (at == flow::kNoPosition) return false;
-  const std::uint32_t number = context.flows.member(at);
-  if (number >= context.table.member_count()) [[unlikely]]
+inline bool keep(WorkerContext& context, Burst& burst, unsigned i, const Keeper& keeper) {
+  const flow::FlowTable::Confirmed flow = context.flows.find_confirmed(burst.hash[i]);
+  if (flow.seen == nullptr || flow.member >= keeper.member_count) [[unlikely]]
     return false;
-  const fl_member& member = context.table.member(number);
+  const fl_member& member = keeper.members[flow.member];
   const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
-  const bool fits = (member.vip == keeper.vip->vip) & serves &
-                    (context.flows.idle(at, keeper.now) <= keeper.longest_idle);
-  if (!fits) [[unlikely]]
+  const auto idle = static_cast<flow::Tick>(keeper.now - *flow.seen);
+  if ((member.vip != keeper.vip) | !serves | (idle > keeper.longest_idle)) [[unlikely]]
     return false;
-  context.flows.touch(at, keeper.now);
-  burst.member[i] = number;
+  if (idle != 0) *flow.seen = keeper.now;
+  burst.member[i] = flow.member;
   burst.chosen[i] = &member;
   burst.backend[i] = member.backend;
+  burst.outer4[i] = net::load32(member.address);
+  if (member.family == 6) burst.over6 |= 1U << i;
   __builtin_prefetch(&context.page->backends[member.backend], 1, 3);
   return true;
 }
@@ -55,7 +56,7 @@ void leave_to_stages(Burst& burst, std::uint32_t packets) {
   if (packets == 0) return;
   for (std::uint32_t left = packets; left != 0; left &= left - 1) {
     const auto i = static_cast<unsigned>(__builtin_ctz(left));
-    burst.parsed[i] = net::parsed_of(burst.plain, i);
+    net::describe(burst.plain, i, burst.parsed[i]);
   }
   // In order of arrival: a flow's SYN has to come before its ACK.
   for (unsigned k = 0; k < burst.live_count; ++k) packets |= 1U << burst.live[k];
@@ -67,25 +68,34 @@ void leave_to_stages(Burst& burst, std::uint32_t packets) {
 }  // namespace
 
 void flow_lookup_plain(WorkerContext& context, Burst& burst) {
-  burst.kept = 0;
+  burst.kept = burst.over6 = 0;
   if (burst.plain_vip_count == 0) return;
   const std::uint32_t quiet = ~speaking(burst);
   const flow::Tick now = flow::tick_of(context.now);
+  const steer::TableView& table = context.table;
   std::uint32_t rest = 0;
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, packets] = burst.plain_vips[v];
-    const Keeper keeper{vip, now, vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff}};
+    const Keeper keeper{
+        table.members().data(),
+        table.member_count(),
+        vip->vip,
+        now,
+        vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff},
+    };
     // A QUIC packet's connection id may say otherwise than its flow.
     const std::uint32_t may_be_kept = (vip->flags & FL_VIP_QUIC) != 0 ? 0 : quiet;
-    std::uint32_t kept = 0;
-    for (std::uint32_t left = packets; left != 0; left &= left - 1) {
-      const auto i = static_cast<unsigned>(__builtin_ctz(left));
-      burst.vip[i] = vip;
-      if ((may_be_kept >> i & 1U) != 0 && keep(context, burst, i, keeper)) kept |= 1U << i;
+    std::uint32_t other = packets & ~may_be_kept;
+    for (std::uint32_t left = packets & may_be_kept; left != 0; left &= left - 1) {
+      if (!keep(context, burst, static_cast<unsigned>(__builtin_ctz(left)), keeper)) [[unlikely]]
+        other |= left & -left;
     }
-    burst.kept |= kept;
-    rest |= packets & ~kept;
-    context.page->vips[vip->vip].hits += static_cast<unsigned>(__builtin_popcount(kept));
+    for (std::uint32_t left = packets; left != 0; left &= left - 1)
+      burst.vip[__builtin_ctz(left)] = vip;
+    burst.kept |= packets & ~other;
+    rest |= other;
+    context.page->vips[vip->vip].hits +=
+        static_cast<unsigned>(__builtin_popcount(packets & ~other));
   }
   context.page->flow_hits += static_cast<unsigned>(__builtin_popcount(burst.kept));
   leave_to_stages(burst, rest);

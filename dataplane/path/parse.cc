@@ -8,12 +8,10 @@ namespace {
 
 constexpr unsigned kLineBytes = 64;
 
-/// The frame's first line for parsing, and the line before it, where the outer header will go.
-void prefetch_frames(const Burst& burst) {
-  for (unsigned i = 0; i < burst.count; ++i) {
-    __builtin_prefetch(burst.data[i], 1, 3);
-    __builtin_prefetch(burst.data[i] - kLineBytes, 1, 3);
-  }
+/// The line before the frame's first, where the outer header will go. (The first line itself the
+/// caller has asked for: it knows the frames earlier.)
+void prefetch_headroom(const Burst& burst) {
+  for (unsigned i = 0; i < burst.count; ++i) __builtin_prefetch(burst.data[i] - kLineBytes, 1, 3);
 }
 
 /// For the kernel, or not readable at all: settled here. Other reasons concern us only if the
@@ -61,7 +59,7 @@ void parse_plain(Burst& burst, std::uint32_t present) {
 }  // namespace
 
 void parse(WorkerContext&, Burst& burst, Parsing parsing) {
-  prefetch_frames(burst);
+  prefetch_headroom(burst);
   // All 32, so that the books can look at them at once.
   burst.verdict.fill(steer::Verdict::kForward);
   burst.reason.fill(FL_REASON_NONE);
