@@ -240,9 +240,9 @@ def case_ports(build: Path) -> None:
         assert node.stop() == 0
 
 
-def case_link(build: Path) -> None:
+def case_link(build: Path, device: str = AF_PACKET) -> None:
     """A link that goes down, and an interface that is removed, are told once; the process goes on."""
-    with LoneNode(build, AF_PACKET) as node:
+    with LoneNode(build, device) as node:
         start(node, {"b1": 100})
         def link() -> str:
             return node.ask("show port")["result"]["ports"][0]["link"]
@@ -314,6 +314,7 @@ CASES = {
     "fewer-workers": case_fewer_workers,
     "ports": case_ports,
     "link": case_link,
+    "link-af-xdp": lambda build: case_link(build, AF_XDP),
     "no-queue": case_no_queue,
 }
 
