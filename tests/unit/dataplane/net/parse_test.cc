@@ -80,13 +80,38 @@ TEST(Parse, LeavesTheFamilyZeroWhenTheIpHeaderIsBroken) {
   EXPECT_EQ(0, parsed.tuple.family);
 }
 
-TEST(Parse, TellsTheAddressesOfAFragment) {
+TEST(Parse, TellsFragmentsApart) {
+  ParsedPacket parsed;
+  const auto begin = [] { return packet().ipv4(kClient, kVip).id(0x1234); };
+  EXPECT_EQ(
+      FL_REASON_NONE, parse_exact(begin().ipv4_fragment(0, true).udp(1, 2).udp_length(99), parsed)
+  );
+  EXPECT_EQ(PacketKind::kFirstFragment, parsed.kind);
+  EXPECT_EQ(be16::from_host(0x1234).raw(), parsed.fragment_id);
+  EXPECT_EQ(2, parsed.tuple.destination_port());
+
+  EXPECT_EQ(
+      FL_REASON_NONE, parse_exact(begin().protocol(17).ipv4_fragment(9, false).payload(3), parsed)
+  );
+  EXPECT_EQ(PacketKind::kLaterFragment, parsed.kind);
+  EXPECT_EQ(be16::from_host(0x1234).raw(), parsed.fragment_id);
+  EXPECT_EQ(0U, parsed.tuple.ports_raw);
+  EXPECT_EQ(*IpAddr::parse(kVip), parsed.tuple.destination_address());
+}
+
+TEST(Parse, TurnsTheTupleRoundThatAnIcmpErrorQuotes) {
   ParsedPacket parsed;
   EXPECT_EQ(
-      FL_REASON_FRAGMENT,
-      parse_exact(packet().ipv4(kClient, kVip).ipv4_fragment(0, true).udp(1, 2), parsed)
+      FL_REASON_NONE,
+      parse_exact(
+          packet().ipv4("192.0.2.9", kVip).icmp(3, 4, 1400).ipv4(kVip, kClient).tcp(80, 40000, "A"),
+          parsed
+      )
   );
-  EXPECT_EQ(*IpAddr::parse(kVip), parsed.tuple.destination_address());
+  EXPECT_EQ(PacketKind::kIcmpError, parsed.kind);
+  const FiveTuple flow =
+      make_tuple(IpProto::kTcp, *IpAddr::parse(kClient), 40000, *IpAddr::parse(kVip), 80);
+  EXPECT_EQ(flow, parsed.tuple);
 }
 
 TEST(Parse, AcceptsHeadersInTheFirstSegmentOfALongerFrame) {
