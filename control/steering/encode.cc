@@ -177,7 +177,10 @@ Result<std::size_t> encode(
   count(index.size() * sizeof index[0]);
   count(plan.vips.size() * sizeof(fl_vip));
   count(plan.members.size() * sizeof(fl_member));
-  for (const SharedTable& t : plan.tables) count(t->slots.size() * sizeof(std::uint32_t));
+  for (const SharedTable& t : plan.tables) {
+    count(t->slots.size() * sizeof(std::uint32_t));
+    count(t->earlier.size() * sizeof(std::uint32_t));
+  }
   for (const auto& servers : plan.quic) count(servers.size() * sizeof(fl_quic_server));
   count(names.size());
   if (needed > bank.size() || needed > UINT32_MAX)
@@ -202,10 +205,12 @@ Result<std::size_t> encode(
   header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
   header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
   std::vector<fl_vip> vips = plan.vips;
+  const auto add_words = [&](const std::vector<std::uint32_t>& words) {
+    return writer.add(words.data(), words.size() * sizeof words[0]);
+  };
   for (std::size_t i = 0; i < vips.size(); ++i) {
-    vips[i].slots_line = writer.add(
-        plan.tables[i]->slots.data(), plan.tables[i]->slots.size() * sizeof(std::uint32_t)
-    );
+    vips[i].slots_line = add_words(plan.tables[i]->slots);
+    vips[i].earlier_line = add_words(plan.tables[i]->earlier);
     if (plan.quic[i].empty()) continue;
     vips[i].quic_line =
         writer.add(plan.quic[i].data(), plan.quic[i].size() * sizeof(fl_quic_server));

@@ -34,12 +34,45 @@ std::vector<std::uint32_t> positions_of(const std::vector<TableMember>& members)
   return position;
 }
 
+/// Who owned each slot before: flows that began then live there. A slot whose owner changes
+/// remembers the old one; one whose owner stays keeps what it remembers. Whoever has left the pool,
+/// or owns the slot again, is forgotten. Puts positions in `table.earlier` into `table.slots`.
+void remember(
+    const PoolTable& before, const std::vector<std::uint32_t>& position, PoolTable& table
+) {
+  std::vector<std::uint32_t> named(position.size(), 0);
+  for (std::size_t s = 0; s < table.slots.size(); ++s) {
+    const std::uint32_t word = before.slots[s];
+    const std::uint32_t old_owner = fl_slot_member(word);
+    std::uint32_t past = old_owner;
+    if (old_owner == table.slots[s]) {
+      if (fl_slot_earlier(word) == 0) continue;
+      past = before.earlier[fl_slot_earlier(word) - 1];
+    }
+    const bool stays = past < position.size() && position[past] != kNobody;
+    if (!stays || past == table.slots[s]) continue;
+    if (named[past] == 0) {
+      if (table.earlier.size() == FL_MAX_EARLIER) continue;
+      table.earlier.push_back(past);
+      named[past] = static_cast<std::uint32_t>(table.earlier.size());
+    }
+    table.slots[s] |= named[past] << FL_SLOT_EARLIER_SHIFT;
+  }
+}
+
+std::uint64_t checksum_of(const PoolTable& table) {
+  return checksum_of(table.slots, 0) + checksum_of(table.earlier, 0);
+}
+
 }  // namespace
 
-SharedTable restored_table(std::span<const std::uint32_t> slots) {
+SharedTable restored_table(
+    std::span<const std::uint32_t> slots, std::span<const std::uint32_t> earlier
+) {
   PoolTable table;
   table.slots.assign(slots.begin(), slots.end());
-  table.checksum = checksum_of(table.slots, 0);
+  table.earlier.assign(earlier.begin(), earlier.end());
+  table.checksum = checksum_of(table);
   return std::make_shared<const PoolTable>(std::move(table));
 }
 
@@ -59,10 +92,11 @@ base::Result<NextTable> next_table(
   NextTable next;
   next.slots_before.assign(members.size(), 0);
   std::vector<std::uint32_t> owners;  // of the previous slots
+  const std::vector<std::uint32_t> position = positions_of(members);
   if (previous != nullptr) {
-    const std::vector<std::uint32_t> position = positions_of(members);
     owners.reserve(previous->slots.size());
-    for (const std::uint32_t member : previous->slots) {
+    for (const std::uint32_t slot : previous->slots) {
+      const std::uint32_t member = fl_slot_member(slot);
       owners.push_back(member < position.size() ? position[member] : kNobody);
       if (owners.back() != kNobody) ++next.slots_before[owners.back()];
     }
@@ -75,7 +109,8 @@ base::Result<NextTable> next_table(
   table.meaning = checksum_of(built.slots, kNobody);
   table.slots = std::move(built.slots);
   for (std::uint32_t& slot : table.slots) slot = members[slot].member;
-  table.checksum = checksum_of(table.slots, 0);
+  if (!fresh) remember(*previous, position, table);
+  table.checksum = checksum_of(table);
   table.counts = std::move(built.counts);
   table.members = std::move(members);
   next.table = std::make_shared<const PoolTable>(std::move(table));

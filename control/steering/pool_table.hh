@@ -22,16 +22,19 @@ struct TableMember {
 };
 
 struct PoolTable {
-  std::vector<TableMember> members;   // the pool's, by rising id; empty: not known (restored)
-  std::vector<std::uint32_t> slots;   // member numbers; none: nobody to send to
-  std::vector<std::uint32_t> counts;  // slots of each of `members`
-  std::uint64_t checksum = 0;         // of the slots
-  std::uint64_t meaning = 0;          // of the owners' positions in `members`, see digest
+  std::vector<TableMember> members;    // the pool's, by rising id; empty: not known (restored)
+  std::vector<std::uint32_t> slots;    // as in the bank (fl_slot_member); none: nobody to send to
+  std::vector<std::uint32_t> earlier;  // member numbers that slots name as their earlier owners
+  std::vector<std::uint32_t> counts;   // slots of each of `members`
+  std::uint64_t checksum = 0;          // of slots and earlier owners
+  std::uint64_t meaning = 0;           // of the owners' positions in `members`, see digest
 };
 using SharedTable = std::shared_ptr<const PoolTable>;
 
 /// A table that was published before this process began.
-SharedTable restored_table(std::span<const std::uint32_t> slots);
+SharedTable restored_table(
+    std::span<const std::uint32_t> slots, std::span<const std::uint32_t> earlier
+);
 
 /// A table as the next generation has it, and what that means for the one before.
 struct NextTable {

@@ -109,10 +109,11 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   FL_TRY(restore_members(table, names, numbers, now));
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
-    numbers.tables[v.vip] = restored_table(table.slots(v));
+    numbers.tables[v.vip] = restored_table(table.slots(v), table.earlier(v));
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
     plan.vips.back().quic_line = 0;
+    plan.vips.back().earlier_line = 0;
     plan.tables.push_back(numbers.tables[v.vip]);
     plan.quic.push_back(quic_of(table, v));
   }

@@ -215,6 +215,7 @@ class Planner {
     });
     for (fl_vip& v : plan_.vips) {
       plan_.tables.push_back(numbers_.tables[v.vip]);
+      v.earlier_count = static_cast<std::uint16_t>(plan_.tables.back()->earlier.size());
       plan_.quic.push_back(std::move(quic_[v.vip]));
       if (!plan_.quic.back().empty())
         v.quic_mask = static_cast<std::uint32_t>(plan_.quic.back().size() - 1);

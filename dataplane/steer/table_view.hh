@@ -61,14 +61,20 @@ class TableView {
     return nullptr;
   }
 
-  /// True if some vip has this address, whatever protocol and port. A probe per shape.
-  [[nodiscard]] bool has_address(std::uint64_t low, std::uint64_t high, std::uint8_t family) const {
+  /// Some vip with this address, whatever protocol and port; null: none. A probe per shape.
+  [[nodiscard]] const fl_vip* find_address(
+      std::uint64_t low, std::uint64_t high, std::uint8_t family
+  ) const {
     for (std::uint32_t i = 0; i < shape_count_; ++i) {
       const Shape& shape = shapes_[i];
       if (shape.family != family) continue;
-      if (find_address(low & shape.low_mask, high & shape.high_mask, shape)) return true;
+      const fl_vip* const vip = probe_address(low & shape.low_mask, high & shape.high_mask, shape);
+      if (vip != nullptr) return vip;
     }
-    return false;
+    return nullptr;
+  }
+  [[nodiscard]] bool has_address(std::uint64_t low, std::uint64_t high, std::uint8_t family) const {
+    return find_address(low, high, family) != nullptr;
   }
 
   /// Member number that a QUIC server id names in this vip, or FL_NO_MEMBER. `key`: as in struct
@@ -175,11 +181,13 @@ class TableView {
     return nullptr;
   }
 
-  [[nodiscard]] bool find_address(std::uint64_t low, std::uint64_t high, const Shape& shape) const {
+  [[nodiscard]] const fl_vip* probe_address(
+      std::uint64_t low, std::uint64_t high, const Shape& shape
+  ) const {
     for (std::uint32_t at = fl_vip_hash(low, high, 0, 0);; ++at) {
       const std::uint16_t entry = addresses_[at % kAddresses];
-      if (entry == FL_VIP_EMPTY) return false;
-      if (same_prefix(vips_[entry], low, high, shape)) return true;
+      if (entry == FL_VIP_EMPTY) return nullptr;
+      if (same_prefix(vips_[entry], low, high, shape)) return &vips_[entry];
     }
   }
   [[nodiscard]] static bool same_prefix(
