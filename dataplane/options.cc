@@ -2,6 +2,8 @@
 // Reads the command line (CLI11, whose exceptions end here).
 #include "dataplane/options.hh"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 #include <CLI/CLI.hpp>
@@ -17,16 +19,21 @@ std::string one_line(std::string text) {
   return text;
 }
 
-base::Result<Options> check(Options options, const ReplayOptions& replay, bool clock_given) {
+base::Result<Options> check(Options options, const ReplayOptions& replay, bool other_given) {
   if (options.config.empty()) {
     return base::invalid(
         "--config is missing: give the configuration file, e.g. --config config/control.yaml"
     );
   }
+  const std::string* const outputs[] = {&replay.out, &replay.decisions, &replay.answers};
   if (replay.in.empty()) {
-    if (!replay.out.empty() || !replay.decisions.empty() || clock_given) {
+    const bool any = std::any_of(std::begin(outputs), std::end(outputs), [](const auto* path) {
+      return !path->empty();
+    });
+    if (any || other_given) {
       return base::invalid(
-          "--out, --decisions and --clock belong to a replay: give --replay IN.pcap too"
+          "--out, --decisions, --answers, --mtu and --clock belong to a replay: give --replay "
+          "IN.pcap too"
       );
     }
     return options;
@@ -34,19 +41,27 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool c
   if (replay.out.empty()) {
     return base::invalid("--out is missing: --replay needs a file for the forwarded packets");
   }
-  if (replay.out == replay.in || replay.decisions == replay.in) {
-    return base::invalid(
-        "--replay " + replay.in + ": input and output are the same file; choose another output"
-    );
-  }
-  if (replay.out == options.config || replay.decisions == options.config) {
-    return base::invalid(
-        "--config " + options.config + ": a replay would overwrite it; choose another output"
-    );
+  for (const std::string* path : outputs) {
+    if (*path == replay.in) {
+      return base::invalid(
+          "--replay " + replay.in + ": input and output are the same file; choose another output"
+      );
+    }
+    if (*path == options.config) {
+      return base::invalid(
+          "--config " + options.config + ": a replay would overwrite it; choose another output"
+      );
+    }
   }
   if (replay.out == replay.decisions) {
     return base::invalid(
         "--decisions " + replay.decisions + ": same file as --out; choose another one"
+    );
+  }
+  if (!replay.answers.empty() &&
+      (replay.answers == replay.out || replay.answers == replay.decisions)) {
+    return base::invalid(
+        "--answers " + replay.answers + ": same file as another output; choose another one"
     );
   }
   options.replay = replay;
@@ -77,6 +92,9 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   );
   app.add_option("--out", replay.out, "replay: forwarded packets");
   app.add_option("--decisions", replay.decisions, "replay: one CSV row a packet");
+  app.add_option("--answers", replay.answers, "replay: packets that the node sends back itself");
+  auto* mtu = app.add_option("--mtu", replay.mtu, "replay: the port's MTU; default 65535")
+                  ->check(CLI::Range(68, 65535));
   auto* clock = app.add_option("--clock", replay.clock, "replay: fixed (default) or pcap")
                     ->transform(CLI::CheckedTransformer(std::map<std::string, ReplayClock>{
                         {"fixed", ReplayClock::kFixed}, {"pcap", ReplayClock::kPcap}}));
@@ -92,7 +110,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
     return base::invalid("command line: " + one_line(e.what()) + "; see --help");
   }
   if (huge->count() > 0) options.hugepages = hugepages;
-  return check(std::move(options), replay, clock->count() > 0);
+  return check(std::move(options), replay, clock->count() + mtu->count() > 0);
 }
 
 }  // namespace fairlead::dataplane

@@ -2,6 +2,7 @@
 // The command line of fairlead-dataplane as a value.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,9 @@ enum class ReplayClock {
 struct ReplayOptions {
   std::string in;
   std::string out;
-  std::string decisions;  // empty: not written
+  std::string decisions;      // empty: not written
+  std::string answers;        // the frames that the node would have sent back; empty: not written
+  std::uint32_t mtu = 65535;  // of the port
   ReplayClock clock = ReplayClock::kFixed;
 };
 

@@ -34,10 +34,16 @@ namespace fairlead::dataplane {
 namespace {
 
 constexpr base::Nanoseconds kStart = 3600 * base::kSecond;  // the clock's first moment
-constexpr std::uint32_t kMtu = 65535;  // a capture has none: nothing is too big
 constexpr unsigned kEmptyPollsMeanEnd = 1000;
 constexpr std::uint32_t kBuffers = 4095;
 constexpr const char* kCsvHeader = "packet,flow,vip,backend_id,verdict,reason\n";
+
+/// The CSV knows three verdicts. A packet that is answered ends here: for it, `reason` says what it
+/// was answered for, and --answers holds the answer.
+std::string_view contract_verdict(steer::Verdict verdict) {
+  const bool plain = verdict == steer::Verdict::kForward || verdict == steer::Verdict::kPunt;
+  return steer::to_string(plain ? verdict : steer::Verdict::kDrop);
+}
 
 /// The CSV of a replay; all calls do nothing if it was not asked for.
 class DecisionsFile {
@@ -96,7 +102,7 @@ class DecisionsFile {
     const bool forwarded = burst.verdict[i] == steer::Verdict::kForward;
     if (forwarded) row += names.backend(burst.backend[i]);
     row += ',';
-    row += steer::to_string(burst.verdict[i]);
+    row += contract_verdict(burst.verdict[i]);
     row += ',';
     if (!forwarded) row += steer::reason_name(burst.reason[i]);
     row += '\n';
@@ -126,6 +132,7 @@ struct Replay {
   PcapSummary input;
   steer::Names names;
   PcapWriter out;
+  std::optional<PcapWriter> answers;
   DecisionsFile decisions;
   std::unique_ptr<fl_worker_page, Free> page;
   shm::Region flow_memory;
@@ -147,7 +154,9 @@ std::optional<std::uint32_t> no_flood_limit(ReplayClock clock) {
 
 // Layer 2 of the forwarded frames: the port's configured gateway, else fixed values, so that the
 // output depends on nothing of this host. Backends of l2 vips without a MAC get one by number.
-path::NextHops fixed_hops(const config::Config& config, std::vector<net::MacAddr>& backends) {
+path::NextHops fixed_hops(
+    const config::Config& config, std::uint32_t mtu, std::vector<net::MacAddr>& backends
+) {
   for (std::size_t i = 0; i < FL_MAX_BACKENDS; ++i) {
     backends.push_back(
         {{0x02, 0xf1, 0, 1, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}}
@@ -160,7 +169,7 @@ path::NextHops fixed_hops(const config::Config& config, std::vector<net::MacAddr
     hops.gateway4 = *config.ports[0].gateway_mac;
   }
   hops.gateway6 = hops.gateway4;
-  hops.mtu = kMtu;
+  hops.mtu = mtu;
   hops.backend_macs = backends;
   return hops;
 }
@@ -237,6 +246,10 @@ void run_burst(Replay& replay, std::span<Taken> taken, fl_reason last_call) {
       continue;
     }
     replay.decisions.write(taken[i].number, burst, i, replay.names);
+    if (burst.verdict[i] == steer::Verdict::kAnswer) {
+      apply_frame(packets[i], burst, i);
+      if (replay.answers) write_packet(*replay.answers, taken[i].time_us, packets[i]);
+    }
     if (burst.verdict[i] == steer::Verdict::kForward) {
       apply_frame(packets[i], burst, i);
       write_packet(replay.out, taken[i].time_us, packets[i]);
@@ -301,10 +314,11 @@ base::Result<void> report(const Replay& replay, double seconds) {
   }
   std::printf(
       "replay: %" PRIu64 " packets, %" PRIu64 " forwarded, %" PRIu64 " punted, %" PRIu64
-      " dropped, %" PRIu64 " flows, %.3f s\n",
+      " answered, %" PRIu64 " dropped, %" PRIu64 " flows, %.3f s\n",
       page.rx_packets,
       page.tx_packets,
       page.punted,
+      page.answered,
       dropped,
       replay.context.flows.size(),
       seconds
@@ -316,6 +330,11 @@ base::Result<Replay> prepare(const ReplayOptions& options) {
   FL_ASSIGN(const PcapSummary input, check_pcap(options.in));
   FL_ASSIGN(PcapWriter out, PcapWriter::create(options.out));
   FL_ASSIGN(DecisionsFile decisions, DecisionsFile::create(options.decisions));
+  std::optional<PcapWriter> answers;
+  if (!options.answers.empty()) {
+    FL_ASSIGN(PcapWriter file, PcapWriter::create(options.answers));
+    answers.emplace(std::move(file));
+  }
   auto* page =
       static_cast<fl_worker_page*>(std::aligned_alloc(FL_LINE_BYTES, sizeof(fl_worker_page)));
   std::fill_n(reinterpret_cast<std::byte*>(page), sizeof *page, std::byte{0});
@@ -324,6 +343,7 @@ base::Result<Replay> prepare(const ReplayOptions& options) {
       .input = input,
       .names = {},
       .out = std::move(out),
+      .answers = std::move(answers),
       .decisions = std::move(decisions),
       .page = std::unique_ptr<fl_worker_page, Free>(page),
       .flow_memory = {},
@@ -344,7 +364,7 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   replay.context.now = kStart;
   replay.context.fragments = replay.fragments.get();
   std::vector<net::MacAddr> backend_macs;
-  replay.context.hops = fixed_hops(config, backend_macs);
+  replay.context.hops = fixed_hops(config, options.replay->mtu, backend_macs);
   path::use_table(replay.context, table.view());
 
   const sys::UniqueFd input(::open(options.replay->in.c_str(), O_RDONLY));
@@ -358,6 +378,7 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   rte_eth_dev_stop(replay.ethdev);
   FL_TRY(report(replay, took.count()));
   FL_TRY(replay.decisions.commit());
+  if (replay.answers) FL_TRY(replay.answers->commit());
   return replay.out.commit();
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/config/config.hh"
+#include "control/config/load_outgoing.hh"
 #include "control/config/load_vips.hh"
 #include "control/config/section.hh"
 #include "control/config/text_file.hh"
@@ -235,6 +236,8 @@ base::Result<Config> parse_config(
        "memory",
        "fleet",
        "flows",
+       "tunnel",
+       "icmp",
        "vips",
        "health",
        "monitoring",
@@ -257,6 +260,7 @@ base::Result<Config> parse_config(
       ),
       c
   );
+  c.outgoing = load_outgoing(root);
   load_services(root, c);
   load_simulation(
       root.section(

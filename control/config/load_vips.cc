@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "control/config/load_outgoing.hh"
 #include "control/config/load_quic.hh"
 #include "control/model/names.hh"
 #include "control/model/table_sizes.hh"
@@ -47,6 +48,7 @@ std::string first_at(const Place& p) {
 struct Seen {
   std::map<std::string, Place> vip_names;
   std::map<std::tuple<net::Prefix, net::IpProto, std::uint16_t>, Place> endpoints;
+  std::map<net::Prefix, std::pair<bool, Place>> echoes;
   std::set<std::tuple<net::Family, int, bool>> shapes;
   std::map<std::string, std::pair<net::IpAddr, Place>> backends;
   std::map<std::string, std::uint32_t> capacities;
@@ -72,11 +74,15 @@ class VipReader {
          "choices",
          "table_size",
          "quic",
+         "mss",
+         "echo",
          "health",
          "backends"},
         diagnosis_
     );
     model::Vip vip = scalars(s);
+    load_vip_outgoing(s, vip);
+    check_echo(s, vip, path);
     check_unique(s, vip, path);
     load_quic(s, vip, diagnosis_);
     vip.health = vip_health(s, vip);
@@ -135,6 +141,18 @@ class VipReader {
         );
       }
     }
+  }
+
+  // An echo request names an address, not a port.
+  void check_echo(const Section& s, const model::Vip& vip, const std::string& path) {
+    const auto [first, fresh] =
+        seen_.echoes.try_emplace(vip.prefix, vip.answers_echo, Place{path, s.line()});
+    if (fresh || first->second.first == vip.answers_echo) return;
+    s.error(
+        "echo",
+        "differs from the vip at the same address" + first_at(first->second.second) +
+            ", use one value"
+    );
   }
 
   void check_unique(const Section& s, const model::Vip& vip, const std::string& path) {
@@ -236,7 +254,8 @@ class VipReader {
     const auto address = b.routed_address("address");
     if (!address) return;
     backend.address = *address;
-    const auto& source = address->is_v4() ? config_.node.address : config_.node.address6;
+    const bool source = address->is_v4() ? config_.node.address || config_.outgoing.source4
+                                         : config_.node.address6 || config_.outgoing.source6;
     if (!source && !config_.ports.empty()) {
       b.warn(
           "address",

@@ -20,20 +20,45 @@ inline constexpr std::uint8_t kOuterTtl = 64;
 inline constexpr unsigned kIpip4Bytes = sizeof(Ipv4Header);
 inline constexpr unsigned kIpip6Bytes = sizeof(Ipv6Header);
 inline constexpr unsigned kGueBytes = sizeof(UdpHeader) + FL_GUE_BASE_BYTES;
-inline constexpr unsigned kGueHopsBytes = FL_GUE_PRIVATE_BYTES + FL_GUE_MAX_HOPS * FL_GUE_HOP_BYTES;
-inline constexpr unsigned kMaxOuterBytes =
-    kIpip4Bytes + kGueBytes + kGueHopsBytes > kIpip6Bytes + kGueBytes
-        ? kIpip4Bytes + kGueBytes + kGueHopsBytes
-        : kIpip6Bytes + kGueBytes;
 
-/// The Ethernet header with its tags moves forward whole, so the headroom a frame needs is just the
-/// outer headers'. DPDK's default is 128 bytes (RTE_PKTMBUF_HEADROOM), XDP's 256.
+/// Bytes of IPIP's outer header.
+[[nodiscard]] constexpr unsigned ipip_bytes(std::uint8_t outer_family) {
+  return outer_family == 6 ? kIpip6Bytes : kIpip4Bytes;
+}
+/// Bytes of a GUE hop list; towards IPv6 an empty one is left out (see net/gue.h).
+[[nodiscard]] constexpr unsigned hop_list_bytes(std::uint8_t outer_family, unsigned hops) {
+  if (outer_family == 6) return hops == 0 ? 0 : FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP6_BYTES;
+  return FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
+}
+/// Bytes of GUE's outer headers.
+[[nodiscard]] constexpr unsigned gue_bytes(std::uint8_t outer_family, unsigned hops) {
+  return ipip_bytes(outer_family) + kGueBytes + hop_list_bytes(outer_family, hops);
+}
+
+/// The headroom budget. The Ethernet header with its tags moves forward whole, so a frame needs
+/// just the outer headers' bytes. DPDK's default is 128 (RTE_PKTMBUF_HEADROOM), XDP's 256.
 inline constexpr unsigned kHeadroomBytes = 128;
+inline constexpr unsigned kMostOuter4 = 20                        // IPv4 without options
+                                        + 8                       // UDP
+                                        + 4                       // GUE
+                                        + 4                       // private data's head
+                                        + FL_GUE_MAX_HOPS * 4;    // hops
+inline constexpr unsigned kMostOuter6 = 40                        // IPv6
+                                        + 8                       // UDP
+                                        + 4                       // GUE
+                                        + 4                       // private data's head
+                                        + FL_GUE_MAX_HOPS6 * 16;  // hops
+inline constexpr unsigned kMaxOuterBytes = kMostOuter4 > kMostOuter6 ? kMostOuter4 : kMostOuter6;
+static_assert(gue_bytes(4, FL_GUE_MAX_HOPS) == kMostOuter4);
+static_assert(gue_bytes(6, FL_GUE_MAX_HOPS6) == kMostOuter6);
+static_assert(ipip_bytes(6) < kMaxOuterBytes, "IPIP is the smaller one");
 static_assert(kMaxOuterBytes <= kHeadroomBytes, "any encapsulation fits the default headroom");
-static_assert(
-    kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + FL_GUE_HOP_BYTES == 40,
-    "GUE with one hop costs what GLB's does"
-);
+static_assert(1 + 4 * FL_GUE_MAX_HOPS6 <= FL_GUE_HLEN_MASK, "hlen has room for the list");
+static_assert(gue_bytes(4, 1) == 40, "GUE with one hop costs what GLB's does");
+
+/// Least MTU that a sender may be told: RFC 791's 68, RFC 8200's 1280.
+inline constexpr std::uint32_t kLeastMtu4 = 68;
+inline constexpr std::uint32_t kLeastMtu6 = 1280;
 
 /// What the outer header says. Addresses as on the wire (IPv4: 4 bytes).
 struct Tunnel {
@@ -46,17 +71,6 @@ struct Tunnel {
   std::uint8_t
       traffic_class;  // copied from the inner packet: DSCP, and ECN as RFC 6040 normal mode
 };
-
-/// Bytes of IPIP's outer header.
-[[nodiscard]] constexpr unsigned ipip_bytes(std::uint8_t outer_family) {
-  return outer_family == 6 ? kIpip6Bytes : kIpip4Bytes;
-}
-/// Bytes of GUE's outer headers. Towards IPv6 there is no hop list (see net/gue.h).
-[[nodiscard]] constexpr unsigned gue_bytes(std::uint8_t outer_family, unsigned hops) {
-  return outer_family == 6
-             ? kIpip6Bytes + kGueBytes
-             : kIpip4Bytes + kGueBytes + FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
-}
 
 namespace detail {
 
@@ -132,23 +146,25 @@ inline std::uint8_t* write_ipip(std::uint8_t* inner, const Tunnel& tunnel) {
   return detail::write_ip(inner, tunnel, detail::inner_protocol(tunnel), tunnel.inner_bytes);
 }
 
-/// Writes outer IP, UDP and GUE headers that end at `inner`. `hops`: IPv4 addresses after the outer
-/// destination, each 4 bytes as on the wire, at most FL_GUE_MAX_HOPS; ignored towards IPv6.
+/// Writes outer IP, UDP and GUE headers that end at `inner`. `hops`: addresses after the outer
+/// destination, of its family, as on the wire one after the other.
 /// The outer UDP checksum is 0: allowed over IPv4, and over IPv6 for tunnels (RFC 6935, 6936
 /// section 4: the inner packet has its own). Returns the first byte. Requires: gue_bytes()
-/// writable.
+/// writable; at most FL_GUE_MAX_HOPS (IPv4) or FL_GUE_MAX_HOPS6.
 inline std::uint8_t* write_gue(
-    std::uint8_t* inner, const Tunnel& tunnel, std::span<const std::uint32_t> hops = {}
+    std::uint8_t* inner, const Tunnel& tunnel, std::span<const std::uint8_t> hops = {}
 ) {
   std::uint8_t* at = inner;
   std::uint8_t words = 0;
-  if (tunnel.family == 4) {
-    at -= hops.size_bytes();
-    for (std::size_t i = 0; i < hops.size(); ++i)
-      std::memcpy(at + i * FL_GUE_HOP_BYTES, &hops[i], FL_GUE_HOP_BYTES);
+  const bool six = tunnel.family == 6;
+  if (!six || !hops.empty()) {
+    const std::size_t count = hops.size() / (six ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES);
+    at -= hops.size();
+    if (!hops.empty()) std::memcpy(at, hops.data(), hops.size());
     at -= sizeof(fl_gue_hops);
-    *write_as<fl_gue_hops>(at) = fl_gue_hops{{0, 0}, 0, static_cast<std::uint8_t>(hops.size())};
-    words = static_cast<std::uint8_t>(1 + hops.size());
+    const std::uint8_t type = six ? FL_GUE_PRIVATE_HOPS6 : FL_GUE_PRIVATE_HOPS;
+    *write_as<fl_gue_hops>(at) = fl_gue_hops{{0, type}, 0, static_cast<std::uint8_t>(count)};
+    words = static_cast<std::uint8_t>(1 + hops.size() / 4);
   }
   at -= sizeof(fl_gue_header);
   *write_as<fl_gue_header>(at) = fl_gue_header{words, detail::inner_protocol(tunnel), {0, 0}};

@@ -6,6 +6,7 @@
 
 #include "dataplane/net/checksum.hh"
 #include "dataplane/net/extensions.hh"
+#include "dataplane/net/icmp.hh"
 #include "dataplane/net/icmp_error.hh"
 #include "dataplane/net/wire.hh"
 
@@ -205,6 +206,28 @@ fl_reason parse_ipv6(
 }
 
 }  // namespace
+
+bool is_martian(const FiveTuple& tuple) {
+  if (tuple.family == 6) return is_martian6(tuple);
+  return is_martian4(tuple);
+}
+
+bool is_echo_request(const std::uint8_t* packet, std::size_t readable) {
+  if (readable < sizeof(Ipv4Header) + sizeof(IcmpHeader)) return false;
+  if (*packet >> 4 == 4) {
+    const auto* ip = header_at<Ipv4Header>(packet);
+    const auto* icmp = header_at<IcmpHeader>(packet + sizeof *ip);
+    return ip->header_bytes() == sizeof *ip && ip->protocol == number(IpProto::kIcmp) &&
+           (ip->fragment.raw() & kIpv4FragmentMask.raw()) == 0 &&
+           ip->total_length.host() >= sizeof *ip + sizeof *icmp && icmp->type == kIcmpEchoRequest &&
+           icmp->code == 0;
+  }
+  const auto* ip = header_at<Ipv6Header>(packet);
+  if (readable < sizeof *ip + sizeof(IcmpHeader)) return false;
+  const auto* icmp = header_at<IcmpHeader>(packet + sizeof *ip);
+  return ip->next_header == number(IpProto::kIcmpv6) && ip->payload_length.host() >= sizeof *icmp &&
+         icmp->type == kIcmp6EchoRequest && icmp->code == 0;
+}
 
 fl_reason parse_packet(
     std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out

@@ -59,4 +59,11 @@ static_assert(sizeof(ParsedPacket) == 64);
     std::span<const std::uint8_t> frame, std::uint32_t frame_bytes, ParsedPacket& out
 );
 
+/// A source that no single host has, or the destination itself (RFC 1122 3.2.1.3, RFC 4291 2.7).
+[[nodiscard]] bool is_martian(const FiveTuple& tuple);
+
+/// True if the packet at `packet`, of which `readable` bytes can be read, asks for an echo and is
+/// simple enough to be answered in place: whole, no IP options, no extension headers.
+[[nodiscard]] bool is_echo_request(const std::uint8_t* packet, std::size_t readable);
+
 }  // namespace fairlead::net

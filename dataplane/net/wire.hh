@@ -31,6 +31,11 @@ template <WireType T>
   return reinterpret_cast<T*>(at);
 }
 
+template <WireType T>
+[[nodiscard]] inline const T* header_at(const std::uint8_t* at) {
+  return reinterpret_cast<const T*>(at);
+}
+
 /// Unaligned loads of raw words, for addresses and checksums.
 [[nodiscard]] inline std::uint32_t load32(const std::uint8_t* at) {
   std::uint32_t word;

@@ -104,6 +104,7 @@ void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {
       vip->table_size == 0 ? FL_NO_MEMBER : first_candidate(context.table, *vip, burst.hash[i]);
   if (member == FL_NO_MEMBER) return drop(burst, i, FL_REASON_NO_BACKEND);
   ++context.page->icmp_errors_unknown;
+  burst.seeking |= 1U << i;
   go_to(context, burst, i, member);
 }
 

@@ -117,4 +117,30 @@ std::uint32_t first_candidate(
   return found;
 }
 
+unsigned others_to_ask(
+    const steer::TableView& table,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    const fl_member& first,
+    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
+) {
+  const unsigned most = first.family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
+  unsigned count = 0;
+  const auto add = [&](std::uint32_t number) {
+    if (number == FL_NO_MEMBER || count == most) return;
+    const fl_member& member = table.member(number);
+    const bool serves = member.state == FL_MEMBER_ACTIVE || member.state == FL_MEMBER_DRAINING;
+    const auto end = out.begin() + count;
+    const bool known = &member == &first || std::find(out.begin(), end, &member) != end;
+    if (serves && !known && member.family == first.family && member.vip == vip.vip)
+      out[count++] = &member;
+  };
+  const std::uint32_t choices = vip.table_size == 0 ? 0 : vip.choices;
+  for (std::uint32_t c = 0; c < choices; ++c)
+    add(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)));
+  for (std::uint32_t c = 0; c < choices; ++c)
+    add(table.earlier_owner(vip, fl_candidate_slot(hash, c, vip.table_size)));
+  return count;
+}
+
 }  // namespace fairlead::path

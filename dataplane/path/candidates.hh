@@ -2,8 +2,10 @@
 // Which of a flow's candidates takes it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
+#include "dataplane/net/gue.h"
 #include "dataplane/path/context.hh"
 
 namespace fairlead::path {
@@ -32,6 +34,18 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
 /// active or draining, then the walk. For flows without an entry: every packet of such a flow, on
 /// every node, must come to the same answer, so neither scores nor ejection count.
 std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash);
+
+/// Where else an unknown connection of `first` may live, most likely first: the flow's other
+/// candidates, then the earlier owners of its slots. Only serving members of the first one's
+/// family, each once, at most as many as a GUE header holds. A pure function of flow and
+/// generation, as first_candidate() is. Returns how many it wrote to `out`.
+unsigned others_to_ask(
+    const steer::TableView& table,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    const fl_member& first,
+    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
+);
 
 /// True if the other workers' and nodes' counts in context.scores are fresh enough to be used.
 bool external_counts_fresh(const WorkerContext& context);

@@ -6,11 +6,23 @@
 namespace fairlead::path {
 namespace {
 
+/// Some vip with this address, whatever protocol and port; null: none.
+const fl_vip* vip_of_address(const steer::TableView& table, const net::FiveTuple& tuple) {
+  if (!table.valid()) return nullptr;
+  return table.find_address(tuple.destination[0], tuple.destination[1], tuple.family);
+}
+
+/// A vip's echo is ours to answer, any other is the kernel's.
+void judge_echo(const WorkerContext& context, Burst& burst, unsigned i) {
+  const fl_vip* const vip = vip_of_address(context.table, burst.parsed[i].tuple);
+  if (vip == nullptr || (vip->flags & FL_VIP_NO_ECHO) != 0) return punt(burst, i, FL_REASON_ICMP);
+  drop_and_tell(burst, i, FL_REASON_ECHO);
+}
+
 /// A packet that something is wrong with: ours to judge only if it is for a vip.
 void judge(const WorkerContext& context, Burst& burst, unsigned i) {
-  const net::FiveTuple& tuple = burst.parsed[i].tuple;
-  if (!context.table.valid() ||
-      context.table.has_address(tuple.destination[0], tuple.destination[1], tuple.family)) {
+  if (burst.reason[i] == FL_REASON_ECHO) return judge_echo(context, burst, i);
+  if (!context.table.valid() || vip_of_address(context.table, burst.parsed[i].tuple) != nullptr) {
     drop(burst, i, burst.reason[i]);
   } else {
     punt(burst, i, FL_REASON_NO_VIP);

@@ -8,6 +8,7 @@
 #include "dataplane/base/clock.hh"
 #include "dataplane/flow/flow_table.hh"
 #include "dataplane/net/addr.hh"
+#include "dataplane/net/outer_policy.hh"
 #include "dataplane/path/decision_sink.hh"
 #include "dataplane/path/fragment_table.hh"
 #include "dataplane/path/peers.hh"
@@ -76,7 +77,12 @@ struct WorkerContext {
   // --- kept by the stages ---
   flow::IdleLimits limits;
   NewFlowMeter meter;
-  bool counted = false;  // in_flight agrees with `flows`
+  net::OuterPolicy outer;      // of the table in force
+  std::uint16_t outer_id = 0;  // IPv4 identification of the next tunnel packet without DF
+  bool clamps_mss = false;     // some vip of the table has an MSS
+  NewFlowMeter icmp_errors;    // own ICMP errors
+  NewFlowMeter icmp_echoes;    // echo replies
+  bool counted = false;        // in_flight agrees with `flows`
 };
 
 /// Puts a generation in force from the next burst on. With the first valid one it also rebuilds

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/path/candidates.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/underlay.hh"
 
@@ -20,17 +21,29 @@ net::MacAddr backend_mac(const NextHops& hops, const fl_member& member) {
   return mac;
 }
 
-/// Drops packet i; for stages' functions that return whether it is forwarded.
-bool refuse(Burst& burst, unsigned i, fl_reason reason) {
-  drop(burst, i, reason);
+/// Drops packet i; for stages' functions that return whether it is forwarded. Too big: its sender
+/// is told.
+[[gnu::noinline]] bool refuse(Burst& burst, unsigned i, fl_reason reason) {
+  if (reason == FL_REASON_TOO_BIG) {
+    drop_and_tell(burst, i, reason);
+  } else {
+    drop(burst, i, reason);
+  }
   return false;
+}
+
+/// Bytes of a frame that count for the port's MTU: all behind the first Ethernet header. VLAN tags
+/// do, because not every port and switch gives tagged frames more than 1518 bytes.
+std::uint32_t mtu_bytes(const net::ParsedPacket& packet, unsigned outer) {
+  return packet.l3_offset + outer + packet.ip_bytes -
+         static_cast<std::uint32_t>(sizeof(net::EthernetHeader));
 }
 
 /// L2 direct return: the packet stays as it is, only the addresses of the frame change. True if
 /// the packet is forwarded.
 bool forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl_member& member) {
   const net::ParsedPacket& packet = burst.parsed[i];
-  if (packet.ip_bytes > context.hops.mtu) return refuse(burst, i, FL_REASON_TOO_BIG);
+  if (mtu_bytes(packet, 0) > context.hops.mtu) return refuse(burst, i, FL_REASON_TOO_BIG);
   const net::MacAddr mac = backend_mac(context.hops, member);
   if (mac.is_zero()) return refuse(burst, i, FL_REASON_NO_NEXT_HOP);
   std::uint8_t* const l3 = burst.data[i] + packet.l3_offset;
@@ -45,7 +58,7 @@ bool forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl
 [[gnu::noinline]] fl_reason obstacle(
     const WorkerContext& context, const Burst& burst, unsigned i, unsigned outer, bool has_source
 ) {
-  if (burst.parsed[i].ip_bytes + outer > context.hops.mtu) return FL_REASON_TOO_BIG;
+  if (mtu_bytes(burst.parsed[i], outer) > context.hops.mtu) return FL_REASON_TOO_BIG;
   if (burst.headroom[i] < outer) return FL_REASON_NO_HEADROOM;
   return has_source ? FL_REASON_NO_NEXT_HOP : FL_REASON_NO_SOURCE_ADDRESS;
 }
@@ -74,25 +87,41 @@ bool forward_l2(const WorkerContext& context, Burst& burst, unsigned i, const fl
 
 enum class Shape { kIpip, kGue };
 
+/// The addresses of a GUE hop list, as they go on the wire; none for nearly all packets.
+struct NoHops {
+  static constexpr unsigned count = 0;
+  static constexpr std::span<const std::uint8_t> bytes() { return {}; }
+};
+struct Hops {
+  unsigned count = 0;
+  std::size_t hop_bytes = FL_GUE_HOP_BYTES;
+  std::array<std::uint8_t, FL_GUE_MAX_HOPS6 * FL_GUE_HOP6_BYTES> content{};
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const {
+    return {content.data(), count * hop_bytes};
+  }
+};
+static_assert(FL_GUE_MAX_HOPS6 * FL_GUE_HOP6_BYTES >= FL_GUE_MAX_HOPS * FL_GUE_HOP_BYTES);
+
 /// A template, so that what the four kinds of tunnel differ in is not asked for every packet again.
 /// True if the packet is forwarded.
-template <Shape kShape, std::uint8_t kFamily>
+template <Shape kShape, std::uint8_t kFamily, typename HopList = NoHops>
 bool forward_tunnel(
     const WorkerContext& context,
     Burst& burst,
     unsigned i,
     const fl_member& member,
-    const Underlay& underlay
+    const Underlay& underlay,
+    const HopList& hops = {}
 ) {
   const net::ParsedPacket& packet = burst.parsed[i];
-  constexpr unsigned kOuter =
-      kShape == Shape::kGue ? net::gue_bytes(kFamily, 0) : net::ipip_bytes(kFamily);
-  if (packet.ip_bytes + kOuter > underlay.largest || burst.headroom[i] < kOuter) [[unlikely]]
-    return refuse(burst, i, obstacle(context, burst, i, kOuter, underlay.source != nullptr));
+  const unsigned outer =
+      kShape == Shape::kGue ? net::gue_bytes(kFamily, hops.count) : net::ipip_bytes(kFamily);
+  if (mtu_bytes(packet, outer) > underlay.largest || burst.headroom[i] < outer) [[unlikely]]
+    return refuse(burst, i, obstacle(context, burst, i, outer, underlay.source != nullptr));
 
   std::uint8_t* const inner = burst.data[i] + packet.l3_offset;
   net::decrement_ttl(inner, packet.tuple.family);
-  write_frame(context, burst, i, inner - kOuter, kFamily, underlay);
+  write_frame(context, burst, i, inner - outer, kFamily, underlay);
   const net::Tunnel tunnel{
       .source = underlay.source,
       .destination = member.address,
@@ -103,15 +132,42 @@ bool forward_tunnel(
       .traffic_class = packet.traffic_class,
   };
   if constexpr (kShape == Shape::kGue) {
-    net::write_gue(inner, tunnel);
+    net::write_gue(inner, tunnel, hops.bytes());
   } else {
     net::write_ipip(inner, tunnel);
   }
   // The stated length counts: Ethernet padding behind the inner packet is cut off.
-  const std::uint32_t frame_bytes = packet.l3_offset + kOuter + packet.ip_bytes;
+  const std::uint32_t frame_bytes = packet.l3_offset + outer + packet.ip_bytes;
   burst.packet_bytes[i] = frame_bytes;
-  burst.length[i] = std::min(burst.length[i] + kOuter, frame_bytes);
-  burst.headroom[i] -= kOuter;
+  burst.length[i] = std::min(burst.length[i] + outer, frame_bytes);
+  burst.headroom[i] -= outer;
+  return true;
+}
+
+/// The backend is a guess, since nobody here saw the connection begin: GUE names the others that
+/// may have it, as many as fit. True if the packet is forwarded.
+template <std::uint8_t kFamily>
+[[gnu::noinline]] bool forward_seeking(
+    const WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const fl_member& member,
+    const Underlay& underlay
+) {
+  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
+  Hops hops;
+  hops.hop_bytes = kFamily == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
+  hops.count = others_to_ask(context.table, *burst.vip[i], burst.hash[i], member, others);
+  const auto fits = [&] {
+    const unsigned outer = net::gue_bytes(kFamily, hops.count);
+    return mtu_bytes(burst.parsed[i], outer) <= underlay.largest && outer <= burst.headroom[i];
+  };
+  while (hops.count > 0 && !fits()) --hops.count;
+  for (unsigned h = 0; h < hops.count; ++h)
+    std::memcpy(&hops.content[h * hops.hop_bytes], others[h]->address, hops.hop_bytes);
+  if (!forward_tunnel<Shape::kGue, kFamily>(context, burst, i, member, underlay, hops))
+    return false;
+  context.page->hop_lists += hops.count > 0 ? 1 : 0;
   return true;
 }
 
@@ -126,9 +182,13 @@ bool forward(
 ) {
   const std::uint8_t encapsulation = burst.vip[i]->encapsulation;
   if (encapsulation == FL_ENCAP_L2) return forward_l2(context, burst, i, member);
-  if (encapsulation == FL_ENCAP_GUE)
+  if (encapsulation == FL_ENCAP_GUE) {
+    if ((burst.seeking >> i & 1U) != 0) [[unlikely]]
+      return member.family == 6 ? forward_seeking<6>(context, burst, i, member, over6)
+                                : forward_seeking<4>(context, burst, i, member, over4);
     return member.family == 6 ? forward_tunnel<Shape::kGue, 6>(context, burst, i, member, over6)
                               : forward_tunnel<Shape::kGue, 4>(context, burst, i, member, over4);
+  }
   return member.family == 6 ? forward_tunnel<Shape::kIpip, 6>(context, burst, i, member, over6)
                             : forward_tunnel<Shape::kIpip, 4>(context, burst, i, member, over4);
 }

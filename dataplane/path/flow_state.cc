@@ -154,6 +154,8 @@ Hit apply_packet(WorkerContext& context, Burst& burst, unsigned i, flow::Positio
                       ? apply_tcp(context, member, packet.tcp_flags, at, burst.retried[i])
                       : apply_udp(context, burst, i, member, at);
   if (hit == Hit::kKept) {
+    // Perhaps adopted in mid-life: its backend is a guess, and stays one.
+    if (context.flows.state(at) == FlowState::kClosing) burst.seeking |= 1U << i;
     burst.member[i] = number;
     burst.chosen[i] = &member;
   }

@@ -14,9 +14,18 @@ void prefetch_headroom(const Burst& burst) {
   for (unsigned i = 0; i < burst.count; ++i) __builtin_prefetch(burst.data[i] - kLineBytes, 1, 3);
 }
 
+bool asks_for_echo(const Burst& burst, unsigned i) {
+  const unsigned l3 = burst.parsed[i].l3_offset;
+  return burst.length[i] > l3 && net::is_echo_request(burst.data[i] + l3, burst.length[i] - l3);
+}
+
 /// For the kernel, or not readable at all: settled here. Other reasons concern us only if the
 /// destination is a vip, which classify() finds out.
 bool settle(Burst& burst, unsigned i, fl_reason reason) {
+  if (reason == FL_REASON_ICMP && asks_for_echo(burst, i)) {
+    burst.reason[i] = FL_REASON_ECHO;
+    return false;
+  }
   if (reason == FL_REASON_NOT_IP || reason == FL_REASON_ICMP) {
     punt(burst, i, reason);
     forget(burst, i);

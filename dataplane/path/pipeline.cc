@@ -2,6 +2,7 @@
 // The stages in order, and the books of a burst.
 #include "dataplane/path/pipeline.hh"
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/path/aside.hh"
@@ -42,6 +43,20 @@ void count_verdicts(fl_worker_page& page, const Burst& burst) {
   }
 }
 
+static_assert(net::kDscpInner == FL_OUTER_DSCP_INNER);
+
+net::OuterPolicy outer_policy(const fl_bank& bank) {
+  net::OuterPolicy policy;
+  policy.entropy4 = bank.outer_entropy4;
+  policy.entropy6 = bank.outer_entropy6;
+  policy.ttl = bank.outer_ttl;
+  policy.dscp = bank.outer_dscp;
+  policy.df_clear = (bank.outer_flags & FL_OUTER_DF_CLEAR) != 0;
+  policy.df_inner = (bank.outer_flags & FL_OUTER_DF_INNER) != 0;
+  policy.udp_checksum = (bank.outer_flags & FL_OUTER_UDP_CHECKSUM) != 0;
+  return policy;
+}
+
 /// Rebuilds what is known of open flows from the entries themselves.
 void recount(WorkerContext& context) {
   for (fl_backend_counters& backend : context.page->backends) backend.in_flight = 0;
@@ -66,8 +81,11 @@ void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   select(context, burst);
   if (burst.aside_count != 0) [[unlikely]]
     aside(context, burst);
+  clamp_mss(context, burst);
   encap_plain(context, burst);
   encap(context, burst);
+  amend(context, burst);
+  answer(context, burst);
   count_verdicts(*context.page, burst);
 }
 
@@ -102,6 +120,10 @@ void use_table(WorkerContext& context, const steer::TableView& table) {
   context.table = table;
   if (!table.valid()) return;
   context.limits = flow::idle_limits(table.bank());
+  context.clamps_mss = std::any_of(table.vips().begin(), table.vips().end(), [](const fl_vip& vip) {
+    return vip.mss != 0;
+  });
+  context.outer = outer_policy(table.bank());
   ++context.page->generations_seen;
   if (!context.counted) recount(context);
 }

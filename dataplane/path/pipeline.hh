@@ -8,10 +8,10 @@
 namespace fairlead::path {
 
 /// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup,
-/// select, encapsulate. Sets verdict and reason of every packet (see Burst), writes outer headers
-/// in place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles and
-/// latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here. Worker
-/// thread only. No allocation, lock, system call, log or exception; bounded time.
+/// select, encapsulate, answer. Sets verdict and reason of every packet (see Burst), writes outer
+/// headers in place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles
+/// and latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here.
+/// Worker thread only. No allocation, lock, system call, log or exception; bounded time.
 void run_pipeline(WorkerContext& context, Burst& burst);
 /// The same with every packet by itself, as if none were plain: the definition, for tests.
 void run_carefully(WorkerContext& context, Burst& burst);
@@ -55,9 +55,15 @@ void inherit(WorkerContext& context, Burst& burst);
 void select(WorkerContext& context, Burst& burst);
 /// Fragments and ICMP errors: backend, or wait. (path/aside.hh has more to say.)
 void aside(WorkerContext& context, Burst& burst);
+/// SYNs of vips that limit it: a smaller MSS.
+void clamp_mss(WorkerContext& context, Burst& burst);
 /// Outer headers, next hop, traffic counters. Of `kept` what cannot be sent in a tunnel joins
 /// `live`.
 void encap_plain(WorkerContext& context, Burst& burst);
 void encap(WorkerContext& context, Burst& burst);
+/// Outer headers that are not as encap() writes them: another TTL, DSCP, DF, source, UDP checksum.
+void amend(WorkerContext& context, Burst& burst);
+/// Drops whose sender is told, and echo requests: the packet becomes the answer.
+void answer(WorkerContext& context, Burst& burst);
 
 }  // namespace fairlead::path

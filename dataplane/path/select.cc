@@ -175,6 +175,8 @@ void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& 
                             take_credit(context.meter, context.table.bank().new_flow_limit);
   selection.flooded = selection.flooded || !within_limit;
   const bool may_enter = within_limit && hit != Hit::kForeign;
+  // Nobody here saw it begin: the first candidate is a guess.
+  if (arrival != Arrival::kNewFlow) burst.seeking |= 1U << i;
   const std::uint32_t member = decide(context, burst, i, selection, may_enter);
   if (member == FL_NO_MEMBER) return drop(burst, i, FL_REASON_NO_BACKEND);
   burst.member[i] = member;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Replays NAME/send.pcap and compares with NAME/expect.pcap and expect.csv, byte for byte.
+"""Replays NAME/send.pcap and compares with NAME/expect.pcap, expect.csv and, where it is, answers.pcap, byte for byte.
 
 Usage: golden_test.py DATAPLANE FOLDER [--record]
 --record writes the expectation anew after the independent check (unwrap.py) has passed.
@@ -18,19 +18,24 @@ import unwrap
 
 def main() -> int:
     dataplane, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
+    extra = folder / "arguments"
+    arguments = extra.read_text().split() if extra.exists() else []
+    mtu = int(arguments[arguments.index("--mtu") + 1]) if "--mtu" in arguments else 65535
     with tempfile.TemporaryDirectory(prefix="fl_golden_") as work:
-        out, rows = Path(work) / "out.pcap", Path(work) / "rows.csv"
+        out, rows, answers = (Path(work) / name for name in ("out.pcap", "rows.csv", "answers.pcap"))
         done = subprocess.run(
             [dataplane, "--replay", folder / "send.pcap", "--out", out, "--decisions", rows,
-             "--config", folder / "config.yaml"],
+             "--answers", answers, "--config", folder / "config.yaml", *arguments],
             capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             print(done.stderr)
             return 1
-        unwrap.check(folder / "config.yaml", folder / "send.pcap", out, rows)
+        unwrap.check(folder / "config.yaml", folder / "send.pcap", out, rows, answers, mtu)
         if "--record" in sys.argv:
             shutil.copy(out, folder / "expect.pcap")
             shutil.copy(rows, folder / "expect.csv")
+            if "--mtu" in arguments:
+                shutil.copy(answers, folder / "answers.pcap")
             return 0
         got, expected = rows.read_text().splitlines(), (folder / "expect.csv").read_text().splitlines()
         for i, (a, b) in enumerate(zip(got, expected)):
@@ -42,6 +47,10 @@ def main() -> int:
             return 1
         if out.read_bytes() != (folder / "expect.pcap").read_bytes():
             print("forwarded packets differ from expect.pcap; compare with: tcpdump -xx -r")
+            return 1
+        expected_answers = folder / "answers.pcap"
+        if expected_answers.exists() and answers.read_bytes() != expected_answers.read_bytes():
+            print("answers differ from answers.pcap; compare with: tcpdump -xx -r")
             return 1
     return 0
 

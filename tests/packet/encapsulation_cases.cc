@@ -200,15 +200,6 @@ std::vector<PacketCase> refused_cases() {
                   .ttl(63)
                   .tcp(40000, 80, "A")
                   .payload(1240)},
-      {.says = "One byte more than the MTU with its outer header is too big.",
-       .world = {.mtu = 1300},
-       .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "A").payload(1241),
-       .verdict = Verdict::kDrop,
-       .reason = FL_REASON_TOO_BIG},
-      {.says = "GUE needs 36 bytes: a full-size packet is too big.",
-       .in = packet().ipv4(kClient4, kGue4).tcp(40000, 80, "A").payload(1500 - 40 - 35),
-       .verdict = Verdict::kDrop,
-       .reason = FL_REASON_TOO_BIG},
       {.says = "A buffer with too little room in front is dropped.",
        .world = {.headroom = 19},
        .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S"),

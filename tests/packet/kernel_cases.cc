@@ -34,11 +34,6 @@ std::vector<PacketCase> kernel_cases() {
           FL_REASON_NOT_IP
       ),
       punted(
-          "An ICMP echo request to a vip goes to the kernel.",
-          packet().ipv4(kClient4, kIpip4).protocol(1).bytes({8, 0, 0, 0, 0, 1, 0, 1}),
-          FL_REASON_ICMP
-      ),
-      punted(
           "ICMP to the node itself goes to the kernel.",
           packet().ipv4(kClient4, kNode4).protocol(1).bytes({8, 0, 0, 0, 0, 1, 0, 1}),
           FL_REASON_ICMP

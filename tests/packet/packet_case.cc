@@ -13,26 +13,6 @@ using net::IpProto;
 using testing::TestMember;
 using testing::TestVip;
 
-std::uint64_t flow_hash(
-    IpProto protocol,
-    const char* source,
-    std::uint16_t source_port,
-    const char* destination,
-    std::uint16_t destination_port
-) {
-  const net::FiveTuple t = net::make_tuple(
-      protocol,
-      net::IpAddr::parse(source).value(),
-      source_port,
-      net::IpAddr::parse(destination).value(),
-      destination_port
-  );
-  if (t.family == 4)
-    return fl_flow_hash4(testing::kTestKey, t.addresses4(), t.ports_raw, t.protocol);
-  const std::uint64_t addresses[4] = {t.source[0], t.source[1], t.destination[0], t.destination[1]};
-  return fl_flow_hash6(testing::kTestKey, addresses, t.ports_raw, t.protocol);
-}
-
 TestVip vip(
     const char* prefix,
     IpProto protocol,
@@ -73,12 +53,40 @@ TestVip quic(const char* address, const World& world) {
   return out;
 }
 
+TestVip gue_pair(const char* address, std::vector<TestMember> members, const World& world) {
+  TestVip out = vip(address, IpProto::kTcp, 80, FL_ENCAP_GUE, std::move(members));
+  out.slots = world.gue_slots;
+  out.earlier = world.gue_earlier;
+  return out;
+}
+
 }  // namespace
+
+std::uint64_t flow_hash(
+    IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
+    std::uint16_t destination_port
+) {
+  const net::FiveTuple t = net::make_tuple(
+      protocol,
+      net::IpAddr::parse(source).value(),
+      source_port,
+      net::IpAddr::parse(destination).value(),
+      destination_port
+  );
+  if (t.family == 4)
+    return fl_flow_hash4(testing::kTestKey, t.addresses4(), t.ports_raw, t.protocol);
+  const std::uint64_t addresses[4] = {t.source[0], t.source[1], t.destination[0], t.destination[1]};
+  return fl_flow_hash6(testing::kTestKey, addresses, t.ports_raw, t.protocol);
+}
 
 testing::TestTable world_table(const World& world) {
   const TestMember b4{.address = kBackend4, .backend = 0};
   const TestMember second4{.address = kSecond4, .backend = 1};
   const TestMember b6{.address = kBackend6, .backend = 2};
+  const TestMember second6{.address = kSecond6, .backend = 5};
   const TestMember l2{.address = kBackend4, .backend = 3, .mac = kBackendMac};
   const TestMember no_mac{.address = kBackend4, .backend = 4};
   testing::TestTable table;
@@ -106,7 +114,19 @@ testing::TestTable world_table(const World& world) {
       pair(kPairUdp, IpProto::kUdp, 53, world),
       quic(kQuic4, world),
       quic(kQuic6, world),
+      gue_pair(kGuePair, {b4, {.address = kSecond4, .state = world.second, .backend = 1}}, world),
+      gue_pair(kGuePair6, {b6, second6}, world),
   };
+  for (TestVip& v : table.vips) {
+    if (v.prefix == kIpip4 || v.prefix == kGue4 || v.prefix == kIpip6) v.mss = world.mss;
+    if (v.prefix == kIpip4 && world.kernel_echoes) v.flags = FL_VIP_NO_ECHO;
+  }
+  table.outer = world.outer;
+  table.outer_source4 = world.outer_source4;
+  table.outer_source6 = world.outer_source6;
+  table.icmp_from_node = world.icmp_from_node;
+  table.icmp_error_limit = world.icmp_error_limit;
+  table.icmp_echo_limit = world.icmp_echo_limit;
   if (!world.node_has_ipv4) table.node_address4.clear();
   if (!world.node_has_ipv6) table.node_address6.clear();
   table.new_flow_limit = world.new_flow_limit;
@@ -159,7 +179,10 @@ std::vector<PacketCase> all_cases() {
         fragment_cases,
         icmp_error_cases,
         quic_cases,
-        truncation_cases}) {
+        truncation_cases,
+        answer_cases,
+        outer_cases,
+        seeking_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

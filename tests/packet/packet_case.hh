@@ -29,7 +29,17 @@ struct World {
   bool gateways_resolved = true;
   std::uint32_t mtu = 1500;
   std::uint32_t headroom = 128;
-  std::uint32_t new_flow_limit = 0;  // 0: none
+  std::uint32_t new_flow_limit = 0;             // 0: none
+  std::vector<std::uint32_t> gue_slots = {0};   // of the GUE pairs
+  std::vector<std::uint32_t> gue_earlier = {};  // who owned these slots before
+  net::OuterPolicy outer = {};
+  std::string outer_source4 = {};  // instead of the node's address
+  std::string outer_source6 = {};
+  std::uint16_t mss = 0;       // of the vips kIpip4, kGue4, kIpip6
+  bool kernel_echoes = false;  // the vip kIpip4 leaves echo requests to the kernel
+  bool icmp_from_node = false;
+  std::uint32_t icmp_error_limit = 1000;
+  std::uint32_t icmp_echo_limit = 1000;
 };
 
 struct Step {
@@ -46,7 +56,7 @@ struct PacketCase {
   Frame in;
   steer::Verdict verdict = steer::Verdict::kForward;
   fl_reason reason = FL_REASON_NONE;
-  Frame out = {};  // the frame sent; for kForward only
+  Frame out = {};  // the frame sent; for kForward and kAnswer
   /// Fragments of `before` that waited for `in` and are sent behind it.
   std::vector<Frame> released = {};
 };
@@ -62,6 +72,9 @@ std::vector<PacketCase> fragment_cases();
 std::vector<PacketCase> icmp_error_cases();
 std::vector<PacketCase> quic_cases();
 std::vector<PacketCase> truncation_cases();
+std::vector<PacketCase> answer_cases();
+std::vector<PacketCase> outer_cases();
+std::vector<PacketCase> seeking_cases();
 std::vector<PacketCase> all_cases();
 
 /// The vips of the table; addresses below.
@@ -74,6 +87,7 @@ inline constexpr const char* kNode4 = "10.0.0.100";
 inline constexpr const char* kNode6 = "2001:db8:0:a::100";
 inline constexpr const char* kBackend4 = "10.0.0.1";
 inline constexpr const char* kSecond4 = "10.0.0.2";
+inline constexpr const char* kSecond6 = "2001:db8:0:b::2";
 inline constexpr const char* kBackend6 = "2001:db8:0:b::1";
 inline constexpr const char* kBackendMac = "02:00:00:00:0b:01";
 
@@ -91,11 +105,22 @@ inline constexpr const char* kPair = "203.0.113.20";    // tcp 80: first and sec
 inline constexpr const char* kPairUdp = "203.0.113.21";   // udp 53: first and second
 inline constexpr const char* kQuic4 = "203.0.113.22";     // udp 443: both, QUIC ids, see quic_cases
 inline constexpr const char* kQuic6 = "2001:db8::15";     // udp 443: the same
+inline constexpr const char* kGuePair = "203.0.113.24";   // tcp 80: GUE to first and second
+inline constexpr const char* kGuePair6 = "203.0.113.25";  // tcp 80: GUE to kBackend6, kSecond6
 inline constexpr const char* kIpip6 = "2001:db8::10";     // tcp 80, udp 53: IPIP to IPv6
 inline constexpr const char* kIpip6to4 = "2001:db8::11";  // tcp 80: IPIP to IPv4
 inline constexpr const char* kGue6 = "2001:db8::12";      // udp 53: GUE to IPv6
 inline constexpr const char* kGue6to4 = "2001:db8::13";   // tcp 80: GUE to IPv4
 inline constexpr const char* kL2v6 = "2001:db8::14";      // tcp 80: L2
+
+/// The flow's hash, for a TCP or UDP flow.
+std::uint64_t flow_hash(
+    net::IpProto protocol,
+    const char* source,
+    std::uint16_t source_port,
+    const char* destination,
+    std::uint16_t destination_port
+);
 
 /// What the flow's hash puts into outer headers (net/gue.h), for a TCP or UDP flow.
 std::uint16_t gue_port(

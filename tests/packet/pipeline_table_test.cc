@@ -23,6 +23,10 @@ void enter(TestWorker& worker, const World& world, const TestBank& bank) {
   worker.set_headroom(world.headroom);
 }
 
+bool is_sent(steer::Verdict verdict) {
+  return verdict == steer::Verdict::kForward || verdict == steer::Verdict::kAnswer;
+}
+
 TEST_P(PacketTable, HasVerdictReasonAndBytes) {
   const PacketCase& row = GetParam();
   SCOPED_TRACE(row.says);
@@ -43,7 +47,7 @@ TEST_P(PacketTable, HasVerdictReasonAndBytes) {
 
   EXPECT_EQ(to_string(row.verdict), to_string(result.verdict));
   EXPECT_EQ(steer::reason_name(row.reason), steer::reason_name(result.reason));
-  if (row.verdict == steer::Verdict::kForward) {
+  if (is_sent(row.verdict)) {
     FL_EXPECT_PACKET(row.out, result.out);
   }
   ASSERT_EQ(row.released.size(), worker.released().size());
@@ -69,12 +73,15 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
   std::vector<PacketCase> rows;
   for (const PacketCase& row : all_cases()) {
     const World plain;
-    const bool ordinary = row.verdict != steer::Verdict::kWait && row.before.empty() &&
-                          row.world.published && row.world.mtu == plain.mtu &&
-                          row.world.headroom == plain.headroom && row.world.node_has_ipv4 &&
-                          row.world.node_has_ipv6 && row.world.gateways_resolved &&
-                          row.world.pair_slots == plain.pair_slots &&
-                          row.world.first == plain.first && row.world.second == plain.second;
+    const bool ordinary =
+        row.verdict != steer::Verdict::kWait && row.before.empty() && row.world.published &&
+        row.world.mtu == plain.mtu && row.world.headroom == plain.headroom &&
+        row.world.node_has_ipv4 && row.world.node_has_ipv6 && row.world.gateways_resolved &&
+        row.world.pair_slots == plain.pair_slots && row.world.first == plain.first &&
+        row.world.second == plain.second && row.world.outer.usual() && row.world.mss == 0 &&
+        row.world.icmp_error_limit == plain.icmp_error_limit &&
+        row.world.icmp_echo_limit == plain.icmp_echo_limit && !row.world.icmp_from_node &&
+        !row.world.kernel_echoes && row.world.gue_earlier.empty();
     if (ordinary) rows.push_back(row);
   }
   TestWorker worker;
@@ -90,7 +97,7 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
       SCOPED_TRACE(rows[i].says);
       EXPECT_EQ(to_string(rows[i].verdict), to_string(results[i - at].verdict));
       EXPECT_EQ(steer::reason_name(rows[i].reason), steer::reason_name(results[i - at].reason));
-      if (rows[i].verdict == steer::Verdict::kForward) {
+      if (is_sent(rows[i].verdict)) {
         FL_EXPECT_PACKET(rows[i].out, results[i - at].out);
       }
     }

@@ -142,8 +142,9 @@ PacketBuilder& PacketBuilder::udp(std::uint16_t source, std::uint16_t destinatio
 }
 PacketBuilder& PacketBuilder::gue(const std::vector<std::string>& hops) {
   Layer& l = add(Kind::kGue);
-  l.words = static_cast<int>(1 + hops.size());
-  put16(l.content, 0);
+  const bool six = !hops.empty() && !address(hops[0]).is_v4();
+  l.words = static_cast<int>(1 + hops.size() * (six ? 4 : 1));
+  put16(l.content, six ? 1 : 0);
   put8(l.content, 0);
   put8(l.content, static_cast<unsigned>(hops.size()));
   for (const auto& hop : hops) put_address(l.content, address(hop));

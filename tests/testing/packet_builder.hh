@@ -42,7 +42,7 @@ class PacketBuilder {
   /// Flags by letter: S A F R P U.
   PacketBuilder& tcp(std::uint16_t source, std::uint16_t destination, std::string_view flags);
   PacketBuilder& udp(std::uint16_t source, std::uint16_t destination);
-  /// GUE variant 0; `hops`: IPv4 addresses of the hop list; without_list leaves the list out.
+  /// GUE variant 0; `hops`: addresses of the hop list; without_list leaves the list out.
   PacketBuilder& gue(const std::vector<std::string>& hops = {});
   PacketBuilder& gue_without_list();
   PacketBuilder& bytes(const std::vector<std::uint8_t>& content);

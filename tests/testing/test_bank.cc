@@ -55,6 +55,8 @@ fl_vip encode(const TestVip& in, std::uint32_t number) {
   out.port[0] = static_cast<std::uint8_t>(in.port >> 8);
   out.port[1] = static_cast<std::uint8_t>(in.port & 0xff);
   out.choices = in.choices;
+  out.mss = in.mss;
+  out.flags = in.flags;
   out.vip = number;
   out.active_members = static_cast<std::uint32_t>(in.members.size());
   return out;
@@ -79,14 +81,20 @@ void add_shape(fl_bank& bank, const fl_vip& vip) {
   );
 }
 
+void put_in_index(std::uint16_t* index, std::uint32_t hash, std::uint16_t position) {
+  std::uint32_t at = hash % kIndexEntries;
+  while (index[at] != FL_VIP_EMPTY) at = (at + 1) % kIndexEntries;
+  index[at] = position;
+}
+
+/// By destination, and by the address alone (the first vip of an address is found).
 void add_to_index(std::uint16_t* index, const fl_vip& vip, std::uint16_t position) {
   std::uint64_t words[2];
   std::uint16_t port;
   std::memcpy(words, vip.address, sizeof words);
   std::memcpy(&port, vip.port, sizeof port);
-  std::uint32_t at = fl_vip_hash(words[0], words[1], vip.protocol, port) % kIndexEntries;
-  while (index[at] != FL_VIP_EMPTY) at = (at + 1) % kIndexEntries;
-  index[at] = position;
+  put_in_index(index, fl_vip_hash(words[0], words[1], vip.protocol, port), position);
+  put_in_index(index, fl_vip_hash(words[0], words[1], 0, 0), position);
 }
 
 /// The index of a vip's QUIC servers; kQuicEntries of them.
@@ -114,6 +122,20 @@ void put_address(const std::string& text, std::uint8_t* to, std::size_t bytes) {
   std::memcpy(to, address.bytes.data(), bytes);
 }
 
+void put_outer(const TestTable& table, fl_bank& bank) {
+  const net::OuterPolicy& outer = table.outer;
+  bank.outer_entropy4 = outer.entropy4;
+  bank.outer_entropy6 = outer.entropy6;
+  bank.outer_ttl = outer.ttl;
+  bank.outer_dscp = outer.dscp;
+  unsigned flags = 0;
+  if (outer.df_clear) flags |= FL_OUTER_DF_CLEAR;
+  if (outer.df_inner) flags |= FL_OUTER_DF_INNER;
+  if (outer.udp_checksum) flags |= FL_OUTER_UDP_CHECKSUM;
+  if (table.icmp_from_node) flags |= FL_ICMP_FROM_NODE;
+  bank.outer_flags = static_cast<std::uint8_t>(flags);
+}
+
 }  // namespace
 
 TestBank::TestBank(const TestTable& table) {
@@ -121,8 +143,8 @@ TestBank::TestBank(const TestTable& table) {
   std::uint32_t slot_lines = 0;
   for (const TestVip& vip : table.vips) {
     members += vip.members.size();
-    slot_lines += lines_for(slots_of(vip).size() * 4);
     slot_lines += lines_for(vip.quic.empty() ? 0 : kQuicEntries * sizeof(fl_quic_server));
+    slot_lines += lines_for(slots_of(vip).size() * 4) + lines_for(vip.members.size() * 4);
   }
   fl_bank bank{};
   bank.generation = table.generation;
@@ -138,10 +160,12 @@ TestBank::TestBank(const TestTable& table) {
   std::copy(std::begin(kTestKey), std::end(kTestKey), bank.hash_key);
   put_address(table.node_address4, bank.node_address4, 4);
   put_address(table.node_address6, bank.node_address6, 16);
-  put_address(table.node_address4, bank.outer_source4, 4);
-  put_address(table.node_address6, bank.outer_source6, 16);
-  bank.outer_ttl = 64;
-  bank.outer_dscp = FL_OUTER_DSCP_INNER;
+  const auto source = [](const std::string& outer, const std::string& node) {
+    return outer.empty() ? node : outer;
+  };
+  put_address(source(table.outer_source4, table.node_address4), bank.outer_source4, 4);
+  put_address(source(table.outer_source6, table.node_address6), bank.outer_source6, 16);
+  put_outer(table, bank);
   bank.icmp_error_limit = table.icmp_error_limit;
   bank.icmp_echo_limit = table.icmp_echo_limit;
   bank.new_flow_limit = table.new_flow_limit;
@@ -176,6 +200,14 @@ TestBank::TestBank(const TestTable& table) {
       );
       line += lines_for(servers.size() * sizeof(fl_quic_server));
     }
+    // The list of earlier owners: all members, in their order.
+    vip.earlier_line = line;
+    vip.earlier_count = static_cast<std::uint16_t>(in.members.size());
+    auto* const owners = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
+    for (std::uint32_t m = 0; m < in.members.size(); ++m) owners[m] = next_member + m;
+    for (std::size_t i = 0; i < in.earlier.size(); ++i)
+      out_slots[i] |= (in.earlier[i] + 1) << FL_SLOT_EARLIER_SHIFT;
+    line += lines_for(in.members.size() * 4);
     for (const TestMember& member : in.members)
       out_members[next_member++] = encode(member, v, in.protocol);
     std::memcpy(lines_[bank.vips_line + v].bytes, &vip, sizeof vip);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/net/addr.hh"
+#include "dataplane/net/outer_policy.hh"
 #include "dataplane/steer/table_view.hh"
 
 namespace fairlead::testing {
@@ -36,6 +37,10 @@ struct TestVip {
   /// Positions in `members`, one per slot; empty: kTestSlots slots over all members in turn.
   std::vector<std::uint32_t> slots = {};
   std::vector<TestServerId> quic = {};  // not empty: FL_VIP_QUIC
+  /// Positions in `members`, one per slot: who owned it before; empty: nobody known.
+  std::vector<std::uint32_t> earlier = {};
+  std::uint16_t mss = 0;
+  std::uint8_t flags = 0;
 };
 
 inline constexpr std::uint32_t kTestSlots = 1009;
@@ -47,6 +52,10 @@ struct TestTable {
   std::string node_address4 = "10.0.0.100";  // empty: none
   std::string node_address6 = "2001:db8:0:a::100";
   std::uint32_t new_flow_limit = 0;
+  net::OuterPolicy outer = {};
+  std::string outer_source4 = {};  // empty: the node's address
+  std::string outer_source6 = {};
+  bool icmp_from_node = false;
   std::uint32_t icmp_error_limit = 1000;
   std::uint32_t icmp_echo_limit = 1000;
   std::uint32_t idle_new_ms = 3000;

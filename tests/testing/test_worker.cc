@@ -74,8 +74,9 @@ std::vector<Result> TestWorker::run_burst(const std::vector<Frame>& frames, fl_r
     results[i].reason = burst_.reason[i];
     results[i].member = burst_.member[i];
     if (burst_.verdict[i] == steer::Verdict::kWait) waiting_.keep(burst_.member[i], frames[i]);
-    if (burst_.verdict[i] != steer::Verdict::kForward) continue;
-    ++page_->tx_packets;
+    const bool answered = burst_.verdict[i] == steer::Verdict::kAnswer;
+    if (burst_.verdict[i] != steer::Verdict::kForward && !answered) continue;
+    if (!answered) ++page_->tx_packets;
     results[i].out.assign(burst_.data[i], burst_.data[i] + burst_.packet_bytes[i]);
   }
   return results;

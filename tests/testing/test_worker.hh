@@ -30,7 +30,7 @@ struct Result {
   steer::Verdict verdict{};
   fl_reason reason{};
   std::uint32_t member = FL_NO_MEMBER;
-  Frame out;  // the frame to send; empty unless forwarded
+  Frame out;  // the frame to send; empty unless forwarded or answered
 };
 
 /// Runs bursts and checks the conservation law after each.

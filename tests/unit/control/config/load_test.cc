@@ -99,6 +99,7 @@ TEST(Load, SampleFileIsCompleteAndEqualsTheDefaults) {
   EXPECT_EQ(c->workers, one_worker);
   EXPECT_EQ(c->memory, Memory{});
   EXPECT_EQ(c->flows, Flows{});
+  EXPECT_EQ(c->outgoing, model::Outgoing{});
   EXPECT_EQ(c->monitoring, Monitoring{});
   EXPECT_EQ(c->simulation, Simulation{});
   EXPECT_EQ(c->metrics_listen, "127.0.0.1:9101");

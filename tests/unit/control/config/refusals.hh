@@ -56,7 +56,7 @@ inline const Refusal kRefusals[] = {
     {"an unknown section",
      VIP "colours: {}\n",
      "c.yaml:2: colours: unknown key, known here: node, ports, workers, memory, fleet, flows, "
-     "vips, health, monitoring, policy, metrics, decision_log or simulation"},
+     "tunnel, icmp, vips, health, monitoring, policy, metrics, decision_log or simulation"},
     {"a misspelt vip key",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, encapsulaton: gue}\n",

@@ -69,7 +69,7 @@ struct Shape {
   std::uint8_t inner_family;
   std::uint8_t outer_family;
   bool gue;
-  std::vector<std::uint32_t> hops;
+  unsigned hops = 0;
 };
 
 Bytes encapsulate(
@@ -88,11 +88,13 @@ Bytes encapsulate(
       shape.inner_family,
       traffic_class};
   std::uint8_t* const at = buffer.data() + kMaxOuterBytes;
-  std::uint8_t* const start =
-      shape.gue ? write_gue(at, tunnel, shape.hops) : write_ipip(at, tunnel);
-  const auto hops = static_cast<unsigned>(shape.hops.size());
+  // Hop h is an address of bytes h + 1.
+  Bytes hops;
+  for (unsigned h = 0; h < shape.hops; ++h)
+    hops.insert(hops.end(), shape.outer_family == 6 ? 16 : 4, static_cast<std::uint8_t>(h + 1));
+  std::uint8_t* const start = shape.gue ? write_gue(at, tunnel, hops) : write_ipip(at, tunnel);
   const unsigned expected =
-      shape.gue ? gue_bytes(shape.outer_family, hops) : ipip_bytes(shape.outer_family);
+      shape.gue ? gue_bytes(shape.outer_family, shape.hops) : ipip_bytes(shape.outer_family);
   RC_ASSERT(static_cast<unsigned>(at - start) == expected);
   return Bytes(start, buffer.data() + buffer.size());
 }
@@ -104,9 +106,9 @@ TEST(Encap, ThenDecapIsIdentity) {
         *rc::gen::element<std::uint8_t>(4, 6),
         *rc::gen::element<std::uint8_t>(4, 6),
         *rc::gen::arbitrary<bool>(),
-        {}};
-    if (shape.outer_family == 4)
-      shape.hops.resize(*rc::gen::inRange<std::size_t>(0, FL_GUE_MAX_HOPS + 1), 7);
+        0};
+    const unsigned most = shape.outer_family == 4 ? FL_GUE_MAX_HOPS : FL_GUE_MAX_HOPS6;
+    shape.hops = *rc::gen::inRange<unsigned>(0, most + 1);
     const auto traffic_class = *rc::gen::arbitrary<std::uint8_t>();
     const auto hash = *rc::gen::arbitrary<std::uint64_t>();
 
@@ -121,14 +123,20 @@ TEST(Encap, ThenDecapIsIdentity) {
 }
 
 TEST(Encap, GueCarriesTheHopsInOrder) {
-  const Bytes inner(20);
-  const std::uint32_t hops[] = {
-      be32::from_host(0x0a000003).raw(), be32::from_host(0x0a000004).raw()};
+  const Bytes outer = encapsulate(Bytes(20), {4, 4, true, 2}, 0, 1);
 
-  const Bytes outer = encapsulate(inner, {4, 4, true, {hops[0], hops[1]}}, 0, 1);
-
-  const Bytes expected = {3, 4, 0, 0, 0, 0, 0, 2, 10, 0, 0, 3, 10, 0, 0, 4};
+  const Bytes expected = {3, 4, 0, 0, 0, 0, 0, 2, 1, 1, 1, 1, 2, 2, 2, 2};
   EXPECT_EQ(expected, Bytes(outer.begin() + 28, outer.begin() + 44));
+}
+
+TEST(Encap, HopsOverIpv6HaveATypeOfTheirOwnAndAnEmptyListIsLeftOut) {
+  const Bytes with = encapsulate(Bytes(20), {4, 6, true, 1}, 0, 1);
+  const Bytes without = encapsulate(Bytes(20), {4, 6, true, 0}, 0, 1);
+
+  Bytes expected = {5, 4, 0, 0, 0, 1, 0, 1};
+  expected.insert(expected.end(), 16, 1);
+  EXPECT_EQ(expected, Bytes(with.begin() + 48, with.begin() + 72));
+  EXPECT_EQ((Bytes{0, 4, 0, 0}), Bytes(without.begin() + 48, without.begin() + 52));
 }
 
 TEST(Encap, EthernetHeaderMovesForwardWithItsTags) {

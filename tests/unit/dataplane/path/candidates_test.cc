@@ -2,6 +2,8 @@
 #include "dataplane/path/candidates.hh"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -122,6 +124,49 @@ TEST(Candidates, TheFirstCandidateDependsOnlyOnFlowAndTable) {
     w.worker.page().backends[before].ejected_until_ns = ~std::uint64_t{0};
 
     EXPECT_EQ(before, first_candidate(w.bank.view(), w.vip(), hash_of(flow)));
+  }
+}
+
+std::vector<std::string> asked(World& w, std::uint64_t flow) {
+  const std::uint32_t first = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
+  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
+  const unsigned count =
+      others_to_ask(w.bank.view(), w.vip(), hash_of(flow), w.bank.view().member(first), others);
+  std::vector<std::string> out;
+  for (unsigned i = 0; i < count; ++i) out.push_back("b" + std::to_string(others[i]->backend));
+  return out;
+}
+
+TEST(OthersToAsk, AreTheOtherCandidatesThenTheEarlierOwners) {
+  testing::TestTable table = pool(6, 2);
+  for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) {
+    table.vips[0].slots.push_back(i % 3);
+    table.vips[0].earlier.push_back(3 + i % 3);
+  }
+  World w(table);
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    const auto owner = [&](std::uint32_t c) {
+      return fl_candidate_slot(hash_of(flow), c, w.vip().table_size) % 3;
+    };
+    std::vector<std::string> expected;
+    if (owner(1) != owner(0)) expected.push_back("b" + std::to_string(owner(1)));
+    expected.push_back("b" + std::to_string(3 + owner(0)));
+    if (owner(1) != owner(0)) expected.push_back("b" + std::to_string(3 + owner(1)));
+
+    EXPECT_EQ(asked(w, flow), expected);
+  }
+}
+
+TEST(OthersToAsk, AreOfTheFirstOnesFamilyAndServe) {
+  testing::TestTable table = pool(4, 1);
+  table.vips[0].slots = {0};
+  for (const std::uint32_t past : {1U, 2U, 3U}) {
+    table.vips[0].earlier = {past};
+    table.vips[0].members[1].state = FL_MEMBER_DOWN;
+    table.vips[0].members[2].address = "2001:db8::2";
+    World w(table);
+
+    EXPECT_EQ(asked(w, 1), past == 3 ? std::vector<std::string>{"b3"} : std::vector<std::string>{});
   }
 }
 

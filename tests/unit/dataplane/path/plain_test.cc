@@ -131,7 +131,7 @@ TEST_F(BothWays, ComeToTheSameResult) {
     advance(bursts.pick(50) * base::kMillisecond);
   }
   EXPECT_GT(fast_.page().flow_hits, 20'000U) << "the comparison was empty";
-  EXPECT_GT(fast_.page().drops[FL_REASON_TOO_BIG], 100U);
+  EXPECT_GT(fast_.page().answers[FL_REASON_TOO_BIG], 100U);
   EXPECT_GT(fast_.page().flow_expired, 100U);
 }
 
@@ -147,6 +147,17 @@ TEST_F(BothWays, ComeToTheSameResultWhenTablesChange) {
     run(bursts.next());
     advance(bursts.pick(50) * base::kMillisecond);
   }
+}
+
+TEST_F(BothWays, ComeToTheSameResultWithOtherOuterHeaders) {
+  testing::TestTable changed = table();
+  changed.outer = {.entropy4 = 12, .entropy6 = 33, .ttl = 9, .dscp = 46, .df_clear = true};
+  for (testing::TestVip& vip : changed.vips) vip.mss = 500;
+  const TestBank bank(changed);
+  use(bank);
+  Bursts bursts(15);
+  for (unsigned round = 0; round < 600 && !HasFatalFailure(); ++round) run(bursts.next());
+  EXPECT_GT(fast_.page().flow_hits, 3'000U) << "the comparison was empty";
 }
 
 TEST_F(BothWays, ComeToTheSameResultWithoutRoomOrNextHop) {

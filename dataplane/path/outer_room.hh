@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How much of a port's MTU a vip's outer headers take: what clients are told to keep to.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "dataplane/net/encap.hh"
+#include "dataplane/path/burst.hh"
+#include "dataplane/path/context.hh"
+
+namespace fairlead::path {
+
+/// Most hops that a packet of this vip's may carry: its other candidates and the earlier owners of
+/// all their slots. Only TCP over GUE has any.
+[[nodiscard]] inline unsigned most_hops(const fl_vip& vip, std::uint8_t outer_family) {
+  const bool tcp = vip.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
+  if (!tcp || vip.encapsulation != FL_ENCAP_GUE) return 0;
+  const unsigned limit = outer_family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
+  return std::min(2U * vip.choices - 1U, limit);
+}
+
+/// Bytes to keep free for outer headers, with the longest hop list: so a client that was told once
+/// is never told again, whatever becomes of its flow.
+[[nodiscard]] inline unsigned outer_room(const fl_vip& vip, std::uint8_t outer_family) {
+  switch (vip.encapsulation) {
+    case FL_ENCAP_L2:
+      return 0;
+    case FL_ENCAP_GUE:
+      return net::gue_bytes(outer_family, most_hops(vip, outer_family));
+    default:
+      return net::ipip_bytes(outer_family);
+  }
+}
+
+/// Bytes of VLAN tags: they come out of the port's MTU, because not every port and switch gives
+/// tagged frames more than 1518 bytes.
+[[nodiscard]] inline unsigned tag_bytes(const net::ParsedPacket& packet) {
+  return packet.vlan_tags * static_cast<unsigned>(sizeof(net::VlanTag));
+}
+
+/// The MTU that the sender of packet i is told. Requires: a backend was chosen.
+[[nodiscard]] inline std::uint32_t told_mtu(
+    const WorkerContext& context, const Burst& burst, unsigned i
+) {
+  const unsigned taken =
+      outer_room(*burst.vip[i], burst.chosen[i]->family) + tag_bytes(burst.parsed[i]);
+  const std::uint32_t left = context.hops.mtu > taken ? context.hops.mtu - taken : 0;
+  return std::max(left, burst.parsed[i].tuple.family == 6 ? net::kLeastMtu6 : net::kLeastMtu4);
+}
+
+}  // namespace fairlead::path

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rows: packets that the node answers itself: too big for a tunnel, and echo requests.
+#include "tests/packet/packet_case.hh"
+#include "tests/testing/icmp_message.hh"
+
+namespace fairlead::packet_table {
+
+using steer::Verdict;
+using testing::echo4;
+using testing::echo6;
+using testing::fragmentation_needed;
+using testing::kNodeMac;
+using testing::kRouterMac;
+using testing::packet;
+using testing::packet_too_big;
+using testing::PacketBuilder;
+
+namespace {
+
+/// Start of an answer: from us to the router that the packet came from.
+PacketBuilder back() {
+  return packet().ether(kRouterMac, kNodeMac);
+}
+
+PacketCase told(std::string says, World world, Frame in, Frame out) {
+  return {
+      .says = std::move(says),
+      .world = std::move(world),
+      .in = std::move(in),
+      .verdict = Verdict::kAnswer,
+      .reason = FL_REASON_TOO_BIG,
+      .out = std::move(out)};
+}
+
+PacketCase dropped(std::string says, World world, Frame in, fl_reason reason) {
+  return {
+      .says = std::move(says),
+      .world = std::move(world),
+      .in = std::move(in),
+      .verdict = Verdict::kDrop,
+      .reason = reason};
+}
+
+/// A full-size TCP segment to a vip: `payload` behind 40 or 60 bytes of headers.
+Frame segment4(const char* vip, unsigned payload) {
+  return packet().ipv4(kClient4, vip).df().tcp(40000, 80, "A").payload(payload);
+}
+Frame segment6(const char* vip, unsigned payload) {
+  return packet().ipv6(kClient6, vip).tcp(40000, 80, "A").payload(payload);
+}
+Frame needed(const char* vip, std::uint16_t mtu, const Frame& about) {
+  return back()
+      .ipv4(vip, kClient4)
+      .tos(0xc0)
+      .df()
+      .protocol(1)
+      .bytes(fragmentation_needed(mtu, about));
+}
+Frame too_big(const char* vip, std::uint32_t mtu, const Frame& about) {
+  return back()
+      .ipv6(vip, kClient6)
+      .tos(0xc0)
+      .protocol(58)
+      .bytes(packet_too_big(mtu, about, vip, kClient6));
+}
+
+std::vector<PacketCase> too_big_cases() {
+  const World small{.mtu = 1300};
+  const Frame full = segment4(kIpip4, 1460);
+  return {
+      told(
+          "A full-size packet to an IPv4 vip over IPIP: fragmentation needed, MTU less 20 bytes, "
+          "from the vip, 576 bytes long.",
+          {},
+          full,
+          needed(kIpip4, 1480, full)
+      ),
+      told(
+          "One byte more than fits a small MTU is enough.",
+          small,
+          segment4(kIpip4, 1241),
+          needed(kIpip4, 1280, segment4(kIpip4, 1241))
+      ),
+      told(
+          "Over IPv6 the client has 40 bytes less.",
+          {},
+          segment4(kIpip4to6, 1460),
+          needed(kIpip4to6, 1460, segment4(kIpip4to6, 1460))
+      ),
+      told(
+          "GUE leaves room for the longest hop list: 36 bytes and one hop with one candidate.",
+          {},
+          segment4(kGue4, 1460),
+          needed(kGue4, 1460, segment4(kGue4, 1460))
+      ),
+      told(
+          "GUE over IPv6 with one hop: 40 + 12 + 4 + 16 bytes less.",
+          {},
+          segment4(kGue4to6, 1460),
+          needed(kGue4to6, 1428, segment4(kGue4to6, 1460))
+      ),
+      told(
+          "An IPv6 vip's client gets packet too big with the full 32-bit MTU, 1280 bytes long.",
+          {},
+          segment6(kIpip6, 1440),
+          too_big(kIpip6, 1460, segment6(kIpip6, 1440))
+      ),
+      told(
+          "An IPv6 vip over IPv4.",
+          {},
+          segment6(kIpip6to4, 1440),
+          too_big(kIpip6to4, 1480, segment6(kIpip6to4, 1440))
+      ),
+      told(
+          "No IPv6 sender is told less than 1280 bytes (RFC 8200), whatever the port's MTU.",
+          {.mtu = 1290},
+          segment6(kIpip6, 1230),
+          too_big(kIpip6, 1280, segment6(kIpip6, 1230))
+      ),
+      told(
+          "A direct return packet that is larger than the port's MTU is told that MTU.",
+          small,
+          segment4(kL2v4, 1300),
+          needed(kL2v4, 1300, segment4(kL2v4, 1300))
+      ),
+      told(
+          "A VLAN tag comes out of the MTU, and comes back with the answer.",
+          {},
+          packet().vlan(0x2005).ipv4(kClient4, kIpip4).df().tcp(40000, 80, "A").payload(1437),
+          back()
+              .vlan(0x2005)
+              .ipv4(kIpip4, kClient4)
+              .tos(0xc0)
+              .df()
+              .protocol(1)
+              .bytes(fragmentation_needed(1476, segment4(kIpip4, 1437)))
+      ),
+      told(
+          "Two tags are eight bytes.",
+          {},
+          packet()
+              .vlan(7, 0x88a8)
+              .vlan(5)
+              .ipv4(kClient4, kIpip4)
+              .df()
+              .tcp(40000, 80, "A")
+              .payload(1433),
+          back()
+              .vlan(7, 0x88a8)
+              .vlan(5)
+              .ipv4(kIpip4, kClient4)
+              .tos(0xc0)
+              .df()
+              .protocol(1)
+              .bytes(fragmentation_needed(1472, segment4(kIpip4, 1433)))
+      ),
+      told(
+          "Without DF the sender is told too: the node does not fragment.",
+          {},
+          packet().ipv4(kClient4, kIpip4).id(99).udp(40000, 53).payload(1472),
+          back()
+              .ipv4(kIpip4, kClient4)
+              .tos(0xc0)
+              .df()
+              .protocol(1)
+              .bytes(fragmentation_needed(
+                  1480, packet().ipv4(kClient4, kIpip4).id(99).udp(40000, 53).payload(1472)
+              ))
+      ),
+      told(
+          "IP options of the packet are quoted, not inherited.",
+          {},
+          packet().ipv4(kClient4, kIpip4).options(12).tcp(40000, 80, "A").payload(1448),
+          back()
+              .ipv4(kIpip4, kClient4)
+              .tos(0xc0)
+              .df()
+              .protocol(1)
+              .bytes(fragmentation_needed(
+                  1480,
+                  packet().ipv4(kClient4, kIpip4).options(12).tcp(40000, 80, "A").payload(1448)
+              ))
+      ),
+      told(
+          "The answer comes from the node's own address where the configuration says so.",
+          {.icmp_from_node = true},
+          full,
+          needed(kNode4, 1480, full)
+      ),
+      dropped(
+          "Answers that are off are not given.", {.icmp_error_limit = 0}, full, FL_REASON_TOO_BIG
+      ),
+      dropped(
+          "A frame that was flooded to all is not answered (RFC 1122 3.2.2).",
+          {},
+          packet()
+              .ether("ff:ff:ff:ff:ff:ff", kRouterMac)
+              .ipv4(kClient4, kIpip4)
+              .df()
+              .tcp(40000, 80, "A")
+              .payload(1460),
+          FL_REASON_TOO_BIG
+      ),
+      dropped(
+          "Without room for the answer's headers the packet is dropped silently.",
+          {.headroom = 27},
+          full,
+          FL_REASON_TOO_BIG
+      ),
+  };
+}
+
+PacketCase limited() {
+  const Frame full = segment4(kIpip4, 1460);
+  PacketCase row = dropped(
+      "Beyond the limit a packet that is too big is dropped with a reason of its own.",
+      {.icmp_error_limit = 1},
+      full,
+      FL_REASON_ICMP_LIMIT
+  );
+  row.before.assign(32, {0, full});  // a meter is at least a burst deep
+  return row;
+}
+
+PacketCase echo(std::string says, Frame in, Frame out) {
+  return {
+      .says = std::move(says),
+      .in = std::move(in),
+      .verdict = Verdict::kAnswer,
+      .reason = FL_REASON_ECHO,
+      .out = std::move(out)};
+}
+
+PacketCase kernels(std::string says, World world, Frame in) {
+  return {
+      .says = std::move(says),
+      .world = std::move(world),
+      .in = std::move(in),
+      .verdict = Verdict::kPunt,
+      .reason = FL_REASON_ICMP};
+}
+
+Frame ping4(const char* to) {
+  return packet().ipv4(kClient4, to).protocol(1).bytes(echo4(8, 20));
+}
+
+std::vector<PacketCase> echo_cases() {
+  return {
+      echo(
+          "An ICMP echo request to a vip is answered, payload and identifier as they came.",
+          packet()
+              .ipv4(kClient4, kIpip4)
+              .id(55)
+              .df()
+              .tos(0x2b)
+              .ttl(9)
+              .protocol(1)
+              .bytes(echo4(8, 33)),
+          back().ipv4(kIpip4, kClient4).id(55).tos(0x28).protocol(1).bytes(echo4(0, 33))
+      ),
+      echo(
+          "An echo request to an address in a vip's prefix is answered by that address.",
+          ping4(kInPrefix),
+          back().ipv4(kInPrefix, kClient4).protocol(1).bytes(echo4(0, 20))
+      ),
+      echo(
+          "TTL 1 reaches us, since we are the destination.",
+          packet().ipv4(kClient4, kIpip4).ttl(1).protocol(1).bytes(echo4(8)),
+          back().ipv4(kIpip4, kClient4).protocol(1).bytes(echo4(0))
+      ),
+      echo(
+          "An echo request in a VLAN is answered in that VLAN.",
+          packet().vlan(7).ipv4(kClient4, kIpip4).protocol(1).bytes(echo4(8)),
+          back().vlan(7).ipv4(kIpip4, kClient4).protocol(1).bytes(echo4(0))
+      ),
+      echo(
+          "An ICMPv6 echo request to a vip is answered.",
+          packet()
+              .ipv6(kClient6, kIpip6)
+              .tos(0x2a)
+              .flow_label(99)
+              .protocol(58)
+              .bytes(echo6(128, kClient6, kIpip6, 11)),
+          back()
+              .ipv6(kIpip6, kClient6)
+              .tos(0x28)
+              .protocol(58)
+              .bytes(echo6(129, kIpip6, kClient6, 11))
+      ),
+      kernels("An echo request to the node itself is the kernel's.", {}, ping4(kNode4)),
+      kernels(
+          "An echo request to the node itself over IPv6 is the kernel's.",
+          {},
+          packet().ipv6(kClient6, kNode6).protocol(58).bytes(echo6(128, kClient6, kNode6))
+      ),
+      kernels(
+          "A vip may leave its echo requests to the kernel.", {.kernel_echoes = true}, ping4(kIpip4)
+      ),
+      kernels(
+          "An echo request with IP options is the kernel's.",
+          {},
+          packet().ipv4(kClient4, kIpip4).options(4).protocol(1).bytes(echo4(8))
+      ),
+      kernels(
+          "A fragment of an echo request is not answered.",
+          {},
+          packet().ipv4(kClient4, kIpip4).ipv4_fragment(0, true).protocol(1).bytes(echo4(8))
+      ),
+      kernels(
+          "An echo request cut off in its header is not answered.",
+          {},
+          packet().ipv4(kClient4, kIpip4).protocol(1).bytes({8, 0, 0, 0, 0, 1})
+      ),
+      kernels(
+          "An echo reply to a vip is not answered.",
+          {},
+          packet().ipv4(kClient4, kIpip4).protocol(1).bytes(echo4(0))
+      ),
+      kernels(
+          "Neighbour solicitation for a vip goes to the kernel.",
+          {},
+          packet().ipv6(kClient6, kIpip6).ttl(255).protocol(58).bytes({135, 0, 0, 0, 0, 0, 0, 0})
+      ),
+      dropped(
+          "An echo request from a multicast address is not answered.",
+          {},
+          packet().ipv4("224.0.0.1", kIpip4).protocol(1).bytes(echo4(8)),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "An echo request from the vip itself is not answered.",
+          {},
+          packet().ipv4(kIpip4, kIpip4).protocol(1).bytes(echo4(8)),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "Echo replies that are off are not given.",
+          {.icmp_echo_limit = 0},
+          ping4(kIpip4),
+          FL_REASON_ECHO
+      ),
+  };
+}
+
+PacketCase echo_flood() {
+  PacketCase row = dropped(
+      "Beyond the limit an echo request is dropped with a reason of its own.",
+      {.icmp_echo_limit = 1},
+      ping4(kIpip4),
+      FL_REASON_ICMP_LIMIT
+  );
+  row.before.assign(32, {0, ping4(kIpip4)});
+  return row;
+}
+
+}  // namespace
+
+std::vector<PacketCase> answer_cases() {
+  std::vector<PacketCase> all = too_big_cases();
+  for (const PacketCase& row : echo_cases()) all.push_back(row);
+  all.push_back(limited());
+  all.push_back(echo_flood());
+  return all;
+}
+
+}  // namespace fairlead::packet_table

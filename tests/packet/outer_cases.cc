@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rows: outer headers by configuration (source, TTL, DSCP, DF, UDP checksum), and the MSS of SYNs.
+#include "tests/packet/packet_case.hh"
+
+namespace fairlead::packet_table {
+
+using net::IpProto;
+using net::OuterPolicy;
+using testing::packet;
+using testing::PacketBuilder;
+
+namespace {
+
+PacketCase row(std::string says, OuterPolicy outer, Frame in, Frame out) {
+  return {
+      .says = std::move(says),
+      .world = {.outer = outer},
+      .in = std::move(in),
+      .out = std::move(out)};
+}
+
+Frame syn() {
+  return packet().ipv4(kClient4, kIpip4).tos(0x29).tcp(40000, 80, "S");
+}
+PacketBuilder inner4(PacketBuilder outer) {
+  return outer.ipv4(kClient4, kIpip4).tos(0x29).ttl(63).tcp(40000, 80, "S");
+}
+
+std::vector<PacketCase> header_rows() {
+  return {
+      row("The outer TTL is what the configuration says.",
+          {.ttl = 33},
+          syn(),
+          inner4(sent().ipv4(kNode4, kBackend4).df().tos(0x29).ttl(33))),
+      row("A fixed DSCP replaces the inner one; ECN is copied all the same (RFC 6040).",
+          {.dscp = 46},
+          syn(),
+          inner4(sent().ipv4(kNode4, kBackend4).df().tos(46 << 2 | 1))),
+      row("The same over IPv6, and the hop limit.",
+          {.ttl = 7, .dscp = 0},
+          packet().ipv6(kClient6, kIpip6).tos(0xb9).tcp(40000, 80, "S"),
+          sent()
+              .ipv6(kNode6, kBackend6)
+              .tos(1)
+              .ttl(7)
+              .flow_label(flow_label(IpProto::kTcp, kClient6, 40000, kIpip6, 80))
+              .ipv6(kClient6, kIpip6)
+              .tos(0xb9)
+              .ttl(63)
+              .tcp(40000, 80, "S")),
+      row("Without DF the outer packet has an identification.",
+          {.df_clear = true},
+          syn(),
+          inner4(sent().ipv4(kNode4, kBackend4).id(0).tos(0x29))),
+      row("DF is copied: clear inside, clear outside.",
+          {.df_inner = true},
+          syn(),
+          inner4(sent().ipv4(kNode4, kBackend4).id(0).tos(0x29))),
+      row("DF is copied: set inside, set outside.",
+          {.df_inner = true},
+          packet().ipv4(kClient4, kIpip4).df().tcp(40000, 80, "S"),
+          sent()
+              .ipv4(kNode4, kBackend4)
+              .df()
+              .ipv4(kClient4, kIpip4)
+              .df()
+              .ttl(63)
+              .tcp(40000, 80, "S")),
+      row("DF is copied: IPv6 inside counts as set.",
+          {.df_inner = true},
+          packet().ipv6(kClient6, kIpip6to4).tcp(40000, 80, "S"),
+          sent().ipv4(kNode4, kBackend4).df().ipv6(kClient6, kIpip6to4).ttl(63).tcp(40000, 80, "S")
+      ),
+      row("Direct return has no outer header to change.",
+          {.ttl = 33, .df_clear = true},
+          packet().ipv4(kClient4, kL2v4).tcp(40000, 80, "S"),
+          packet()
+              .ether(kBackendMac, testing::kNodeMac)
+              .ipv4(kClient4, kL2v4)
+              .ttl(63)
+              .tcp(40000, 80, "S")),
+  };
+}
+
+/// Packets of known flows are wrapped eight at a time: they are changed all the same.
+PacketCase of_a_known_flow() {
+  const auto segment = [](const char* flags) {
+    return packet().ipv4(kClient4, kIpip4).tcp(40000, 80, flags);
+  };
+  PacketCase out =
+      row("The headers of an established flow's packets are changed too.",
+          {.ttl = 33, .dscp = 10},
+          segment("PA"),
+          sent()
+              .ipv4(kNode4, kBackend4)
+              .df()
+              .tos(10 << 2)
+              .ttl(33)
+              .ipv4(kClient4, kIpip4)
+              .ttl(63)
+              .tcp(40000, 80, "PA"));
+  out.before = {{0, segment("S")}, {10, segment("A")}};
+  return out;
+}
+
+std::string outer_source(unsigned bits, const char* base, IpProto protocol, const char* vip) {
+  const std::uint64_t hash = flow_hash(protocol, kClient4, 40000, vip, 80);
+  const std::uint64_t own = (hash ^ hash >> 32) >> 3 & ((std::uint64_t{1} << bits) - 1);
+  net::IpAddr address = net::IpAddr::parse(base).value();
+  const unsigned last = address.is_v4() ? 3 : 15;
+  for (unsigned b = 0; b < 8; ++b)
+    if (b * 8 < bits) address.bytes[last - b] |= static_cast<std::uint8_t>(own >> b * 8);
+  return address.to_string();
+}
+
+std::vector<PacketCase> entropy_rows() {
+  World four{.outer = {.entropy4 = 8}};
+  four.outer_source4 = "10.99.1.0";
+  World six{.outer = {.entropy6 = 20}};
+  six.outer_source6 = "2001:db8:99::";
+  return {
+      {.says = "The low bits of an outer IPv4 source prefix are the flow's.",
+       .world = four,
+       .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S"),
+       .out = sent()
+                  .ipv4(outer_source(8, "10.99.1.0", IpProto::kTcp, kIpip4), kBackend4)
+                  .df()
+                  .ipv4(kClient4, kIpip4)
+                  .ttl(63)
+                  .tcp(40000, 80, "S")},
+      {.says = "So are those of an outer IPv6 source prefix.",
+       .world = six,
+       .in = packet().ipv4(kClient4, kIpip4to6).tcp(40000, 80, "S"),
+       .out = sent()
+                  .ipv6(outer_source(20, "2001:db8:99::", IpProto::kTcp, kIpip4to6), kBackend6)
+                  .flow_label(flow_label(IpProto::kTcp, kClient4, 40000, kIpip4to6, 80))
+                  .ipv4(kClient4, kIpip4to6)
+                  .ttl(63)
+                  .tcp(40000, 80, "S")},
+  };
+}
+
+/// A SYN with options: a no-operation first, so that the MSS lies at an odd place.
+Frame syn_with_mss(unsigned mss, std::uint8_t ttl) {
+  const auto high = static_cast<std::uint8_t>(mss >> 8);
+  const auto low = static_cast<std::uint8_t>(mss & 0xff);
+  return packet()
+      .ipv4(kClient4, kIpip4)
+      .ttl(ttl)
+      .tcp(40000, 80, "S")
+      .data_offset(7)
+      .bytes({1, 2, 4, high, low, 1, 1, 0});
+}
+/// What comes out: the frame in its tunnel, with the MSS lowered and the checksum adjusted.
+Frame clamped(unsigned before, unsigned after) {
+  Frame inner = syn_with_mss(after, 63);
+  // RFC 1624 on the zero checksum of the builder's TCP header: HC' = ~(~HC + ~m + m').
+  std::uint32_t sum = 0xffff;
+  const auto add = [&](unsigned mss, bool minus) {
+    const unsigned swapped = (mss & 0xff) << 8 | mss >> 8;
+    sum += minus ? ~swapped & 0xffff : swapped;
+  };
+  add(before, true);
+  add(after, false);
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  inner[14 + 20 + 16] = static_cast<std::uint8_t>(~sum >> 8);
+  inner[14 + 20 + 17] = static_cast<std::uint8_t>(~sum);
+  return sent()
+      .ipv4(kNode4, kBackend4)
+      .df()
+      .protocol(4)
+      .bytes(std::vector<std::uint8_t>(inner.begin() + 14, inner.end()));
+}
+
+std::vector<PacketCase> mss_rows() {
+  return {
+      {.says = "A SYN offers no more than the vip's MSS.",
+       .world = {.mss = 1200},
+       .in = syn_with_mss(1460, 64),
+       .out = clamped(1460, 1200)},
+      {.says = "A smaller offer stays.",
+       .world = {.mss = 1200},
+       .in = syn_with_mss(536, 64),
+       .out = sent().ipv4(kNode4, kBackend4).df().protocol(4).bytes([] {
+         const Frame inner = syn_with_mss(536, 63);
+         return std::vector<std::uint8_t>(inner.begin() + 14, inner.end());
+       }())},
+      {.says = "Automatic: the port's MTU less outer, IP and TCP headers.",
+       .world = {.mss = FL_MSS_AUTO},
+       .in = syn_with_mss(1460, 64),
+       .out = clamped(1460, 1440)},
+      {.says = "A SYN without the option stays as it is.",
+       .world = {.mss = 1200},
+       .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S"),
+       .out =
+           sent().ipv4(kNode4, kBackend4).df().ipv4(kClient4, kIpip4).ttl(63).tcp(40000, 80, "S")},
+  };
+}
+
+}  // namespace
+
+std::vector<PacketCase> outer_cases() {
+  std::vector<PacketCase> all = header_rows();
+  all.push_back(of_a_known_flow());
+  for (auto* part : {entropy_rows, mss_rows}) {
+    auto rows = part();
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+}  // namespace fairlead::packet_table

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rows: TCP in mid-life whose backend is a guess: GUE names the others to ask.
+#include "tests/packet/packet_case.hh"
+
+namespace fairlead::packet_table {
+
+using net::IpProto;
+using testing::packet;
+using testing::PacketBuilder;
+
+namespace {
+
+Frame to_pair(const char* flags) {
+  return packet().ipv4(kClient4, kGuePair).tcp(40000, 80, flags);
+}
+PacketBuilder outer(const char* backend) {
+  return sent()
+      .ipv4(kNode4, backend)
+      .df()
+      .udp(gue_port(IpProto::kTcp, kClient4, 40000, kGuePair, 80), 19523);
+}
+Frame without_hops(const char* flags) {
+  return outer(kBackend4).gue().ipv4(kClient4, kGuePair).ttl(63).tcp(40000, 80, flags);
+}
+Frame with_hop(const char* flags) {
+  return outer(kBackend4).gue({kSecond4}).ipv4(kClient4, kGuePair).ttl(63).tcp(40000, 80, flags);
+}
+
+/// One slot, which the second backend owned before the first.
+World moved() {
+  return {.gue_slots = {0}, .gue_earlier = {1}};
+}
+
+PacketCase row(std::string says, World world, std::vector<Step> before, Frame in, Frame out) {
+  return {
+      .says = std::move(says),
+      .world = std::move(world),
+      .before = std::move(before),
+      .in = std::move(in),
+      .out = std::move(out)};
+}
+
+Frame full_size(unsigned payload) {
+  return packet().ipv4(kClient4, kGuePair).tcp(40000, 80, "A").payload(payload);
+}
+
+}  // namespace
+
+std::vector<PacketCase> seeking_cases() {
+  return {
+      row("An ACK of an unknown connection goes to the first candidate, with the slot's earlier "
+          "owner as a hop.",
+          moved(),
+          {},
+          to_pair("A"),
+          with_hop("A")),
+      row("So does a FIN of an unknown connection.", moved(), {}, to_pair("FA"), with_hop("FA")),
+      row("And a RST.", moved(), {}, to_pair("R"), with_hop("R")),
+      row("Later packets of such a connection carry the hop too: its backend stays a guess.",
+          moved(),
+          {{0, to_pair("A")}, {10, to_pair("A")}},
+          to_pair("PA"),
+          with_hop("PA")),
+      row("A SYN begins here: it has no hops.", moved(), {}, to_pair("S"), without_hops("S")),
+      row("A connection that began here has no hops.",
+          moved(),
+          {{0, to_pair("S")}, {10, to_pair("A")}},
+          to_pair("PA"),
+          without_hops("PA")),
+      row("Nobody else owned the slot: the list is empty.",
+          {.gue_slots = {0}},
+          {},
+          to_pair("A"),
+          without_hops("A")),
+      row("An earlier owner that drains is asked, since it keeps its flows.",
+          {.second = FL_MEMBER_DRAINING, .gue_slots = {0}, .gue_earlier = {1}},
+          {},
+          to_pair("A"),
+          with_hop("A")),
+      row("An earlier owner that is down is not: the packet would end there.",
+          {.second = FL_MEMBER_DOWN, .gue_slots = {0}, .gue_earlier = {1}},
+          {},
+          to_pair("A"),
+          without_hops("A")),
+      row("With full-size packets as many hops go along as fit: here none.",
+          moved(),
+          {},
+          full_size(1500 - 40 - 36),
+          outer(kBackend4)
+              .gue()
+              .ipv4(kClient4, kGuePair)
+              .ttl(63)
+              .tcp(40000, 80, "A")
+              .payload(1500 - 40 - 36)),
+      row("With the headroom for just one hop, one goes along.",
+          {.headroom = 40, .gue_slots = {0}, .gue_earlier = {1}},
+          {},
+          to_pair("A"),
+          with_hop("A")),
+      row("Without headroom for the hop the packet goes without.",
+          {.headroom = 39, .gue_slots = {0}, .gue_earlier = {1}},
+          {},
+          to_pair("A"),
+          without_hops("A")),
+      row("Hops towards IPv6 backends are IPv6 addresses, private type 1.",
+          moved(),
+          {},
+          packet().ipv4(kClient4, kGuePair6).tcp(40000, 80, "A"),
+          sent()
+              .ipv6(kNode6, kBackend6)
+              .flow_label(flow_label(IpProto::kTcp, kClient4, 40000, kGuePair6, 80))
+              .udp(gue_port(IpProto::kTcp, kClient4, 40000, kGuePair6, 80), 19523)
+              .gue({kSecond6})
+              .ipv4(kClient4, kGuePair6)
+              .ttl(63)
+              .tcp(40000, 80, "A")),
+  };
+}
+
+}  // namespace fairlead::packet_table
