@@ -35,11 +35,16 @@ std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& memb
   return scored == 0 ? member.inverse_weight : scored;
 }
 
-std::uint64_t score(const WorkerContext& context, const fl_member& member, bool use_external) {
-  const std::uint64_t local = context.page->backends[member.backend].in_flight;
+std::uint64_t score(
+    const WorkerContext& context,
+    const fl_member& member,
+    std::uint64_t local,
+    std::uint32_t inverse,
+    bool use_external
+) {
   const std::uint64_t external =
       use_external ? context.scores->score[context.worker][member.backend].external : 0;
-  return (local + external + 1) * inverse_weight(context, member);
+  return (local + external + 1) * inverse;
 }
 
 /// Usable without reservation: active, in good standing, not full by order of control.
@@ -78,7 +83,8 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
         context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
     const fl_member& member = context.table.member(number);
     if (member.state != FL_MEMBER_ACTIVE) continue;
-    if (inverse_weight(context, member) == kLooksFull) continue;
+    const std::uint32_t inverse = inverse_weight(context, member);
+    if (inverse == kLooksFull) continue;
     fl_backend_counters& backend = context.page->backends[member.backend];
     const Standing now = standing(backend, context.now);
     if (now == Standing::kHalfOpen && flow.probes) {
@@ -86,7 +92,7 @@ std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool u
       return number;
     }
     if (now == Standing::kEjected || (now == Standing::kHalfOpen && flow.avoid_half_open)) continue;
-    const std::uint64_t s = score(context, member, use_external);
+    const std::uint64_t s = score(context, member, backend.in_flight, inverse, use_external);
     if (s >= best_score) continue;
     best = number;
     best_score = s;

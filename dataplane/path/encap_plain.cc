@@ -22,11 +22,30 @@ struct Wanted {
   std::uint32_t gue6 = 0;
 };
 
-Wanted wanted_tunnels(const Burst& burst) {
+/// Plain packets that the stages found a backend for: bit i. From here on they are wrapped like
+/// those that were kept.
+std::uint32_t placed(Burst& burst) {
+  std::uint32_t out = 0;
+  for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
+    const auto [vip, packets] = burst.plain_vips[v];
+    for (std::uint32_t left = packets & ~burst.kept; left != 0; left &= left - 1) {
+      const auto i = static_cast<unsigned>(__builtin_ctz(left));
+      const fl_member* const member = burst.chosen[i];
+      if (member == nullptr) continue;  // dropped
+      burst.backend[i] = member->backend;
+      burst.outer4[i] = net::load32(member->address);
+      if (member->family == 6) burst.over6 |= 1U << i;
+      out |= 1U << i;
+    }
+  }
+  return out;
+}
+
+Wanted wanted_tunnels(const Burst& burst, std::uint32_t candidates) {
   Wanted out;
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, of_vip] = burst.plain_vips[v];
-    const std::uint32_t packets = of_vip & burst.kept;
+    const std::uint32_t packets = of_vip & candidates;
     if (vip->encapsulation == FL_ENCAP_IPIP) {
       out.ipip4 |= packets & ~burst.over6;
       out.ipip6 |= packets & burst.over6;
@@ -145,11 +164,24 @@ std::uint64_t bytes_of(const Burst& burst, std::uint32_t packets) {
   return out;
 }
 
+/// Takes packets out of `live`.
+void forget_live(Burst& burst, std::uint32_t packets) {
+  unsigned kept = 0;
+  for (unsigned k = 0; k < burst.live_count; ++k) {
+    const std::uint8_t i = burst.live[k];
+    burst.live[kept] = i;
+    kept += (packets >> i & 1U) ^ 1U;
+  }
+  burst.live_count = kept;
+}
+
 }  // namespace
 
 void encap_plain(WorkerContext& context, Burst& burst) {
-  if (burst.kept == 0) return;
-  const Wanted wanted = wanted_tunnels(burst);
+  if (burst.plain_vip_count == 0) return;
+  // What is only a guess may need a list of others to ask, which encap() writes.
+  const std::uint32_t joined = placed(burst) & ~burst.seeking;
+  const Wanted wanted = wanted_tunnels(burst, burst.kept | joined);
   std::uint32_t sent = wrap_all<TunnelShape::kIpip, 4>(context, burst, wanted.ipip4);
   sent |= wrap_all<TunnelShape::kIpip, 6>(context, burst, wanted.ipip6);
   sent |= wrap_all<TunnelShape::kGue, 4>(context, burst, wanted.gue4);
@@ -160,6 +192,7 @@ void encap_plain(WorkerContext& context, Burst& burst) {
     counters.packets += static_cast<unsigned>(std::popcount(packets & sent));
     counters.bytes += bytes_of(burst, packets & sent);
   }
+  if ((joined & sent) != 0) forget_live(burst, sent);
   for (std::uint32_t rest = burst.kept & ~sent; rest != 0; rest &= rest - 1) {
     const auto i = static_cast<unsigned>(__builtin_ctz(rest));
     net::describe(burst.plain, i, burst.parsed[i]);

@@ -17,7 +17,7 @@ struct State {
   LaneWords v3;
 };
 
-inline void begin(State& s, const std::uint64_t* key) {
+[[gnu::always_inline]] inline void begin(State& s, const std::uint64_t* key) {
   const LaneWords zero = {};
   s.v0 = zero + (std::uint64_t{0x736f6d6570736575} ^ key[0]);
   s.v1 = zero + (std::uint64_t{0x646f72616e646f6d} ^ key[1]);
@@ -25,13 +25,13 @@ inline void begin(State& s, const std::uint64_t* key) {
   s.v3 = zero + (std::uint64_t{0x7465646279746573} ^ key[1]);
 }
 
-inline void absorb(State& s, const std::uint64_t* words) {
+[[gnu::always_inline]] inline void absorb(State& s, const std::uint64_t* words) {
   LaneWords block;
   std::memcpy(&block, words, sizeof block);
   FL_SIP_ABSORB(s.v0, s.v1, s.v2, s.v3, block);
 }
 
-inline void finish(State& s, std::uint64_t* result) {
+[[gnu::always_inline]] inline void finish(State& s, std::uint64_t* result) {
   s.v2 ^= 0xffU;
   FL_SIPROUND(s.v0, s.v1, s.v2, s.v3);
   FL_SIPROUND(s.v0, s.v1, s.v2, s.v3);
@@ -41,7 +41,7 @@ inline void finish(State& s, std::uint64_t* result) {
 }
 
 template <unsigned Blocks>
-inline void hash_all(
+[[gnu::always_inline]] inline void hash_all(
     const std::uint64_t* key,
     const std::uint64_t (&word)[Blocks][kBurstPackets],
     unsigned used,
@@ -62,6 +62,31 @@ inline void hash_all(
   }
 }
 
+/// AVX-512 has rotations, which AVX2 makes of three instructions each: two thirds of the
+/// instructions. Vectors stay at 32 bytes: wider ones lower the clock of older machines.
+const bool kHasRotations = __builtin_cpu_supports("avx512vl") != 0;
+
+template <unsigned Blocks>
+[[gnu::target("avx512f,avx512vl")]] void hash_with_rotations(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[Blocks][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
+) {
+  hash_all(key, word, used, result);
+}
+
+template <unsigned Blocks>
+void hash_as_machine_can(
+    const std::uint64_t* key,
+    const std::uint64_t (&word)[Blocks][kBurstPackets],
+    unsigned used,
+    std::uint64_t* result
+) {
+  if (kHasRotations) return hash_with_rotations(key, word, used, result);
+  hash_all(key, word, used, result);
+}
+
 }  // namespace
 
 void hash_words(
@@ -70,7 +95,7 @@ void hash_words(
     unsigned used,
     std::uint64_t* result
 ) {
-  hash_all(key, word, used, result);
+  hash_as_machine_can(key, word, used, result);
 }
 
 void hash_words(
@@ -79,7 +104,7 @@ void hash_words(
     unsigned used,
     std::uint64_t* result
 ) {
-  hash_all(key, word, used, result);
+  hash_as_machine_can(key, word, used, result);
 }
 
 }  // namespace fairlead::path
