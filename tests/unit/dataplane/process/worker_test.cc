@@ -19,6 +19,7 @@
 #include "control/steering/steering.hh"
 #include "dataplane/eal.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "tests/testing/icmp_message.hh"
 #include "tests/testing/packet_builder.hh"
 
 namespace {
@@ -227,6 +228,35 @@ TEST(Worker, CountsWhatTheTransmitRingRefuses) {
   EXPECT_EQ(bench.page().tx_packets, 15U);
   EXPECT_EQ(bench.page().drops[FL_REASON_TX_FULL], 85U);
   EXPECT_EQ(bench.unaccounted(), 0U);
+}
+
+TEST(Worker, SendsItsAnswersBackAndCountsThoseThatTheRingRefuses) {
+  Bench bench(16);
+  for (unsigned i = 0; i < 20; ++i) {
+    bench.receive(testing::packet()
+                      .ether("02:00:00:00:00:02", "02:00:00:00:00:09")
+                      .ipv4("198.51.100.7", "203.0.113.10")
+                      .protocol(1)
+                      .bytes(testing::echo4(8, 30)));
+  }
+  bench.start();
+  bench.stop();
+
+  EXPECT_EQ(bench.page().answered, 15U);
+  EXPECT_EQ(bench.page().answers[FL_REASON_ECHO], 20U) << "what for, whether sent or not";
+  EXPECT_EQ(bench.page().drops[FL_REASON_TX_FULL], 5U);
+  EXPECT_EQ(bench.page().tx_packets, 0U);
+  EXPECT_EQ(bench.unaccounted(), 0U);
+  rte_mbuf* const reply = bench.sent();
+  ASSERT_NE(reply, nullptr);
+  const testing::Frame expected = testing::packet()
+                                      .ether("02:00:00:00:00:09", "02:00:00:00:00:02")
+                                      .ipv4("203.0.113.10", "198.51.100.7")
+                                      .protocol(1)
+                                      .bytes(testing::echo4(0, 30));
+  ASSERT_EQ(reply->pkt_len, expected.size());
+  EXPECT_EQ(std::memcmp(rte_pktmbuf_mtod(reply, void*), expected.data(), expected.size()), 0);
+  rte_pktmbuf_free(reply);
 }
 
 TEST(Worker, GivesNeighbourMessagesToMainAndCountsWhatDoesNotFit) {
