@@ -85,7 +85,9 @@ void run(const std::uint8_t* data, std::size_t size) {
   if (plain.any() != 0) {
     FL_CHECK(plain.any() == 1);
     FL_CHECK(reason == FL_REASON_NONE);
-    compare(parsed_of(plain, 0), careful);
+    ParsedPacket described;
+    describe(plain, 0, described);
+    compare(described, careful);
   }
   FiveTuple outer;
   outer.family = (data[0] & 4U) != 0 ? 6 : 4;
