@@ -17,6 +17,7 @@
 #include "control/api/counters.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "ebpf/bpffs.hh"
 
 namespace fairlead::control {
 namespace {
@@ -91,12 +92,19 @@ base::Result<bool> Daemon::start(config::Config config) {
 }
 
 base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds now) {
+  // Regions lie in BPF maps if the file system for their pins is there before they are made.
+  std::string gate_error;
+  if (!config.interface.empty() && !options_.no_gate) {
+    const auto mounted = ebpf::ensure_bpffs(config.runtime_dir + "/bpf");
+    if (!mounted) gate_error = mounted.error().what;
+  }
   FL_ASSIGN(Regions regions, Regions::open(config.runtime_dir, config.memory.steering_bank, now));
   std::string note;
   Publisher publisher = Publisher::open(regions.steering, regions.workers, now, &note);
   if (!note.empty()) sys::log_error("published tables cannot be taken over: " + note);
   node_ = std::make_unique<Node>(config, std::move(regions), std::move(publisher));
   node_->started = now;
+  node_->gate_error = gate_error;
   auto operators = load_operator_state(node_->regions.dir + "/state.json");
   if (!operators) {
     sys::log_error(operators.error().what + "; going on without");
@@ -112,10 +120,40 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   return true;
 }
 
+base::Result<ebpf::Gate> Daemon::attach_gate() {
+  Regions& regions = node_->regions;
+  ebpf::GateRegions shared;
+  if (regions.steering.is_map()) {
+    const config::Config& config = node_->config;
+    FL_TRY(
+        regions.open_flows(config.workers.most, config.memory.flows_per_worker, sys::monotonic_ns())
+    );
+    shared.steering = regions.steering.fd();
+    shared.scores = regions.scores.fd();
+    shared.workers = regions.workers.fd();
+    for (const shm::Region& flows : regions.flows) shared.flows.push_back(flows.fd());
+    shared.bank_bytes = regions.steering.header().parameter;
+    shared.buckets = regions.flows.front().header().parameter;
+  }
+  return ebpf::Gate::attach(node_->config.interface, regions.dir + "/bpf", shared);
+}
+
 base::Result<bool> Daemon::open_gate() {
   if (node_->config.interface.empty() || options_.no_gate) return true;
-  auto gate = ebpf::Gate::attach(node_->config.interface, node_->regions.dir + "/bpf");
-  if (!gate) return base::annotate("gate on " + node_->config.interface, gate.error());
+  auto gate = attach_gate();
+  if (!gate) {
+    const base::ErrorCode code = gate.error().code;
+    // A wrong configuration ends us; a kernel that cannot leaves the data plane without fallback.
+    if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kAlreadyExists) {
+      return base::annotate("gate on " + node_->config.interface, gate.error());
+    }
+    node_->gate_error = gate.error().what;
+    sys::log_error(
+        "no gate on " + node_->config.interface +
+        ", the data plane is without fallback: " + node_->gate_error
+    );
+    return true;
+  }
   if (gate->sockets_lost()) {
     sys::log_warn("gate was replaced by another version, restart fairlead-dataplane");
   }
@@ -194,6 +232,7 @@ void Daemon::turn() {
     const std::lock_guard lock(mutex_);
     reconciler_->turn(sys::monotonic_ns());
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
+    gate_hops_.tick(*node_, sys::monotonic_ns());
     const base::Nanoseconds due = reconciler_->next_due();
     itimerspec at{};
     at.it_value.tv_sec = static_cast<time_t>(due / base::kSecond);

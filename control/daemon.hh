@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "control/api/socket_server.hh"
+#include "control/gate_hops.hh"
 #include "control/health/prober.hh"
 #include "control/metrics.hh"
 #include "control/monitor/service.hh"
@@ -34,6 +35,7 @@ class Daemon final : private monitor::Sink {
  private:
   base::Result<bool> open_node(config::Config config, base::Nanoseconds now);
   base::Result<bool> open_gate();
+  base::Result<ebpf::Gate> attach_gate();
   base::Result<bool> open_services();
   base::Result<bool> open_loop();
   void watch(int fd);
@@ -48,6 +50,7 @@ class Daemon final : private monitor::Sink {
   sys::UrgentMutex mutex_;  // protects node_ and reconciler_
   std::unique_ptr<Node> node_;
   std::unique_ptr<Reconciler> reconciler_;
+  GateHopsWatch gate_hops_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;
   std::unique_ptr<Metrics> metrics_;  // these two end before what they call

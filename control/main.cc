@@ -5,6 +5,7 @@
 #include "control/config/config.hh"
 #include "control/daemon.hh"
 #include "control/options.hh"
+#include "control/regions.hh"
 #include "dataplane/base/printable.hh"
 
 namespace {
@@ -30,6 +31,10 @@ int main(int argc, char** argv) {
     for (const auto& warning : config->warnings) std::printf("warning: %s\n", warning.c_str());
     std::printf("%s: good\n", options->config.c_str());
     return 0;
+  }
+  if (options->unload) {
+    const auto unloaded = control::unload_gate(config->runtime_dir);
+    return unloaded ? 0 : report(unloaded.error());
   }
   sys::start_log("fairlead-control", options->log_level);
   control::block_signals();

@@ -11,6 +11,7 @@
 
 #include "control/api/counters.hh"
 #include "control/model/names.hh"
+#include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -327,6 +328,21 @@ void add_gate(Page& page, const Node& node) {
         "Frames seen by the XDP gate",
         {{"verdict", std::string(c.name)}},
         number(c.packets)
+    );
+  }
+  const bool native = node.gate->mode() == ebpf::AttachMode::kNative;
+  page.gauge("fairlead_gate_native", "1: in the driver; 0: behind it", {}, native ? 1 : 0);
+  const auto workers = api::pages(node.regions.worker_pages());
+  for (std::size_t w = 0; w < workers.size(); ++w) {
+    const fl_sign& sign = *fl_sign_of(&workers[w]);
+    const Labels labels = {{"worker", std::to_string(w)}};
+    const double forwards = sign.owner == FL_OWNER_GATE ? 1 : 0;
+    page.gauge("fairlead_gate_forwards", "1: the gate stands in for it", labels, forwards);
+    page.counter(
+        "fairlead_gate_forwarded_packets_total",
+        "Packets of vips that the gate handled itself",
+        labels,
+        number(sign.gate_packets)
     );
   }
 }

@@ -26,6 +26,11 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
       ->required();
   app.add_flag("--check", options.check, "read the configuration, print warnings, end");
   app.add_flag("--no-gate", options.no_gate, "attach no XDP gate");
+  app.add_flag(
+      "--unload",
+      options.unload,
+      "take the gate of a node that is stopped off its interface: program, maps, mount; then end"
+  );
   app.add_option("--log-level", level, "error, warn, info or debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
   app.set_version_flag("--version", std::string("fairlead-control ") + FL_VERSION);

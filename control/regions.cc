@@ -8,7 +8,9 @@
 #include <fcntl.h>
 
 #include "control/api/counters.hh"
+#include "dataplane/flow/flow_table.hh"
 #include "dataplane/sys/patient_lock.hh"
+#include "ebpf/bpffs.hh"
 
 namespace fairlead::control {
 namespace {
@@ -44,6 +46,25 @@ base::Result<Regions> Regions::open(
   FL_ASSIGN(r.scores, shm::Region::create_or_attach(dir + "/scores", shm::scores_spec(), now));
   FL_ASSIGN(r.workers, shm::Region::create_or_attach(dir + "/workers", shm::workers_spec(), now));
   return r;
+}
+
+base::Result<bool> Regions::open_flows(
+    std::uint32_t workers_count, std::uint64_t flows_per_worker, base::Nanoseconds now
+) {
+  const std::uint64_t buckets = flow::FlowTable::buckets_for(flows_per_worker);
+  const shm::RegionSpec spec{FL_REGION_FLOWS, flow::FlowTable::region_bytes(buckets), buckets};
+  for (std::uint32_t w = 0; w < workers_count; ++w) {
+    const std::string path = dir + "/flows." + std::to_string(w);
+    FL_ASSIGN(shm::Region region, shm::Region::create_or_attach(path, spec, now));
+    flows.push_back(std::move(region));
+  }
+  return true;
+}
+
+base::Result<bool> unload_gate(const std::string& dir) {
+  FL_ASSIGN(const sys::UniqueFd lock, take_lock(dir + "/control.lock"));
+  FL_TRY(ebpf::remove_bpffs(dir + "/bpf"));
+  return true;
 }
 
 DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now) {

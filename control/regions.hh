@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
@@ -17,6 +18,7 @@ struct Regions {
   shm::Region steering;
   shm::Region scores;
   shm::Region workers;  // written by workers; control clears acknowledgements of dead ones
+  std::vector<shm::Region> flows;  // by worker; only where a gate needs them
 
   /// Makes the directory, takes the lock, makes the regions or finds those of the last run. Errors:
   /// kAlreadyExists (another control runs), kPermissionDenied, kResourceExhausted.
@@ -24,11 +26,21 @@ struct Regions {
       const std::string& dir, std::uint64_t bank_bytes, base::Nanoseconds now
   );
 
+  /// With regions that are maps: makes or finds the flow tables of all workers too, so that the
+  /// gate has them before there is a data plane.
+  base::Result<bool> open_flows(
+      std::uint32_t workers, std::uint64_t flows_per_worker, base::Nanoseconds now
+  );
+
   [[nodiscard]] const fl_workers& worker_pages() const {
     return *reinterpret_cast<const fl_workers*>(workers.data());
   }
   [[nodiscard]] fl_scores& score_table() { return *reinterpret_cast<fl_scores*>(scores.data()); }
 };
+
+/// Removes what a gate left in `dir`: program, maps (flows and tables are lost), their file system.
+/// Errors: kAlreadyExists, a control daemon still runs there.
+base::Result<bool> unload_gate(const std::string& dir);
 
 /// Whether and how the data plane runs, from its pages.
 struct DataplaneSign {

@@ -6,6 +6,7 @@
 #include "control/api/counters.hh"
 #include "control/model/names.hh"
 #include "control/show.hh"
+#include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
 
 // jemalloc's; weak, because sanitizer builds have another allocator.
@@ -75,6 +76,29 @@ std::string hex64(std::uint64_t value) {
   return text;
 }
 
+namespace {
+
+/// Which workers' queues the gate forwards for now, and how it came to that.
+void show_turns(const fl_workers& workers, Json& gate) {
+  std::uint64_t packets = 0;
+  std::uint64_t gone = 0;
+  std::uint64_t stale = 0;
+  Json now = Json::array();
+  for (const fl_worker_page& page : api::pages(workers)) {
+    const fl_sign& sign = *fl_sign_of(&page);
+    packets += sign.gate_packets;
+    gone += sign.takeovers_gone;
+    stale += sign.takeovers_stale;
+    if (sign.owner == FL_OWNER_GATE) now.push_back(&page - workers.worker);
+  }
+  gate["forwards_for"] = now;
+  gate["packets"] = packets;
+  gate["takeovers_gone"] = gone;
+  gate["takeovers_stale"] = stale;
+}
+
+}  // namespace
+
 Json show_status(const Node& node, base::Nanoseconds now) {
   const auto [backends, healthy] = backends_and_healthy(node);
   const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now);
@@ -92,6 +116,7 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"mode", node.gate ? to_string(node.gate->mode()) : std::string_view("none")},
   };
   if (!node.gate_error.empty()) gate["error"] = node.gate_error;
+  if (node.gate) show_turns(node.regions.worker_pages(), gate);
   Json out{
       {"node", node.config.node.id},
       {"version", kVersion},

@@ -16,6 +16,7 @@
 
 #include "dataplane/balance.hh"
 #include "dataplane/numa.hh"
+#include "dataplane/steer/handover.h"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -70,6 +71,18 @@ void Crew::tell_pages() {
   if (setup_.pages == nullptr) return;
   __atomic_store_n(&setup_.pages->worker_count, known(), __ATOMIC_RELAXED);
   __atomic_store_n(&setup_.pages->workers_running, running_, __ATOMIC_RELAXED);
+}
+
+// So that the gate, should it have to, goes on with the flows of the worker that had the queue.
+void Crew::tell_gate(const Stations& stations) {
+  if (setup_.pages == nullptr) return;
+  for (const auto& station : stations) {
+    if (station->port.interface() != setup_.gate_interface) continue;
+    for (std::size_t q = 0; q < station->owners.size() && q < FL_GATE_QUEUES; ++q) {
+      const auto owner = static_cast<std::uint8_t>(station->owners[q] + 1);
+      __atomic_store_n(&fl_queue_workers(setup_.pages)[q], owner, __ATOMIC_RELAXED);
+    }
+  }
 }
 
 // A thread of our own instead of one of EAL's: EAL makes its threads at the start, for cores named
@@ -233,6 +246,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
     return s.owners[q] == w;
   }));
   look_elsewhere_ = false;
+  tell_gate(stations);
   for (const auto& station : stations) {
     if (station->port.spread_to(first_queues(*station, count))) {
       sys::log_info(

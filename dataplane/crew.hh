@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,8 @@ class Crew {
   using Stations = std::vector<std::unique_ptr<Station>>;
 
   struct Setup {
-    std::vector<unsigned> cores;  // worker w runs on cores[w]; as many as there may be workers
+    std::string gate_interface = {};  // where an XDP gate stands in for us; empty: nowhere
+    std::vector<unsigned> cores;      // worker w runs on cores[w]; as many as there may be workers
     std::vector<flow::FlowTable> tables;  // by worker
     std::function<Worker::Setup(unsigned worker)> worker;
     base::Nanoseconds longest_idle = 0;  // no flow is older: so long others' tables are looked into
@@ -72,6 +74,7 @@ class Crew {
   };
   void make_known(unsigned count);
   void tell_pages();
+  void tell_gate(const Stations& stations);
   base::Result<void> start_workers(Stations& stations, unsigned count);
   void stop_workers(Stations& stations, unsigned count);
   base::Result<void> start_thread(unsigned number);

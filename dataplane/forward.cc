@@ -75,6 +75,7 @@ base::Result<void> make_crew(Forwarder& f, unsigned found) {
   setup.worker = [&f](unsigned number) { return worker_setup(f, number); };
   setup.found = found;
   setup.pages = f.regions.workers.at<fl_workers>(0);
+  setup.gate_interface = f.config.interface;
   f.crew = std::make_unique<Crew>(std::move(setup));
   return {};
 }
@@ -180,7 +181,7 @@ base::Result<void> run_forwarding(const config::Config& config, const Options& o
   f.started = sys::monotonic_ns();
   f.crew_cores = worker_cores(config.workers, allowed_cpus());
   unsigned found = 0;
-  FL_ASSIGN(f.regions, open_regions(config, found));
+  FL_ASSIGN(f.regions, open_regions(config, options.replace, found));
   FL_ASSIGN(
       Console console,
       Console::listen(

@@ -30,7 +30,9 @@ struct Regions {
 };
 
 /// `found`: how many workers the process before us had; 0: none, or its regions do not fit.
-base::Result<Regions> open_regions(const config::Config& config, unsigned& found);
+/// `found`: workers that a process before us had. `replace`: a data plane that runs here is told to
+/// end (SIGTERM), and killed if it does not within sys::kLockPatience.
+base::Result<Regions> open_regions(const config::Config& config, bool replace, unsigned& found);
 
 /// Frames that the main thread makes itself: its pool.
 inline constexpr std::uint32_t kMainBuffers = 511;

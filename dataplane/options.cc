@@ -86,6 +86,12 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
               {"auto", Hugepages::kAuto}, {"on", Hugepages::kOn}, {"off", Hugepages::kOff}}));
   app.add_option("--eal", options.eal, "a further EAL argument (may be repeated)")
       ->allow_extra_args(false);
+  app.add_flag(
+      "--replace",
+      options.replace,
+      "upgrade: end the data plane that runs here and take its place; the XDP gate forwards "
+      "meanwhile"
+  );
   app.add_flag("-v,--verbose", options.verbose, "show DPDK's own log");
   app.add_option(
       "--replay", replay.in, "run this pcap file through the pipeline instead of forwarding"

@@ -34,6 +34,7 @@ struct Options {
   std::optional<Hugepages> hugepages;   // unset: as configured
   std::vector<std::string> eal;         // further EAL arguments, as given
   bool verbose = false;                 // show what DPDK logs
+  bool replace = false;                 // end the data plane that runs, take its place
   std::optional<ReplayOptions> replay;  // set: replay instead of forwarding
   std::string text;                     // not empty: print this and exit 0 (--help, --version)
 };

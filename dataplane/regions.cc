@@ -1,16 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Makes or finds the shared regions of this node.
 #include <algorithm>
+#include <csignal>
+#include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "dataplane/forward.hh"
+#include "dataplane/shm/process_state.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/patient_lock.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::dataplane {
+namespace {
 
-base::Result<Regions> open_regions(const config::Config& config, unsigned& found) {
+/// The process that wrote the pages last, while it exists.
+std::optional<pid_t> predecessor(const shm::Region& workers) {
+  const fl_worker_page& page = workers.at<fl_workers>(0)->worker[0];
+  if (page.pid == 0 || !shm::process_lives(page.pid, page.started_ns)) return std::nullopt;
+  return static_cast<pid_t>(page.pid);
+}
+
+base::Result<bool> take_place(shm::Region& workers, bool replace) {
+  if (!replace) return workers.lock_writer(sys::kLockPatience);
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    if (workers.lock_writer()) return true;
+    const auto pid = predecessor(workers);
+    if (!pid) break;
+    sys::log_info(
+        "predecessor told to end pid=" + std::to_string(*pid) + " signal=" + ::strsignal(signal)
+    );
+    ::kill(*pid, signal);
+    if (workers.lock_writer(sys::kLockPatience)) return true;
+  }
+  return workers.lock_writer(sys::kLockPatience);
+}
+
+}  // namespace
+
+base::Result<Regions> open_regions(const config::Config& config, bool replace, unsigned& found) {
   const base::Nanoseconds now = sys::monotonic_ns();
   const std::string& folder = config.runtime_dir;
   std::error_code error;
@@ -33,10 +62,12 @@ base::Result<Regions> open_regions(const config::Config& config, unsigned& found
   FL_ASSIGN(
       regions.workers, shm::Region::create_or_attach(folder + "/workers", shm::workers_spec(), now)
   );
-  if (const auto locked = regions.workers.lock_writer(sys::kLockPatience); !locked) {
+  if (const auto locked = take_place(regions.workers, replace); !locked) {
     return base::fail(
         base::ErrorCode::kAlreadyExists,
-        folder + ": another fairlead-dataplane runs in this runtime folder; stop it first"
+        folder +
+            ": another fairlead-dataplane runs in this runtime folder; stop it first, or take its "
+            "place with --replace"
     );
   }
   found = regions.workers.created() ? 0 : regions.workers.at<fl_workers>(0)->worker_count;

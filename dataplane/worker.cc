@@ -24,8 +24,8 @@ namespace {
 // in between, and waiting longer would only move the loss to the receive ring.
 constexpr unsigned kTransmitRetries = 2;
 
-// After stop() a worker empties what its receive rings can hold, and no more: traffic may never
-// end.
+// After stop() a worker empties what its receive rings can hold, and no more: where no gate takes
+// over, traffic may never end.
 constexpr unsigned kLastPolls = 2048 / path::kBurstPackets;
 
 // Notes of inherited flows: what can be inherited between two looks of the main thread.
@@ -60,7 +60,8 @@ Worker::Worker(Setup setup)
       tables_(setup.tables),
       clock_(setup.tsc_hz),
       idle_(setup.idle),
-      tsc_hz_(setup.tsc_hz) {
+      tsc_hz_(setup.tsc_hz),
+      ownership_(setup.page) {
   context_.flows = setup.flows;
   context_.page = setup.page;
   context_.scores = setup.scores;
@@ -79,6 +80,7 @@ Worker::~Worker() {
 
 void Worker::start() {
   fl_worker_page& page = *context_.page;
+  ownership_.claim(sys::monotonic_ns());
   page.pid = static_cast<std::uint32_t>(::getpid());
   page.core = core_;
   page.tsc_hz = tsc_hz_;
@@ -131,7 +133,45 @@ void Worker::tend() {
 void Worker::beat(std::uint64_t cycles) {
   if (clock_.sync_due(cycles)) clock_.sync(cycles, sys::monotonic_ns());
   context_.now = clock_.now(cycles);
+  // The gate reads this line for every packet: a store at each poll would cost it a miss each time.
+  if (context_.now < beaten_ + FL_BEAT_NS) return;
+  beaten_ = context_.now;
   __atomic_store_n(&context_.page->heartbeat_ns, context_.now, __ATOMIC_RELAXED);
+}
+
+/// True while the queue is ours. After the gate took it, the flows in the table are others than we
+/// remember: they are counted anew.
+bool Worker::own_queue() {
+  if (ownership_.held()) [[likely]]
+    return true;
+  if (!ownership_.may_claim_again(context_.now)) return false;
+  ownership_.claim(context_.now);
+  balance(*context_.page);
+  context_.counted = false;
+  path::use_table(context_, context_.table);
+  return true;
+}
+
+unsigned Worker::serve_ports() {
+  unsigned count = 0;
+  for (WorkerPort& port : ports_) {
+    (void)port.hops->take(port.now);
+    if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
+    for (const Queue queue : port.queues) count += serve(port, queue);
+  }
+  return count;
+}
+
+/// The gate forwards from now on; what is left in the receive rings is ours still.
+void Worker::hand_over() {
+  if (!ownership_.held()) return;
+  ownership_.give_back();
+  unsigned count = 1;
+  for (unsigned polls = kLastPolls; polls > 0 && count != 0; --polls) {
+    ownership_.lock();
+    count = serve_ports();
+    ownership_.unlock();
+  }
 }
 
 void Worker::refresh_table() {
@@ -260,16 +300,13 @@ void Worker::send_for_main(WorkerPort& port) {
 
 unsigned Worker::poll(std::uint64_t cycles) {
   beat(cycles);
+  if (!own_queue()) [[unlikely]]
+    return 0;
   change_region();
   change_queues();
   refresh_table();
   let_go();
-  unsigned count = 0;
-  for (WorkerPort& port : ports_) {
-    (void)port.hops->take(port.now);
-    if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
-    for (const Queue queue : port.queues) count += serve(port, queue);
-  }
+  const unsigned count = serve_ports();
   if (count == 0) path::maintain(context_);
   serve_waiting();
   return count;
@@ -279,10 +316,8 @@ void Worker::run() {
   start();
   fl_worker_page& page = *context_.page;
   std::uint64_t begin = rte_rdtsc();
-  unsigned polls_left = kLastPolls;
-  while (polls_left > 0) {
+  while (!stopping_.load(std::memory_order_relaxed)) {
     const unsigned count = poll(begin);
-    if (stopping_.load(std::memory_order_relaxed)) polls_left = count == 0 ? 0 : polls_left - 1;
     if (count == 0) {
       if (const base::Nanoseconds pause = idle_.found_nothing(); pause != 0) sleep_for(pause);
     } else {
@@ -292,7 +327,10 @@ void Worker::run() {
     (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
     begin = end;
   }
+  hand_over();
+  ownership_.lock();  // the gate counts on the same page
   give_up_waiting();
+  ownership_.unlock();
   tables_.go_offline();
 }
 

@@ -12,6 +12,7 @@
 #include "dataplane/cycle_clock.hh"
 #include "dataplane/idle.hh"
 #include "dataplane/mailbox.hh"
+#include "dataplane/ownership.hh"
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
 #include "dataplane/path/waiting_packets.hh"
@@ -38,6 +39,9 @@ struct Assignment {
   base::Nanoseconds former_until = 0;
 };
 
+/// Before the first burst it claims its queues from the XDP gate, and gives them back when it ends;
+/// in between the gate takes them if this thread hangs (dataplane/ownership.hh).
+///
 /// Runs to completion: refresh table -> receive -> stages -> transmit -> count. In the loop there
 /// is no allocation, lock, log or system call, except sleeping when idle and one vDSO clock read
 /// every 10 ms.
@@ -95,6 +99,9 @@ class Worker {
 
  private:
   void start();
+  bool own_queue();
+  void hand_over();
+  unsigned serve_ports();
   void refresh_table();
   void change_region();
   void change_queues();
@@ -131,6 +138,8 @@ class Worker {
   CycleClock clock_;
   IdleBackoff idle_;
   std::uint64_t tsc_hz_;
+  Ownership ownership_;
+  base::Nanoseconds beaten_ = 0;
   path::Burst burst_;
 };
 

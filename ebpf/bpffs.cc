@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 #include <system_error>
+#include <vector>
 
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -81,6 +82,20 @@ void remove_empty_bpffs(const std::string& dir) {
   if (!is_bpffs(dir) || !nothing_pinned(dir)) return;
   if (is_mount_point(dir) && ::umount(dir.c_str()) != 0) return;
   ::rmdir(dir.c_str());
+}
+
+base::Result<void> remove_bpffs(const std::string& dir) {
+  if (!is_bpffs(dir)) return {};
+  std::error_code error;
+  std::vector<std::filesystem::path> pins;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    if (entry.path().extension() != ".debug") pins.push_back(entry.path());
+  }
+  for (const auto& pin : pins) {
+    if (::unlink(pin.c_str()) != 0) return base::system_error("remove " + pin.string(), errno);
+  }
+  remove_empty_bpffs(dir);
+  return {};
 }
 
 void capture_libbpf_messages() {

@@ -17,6 +17,10 @@ base::Result<void> ensure_bpffs(const std::string& dir);
 /// Unmounts `dir` and removes it if nothing is pinned there any more; otherwise does nothing.
 void remove_empty_bpffs(const std::string& dir);
 
+/// Removes every pin in `dir`, which detaches programs and frees maps that no process uses,
+/// unmounts it and removes it. Nothing to do if it is no BPF file system.
+base::Result<void> remove_bpffs(const std::string& dir);
+
 /// Silences libbpf and remembers its last warning, which names the cause better than errno.
 /// Call before any other libbpf function; safe to repeat.
 void capture_libbpf_messages();

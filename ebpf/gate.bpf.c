@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 // The gate on a node's interface: vip traffic to the data plane's AF_XDP socket, the rest to the
-// kernel.
+// kernel. When the data plane is gone or hangs, it forwards by itself, with the same flows, tables
+// and rules, from the same memory (docs/takeover.md).
 //
 // Three names are libxdp's, not ours: when DPDK's net_af_xdp makes its socket, libxdp takes over a
 // program that is already attached if it is called xsk_def_prog and carries xsk_prog_version, and
 // puts the socket into its map xsks_map. So the data plane needs no bpffs, no path and no BPF
 // object.
+#include <stddef.h>
+
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
 
 #include "ebpf/include/counters.h"
-#include "ebpf/include/parse.h"
+#include "ebpf/include/gate_flow.h"
+#include "ebpf/include/gate_outer.h"
+#include "ebpf/include/gate_owner.h"
+#include "ebpf/include/packet.h"
 #include "ebpf/include/vip_match.h"
-
-#define FL_GATE_MAX_QUEUES 64
 
 struct {
   __uint(type, BPF_MAP_TYPE_XSKMAP);
-  __uint(max_entries, FL_GATE_MAX_QUEUES);
+  __uint(max_entries, FL_MAX_WORKERS);
   __type(key, __u32);
   __type(value, __u32);
 } xsks_map SEC(".maps");
@@ -30,75 +34,264 @@ struct {
   __type(value, __u64);
 } fl_gate_count SEC(".maps");
 
-/// The interface's MAC address in the low 6 bytes as read from a frame; 0: any. An AF_XDP socket
-/// gets frames before the kernel's own MAC filter: on a segment that floods, two nodes would
-/// forward the same packet.
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u64);
-} fl_gate_mac SEC(".maps");
-
-static __always_inline int for_another_host(const __u8* frame) {
-  const __u32 first = 0;
-  const __u64* const ours = bpf_map_lookup_elem(&fl_gate_mac, &first);
-  if (!ours || !*ours) return 0;
-  const __u64 theirs = (__u64)frame[0] | (__u64)frame[1] << 8 | (__u64)frame[2] << 16 |
-                       (__u64)frame[3] << 24 | (__u64)frame[4] << 32 | (__u64)frame[5] << 40;
-  return theirs != *ours;
+static __always_inline int count(__u32 counter, int verdict) {
+  __u64* n = bpf_map_lookup_elem(&fl_gate_count, &counter);
+  if (n) (*n)++;
+  return verdict;
 }
 
-static __always_inline int pass(__u32 counter) {
-  __u64* count = bpf_map_lookup_elem(&fl_gate_count, &counter);
-  if (count) (*count)++;
-  return XDP_PASS;
+/// An AF_XDP socket gets frames before the kernel's own MAC filter: on a segment that floods, two
+/// nodes would forward the same packet.
+static __always_inline int for_another_host(
+    const struct fl_gate_settings* settings, const __u8* frame
+) {
+  if (!settings || !settings->own) return 0;
+  const __u64 theirs = (__u64) * (const __u32*)frame | (__u64) * (const __u16*)(frame + 4) << 32;
+  return theirs != settings->own;
 }
 
-static __always_inline int redirect(__u32 queue) {
-  // The last argument is the verdict when the queue has no socket (Linux 5.3).
-  const long verdict = bpf_redirect_map(&xsks_map, queue, XDP_PASS);
-  const __u32 counter = verdict == XDP_REDIRECT ? FL_GATE_REDIRECTED : FL_GATE_NO_SOCKET;
-  pass(counter);
-  return (int)verdict;
+/// A packet that something is wrong with, or that has no ports: ours if its address is a vip's.
+static __always_inline int address_is_vip(const struct fl_packet* p) {
+  if (!p->family) return 0;
+  struct fl_destination to = {.family = p->family, .protocol = FL_VIP_KEY_ADDRESS};
+  __builtin_memcpy(to.address, p->destination, sizeof to.address);
+  return fl_is_vip(&to);
 }
 
-/// Is the packet for the data plane? Whatever names a vip is: also fragments and headers that are
-/// wrong further on, so that they are dropped and counted there and never answered by the kernel.
-static __always_inline int for_a_vip(struct xdp_md* ctx, const struct fl_l3* l3, int* truncated) {
-  if (l3->protocol != IPPROTO_TCP && l3->protocol != IPPROTO_UDP) return 0;
-  if (l3->later) return fl_goes_to_vip(l3, FL_VIP_KEY_ADDRESS, 0);
-  const int port = fl_destination_port(ctx, l3);
-  if (port < 0) {
-    *truncated = 1;
-    return 0;
+/// Before the first generation the vips are known from the configuration alone.
+static __always_inline int configured_vip(const struct fl_packet* p) {
+  struct fl_destination to = {
+      .port = (__u16)(p->ports >> 16), .family = p->family, .protocol = p->protocol};
+  __builtin_memcpy(to.address, p->destination, sizeof to.address);
+  return fl_is_vip(&to);
+}
+
+/// Flood mode (path/new_flow_meter.hh): may one more flow be entered?
+static __always_inline int within_limit(const struct fl_work* w) {
+  const __u8* const second = fl_line(&fl_steering, w->bank + 1);
+  const __u32 worker = w->worker;
+  struct fl_gate_meter* const meter = bpf_map_lookup_elem(&fl_gate_meters, &worker);
+  if (!second || !meter) return 0;
+  const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
+  if (!limit) return 1;
+  const __s64 cost = 1000000000;
+  __s64 depth = limit * 100000000;
+  if (depth < 32 * cost) depth = 32 * cost;
+  __u64 elapsed = w->now - meter->updated;
+  if (elapsed > 64000000000ull) elapsed = 64000000000ull;
+  __s64 credit = meter->updated ? meter->credit + (__s64)elapsed * limit : depth;
+  if (credit > depth) credit = depth;
+  meter->updated = w->now;
+  const int allowed = credit > 0;
+  credit -= cost;
+  meter->credit = credit < -depth ? -depth : credit;
+  return allowed;
+}
+
+/// A new flow: best candidate and an entry. 1: done.
+static __always_inline int track(struct fl_work* w) {
+  const int tcp = w->protocol == IPPROTO_TCP;
+  w->member = fl_choose(w, tcp && !w->retried);
+  if (w->member == FL_NO_MEMBER || !fl_enter(w, FL_FLOW_NEW, 1)) return 0;
+  const struct fl_member* const member = fl_member_of(w, w->member);
+  struct fl_backend_counters* const b = member ? fl_backend(w->page, member->backend) : 0;
+  if (!b) return 0;
+  b->flows_begun++;
+  b->in_flight++;
+  if (tcp) fl_note_syn(b, w->now);
+  return 1;
+}
+
+/// A flow without an entry; the order of design is path/select.cc's. Sets w->member.
+__attribute__((noinline)) int decide(struct fl_work* w, int hit) {
+  if (!w || !w->table_size) return FL_REASON_NO_BACKEND;
+  const int tcp = w->protocol == IPPROTO_TCP;
+  const int fresh = !tcp || fl_is_plain_syn(w->tcp_flags);
+  const int last_word = !fresh && (w->tcp_flags & (FL_TCP_FIN | FL_TCP_RST));
+  const int may_enter = !w->stateless && hit != FL_FOREIGN && !last_word && within_limit(w);
+  if (fresh && may_enter && track(w)) return FL_REASON_NONE;
+  // Without an entry every packet of the flow has to come to the same backend by itself.
+  w->member = fl_first(w, FL_WANT_SERVING);
+  if (w->member == FL_NO_MEMBER) return FL_REASON_NO_BACKEND;
+  if (!fresh && may_enter) fl_enter(w, FL_FLOW_CLOSING, 0);
+  return FL_REASON_NONE;
+}
+
+/// The backend of a packet: its flow's, or a new one. Sets w->member, returns an enum fl_reason.
+static __always_inline int choose_member(struct fl_work* w) {
+  const __u32 at = fl_find_flow(w);
+  int hit = FL_RELEASED;
+  if (at != FL_NO_POSITION) {
+    if (w->stateless) {
+      const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
+      w->member = b ? b->entry[at % FL_FLOW_ENTRIES] & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
+      const struct fl_member* const m = fl_member_of(w, w->member);
+      if (m && m->vip == w->vip && (m->state == FL_MEMBER_ACTIVE || m->state == FL_MEMBER_DRAINING))
+        return FL_REASON_NONE;
+    } else {
+      hit = fl_apply(w, at);
+    }
   }
-  return fl_goes_to_vip(l3, l3->protocol, (__u16)port);
+  if (!w->stateless) {
+    __u64* const line = fl_counter(w->page, offsetof(struct fl_worker_page, flow_hits));
+    struct fl_vip_counters* const vip = fl_line(
+        &fl_worker_lines,
+        w->page + FL_PAGE_LINE(vips) + w->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES)
+    );
+    if (line && vip) {
+      line[0] += hit == FL_KEPT ? 1 : 0;
+      line[1] += hit == FL_KEPT ? 0 : 1;
+      vip->hits += hit == FL_KEPT ? 1 : 0;
+      vip->misses += hit == FL_KEPT ? 0 : 1;
+    }
+  }
+  return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);
+}
+
+/// Fills in what the vip says and the flow hash. 1: done.
+static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p, __u32 vip_line) {
+  const struct fl_vip* const vip = fl_line(&fl_steering, vip_line);
+  const struct fl_bank* const head = fl_line(&fl_steering, w->bank);
+  const uint64_t* const second = fl_line(&fl_steering, w->bank + 1);
+  const struct fl_gate_settings* const settings = fl_settings();
+  if (!vip || !head || !second || !settings) return 0;
+  w->members = w->bank + head->members_line;
+  w->member_count = head->member_count;
+  w->slots = w->bank + vip->slots_line;
+  w->table_size = vip->table_size;
+  w->vip = vip->vip & (FL_MAX_VIPS - 1);
+  w->bucket_mask = settings->bucket_mask;
+  w->choices = vip->choices;
+  w->encapsulation = vip->encapsulation;
+  w->protocol = p->protocol;
+  w->tcp_flags = p->tcp_flags;
+  w->member = FL_NO_MEMBER;
+  if (p->family == 4) {
+    w->hash = fl_flow_hash4(second, p->source[0] | p->destination[0] << 32, p->ports, p->protocol);
+  } else {
+    const uint64_t addresses[4] = {
+        p->source[0], p->source[1], p->destination[0], p->destination[1]};
+    w->hash = fl_flow_hash6(second, addresses, p->ports, p->protocol);
+  }
+  return 1;
+}
+
+/// The books of a packet that the gate handled.
+static __always_inline void account(
+    const struct fl_work* w, const struct fl_packet* p, int reason, __u32 sent_bytes
+) {
+  __u64* const totals = fl_counter(w->page, offsetof(struct fl_worker_page, rx_packets));
+  if (!totals) return;
+  totals[0]++;
+  totals[1] += p->frame_bytes;
+  if (reason) {
+    FL_ADD(w->page, drops[(__u32)reason % FL_MAX_DROP_REASONS], 1);
+  } else {
+    totals[2]++;
+    totals[3] += sent_bytes;
+  }
+  if (!w->bank) return;  // no vip known
+  struct fl_vip_counters* const vip = fl_line(
+      &fl_worker_lines,
+      w->page + FL_PAGE_LINE(vips) + w->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES)
+  );
+  if (!vip) return;
+  if (reason) {
+    vip->dropped++;
+    return;
+  }
+  vip->packets++;
+  vip->bytes += p->ip_bytes;
+  const struct fl_member* const member = fl_member_of(w, w->member);
+  struct fl_backend_counters* const b = member ? fl_backend(w->page, member->backend) : 0;
+  if (!b) return;
+  b->packets++;
+  b->bytes += p->ip_bytes;
+}
+
+static __always_inline int transmit(void) {
+  const struct fl_gate_settings* const settings = fl_settings();
+  if (settings && settings->tx_ifindex) return (int)bpf_redirect(settings->tx_ifindex, 0);
+  return XDP_TX;
+}
+
+/// The gate's turn (or nobody's, without state): forwards the packet or drops it.
+static __always_inline int handle(
+    struct xdp_md* ctx, struct fl_work* w, const struct fl_packet* p, __u32 vip_line, int reason
+) {
+  if (!reason && !vip_line) reason = FL_REASON_NO_TABLE;
+  if (!reason) reason = prepare(w, p, vip_line) ? choose_member(w) : FL_REASON_NO_TABLE;
+  if (!reason) reason = fl_forward(ctx, p, w);
+  if (!w->stateless) account(w, p, reason, (__u32)(ctx->data_end - ctx->data));
+  if (reason) return count(FL_GATE_DROPPED, XDP_DROP);
+  return count(w->stateless ? FL_GATE_STATELESS : FL_GATE_FORWARDED, transmit());
+}
+
+/// The worker whose flows and counters a queue's packets belong to.
+static __always_inline __u32 worker_of(__u32 queue) {
+  const __u8* line = fl_line(&fl_worker_lines, 1);
+  if (!line || queue >= FL_GATE_QUEUES) return queue;
+  FL_KEEP(line);
+  const __u8 number = line[FL_QUEUE_WORKER_OFFSET % FL_LINE_BYTES + queue];
+  return number ? number - 1u : queue;
+}
+
+/// A packet of a vip: to whoever owns the queue.
+static __always_inline int serve(
+    struct xdp_md* ctx, const struct fl_packet* p, __u32 bank, __u32 vip_line, int reason
+) {
+  __u32 queue = ctx->rx_queue_index;
+  const int has_socket = bpf_map_lookup_elem(&xsks_map, &queue) != 0;
+  struct fl_work w = {.bank = bank, .worker = worker_of(queue)};
+  w.page = FL_FIRST_PAGE + w.worker * FL_PAGE_LINES;
+  w.now = bpf_ktime_get_coarse_ns();
+  struct fl_sign* const sign =
+      w.worker < FL_MAX_WORKERS ? fl_line(&fl_worker_lines, w.page + 1) : 0;
+  enum fl_turn turn = FL_TURN_DATAPLANE;
+  if (sign) turn = fl_begin_turn(sign, has_socket, w.now);
+  if (turn == FL_TURN_DATAPLANE) {
+    if (!has_socket) return count(FL_GATE_NO_SOCKET, XDP_PASS);
+    return count(FL_GATE_REDIRECTED, (int)bpf_redirect_map(&xsks_map, queue, XDP_PASS));
+  }
+  if (reason == FL_REASON_ICMP) {
+    if (turn == FL_TURN_GATE) fl_end_turn(sign);
+    return count(FL_GATE_ICMP, XDP_PASS);
+  }
+  w.stateless = turn != FL_TURN_GATE;
+  const int verdict = handle(ctx, &w, p, vip_line, reason);
+  if (turn == FL_TURN_GATE) {
+    sign->gate_packets++;
+    fl_end_turn(sign);
+  }
+  return verdict;
 }
 
 SEC("xdp")
 int xsk_def_prog(struct xdp_md* ctx) {
-  void* data = (void*)(long)ctx->data;
-  void* data_end = (void*)(long)ctx->data_end;
-  struct fl_l2 l2;
-  if (fl_parse_l2(data, data_end, &l2) != FL_PARSE_OK) return pass(FL_GATE_TRUNCATED);
-  if (*(__u8*)data & 1) return pass(FL_GATE_MULTICAST);
-  if (for_another_host(data)) return pass(FL_GATE_OTHER_HOST);
+  void* const data = (void*)(long)ctx->data;
+  void* const data_end = (void*)(long)ctx->data_end;
+  if (data + sizeof(struct ethhdr) > data_end) return count(FL_GATE_TRUNCATED, XDP_PASS);
+  if (*(__u8*)data & 1) return count(FL_GATE_MULTICAST, XDP_PASS);
+  if (for_another_host(fl_settings(), data)) return count(FL_GATE_OTHER_HOST, XDP_PASS);
 
-  struct fl_l3 l3 = {};
-  switch (fl_parse_l3(ctx, l2.bytes, l2.type, &l3)) {
-    case FL_PARSE_OK:
-      break;
-    case FL_PARSE_NOT_IP:
-      return pass(FL_GATE_NOT_IP);
-    case FL_PARSE_TRUNCATED:
-      return pass(FL_GATE_TRUNCATED);
-    case FL_PARSE_BAD_HEADER:
-      return pass(FL_GATE_BAD_HEADER);
+  struct fl_packet p;
+  const int reason = fl_parse_packet(ctx, &p);
+  const __u32 bank = fl_bank_in_force();
+  if (!reason) {
+    const __u32 vip_line = bank ? fl_find_vip(bank, &p) : 0;
+    if (vip_line || (!bank && configured_vip(&p))) return serve(ctx, &p, bank, vip_line, reason);
+    return count(FL_GATE_NO_VIP, XDP_PASS);
   }
-  int truncated = 0;
-  if (for_a_vip(ctx, &l3, &truncated)) return redirect(ctx->rx_queue_index);
-  return pass(truncated ? FL_GATE_TRUNCATED : FL_GATE_NO_VIP);
+  if (reason == FL_REASON_NOT_IP) return count(FL_GATE_NOT_IP, XDP_PASS);
+  if (!p.family)
+    return count(
+        reason == FL_REASON_TRUNCATED_IP || reason == FL_REASON_TRUNCATED_ETHERNET
+            ? FL_GATE_TRUNCATED
+            : FL_GATE_BAD_HEADER,
+        XDP_PASS
+    );
+  if (address_is_vip(&p)) return serve(ctx, &p, 0, 0, reason);
+  return count(reason == FL_REASON_ICMP ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS);
 }
 
 // What libxdp looks for: a program that manages xsks_map by the rules of version 1.

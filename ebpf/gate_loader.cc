@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "dataplane/sys/unique_fd.hh"
+#include "ebpf/bpffs.hh"
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
 #include "ebpf/loader.hh"
@@ -18,7 +19,7 @@ namespace fairlead::ebpf {
 
 namespace {
 
-/// The first six bytes of a frame to the interface, as fl_gate_mac holds them.
+/// The first six bytes of a frame to the interface, as a word.
 base::Result<std::uint64_t> mac_of(const std::string& interface) {
   const sys::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
@@ -31,27 +32,78 @@ base::Result<std::uint64_t> mac_of(const std::string& interface) {
   return mac;
 }
 
+std::uint64_t as_word(const net::MacAddr& mac) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, mac.bytes.data(), mac.bytes.size());
+  return word;
+}
+
 }  // namespace
 
-base::Result<Gate> Gate::attach(const std::string& interface, const std::string& bpffs_dir) {
+base::Result<Gate> Gate::attach(
+    const std::string& interface, const std::string& bpffs_dir, const GateRegions& regions
+) {
   std::size_t bytes = 0;
   const void* const elf = gate_bpf__elf_bytes(&bytes);
-  FL_ASSIGN(
-      auto program,
-      PinnedProgram::attach(
-          {.object = {static_cast<const std::byte*>(elf), bytes},
-           .program = "xsk_def_prog",
-           .link_name = "gate_link"},
-          interface,
-          bpffs_dir
-      )
-  );
-  FL_ASSIGN(const std::uint64_t mac, mac_of(interface));
-  const std::uint32_t first = 0;
-  if (bpf_map_update_elem(program.map_fd("fl_gate_mac"), &first, &mac, BPF_ANY) != 0) {
-    return base::system_error("tell the gate the MAC address of " + interface, errno);
+  PinnedProgram::Source source{
+      .object = {static_cast<const std::byte*>(elf), bytes},
+      .program = "xsk_def_prog",
+      .link_name = "gate_link"};
+  if (regions.steering >= 0) {
+    source.shared = {
+        {"fl_steering", regions.steering},
+        {"fl_score_lines", regions.scores},
+        {"fl_worker_lines", regions.workers}};
+    source.outer = OuterMap{"fl_flow_tables", regions.flows};
   }
-  return Gate(std::move(program));
+  FL_ASSIGN(auto program, PinnedProgram::attach(source, interface, bpffs_dir));
+  Gate gate(std::move(program));
+  FL_ASSIGN(gate.settings_.own, mac_of(interface));
+  FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
+  gate.settings_.tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0;
+  gate.settings_.bank_lines = static_cast<std::uint32_t>(regions.bank_bytes / FL_LINE_BYTES);
+  gate.settings_.bucket_mask = static_cast<std::uint32_t>(regions.buckets - 1);
+  FL_TRY(gate.take_over_hops());
+  FL_TRY(gate.write_settings());
+  return gate;
+}
+
+/// The next hops that a predecessor wrote hold until they are set again.
+base::Result<void> Gate::take_over_hops() {
+  const std::uint32_t first = 0;
+  fl_gate_settings before{};
+  if (bpf_map_lookup_elem(program_.map_fd("fl_gate_settings"), &first, &before) != 0) {
+    return bpf_error("read the gate's settings", errno);
+  }
+  settings_.gateway4 = before.gateway4;
+  settings_.gateway6 = before.gateway6;
+  settings_.mtu = before.mtu;
+  return {};
+}
+
+base::Result<void> Gate::write_settings() const {
+  const std::uint32_t first = 0;
+  if (bpf_map_update_elem(program_.map_fd("fl_gate_settings"), &first, &settings_, BPF_ANY) != 0) {
+    return bpf_error("write the gate's settings", errno);
+  }
+  return {};
+}
+
+base::Result<void> Gate::set_hops(const GateHops& hops) {
+  const int fd = program_.map_fd("fl_gate_macs");
+  for (const auto& [backend, mac] : hops.backends) {
+    const auto known = hops_.backends.find(backend);
+    if (known != hops_.backends.end() && known->second == mac) continue;
+    const std::uint64_t word = as_word(mac);
+    if (bpf_map_update_elem(fd, &backend, &word, BPF_ANY) != 0) {
+      return bpf_error("write a backend's MAC address", errno);
+    }
+  }
+  settings_.gateway4 = as_word(hops.gateway4);
+  settings_.gateway6 = as_word(hops.gateway6);
+  settings_.mtu = hops.mtu;
+  hops_ = hops;
+  return write_settings();
 }
 
 base::Result<void> Gate::set_vips(std::span<const ServedVip> vips) {

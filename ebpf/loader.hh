@@ -2,19 +2,43 @@
 // The gate on a node's interface, as fairlead-control sees it.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dataplane/base/result.hh"
+#include "ebpf/include/gate_regions.h"
 #include "ebpf/pinned_program.hh"
 #include "ebpf/vip_table.hh"
 
 namespace fairlead::ebpf {
 
+/// The node's regions as BPF maps (shm/region.hh): what the gate forwards from. Without them it
+/// only redirects. The descriptors are not kept.
+struct GateRegions {
+  int steering = -1;
+  int scores = -1;
+  int workers = -1;
+  std::vector<int> flows;  // by worker; all of one size
+  std::uint64_t bank_bytes = 0;
+  std::uint64_t buckets = 0;  // of each flow table
+};
+
+/// Next hops of what the gate sends itself. Zero: not resolved.
+struct GateHops {
+  net::MacAddr gateway4;
+  net::MacAddr gateway6;
+  std::uint32_t mtu = 1500;
+  std::map<std::uint32_t, net::MacAddr> backends;  // by number: L2 direct return without own MAC
+  friend bool operator==(const GateHops&, const GateHops&) = default;
+};
+
 /// The XDP program (gate.bpf.c) that sends vip traffic to the data plane's AF_XDP socket and
-/// everything else to the kernel. One gate per interface; one process at a time uses it
+/// everything else to the kernel, and that forwards vip traffic itself while there is no data plane
+/// or it hangs (docs/takeover.md). One gate per interface; one process at a time uses it
 /// (fairlead-control).
 ///
 /// The gate outlives this object and the process: link and maps are pinned in `bpffs_dir`. attach()
@@ -32,11 +56,16 @@ class Gate {
   /// of a map differs (an upgrade that says so in its notes), the map is made afresh; then
   /// sockets_lost() and the data plane must be restarted. Errors: kNotFound (no such interface),
   /// kAlreadyExists (somebody else's XDP program is there), kPermissionDenied.
-  static base::Result<Gate> attach(const std::string& interface, const std::string& bpffs_dir);
+  static base::Result<Gate> attach(
+      const std::string& interface, const std::string& bpffs_dir, const GateRegions& regions = {}
+  );
 
   /// Replaces the vips. Empty: everything goes to the kernel. Unchanged vips miss no packet; after
   /// an error the old vips are still in force.
   base::Result<void> set_vips(std::span<const ServedVip> vips);
+
+  /// Before the first call, what the gate would forward is dropped with no_next_hop.
+  base::Result<void> set_hops(const GateHops& hops);
 
   /// Every counter of the gate, in a fixed order. Their sum is the number of frames seen.
   [[nodiscard]] base::Result<std::vector<XdpCounter>> counters() const;
@@ -52,8 +81,12 @@ class Gate {
 
  private:
   explicit Gate(PinnedProgram program) : program_(std::move(program)) {}
+  base::Result<void> take_over_hops();
+  base::Result<void> write_settings() const;
 
   PinnedProgram program_;
+  fl_gate_settings settings_{};
+  GateHops hops_;
 };
 
 }  // namespace fairlead::ebpf

@@ -18,6 +18,45 @@ void PinnedProgram::Close::operator()(bpf_object* object) const {
   bpf_object__close(object);
 }
 
+namespace {
+
+const SharedMap* find_shared(const PinnedProgram::Source& source, const char* name) {
+  for (const SharedMap& map : source.shared)
+    if (map.name == name) return &map;
+  return nullptr;
+}
+
+std::uint32_t map_id(int fd) {
+  bpf_map_info info{};
+  std::uint32_t length = sizeof info;
+  return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 ? info.id : 0;
+}
+
+/// What a map of the file is to be: a shared one, an array of given maps, or one pinned in `dir`.
+base::Result<void> prepare(
+    const PinnedProgram::Source& source, const std::string& dir, bpf_map* map
+) {
+  const char* const name = bpf_map__name(map);
+  if (const SharedMap* shared = find_shared(source, name)) {
+    if (const int r = bpf_map__reuse_fd(map, shared->fd); r != 0) {
+      return bpf_error(std::string("share map ") + name, -r);
+    }
+    return {};
+  }
+  if (source.outer && source.outer->name == name && !source.outer->inner.empty()) {
+    if (const int r = bpf_map__set_inner_map_fd(map, source.outer->inner.front()); r != 0) {
+      return bpf_error(std::string("say what is in ") + name, -r);
+    }
+  }
+  const std::string path = dir + "/" + name;
+  if (const int r = bpf_map__set_pin_path(map, path.c_str()); r != 0) {
+    return bpf_error("set pin path " + path, -r);
+  }
+  return {};
+}
+
+}  // namespace
+
 base::Result<PinnedProgram::Object> PinnedProgram::open(
     const Source& source, const std::string& dir
 ) {
@@ -28,12 +67,24 @@ base::Result<PinnedProgram::Object> PinnedProgram::open(
   if (!object) return bpf_error(std::string("open XDP program ") + source.program, errno);
   bpf_map* map = nullptr;
   while ((map = bpf_object__next_map(object.get(), map)) != nullptr) {
-    const std::string path = dir + "/" + bpf_map__name(map);
-    if (const int r = bpf_map__set_pin_path(map, path.c_str()); r != 0) {
-      return bpf_error("set pin path " + path, -r);
-    }
+    FL_TRY(prepare(source, dir, map));
   }
   return object;
+}
+
+/// Enters the given maps where others are. False: the array was made for maps of another size.
+base::Result<bool> PinnedProgram::fill_outer(const Source& source) {
+  if (!source.outer) return true;
+  const int fd = map_fd(source.outer->name.c_str());
+  for (std::uint32_t i = 0; i < source.outer->inner.size(); ++i) {
+    const int inner = source.outer->inner[i];
+    std::uint32_t id = 0;
+    if (bpf_map_lookup_elem(fd, &i, &id) == 0 && id == map_id(inner)) continue;
+    if (bpf_map_update_elem(fd, &i, &inner, BPF_ANY) == 0) continue;
+    if (errno == EINVAL) return false;
+    return bpf_error("enter map " + std::to_string(i) + " into " + source.outer->name, errno);
+  }
+  return true;
 }
 
 base::Result<void> PinnedProgram::load(const Source& source) {
@@ -49,7 +100,17 @@ base::Result<void> PinnedProgram::load(const Source& source) {
     maps_renewed_ = true;
   }
   if (r != 0) return bpf_error(std::string("load XDP program ") + source.program, -r);
-  return {};
+  FL_ASSIGN(const bool filled, fill_outer(source));
+  if (filled) return {};
+  ::unlink((dir_ + "/" + source.outer->name).c_str());
+  FL_ASSIGN(object_, open(source, dir_));
+  r = bpf_object__load(object_.get());
+  if (r != 0) return bpf_error(std::string("load XDP program ") + source.program, -r);
+  FL_ASSIGN(const bool refilled, fill_outer(source));
+  if (refilled) return {};
+  return base::fail(
+      base::ErrorCode::kInternal, source.outer->name + ": its maps are of different sizes"
+  );
 }
 
 base::Result<PinnedProgram> PinnedProgram::attach(

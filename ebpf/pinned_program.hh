@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,18 @@ struct XdpCounter {
   std::uint64_t packets = 0;
 };
 
+/// A map of the program that somebody else made: the program uses it and does not pin it.
+struct SharedMap {
+  std::string name;  // in the file
+  int fd = -1;
+};
+
+/// An array of maps of the program and what its first entries are: maps of one layout and size.
+struct OuterMap {
+  std::string name;
+  std::vector<int> inner;
+};
+
 /// Not thread-safe; one process at a time per directory.
 class PinnedProgram {
  public:
@@ -32,6 +45,8 @@ class PinnedProgram {
     std::span<const std::byte> object;  // the ELF file
     const char* program;                // its name in the file
     const char* link_name;              // file name of the pinned link
+    std::vector<SharedMap> shared = {};
+    std::optional<OuterMap> outer = {};
   };
 
   /// Mounts a bpffs at `dir` if there is none, loads the program with its maps pinned as `dir`/NAME
@@ -62,6 +77,7 @@ class PinnedProgram {
 
   static base::Result<Object> open(const Source& source, const std::string& dir);
   base::Result<void> load(const Source& source);
+  base::Result<bool> fill_outer(const Source& source);
   void unpin_maps();
 
   Object object_;

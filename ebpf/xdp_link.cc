@@ -9,8 +9,12 @@
 #include <optional>
 #include <vector>
 
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -139,6 +143,18 @@ base::Result<XdpLink> attach_pinned_xdp(
   }
   link.origin = LinkOrigin::kReplaced;
   return link;
+}
+
+base::Result<bool> sends_by_redirect(const std::string& interface) {
+  const sys::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&driver);
+  if (!socket.valid()) return base::system_error("open a socket", errno);
+  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return false;  // says nothing of itself
+  return std::strcmp(driver.driver, "veth") == 0;
 }
 
 base::Result<AttachMode> xdp_attach_mode(const std::string& interface, int ifindex) {

@@ -41,4 +41,9 @@ base::Result<XdpLink> attach_pinned_xdp(
 
 base::Result<AttachMode> xdp_attach_mode(const std::string& interface, int ifindex);
 
+/// How a program sends a frame out of the interface that it came from. A veth drops what XDP_TX
+/// sends unless its peer runs XDP itself, but a redirect arrives if the peer has GRO on; NICs send
+/// XDP_TX on the queue that the packet came from.
+base::Result<bool> sends_by_redirect(const std::string& interface);
+
 }  // namespace fairlead::ebpf

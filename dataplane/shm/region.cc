@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Creating, checking and mapping region files.
+// Creating, checking and mapping regions.
 #include "dataplane/shm/region.hh"
 
 #include <cerrno>
@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "dataplane/shm/map_memory.hh"
 #include "dataplane/sys/patient_lock.hh"
 
 namespace fairlead::shm {
@@ -67,6 +68,17 @@ std::uint64_t huge_page_bytes(int fd) {
   return static_cast<std::uint64_t>(system.f_bsize);
 }
 
+Result<bool> size_file(int fd, const RegionSpec& spec) {
+  const std::uint64_t page = huge_page_bytes(fd);
+  const std::uint64_t file_bytes = (spec.bytes + page - 1) / page * page;
+  if (::ftruncate(fd, static_cast<off_t>(file_bytes)) == 0) return true;
+  return system_error(
+      std::string("size region '") + name_of(spec.kind) + "' to " + std::to_string(spec.bytes) +
+          " bytes",
+      errno
+  );
+}
+
 }  // namespace
 
 RegionSpec steering_spec(std::uint64_t bank_bytes) {
@@ -89,8 +101,10 @@ Region& Region::operator=(Region&& other) noexcept {
   data_ = std::exchange(other.data_, nullptr);
   bytes_ = std::exchange(other.bytes_, 0);
   created_ = other.created_;
+  is_map_ = other.is_map_;
   path_ = std::move(other.path_);
   fd_ = std::move(other.fd_);
+  lock_ = std::move(other.lock_);
   return *this;
 }
 
@@ -99,32 +113,31 @@ Region::~Region() {
 }
 
 Result<Region> Region::map(sys::UniqueFd fd, const std::string& path, Access access) {
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return system_error("stat region " + path, errno);
-  if (status.st_size < static_cast<off_t>(sizeof(fl_region_header)))
+  std::uint64_t bytes = 0;
+  const LineMap lines = describe_line_map(fd.get());
+  if (lines.id != 0) {
+    bytes = lines.bytes;
+  } else {
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return system_error("stat region " + path, errno);
+    bytes = static_cast<std::uint64_t>(status.st_size);
+  }
+  if (bytes < sizeof(fl_region_header))
     return fail(ErrorCode::kDataLoss, "region " + path + " is shorter than its header");
   const int protection = access == Access::kRead ? PROT_READ : PROT_READ | PROT_WRITE;
-  const auto bytes = static_cast<std::uint64_t>(status.st_size);
   void* memory = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED) return system_error("map region " + path, errno);
   Region region;
   region.data_ = static_cast<std::byte*>(memory);
   region.bytes_ = bytes;
+  region.is_map_ = lines.id != 0;
   region.path_ = path;
   region.fd_ = std::move(fd);
   return region;
 }
 
-/// Sizes a new file, fills in the header, magic last.
+/// Fills in the header of fresh memory, magic last.
 Result<Region> Region::make(sys::UniqueFd fd, const RegionSpec& spec, base::Nanoseconds now) {
-  const std::uint64_t page = huge_page_bytes(fd.get());
-  const std::uint64_t file_bytes = (spec.bytes + page - 1) / page * page;
-  if (::ftruncate(fd.get(), static_cast<off_t>(file_bytes)) != 0)
-    return system_error(
-        std::string("size region '") + name_of(spec.kind) + "' to " + std::to_string(spec.bytes) +
-            " bytes",
-        errno
-    );
   FL_ASSIGN(Region region, map(std::move(fd), name_of(spec.kind), Access::kReadWrite));
   auto* header = region.at<fl_region_header>(0);
   header->version = FL_ABI_VERSION;
@@ -166,9 +179,14 @@ Result<bool> Region::check(fl_region_kind kind) const {
 }
 
 Result<Region> Region::attach(const std::string& path, fl_region_kind kind, Access access) {
-  const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC;
-  sys::UniqueFd fd(::open(path.c_str(), flags));
-  if (!fd.valid()) return system_error("open region " + path, errno);
+  sys::UniqueFd fd;
+  if (const std::string pin = map_pin_of(path); !pin.empty()) {
+    FL_ASSIGN(fd, open_line_map(pin));
+  } else {
+    const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+    fd = sys::UniqueFd(::open(path.c_str(), flags));
+    if (!fd.valid()) return system_error("open region " + path, errno);
+  }
   FL_ASSIGN(Region region, map(std::move(fd), path, access));
   FL_TRY(region.check(kind));
   return region;
@@ -182,6 +200,31 @@ Result<Region> Region::reuse(const std::string& path, const RegionSpec& spec) {
   return region;
 }
 
+Result<Region> Region::create_file(
+    const std::string& path, const RegionSpec& spec, base::Nanoseconds now
+) {
+  const std::string fresh = path + ".new." + std::to_string(::getpid());
+  ::unlink(fresh.c_str());
+  sys::UniqueFd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+  if (!fd.valid()) return system_error("create region " + fresh, errno);
+  const auto sized = size_file(fd.get(), spec);
+  auto region = sized ? make(std::move(fd), spec, now) : tl::unexpected(sized.error());
+  if (region && ::rename(fresh.c_str(), path.c_str()) != 0)
+    region = system_error("name region " + path, errno);
+  if (!region) ::unlink(fresh.c_str());
+  return region;
+}
+
+Result<Region> Region::create_map(
+    const std::string& path, const std::string& pin, const RegionSpec& spec, base::Nanoseconds now
+) {
+  FL_ASSIGN(sys::UniqueFd fd, create_line_map(name_of(spec.kind), spec.bytes));
+  FL_ASSIGN(Region region, make(std::move(fd), spec, now));
+  FL_TRY(pin_line_map(region.fd_.get(), pin));
+  ::unlink(path.c_str());  // of a time without a gate
+  return region;
+}
+
 Result<Region> Region::create_or_attach(
     const std::string& path, const RegionSpec& spec, base::Nanoseconds now
 ) {
@@ -189,17 +232,9 @@ Result<Region> Region::create_or_attach(
   if (existing) return existing;
   if (existing.error().code == ErrorCode::kPermissionDenied) return existing;
 
-  const std::string fresh = path + ".new." + std::to_string(::getpid());
-  ::unlink(fresh.c_str());
-  sys::UniqueFd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
-  if (!fd.valid()) return system_error("create region " + fresh, errno);
-  auto region = make(std::move(fd), spec, now);
-  if (region && ::rename(fresh.c_str(), path.c_str()) != 0)
-    region = system_error("name region " + path, errno);
-  if (!region) {
-    ::unlink(fresh.c_str());
-    return base::annotate("create region " + path, region.error());
-  }
+  const std::string pin = map_pin_of(path);
+  auto region = pin.empty() ? create_file(path, spec, now) : create_map(path, pin, spec, now);
+  if (!region) return base::annotate("create region " + path, region.error());
   region->path_ = path;
   return region;
 }
@@ -207,10 +242,12 @@ Result<Region> Region::create_or_attach(
 Result<Region> Region::anonymous(const RegionSpec& spec, base::Nanoseconds now) {
   sys::UniqueFd fd(::memfd_create(name_of(spec.kind), MFD_CLOEXEC));
   if (!fd.valid()) return system_error("memfd_create", errno);
+  FL_TRY(size_file(fd.get(), spec));
   return make(std::move(fd), spec, now);
 }
 
 Result<bool> Region::populate() {
+  if (is_map_) return true;  // the kernel made both memory and page tables
   if (::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes_)) != 0 && errno != EOPNOTSUPP)
     return system_error(
         "region " + path_ + ": get " + std::to_string(bytes_ >> 20) + " MiB of shared memory", errno
@@ -221,6 +258,12 @@ Result<bool> Region::populate() {
 }
 
 bool Region::replaced() const {
+  const std::string pin = map_pin_of(path_);
+  if (pin.empty() == is_map_) return true;
+  if (is_map_) {
+    const auto named = open_line_map(pin);
+    return !named || describe_line_map(named->get()).id != describe_line_map(fd_.get()).id;
+  }
   struct stat mine {};
   struct stat named {};
   if (::fstat(fd_.get(), &mine) != 0 || ::stat(path_.c_str(), &named) != 0) return true;
@@ -228,7 +271,13 @@ bool Region::replaced() const {
 }
 
 Result<bool> Region::lock_writer(base::Nanoseconds patience) {
-  if (sys::lock_patiently(fd_.get(), patience)) return true;
+  if (is_map_) {
+    // Every map's descriptor has the same inode, so a lock on one would be a lock on all.
+    const std::string file = path_ + ".lock";
+    lock_ = sys::UniqueFd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+    if (!lock_.valid()) return system_error("open " + file, errno);
+  }
+  if (sys::lock_patiently(is_map_ ? lock_.get() : fd_.get(), patience)) return true;
   if (errno != EWOULDBLOCK) return system_error("lock region " + path_, errno);
   return fail(
       ErrorCode::kAlreadyExists,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A region: lines of memory that processes share, backed by a file (see steer/abi.h).
+// A region: lines of memory that processes share (see steer/abi.h), backed by a file or a BPF map.
 #pragma once
 
 #include <cstddef>
@@ -28,9 +28,11 @@ RegionSpec workers_spec();
 
 enum class Access { kRead, kReadWrite };
 
-/// An owned mapping. Memory that nobody has touched is zero and costs nothing. Positions inside a
-/// region are line numbers or indices, so another backing (a BPF_F_MMAPABLE map) keeps the layout.
-/// Main threads only; the memory itself follows the rules of each region.
+/// An owned mapping. Where an XDP gate runs, that is, where the region's folder has a BPF file
+/// system "bpf", it is the memory of a BPF map pinned there (shm/map_memory.hh), which the gate
+/// looks up line by line; elsewhere a file, of which memory that nobody has touched costs nothing.
+/// The layout is the same, and a `path` always names the file it would be. Main threads only; the
+/// memory itself follows the rules of each region.
 class Region {
  public:
   Region() = default;
@@ -40,14 +42,14 @@ class Region {
   Region& operator=(const Region&) = delete;
   ~Region();
 
-  /// Re-uses the region in `path` if it is whole and as `spec` says; otherwise replaces it. A new
-  /// file gets its name only when it is complete, so nobody ever sees half of one; processes that
-  /// have mapped a replaced file keep it (see replaced()).
+  /// Re-uses the region `path` if it is whole and as `spec` says; otherwise replaces it. A new
+  /// one gets its name only when it is complete, so nobody ever sees half of one; processes that
+  /// have mapped a replaced one keep it (see replaced()).
   static base::Result<Region> create_or_attach(
       const std::string& path, const RegionSpec& spec, base::Nanoseconds now
   );
 
-  /// Maps an existing region of any size of this kind. Errors: kNotFound (no file yet: wait and try
+  /// Maps an existing region of any size of this kind. Errors: kNotFound (none yet: wait and try
   /// again), kFailedPrecondition (other version or kind), kDataLoss (truncated, no magic).
   static base::Result<Region> attach(const std::string& path, fl_region_kind kind, Access access);
 
@@ -60,6 +62,9 @@ class Region {
   [[nodiscard]] const std::byte* data() const { return data_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Of the file or the BPF map, to hand it to the kernel.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] bool is_map() const { return is_map_; }
   /// Requires: valid().
   [[nodiscard]] const fl_region_header& header() const {
     return *reinterpret_cast<const fl_region_header*>(data_);
@@ -81,7 +86,7 @@ class Region {
   /// process with SIGBUS. Content stays. Errors: kResourceExhausted and the like, told here.
   base::Result<bool> populate();
 
-  /// True when `path` no longer names the mapped file: it was replaced or removed; attach again.
+  /// True when `path` no longer names what is mapped: it was replaced or removed; attach again.
   [[nodiscard]] bool replaced() const;
 
   /// Takes the region's writer lock, which ends with the process: a second control daemon (or
@@ -91,14 +96,22 @@ class Region {
  private:
   static base::Result<Region> map(sys::UniqueFd fd, const std::string& path, Access access);
   static base::Result<Region> make(sys::UniqueFd fd, const RegionSpec& spec, base::Nanoseconds now);
+  static base::Result<Region> create_file(
+      const std::string& path, const RegionSpec& spec, base::Nanoseconds now
+  );
+  static base::Result<Region> create_map(
+      const std::string& path, const std::string& pin, const RegionSpec& spec, base::Nanoseconds now
+  );
   static base::Result<Region> reuse(const std::string& path, const RegionSpec& spec);
   base::Result<bool> check(fl_region_kind kind) const;
 
   std::byte* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool created_ = false;
+  bool is_map_ = false;
   std::string path_;
   sys::UniqueFd fd_;
+  sys::UniqueFd lock_;  // maps have no locks of their own
 };
 
 }  // namespace fairlead::shm

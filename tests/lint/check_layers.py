@@ -28,7 +28,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
                     "dataplane/shm", "dataplane/flow"],
     "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net"],
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
-                "dataplane/flow", "dataplane/path", "ebpf"],  # path: lookup runs the very code
+                "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",
+                "ebpf"],  # path: lookup runs the very code; the others: next hops for the gate
     "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/console.hh", "control/model",
              "control/config", "control/api/fairlead."],
     "tests": ["dataplane", "control", "ebpf", "tests"],

@@ -8,6 +8,7 @@
 
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
+#include "ebpf/include/gate_regions.h"
 #include "tests/unit/ebpf/program_run.hh"
 
 namespace fairlead::testing {
@@ -76,7 +77,7 @@ TEST_F(GateProgram, LeavesEverythingElseToTheKernel) {
   EXPECT_EQ(counter_of(to4("203.0.113.10", 17, udp(1000, 80))), FL_GATE_NO_VIP);
   EXPECT_EQ(counter_of(to4("203.0.113.12", 6, tcp(1000, 80))), FL_GATE_NO_VIP);
   EXPECT_EQ(counter_of(to4("198.51.100.16", 6, tcp(1000, 443))), FL_GATE_NO_VIP);
-  EXPECT_EQ(counter_of(to4("203.0.113.10", 1, Bytes(8))), FL_GATE_NO_VIP);
+  EXPECT_EQ(counter_of(to4("203.0.113.99", 1, Bytes(8))), FL_GATE_ICMP);
   EXPECT_EQ(counter_of(to6("2001:db8:3::77", 17, udp(1000, 53))), FL_GATE_NO_VIP);
   EXPECT_EQ(counter_of(ethernet(0x0806, Bytes(28))), FL_GATE_NOT_IP);
 }
@@ -104,13 +105,20 @@ TEST_F(GateProgram, ReadsThroughOptionsAndExtensionHeaders) {
   );
 }
 
+// Echo, and errors about its connections: the data plane knows what to do with them.
+TEST_F(GateProgram, SendsIcmpToAVipToTheDataPlane) {
+  EXPECT_EQ(counter_of(to4("203.0.113.10", 1, Bytes(8))), FL_GATE_NO_SOCKET);
+  EXPECT_EQ(counter_of(to6("2001:db8:1::10", 58, Bytes(8))), FL_GATE_NO_SOCKET);
+}
+
+// Dropped there with its reason, and never answered by the kernel.
 TEST_F(GateProgram, BoundsTheWalkOverExtensionHeaders) {
   Bytes nine;
   for (int i = 0; i < 9; ++i) nine = nine + Bytes{60, 0, 0, 0, 0, 0, 0, 0};
   nine[64] = 6;
   EXPECT_EQ(
       counter_of(to6("2001:db8:1::10", 6, tcp(1, 80), {.options = nine, .next = 60})),
-      FL_GATE_BAD_HEADER
+      FL_GATE_NO_SOCKET
   );
 }
 
@@ -136,8 +144,9 @@ TEST_F(GateProgram, LeavesBroadcastAndMulticastFramesToTheKernel) {
 
 TEST_F(GateProgram, LeavesFramesOfOtherHostsToTheKernel) {
   const std::uint32_t first = 0;
-  const std::uint64_t ours = 0x01'00'00'00'00'02;  // 02:00:00:00:00:01, first byte lowest
-  ASSERT_EQ(bpf_map_update_elem(program_->map("fl_gate_mac"), &first, &ours, BPF_ANY), 0);
+  fl_gate_settings settings{};
+  settings.own = 0x01'00'00'00'00'02;  // 02:00:00:00:00:01, first byte lowest
+  ASSERT_EQ(bpf_map_update_elem(program_->map("fl_gate_settings"), &first, &settings, BPF_ANY), 0);
   Bytes frame = to4("203.0.113.10", 6, tcp(1000, 80));
   EXPECT_EQ(counter_of(frame), FL_GATE_NO_SOCKET);
   frame[5] = 9;
@@ -161,10 +170,9 @@ TEST_F(GateProgram, NeverReadsPastATruncatedFrame) {
       ethernet(kIpv4Type, ip4("192.0.2.1", "203.0.113.10", 6, tcp(1000, 80)), {7, 8}),
   };
   for (const Bytes& frame : whole) {
-    const std::size_t ports = frame.size() - 16;  // end of the ports
     for (std::size_t length = 14; length < frame.size(); ++length) {
       const Bytes cut(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(length));
-      EXPECT_EQ(counter_of(cut), length < ports ? FL_GATE_TRUNCATED : FL_GATE_NO_SOCKET) << length;
+      EXPECT_EQ(counter_of(cut), FL_GATE_TRUNCATED) << length;
     }
   }
 }

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/// The flow table (flow/flow_table.hh) and the flow's state machine (path/flow_state.hh) for the
+/// gate: the same entries in the same memory, written only while the gate owns the queue.
+///
+/// What it does not do: move entries to their other bucket to make room, and sweep. Expired entries
+/// go when an insert meets them; the data plane does the rest when it returns.
+#ifndef FAIRLEAD_EBPF_GATE_FLOW_H
+#define FAIRLEAD_EBPF_GATE_FLOW_H
+
+#include "ebpf/include/gate_choose.h"
+
+#define FL_NO_POSITION 0xffffffffu
+#define FL_LONGEST_TICKS 65000u
+#define FL_OVERFLOW_STUCK 255u
+
+static __always_inline struct fl_flow_bucket* fl_bucket(const struct fl_work* w, __u32 bucket) {
+  const __u32 worker = w->worker;
+  void* const table = bpf_map_lookup_elem(&fl_flow_tables, &worker);
+  return table ? fl_line(table, bucket + 1) : 0;
+}
+
+static __always_inline __u16 fl_tick(__u64 now) {
+  return (__u16)(now / FL_FLOW_TICK_NS);
+}
+static __always_inline __u16 fl_ticks(__u32 milliseconds) {
+  const __u32 per_tick = (__u32)(FL_FLOW_TICK_NS / 1000000u);
+  const __u32 up = milliseconds / per_tick + (milliseconds % per_tick ? 1 : 0);
+  return (__u16)(up < 1 ? 1 : up > FL_LONGEST_TICKS ? FL_LONGEST_TICKS : up);
+}
+
+/// Index of the matching entry in a bucket, -1: none.
+static __always_inline int fl_match(const struct fl_flow_bucket* b, __u16 tag, __u32 wanted) {
+#pragma unroll
+  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++) {
+    if (b->tag[i] != tag) continue;
+    const __u32 word = b->entry[i];
+    if ((word & (FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND)) == wanted && (word & FL_FLOW_STATE_MASK))
+      return i;
+  }
+  return -1;
+}
+
+static __always_inline __u32 fl_overflow_count(const struct fl_flow_bucket* b) {
+  __u32 count = 0;
+#pragma unroll
+  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++) count |= (b->entry[i] >> 31) << i;
+  return count;
+}
+
+/// Where the flow's entry is: bucket * 8 + index, or FL_NO_POSITION.
+static __always_inline __u32 fl_find_flow(const struct fl_work* w) {
+  const __u32 home = fl_flow_bucket_of(w->hash, w->bucket_mask);
+  const __u16 tag = fl_flow_tag(w->hash);
+  const __u32 extra = fl_flow_extra(w->hash);
+  const __u32 wanted = extra << FL_FLOW_EXTRA_SHIFT;
+  const struct fl_flow_bucket* b = fl_bucket(w, home);
+  if (!b) return FL_NO_POSITION;
+  int at = fl_match(b, tag, wanted);
+  if (at >= 0) return home * FL_FLOW_ENTRIES + (__u32)at;
+  if (!fl_overflow_count(b)) return FL_NO_POSITION;
+  const __u32 second = fl_flow_second_bucket(home, tag, extra, w->bucket_mask);
+  b = fl_bucket(w, second);
+  if (!b) return FL_NO_POSITION;
+  at = fl_match(b, tag, wanted | FL_FLOW_SECOND);
+  return at >= 0 ? second * FL_FLOW_ENTRIES + (__u32)at : FL_NO_POSITION;
+}
+
+static __always_inline void fl_add_overflow(const struct fl_work* w, __u32 bucket, int by) {
+  struct fl_flow_bucket* const b = fl_bucket(w, bucket);
+  if (!b) return;
+  const __u32 count = fl_overflow_count(b);
+  if (count == FL_OVERFLOW_STUCK) return;
+  const __u32 changed = count + (__u32)by;
+#pragma unroll
+  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++)
+    b->entry[i] = (b->entry[i] & ~FL_FLOW_COUNT_BIT) | ((changed >> i & 1u) << 31);
+}
+
+static __always_inline int fl_is_open(__u32 word) {
+  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+  return state == FL_FLOW_NEW || state == FL_FLOW_CONFIRMED;
+}
+
+/// An open flow of this member has ended.
+static __always_inline void fl_leave(const struct fl_work* w, __u32 number) {
+  const struct fl_member* const member = fl_member_of(w, number);
+  if (!member) return;
+  struct fl_backend_counters* const b = fl_backend(w->page, member->backend);
+  if (b && b->in_flight) b->in_flight--;
+}
+
+/// Frees an entry and its books.
+__attribute__((noinline)) int fl_erase(const struct fl_work* w, __u32 at) {
+  if (!w) return 0;
+  const __u32 bucket = at / FL_FLOW_ENTRIES;
+  const __u32 i = at % FL_FLOW_ENTRIES;
+  struct fl_flow_bucket* const b = fl_bucket(w, bucket);
+  if (!b) return 0;
+  const __u32 word = b->entry[i];
+  if (fl_is_open(word)) fl_leave(w, word & FL_FLOW_MEMBER_MASK);
+  const __u32 extra = (word & FL_FLOW_EXTRA_MASK) >> FL_FLOW_EXTRA_SHIFT;
+  const __u16 tag = b->tag[i];
+  b->entry[i] = word & FL_FLOW_COUNT_BIT;
+  if (word & FL_FLOW_SECOND)
+    fl_add_overflow(w, fl_flow_second_bucket(bucket, tag, extra, w->bucket_mask), -1);
+  FL_ADD(w->page, flows, -1);
+  return 0;
+}
+
+static __always_inline __u16 fl_idle_limit(const struct fl_work* w, __u32 word) {
+  const struct fl_bank* const third = fl_line(&fl_steering, w->bank + 2);
+  if (!third) return FL_LONGEST_TICKS;
+  const __u8* const line = (const __u8*)third;
+#define FL_LIMIT(field) fl_ticks(*(const __u32*)(line + FL_IN_LINE(struct fl_bank, field)))
+  const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
+  if (member && member->protocol == IPPROTO_UDP) return FL_LIMIT(idle_udp_ms);
+  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+  if (state == FL_FLOW_CONFIRMED) return FL_LIMIT(idle_confirmed_ms);
+  return state == FL_FLOW_NEW ? FL_LIMIT(idle_new_ms) : FL_LIMIT(idle_closing_ms);
+#undef FL_LIMIT
+}
+
+/// A place in a bucket for a new entry, -1: none. Free ones first, then expired ones.
+static __always_inline int fl_place_in(
+    const struct fl_work* w, const struct fl_flow_bucket* b, __u32 bucket, __u16 now
+) {
+#pragma unroll
+  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++)
+    if (!(b->entry[i] & FL_FLOW_STATE_MASK)) return i;
+  for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
+    const __u16 age = (__u16)(now - b->seen[i]);
+    if (age <= fl_idle_limit(w, b->entry[i])) continue;
+    FL_ADD(w->page, flow_expired, 1);
+    fl_erase(w, bucket * FL_FLOW_ENTRIES + i);
+    return (int)i;
+  }
+  return -1;
+}
+
+/// The longest idle entry of a bucket that is not confirmed, -1: none.
+static __always_inline int fl_evictable(const struct fl_flow_bucket* b, __u16 now) {
+  int oldest = -1;
+  __u16 longest = 0;
+  for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
+    const __u32 state = (b->entry[i] & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+    const __u16 age = (__u16)(now - b->seen[i]);
+    if (state == FL_FLOW_CONFIRMED || (oldest >= 0 && age <= longest)) continue;
+    oldest = (int)i;
+    longest = age;
+  }
+  return oldest;
+}
+
+/// Enters the flow with w->member in `state`. 1: done; 0: no room.
+__attribute__((noinline)) int fl_enter(const struct fl_work* w, __u32 state, __u32 may_evict) {
+  if (!w) return 0;
+  const __u32 home = fl_flow_bucket_of(w->hash, w->bucket_mask);
+  const __u16 tag = fl_flow_tag(w->hash);
+  const __u32 extra = fl_flow_extra(w->hash);
+  const __u16 now = fl_tick(w->now);
+  __u32 bucket = home;
+  struct fl_flow_bucket* b = fl_bucket(w, bucket);
+  if (!b) return 0;
+  int at = fl_place_in(w, b, bucket, now);
+  if (at < 0) {
+    bucket = fl_flow_second_bucket(home, tag, extra, w->bucket_mask);
+    b = fl_bucket(w, bucket);
+    if (!b) return 0;
+    at = fl_place_in(w, b, bucket, now);
+    if (at < 0 && may_evict) {
+      at = fl_evictable(b, now);
+      if (at >= 0) {
+        fl_erase(w, bucket * FL_FLOW_ENTRIES + (__u32)at);
+        FL_ADD(w->page, flow_evictions, 1);
+      }
+    }
+    if (at < 0) {
+      FL_ADD(w->page, flow_inserts_refused, 1);
+      return 0;
+    }
+  }
+  const __u32 i = (__u32)at & 7u;
+  b->tag[i] = tag;
+  b->seen[i] = now;
+  b->entry[i] = (b->entry[i] & FL_FLOW_COUNT_BIT) | (w->member & FL_FLOW_MEMBER_MASK) |
+                state << FL_FLOW_STATE_SHIFT | extra << FL_FLOW_EXTRA_SHIFT |
+                (bucket == home ? 0 : FL_FLOW_SECOND);
+  if (bucket != home) fl_add_overflow(w, home, +1);
+  FL_ADD(w->page, flow_inserts, 1);
+  FL_ADD(w->page, flows, 1);
+  return 1;
+}
+
+enum fl_hit { FL_KEPT, FL_RELEASED, FL_FOREIGN };
+
+static __always_inline int fl_is_plain_syn(__u8 flags) {
+  return (flags & (FL_TCP_SYN | FL_TCP_ACK)) == FL_TCP_SYN;
+}
+
+static __always_inline __u32 fl_with_state(__u32 word, __u32 state) {
+  return (word & ~FL_FLOW_STATE_MASK) | state << FL_FLOW_STATE_SHIFT;
+}
+
+/// A TCP packet of a flow that is half-open: the new entry word, 0: released.
+static __always_inline __u32
+fl_tcp_on_new(struct fl_work* w, struct fl_backend_counters* backend, __u32 word) {
+  const __u8 flags = w->tcp_flags;
+  if (fl_is_plain_syn(flags)) {
+    if (fl_standing_of(backend, w->now) != FL_GOOD) {
+      w->retried = 1;
+      return 0;
+    }
+    fl_note_syn(backend, w->now);
+    return word;
+  }
+  if (!(flags & FL_TCP_RST)) fl_note_handshake(backend);
+  if (flags & (FL_TCP_RST | FL_TCP_FIN)) {
+    if (backend->in_flight) backend->in_flight--;
+    return fl_with_state(word, FL_FLOW_CLOSING);
+  }
+  return fl_with_state(word, FL_FLOW_CONFIRMED);
+}
+
+/// Applies the packet to the entry at `at`; an enum fl_hit. The diagram is in docs/data-path.md.
+__attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
+  if (!w) return FL_FOREIGN;
+  const __u32 i = at % FL_FLOW_ENTRIES;
+  struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
+  if (!b) return FL_FOREIGN;
+  const __u32 word = b->entry[i];
+  const __u32 number = word & FL_FLOW_MEMBER_MASK;
+  const struct fl_member* const member = fl_member_of(w, number);
+  if (member && member->vip != w->vip) return FL_FOREIGN;
+  if (!member || (member->state != FL_MEMBER_ACTIVE && member->state != FL_MEMBER_DRAINING)) {
+    w->retried = member != 0;
+    fl_erase(w, at);
+    return FL_RELEASED;
+  }
+  struct fl_backend_counters* const backend = fl_backend(w->page, member->backend);
+  if (!backend) return FL_FOREIGN;
+  const __u16 now = fl_tick(w->now);
+  const __u16 idle = (__u16)(now - b->seen[i]);
+  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+  __u32 next = word;
+  if (w->protocol == IPPROTO_UDP) {
+    if (idle > fl_idle_limit(w, word)) next = 0;
+    if (next && state == FL_FLOW_NEW) next = fl_with_state(word, FL_FLOW_CONFIRMED);
+  } else if (state == FL_FLOW_NEW) {
+    next = fl_tcp_on_new(w, backend, word);
+  } else if (fl_is_plain_syn(w->tcp_flags)) {
+    // A live flow stays where it is; a spoofed SYN does not even keep it alive.
+    if (state == FL_FLOW_CONFIRMED && idle <= fl_idle_limit(w, word)) {
+      w->member = number;
+      return FL_KEPT;
+    }
+    next = 0;
+  } else if (state == FL_FLOW_CONFIRMED && (w->tcp_flags & (FL_TCP_FIN | FL_TCP_RST))) {
+    if (backend->in_flight) backend->in_flight--;
+    next = fl_with_state(word, FL_FLOW_CLOSING);
+  }
+  if (!next) {
+    fl_erase(w, at);
+    return FL_RELEASED;
+  }
+  if (next != word) b->entry[i] = next;
+  if (b->seen[i] != now) b->seen[i] = now;
+  w->member = number;
+  return FL_KEPT;
+}
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The packet table through the XDP gate, in the kernel: same verdict, same reason, same bytes, but
+// for the rows of gate_differences.cc.
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tests/packet/gate_differences.hh"
+#include "tests/packet/packet_case.hh"
+#include "tests/testing/expect_packet.hh"
+#include "tests/testing/gate_world.hh"
+
+namespace fairlead::packet_table {
+namespace {
+
+using testing::GateWorld;
+
+class GateTable : public ::testing::TestWithParam<PacketCase> {};
+
+void enter(GateWorld& gate, const World& world) {
+  gate.use(world_table(world), world.published);
+  fl_gate_settings settings = GateWorld::usual_settings();
+  settings.mtu = world.mtu;
+  if (!world.gateways_resolved) settings.gateway4 = settings.gateway6 = 0;
+  gate.set_settings(settings);
+}
+
+TEST_P(GateTable, HasVerdictReasonAndBytes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
+  const PacketCase row = as_seen_by_gate(GetParam());
+  SCOPED_TRACE(row.says);
+  if (row.in.size() < 14) GTEST_SKIP() << "the kernel runs no frames without Ethernet header";
+  static GateWorld gate;  // loaded once
+  gate.reset();
+  enter(gate, row.world);
+  for (const Step& step : row.before) {
+    gate.advance(step.after_ms * base::kMillisecond);
+    gate.run(step.frame);
+  }
+  if (row.then) enter(gate, *row.then);
+  gate.advance(row.after_ms * base::kMillisecond);
+
+  const auto result = gate.run(row.in);
+
+  EXPECT_EQ(to_string(row.verdict), to_string(result.verdict)) << result.counter;
+  EXPECT_EQ(steer::reason_name(row.reason), steer::reason_name(result.reason)) << result.counter;
+  // A row that only the data plane refuses has no frame to compare with.
+  if (row.verdict == steer::Verdict::kForward && !row.out.empty()) {
+    FL_EXPECT_PACKET(row.out, result.out);
+  }
+  EXPECT_EQ(0, gate.unaccounted());
+}
+
+/// A test name may hold letters, digits and underscores only.
+std::string row_name(const ::testing::TestParamInfo<PacketCase>& row) {
+  std::string name = std::to_string(row.index) + "_";
+  for (const char c : row.param.says) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(AllRows, GateTable, ::testing::ValuesIn(all_cases()), row_name);
+
+TEST(GateDifferences, AreOfRowsThatExist) {
+  std::vector<std::string> sentences;
+  for (const PacketCase& row : all_cases()) sentences.push_back(row.says);
+  for (const GateDifference& difference : gate_differences()) {
+    EXPECT_NE(std::find(sentences.begin(), sentences.end(), difference.says), sentences.end())
+        << difference.says;
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::packet_table
