@@ -64,7 +64,7 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentConfig config) {
   const AgentConfig& c = agent->config_;
   if (!c.nodes.empty()) {
     FL_ASSIGN(agent->decap_, ebpf::Decap::attach(c.interface, c.runtime_dir + "/bpf"));
-    FL_TRY(agent->decap_->set_sources(c.nodes));
+    FL_TRY(agent->decap_->set_sources(c.nodes, c.peers));
     FL_TRY(agent->decap_->set_vips(c.vips));
   }
   if (!c.load_url.empty()) {

@@ -48,33 +48,32 @@ std::vector<ebpf::ServedVip> read_vips(const Section& root, Diagnosis& diagnosis
   return vips;
 }
 
-std::vector<net::Prefix> read_nodes(const Section& root, Diagnosis& diagnosis) {
-  std::vector<net::Prefix> nodes;
-  const auto items = root.list("nodes");
+/// Outer sources under `key`: of nodes, or of the other backends.
+std::vector<net::Prefix> read_sources(const Section& root, const char* key, Diagnosis& diagnosis) {
+  std::vector<net::Prefix> sources;
+  const auto items = root.list(key);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto prefix = net::Prefix::parse(items[i].text);
     if (items[i].kind != Value::Kind::kScalar || !prefix) {
       diagnosis.error(
           items[i].line,
-          element("nodes", i),
+          element(key, i),
           "'" + items[i].text.substr(0, 60) +
-              "' is not an address or prefix, use a node's outer source, for example 192.0.2.11"
+              "' is not an address or prefix, use an outer source, for example 192.0.2.11"
       );
       continue;
     }
     if (prefix->length == 0) {
       diagnosis.error(
-          items[i].line,
-          element("nodes", i),
-          "would trust every sender, name the nodes' own addresses"
+          items[i].line, element(key, i), "would trust every sender, name the hosts' own addresses"
       );
     }
-    if (std::find(nodes.begin(), nodes.end(), *prefix) != nodes.end()) {
-      diagnosis.error(items[i].line, element("nodes", i), "is there twice, remove one");
+    if (std::find(sources.begin(), sources.end(), *prefix) != sources.end()) {
+      diagnosis.error(items[i].line, element(key, i), "is there twice, remove one");
     }
-    nodes.push_back(*prefix);
+    sources.push_back(*prefix);
   }
-  return nodes;
+  return sources;
 }
 
 bool is_endpoint(std::string_view text) {
@@ -136,6 +135,7 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
        "runtime_dir",
        "vips",
        "nodes",
+       "peers",
        "report",
        "capacity",
        "load",
@@ -154,7 +154,8 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
     );
   }
   config.vips = read_vips(root, diagnosis);
-  config.nodes = read_nodes(root, diagnosis);
+  config.nodes = read_sources(root, "nodes", diagnosis);
+  config.peers = read_sources(root, "peers", diagnosis);
   read_report(root, diagnosis, config);
   config.capacity = static_cast<std::uint32_t>(root.whole("capacity", {0, 1000000000}, 0));
   read_load(root, config);

@@ -18,6 +18,7 @@ struct AgentConfig {
   std::string runtime_dir;             // default /run/fairlead-agent/<backend>
   std::vector<ebpf::ServedVip> vips;   // at least one
   std::vector<net::Prefix> nodes;      // outer sources; empty: no tunnel (l2 vips), no XDP
+  std::vector<net::Prefix> peers;      // other backends: may pass on what they do not know
   std::vector<std::string> report_to;  // HOST:PORT; empty: no reports
   base::Nanoseconds report_interval = 100 * base::kMillisecond;  // 10 ms to 60 s
   std::uint32_t capacity = 0;  // most requests served at once; 0: unknown

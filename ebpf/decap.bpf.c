@@ -14,6 +14,7 @@
 #include "ebpf/include/counters.h"
 #include "ebpf/include/ecn.h"
 #include "ebpf/include/parse.h"
+#include "ebpf/include/second_chance.h"
 #include "ebpf/include/sources.h"
 #include "ebpf/include/vip_match.h"
 
@@ -32,11 +33,19 @@ struct {
   __type(value, __u64);
 } fl_decap_count SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct fl_decap_settings);
+} fl_decap_settings SEC(".maps");
+
 /// What the outer headers say.
 struct tunnel {
   __u32 inner;   /* offset of the inner packet */
   __be16 type;   /* its ethertype; 0: no tunnel of a kind that we know */
   __u32 counter; /* FL_DECAP_IPIP or FL_DECAP_GUE; or why it is wrong */
+  struct fl_hop hop;
 };
 
 static __always_inline int count(__u32 counter, int verdict) {
@@ -51,17 +60,20 @@ static __always_inline __be16 type_of(__u8 protocol) {
   return 0;
 }
 
-static __always_inline int from_a_node(const struct fl_l3* outer) {
+/// An enum fl_source_kind; 0: a stranger.
+static __always_inline __u32 kind_of_source(const struct fl_l3* outer) {
   struct fl_source_key key = {
       .prefix_bits = FL_SOURCE_FAMILY_BITS + (outer->family == 4 ? 32 : 128),
       .family = outer->family,
   };
   __builtin_memcpy(key.address, outer->source, sizeof key.address);
-  return bpf_map_lookup_elem(&fl_sources, &key) != 0;
+  const __u32* const kind = bpf_map_lookup_elem(&fl_sources, &key);
+  return kind ? *kind : 0;
 }
 
 /// Reads the GUE header at `offset`. Returns 0 or the counter of what is wrong.
-static __always_inline __u32 parse_gue(struct xdp_md* ctx, __u32 offset, struct tunnel* t) {
+static __always_inline __u32
+parse_gue(struct xdp_md* ctx, __u32 offset, __u8 family, struct tunnel* t) {
   struct {
     struct fl_gue_header base;
     struct fl_gue_hops hops;
@@ -73,9 +85,17 @@ static __always_inline __u32 parse_gue(struct xdp_md* ctx, __u32 offset, struct 
   if (words) {
     if (bpf_xdp_load_bytes(ctx, offset + sizeof gue.base, &gue.hops, sizeof gue.hops))
       return FL_DECAP_TRUNCATED;
-    if (gue.hops.type[0] || gue.hops.type[1] != FL_GUE_PRIVATE_HOPS) return FL_DECAP_MALFORMED;
-    if (gue.hops.hop_count != words - 1 || gue.hops.next_hop > gue.hops.hop_count)
+    const __u32 wide = gue.hops.type[1] == FL_GUE_PRIVATE_HOPS6;
+    if (gue.hops.type[0] || (!wide && gue.hops.type[1] != FL_GUE_PRIVATE_HOPS))
       return FL_DECAP_MALFORMED;
+    const __u32 hop_words = (wide ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES) / 4;
+    if (gue.hops.hop_count * hop_words != words - 1u || gue.hops.next_hop > gue.hops.hop_count)
+      return FL_DECAP_MALFORMED;
+    t->hop.list = offset + sizeof gue.base;
+    t->hop.next = gue.hops.next_hop;
+    t->hop.count = gue.hops.hop_count;
+    t->hop.family = wide ? 6 : 4;
+    if (t->hop.family != family && t->hop.count) return FL_DECAP_MALFORMED;
   }
   t->inner = offset + fl_gue_bytes(gue.base.version_hlen);
   const __be16 type = type_of(gue.base.protocol);
@@ -100,7 +120,7 @@ parse_tunnel(struct xdp_md* ctx, const struct fl_l3* outer, struct tunnel* t) {
   if (fl_destination_port(ctx, outer) != bpf_htons(FL_GUE_PORT)) return 0;
   t->type = bpf_htons(ETH_P_IP);  // a tunnel; of what is read next
   if (outer->fragment) return FL_DECAP_FRAGMENT;
-  return parse_gue(ctx, outer->l4 + sizeof(struct udphdr), t);
+  return parse_gue(ctx, outer->l4 + sizeof(struct udphdr), outer->family, t);
 }
 
 /// Does the inner packet go to a vip served here? 1, 0, or minus the counter of what is wrong.
@@ -161,6 +181,34 @@ check_inner(struct xdp_md* ctx, const struct tunnel* t, struct fl_l3* inner, int
   return FL_DECAP_PASSED;
 }
 
+/// Unknown here, and another backend may know it: there it goes. Negative: it is ours after all.
+static __always_inline int second_chance(
+    struct xdp_md* ctx, const struct fl_l2* l2, struct tunnel* t, const struct fl_l3* inner
+) {
+  if (!t->hop.count) return -1;
+  const int why = fl_ask_kernel(ctx, t->inner, inner);
+  count((__u32)why, 0);
+  if (why != FL_DECAP_HOP_UNKNOWN) return -1;
+  if (t->hop.next >= t->hop.count) {
+    count(FL_DECAP_HOP_LAST, 0);
+    return -1;
+  }
+  t->hop.l3 = l2->bytes;
+  const int wrong = fl_pass_on(ctx, &t->hop);
+  if (wrong == FL_DECAP_HOP_SELF) {
+    count(FL_DECAP_HOP_SELF, 0);
+    return -1;
+  }
+  if (wrong) return count((__u32)wrong, XDP_DROP);
+  struct bpf_fib_lookup fib = {};
+  fl_address_frame(ctx, &t->hop, &fib);
+  const __u32 first = 0;
+  const struct fl_decap_settings* const settings = bpf_map_lookup_elem(&fl_decap_settings, &first);
+  if (settings && settings->tx_ifindex)
+    return count(FL_DECAP_PASSED_ON, (int)bpf_redirect(settings->tx_ifindex, 0));
+  return count(FL_DECAP_PASSED_ON, XDP_TX);
+}
+
 SEC("xdp")
 int fl_decap(struct xdp_md* ctx) {
   struct fl_l2 l2;
@@ -174,16 +222,20 @@ int fl_decap(struct xdp_md* ctx) {
 
   __u32 wrong = parse_tunnel(ctx, &outer, &t);
   if (!t.type) return count(FL_DECAP_PASSED, XDP_PASS);
-  const int trusted = from_a_node(&outer);
+  const __u32 source = kind_of_source(&outer);
   int vip = 0;
   if (!wrong) wrong = check_inner(ctx, &t, &inner, &vip);
-  if (!trusted) {
+  if (!source) {
     if (vip) return count(FL_DECAP_FOREIGN_SOURCE, XDP_DROP);
     return count(FL_DECAP_PASSED, XDP_PASS);
   }
   if (wrong) return count(wrong, XDP_DROP);
   if (!vip) return count(FL_DECAP_FOREIGN_VIP, XDP_DROP);
   if (!fl_ipv4_header_is_sound(ctx, l2.bytes, &outer)) return count(FL_DECAP_MALFORMED, XDP_DROP);
+
+  if (source == FL_SOURCE_BACKEND && !t.hop.next) return count(FL_DECAP_FOREIGN_HOP, XDP_DROP);
+  const int passed_on = second_chance(ctx, &l2, &t, &inner);
+  if (passed_on >= 0) return passed_on;
 
   const int ecn = fl_decapsulated_ecn(outer.ecn, inner.ecn);
   if (ecn < 0) return count(FL_DECAP_ECN_DROPPED, XDP_DROP);

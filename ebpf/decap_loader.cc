@@ -5,11 +5,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include <net/if.h>
+
 #include <bpf/bpf.h>
 
 #include "ebpf/bpffs.hh"
 #include "ebpf/decap.skel.h"
 #include "ebpf/include/counters.h"
+#include "ebpf/include/decap_settings.h"
 #include "ebpf/include/sources.h"
 
 namespace fairlead::ebpf {
@@ -61,6 +64,13 @@ base::Result<Decap> Decap::attach(const std::string& interface, const std::strin
           bpffs_dir
       )
   );
+  FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
+  const fl_decap_settings settings{
+      .tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0, .reserved = 0};
+  const std::uint32_t first = 0;
+  if (bpf_map_update_elem(program.map_fd("fl_decap_settings"), &first, &settings, BPF_ANY) != 0) {
+    return bpf_error("write the decapsulator's settings", errno);
+  }
   return Decap(std::move(program));
 }
 
@@ -69,22 +79,27 @@ base::Result<void> Decap::set_vips(std::span<const ServedVip> vips) {
   return write_vip_table(table, program_.map_fd("fl_vips"), program_.map_fd("fl_vip_shapes"));
 }
 
-base::Result<void> Decap::set_sources(std::span<const net::Prefix> sources) {
-  if (sources.size() > FL_SOURCE_MAX) {
+base::Result<void> Decap::set_sources(
+    std::span<const net::Prefix> nodes, std::span<const net::Prefix> backends
+) {
+  if (nodes.size() + backends.size() > FL_SOURCE_MAX) {
     return base::invalid(
-        std::to_string(sources.size()) + " node addresses: at most " +
-        std::to_string(FL_SOURCE_MAX) + " fit; use prefixes"
+        std::to_string(nodes.size() + backends.size()) +
+        " addresses of nodes and backends: at most " + std::to_string(FL_SOURCE_MAX) +
+        " fit; use prefixes"
     );
   }
   const int fd = program_.map_fd("fl_sources");
-  const std::uint32_t one = 1;
   std::vector<fl_source_key> keys;
-  for (const net::Prefix& source : sources) {
+  const auto add = [&](const net::Prefix& source, std::uint32_t kind) {
     keys.push_back(make_key(source));
-    if (bpf_map_update_elem(fd, &keys.back(), &one, BPF_ANY) != 0) {
-      return bpf_error("write map of nodes", errno);
-    }
-  }
+    return bpf_map_update_elem(fd, &keys.back(), &kind, BPF_ANY) == 0;
+  };
+  bool written = true;
+  for (const net::Prefix& backend : backends) written = written && add(backend, FL_SOURCE_BACKEND);
+  // After them: a host that is both is a node.
+  for (const net::Prefix& node : nodes) written = written && add(node, FL_SOURCE_NODE);
+  if (!written) return bpf_error("write map of nodes", errno);
   return remove_others(fd, keys);
 }
 

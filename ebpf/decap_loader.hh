@@ -25,8 +25,11 @@ class Decap {
 
   base::Result<void> set_vips(std::span<const ServedVip> vips);
 
-  /// Outer source addresses of the nodes. At most FL_SOURCE_MAX.
-  base::Result<void> set_sources(std::span<const net::Prefix> sources);
+  /// Outer source addresses of the nodes, and of the other backends, which may pass on packets
+  /// whose connection they do not know (second chance). At most FL_SOURCE_MAX together.
+  base::Result<void> set_sources(
+      std::span<const net::Prefix> nodes, std::span<const net::Prefix> backends = {}
+  );
 
   [[nodiscard]] base::Result<std::vector<XdpCounter>> counters() const;
   [[nodiscard]] const std::string& interface() const { return program_.interface(); }

@@ -10,6 +10,11 @@ struct fl_source_key {
   uint32_t family;      /* 4 or 6 */
   uint32_t address[4];  /* as on the wire */
 };
+/// Value: what the source may send.
+enum fl_source_kind {
+  FL_SOURCE_NODE = 1,
+  FL_SOURCE_BACKEND = 2, /* second chances only: GUE whose next_hop is not 0 */
+};
 #define FL_SOURCE_FAMILY_BITS 32u
 #define FL_SOURCE_MAX 1024u
 

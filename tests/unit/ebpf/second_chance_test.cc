@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Second chance on single frames, with real sockets in a network namespace of the test's own: what
+// is ours, what goes to the next hop, byte for byte, and that nothing goes round twice.
+#include <cstdlib>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include "dataplane/sys/unique_fd.hh"
+#include "ebpf/decap.skel.h"
+#include "ebpf/include/counters.h"
+#include "ebpf/include/sources.h"
+#include "tests/unit/ebpf/program_run.hh"
+
+namespace fairlead::testing {
+namespace {
+
+const std::string kClient4 = "198.51.100.7";
+const std::string kClient6 = "2001:db8:c::7";
+const std::string kVip4 = "203.0.113.10";
+const std::string kVip6 = "2001:db8:1::10";
+const std::string kNode4 = "192.0.2.11";
+const std::string kNode6 = "2001:db8::11";
+const std::string kSelf4 = "10.0.0.1";
+const std::string kSelf6 = "2001:db8:b::1";
+constexpr std::uint16_t kKnownPort = 41000;    // the client's port of a connection that is here
+constexpr std::uint16_t kUnknownPort = 41001;  // of one that is not
+constexpr std::uint8_t kAck = 0x10;
+constexpr std::uint8_t kSyn = 0x02;
+
+/// Addresses of both families as sockets want them.
+struct Endpoint {
+  sockaddr_storage storage{};
+  socklen_t bytes = 0;
+  Endpoint(const std::string& text, std::uint16_t port) {
+    const auto address = net::IpAddr::parse(text).value();
+    if (address.is_v4()) {
+      auto* in = reinterpret_cast<sockaddr_in*>(&storage);
+      in->sin_family = AF_INET;
+      in->sin_port = htons(port);
+      std::memcpy(&in->sin_addr, address.bytes.data(), 4);
+      bytes = sizeof *in;
+    } else {
+      auto* in = reinterpret_cast<sockaddr_in6*>(&storage);
+      in->sin6_family = AF_INET6;
+      in->sin6_port = htons(port);
+      std::memcpy(&in->sin6_addr, address.bytes.data(), 16);
+      bytes = sizeof *in;
+    }
+  }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+/// A listener and one established connection between `client` and `vip`, all on lo.
+class Connection {
+ public:
+  Connection(const std::string& client, const std::string& vip) {
+    const Endpoint server(vip, 80);
+    listener_ = make(server);
+    EXPECT_EQ(::listen(listener_.get(), 4), 0);
+    client_ = make(Endpoint(client, kKnownPort));
+    EXPECT_EQ(::connect(client_.get(), server.get(), server.bytes), 0) << std::strerror(errno);
+    accepted_ = sys::UniqueFd(::accept(listener_.get(), nullptr, nullptr));
+  }
+
+ private:
+  static sys::UniqueFd make(const Endpoint& at) {
+    sys::UniqueFd fd(::socket(at.storage.ss_family, SOCK_STREAM, 0));
+    const int on = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    EXPECT_EQ(::bind(fd.get(), at.get(), at.bytes), 0) << std::strerror(errno);
+    return fd;
+  }
+  sys::UniqueFd listener_;
+  sys::UniqueFd client_;
+  sys::UniqueFd accepted_;
+};
+
+class SecondChance : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    FL_SKIP_UNLESS_ROOT();
+    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
+    const std::string hosts = "ip link set lo up && ip addr add " + kVip4 +
+                              "/32 dev lo && ip addr add " + kClient4 +
+                              "/32 dev lo && ip addr add " + kVip6 +
+                              "/128 dev lo nodad && ip addr add " + kClient6 + "/128 dev lo nodad";
+    ASSERT_EQ(std::system(hosts.c_str()), 0);
+    std::size_t bytes = 0;
+    const void* const elf = decap_bpf__elf_bytes(&bytes);
+    program_ = std::make_unique<LoadedProgram>(elf, bytes, "fl_decap", "fl_decap_count");
+    program_->set_vips({
+        {*net::Prefix::parse(kVip4), net::IpProto::kTcp, 80},
+        {*net::Prefix::parse(kVip6), net::IpProto::kTcp, 80},
+    });
+    trust(kNode4, FL_SOURCE_NODE);
+    trust(kNode6, FL_SOURCE_NODE);
+    trust("10.0.0.9", FL_SOURCE_BACKEND);
+    connection4_ = std::make_unique<Connection>(kClient4, kVip4);
+    connection6_ = std::make_unique<Connection>(kClient6, kVip6);
+  }
+
+  void trust(const std::string& text, std::uint32_t kind) {
+    const auto address = net::IpAddr::parse(text).value();
+    fl_source_key key{};
+    key.prefix_bits = FL_SOURCE_FAMILY_BITS + static_cast<std::uint32_t>(address.bits());
+    key.family = static_cast<std::uint32_t>(address.family);
+    std::copy_n(address.bytes.begin(), 16, reinterpret_cast<std::uint8_t*>(&key.address));
+    ASSERT_EQ(bpf_map_update_elem(program_->map("fl_sources"), &key, &kind, BPF_ANY), 0);
+  }
+
+  void expect_ours(const Bytes& frame, const Bytes& inside, fl_decap_counter why) {
+    const auto before = program_->count(why);
+    const auto gue = program_->count(FL_DECAP_GUE);
+    const Outcome r = program_->run(frame);
+    EXPECT_EQ(r.verdict, static_cast<std::uint32_t>(XDP_PASS));
+    EXPECT_EQ(r.frame, inside);
+    EXPECT_EQ(program_->count(why), before + 1);
+    EXPECT_EQ(program_->count(FL_DECAP_GUE), gue + 1);
+  }
+  void expect_passed_on(const Bytes& frame, const Bytes& sent) {
+    const auto before = program_->count(FL_DECAP_PASSED_ON);
+    const auto unknown = program_->count(FL_DECAP_HOP_UNKNOWN);
+    const Outcome r = program_->run(frame);
+    EXPECT_EQ(r.verdict, static_cast<std::uint32_t>(XDP_TX));
+    EXPECT_EQ(r.frame, sent);
+    EXPECT_EQ(program_->count(FL_DECAP_PASSED_ON), before + 1);
+    EXPECT_EQ(program_->count(FL_DECAP_HOP_UNKNOWN), unknown + 1);
+  }
+
+  std::unique_ptr<LoadedProgram> program_;
+  std::unique_ptr<Connection> connection4_;
+  std::unique_ptr<Connection> connection6_;
+};
+
+Bytes segment(std::uint16_t port, std::uint8_t flags) {
+  Bytes b = tcp(port, 80);
+  b[13] = flags;
+  return b;
+}
+Bytes client4(std::uint16_t port, std::uint8_t flags) {
+  return ip4(kClient4, kVip4, 6, segment(port, flags));
+}
+Bytes client6(std::uint16_t port, std::uint8_t flags) {
+  return ip6(kClient6, kVip6, 6, segment(port, flags));
+}
+
+/// A GUE datagram with a hop list, from the RFC draft and GLB's description, not from gue.h.
+Bytes listed(
+    unsigned protocol,
+    const std::vector<std::string>& hops,
+    unsigned next_hop,
+    const Bytes& payload,
+    unsigned source_port = 40000
+) {
+  const bool wide = !hops.empty() && !net::IpAddr::parse(hops.front())->is_v4();
+  Bytes b = {
+      static_cast<std::uint8_t>(1 + hops.size() * (wide ? 4 : 1)),
+      static_cast<std::uint8_t>(protocol),
+      0,
+      0};
+  put16(b, wide ? 1 : 0);
+  b.push_back(static_cast<std::uint8_t>(next_hop));
+  b.push_back(static_cast<std::uint8_t>(hops.size()));
+  for (const auto& hop : hops) {
+    const auto address = *net::IpAddr::parse(hop);
+    b.insert(b.end(), address.bytes.begin(), address.bytes.begin() + (wide ? 16 : 4));
+  }
+  return udp(source_port, 19523, b + payload);
+}
+
+/// An outer header as it arrives (TTL 64), or as it goes on (63); and frames from and to the
+/// router.
+Bytes over4(const std::string& from, const std::string& to, const Bytes& datagram, int ttl = 64) {
+  Bytes b = ip4(from, to, 17, {});
+  const unsigned total = static_cast<unsigned>(20 + datagram.size());
+  b[2] = static_cast<std::uint8_t>(total >> 8);
+  b[3] = static_cast<std::uint8_t>(total);
+  b[8] = static_cast<std::uint8_t>(ttl);
+  b[10] = b[11] = 0;
+  const unsigned sum = checksum(b);
+  b[10] = static_cast<std::uint8_t>(sum >> 8);
+  b[11] = static_cast<std::uint8_t>(sum);
+  return b + datagram;
+}
+Bytes over6(const std::string& from, const std::string& to, const Bytes& datagram, int ttl = 64) {
+  Bytes b = ip6(from, to, 17, datagram);
+  b[7] = static_cast<std::uint8_t>(ttl);
+  return b;
+}
+Bytes answered(unsigned type, const Bytes& payload) {
+  Bytes b = ethernet(type, payload);
+  std::swap_ranges(b.begin(), b.begin() + 6, b.begin() + 6);
+  return b;
+}
+
+const std::vector<std::string> kTwo = {"10.0.0.2", "10.0.0.3"};
+
+TEST_F(SecondChance, KeepsAConnectionThatASocketHereHas) {
+  const Bytes v4 = client4(kKnownPort, kAck);
+  const Bytes v6 = client6(kKnownPort, kAck);
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(4, kTwo, 0, v4))),
+      ethernet(kIpv4Type, v4),
+      FL_DECAP_HOP_SOCKET
+  );
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(41, kTwo, 0, v6))),
+      ethernet(kIpv6Type, v6),
+      FL_DECAP_HOP_SOCKET
+  );
+}
+
+TEST_F(SecondChance, KeepsASynWhoeverElseIsInTheList) {
+  const Bytes syn = client4(kUnknownPort, kSyn);
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(4, kTwo, 0, syn))),
+      ethernet(kIpv4Type, syn),
+      FL_DECAP_HOP_SYN
+  );
+}
+
+TEST_F(SecondChance, PassesAnUnknownConnectionOnHopByHop) {
+  for (const Bytes& inner : {client4(kUnknownPort, kAck), client6(kUnknownPort, kAck)}) {
+    const unsigned protocol = inner[0] >> 4 == 4 ? 4 : 41;
+    expect_passed_on(
+        ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(protocol, kTwo, 0, inner))),
+        answered(kIpv4Type, over4(kSelf4, "10.0.0.2", listed(protocol, kTwo, 1, inner), 63))
+    );
+    expect_passed_on(
+        ethernet(kIpv4Type, over4("10.0.0.9", kSelf4, listed(protocol, kTwo, 1, inner))),
+        answered(kIpv4Type, over4(kSelf4, "10.0.0.3", listed(protocol, kTwo, 2, inner), 63))
+    );
+  }
+}
+
+TEST_F(SecondChance, PassesOnOverIpv6Too) {
+  const std::vector<std::string> hops = {"2001:db8:b::2", "2001:db8:b::3"};
+  const Bytes inner = client6(kUnknownPort, kAck);
+  expect_passed_on(
+      ethernet(kIpv6Type, over6(kNode6, kSelf6, listed(41, hops, 0, inner))),
+      answered(kIpv6Type, over6(kSelf6, "2001:db8:b::2", listed(41, hops, 1, inner), 63))
+  );
+}
+
+TEST_F(SecondChance, TakesWhatNobodyElseIsLeftFor) {
+  const Bytes inner = client4(kUnknownPort, kAck);
+  expect_ours(
+      ethernet(kIpv4Type, over4("10.0.0.9", kSelf4, listed(4, kTwo, 2, inner))),
+      ethernet(kIpv4Type, inner),
+      FL_DECAP_HOP_LAST
+  );
+}
+
+TEST_F(SecondChance, TakesWhatWouldComeBackToItself) {
+  const Bytes inner = client4(kUnknownPort, kAck);
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(4, {kSelf4}, 0, inner))),
+      ethernet(kIpv4Type, inner),
+      FL_DECAP_HOP_SELF
+  );
+}
+
+TEST_F(SecondChance, AsksAboutTheConnectionThatAnIcmpErrorQuotes) {
+  const auto error = [](std::uint16_t port) {
+    Bytes quoted = ip4(kVip4, kClient4, 6, tcp(80, port));
+    quoted.resize(28);  // the header and 8 bytes, as routers quote
+    return ip4(kClient4, kVip4, 1, Bytes{3, 4, 0, 0, 0, 0, 5, 0} + quoted);
+  };
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(4, kTwo, 0, error(kKnownPort)))),
+      ethernet(kIpv4Type, error(kKnownPort)),
+      FL_DECAP_HOP_SOCKET
+  );
+  expect_passed_on(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(4, kTwo, 0, error(kUnknownPort)))),
+      answered(kIpv4Type, over4(kSelf4, "10.0.0.2", listed(4, kTwo, 1, error(kUnknownPort)), 63))
+  );
+}
+
+TEST_F(SecondChance, MendsTheOuterUdpChecksumWhereThereIsOne) {
+  // RFC 768: over the pseudo header and the datagram.
+  const auto with_checksum = [](const std::string& from, const std::string& to, Bytes datagram) {
+    datagram[6] = datagram[7] = 0;
+    Bytes all;
+    for (const auto& text : {from, to}) {
+      const auto address = *net::IpAddr::parse(text);
+      all.insert(all.end(), address.bytes.begin(), address.bytes.begin() + 4);
+    }
+    put16(all, 17);
+    put16(all, static_cast<unsigned>(datagram.size()));
+    const unsigned sum = checksum(all + datagram);
+    datagram[6] = static_cast<std::uint8_t>(sum >> 8);
+    datagram[7] = static_cast<std::uint8_t>(sum);
+    return datagram;
+  };
+  const Bytes inner = client4(kUnknownPort, kAck);
+  expect_passed_on(
+      ethernet(
+          kIpv4Type, over4(kNode4, kSelf4, with_checksum(kNode4, kSelf4, listed(4, kTwo, 0, inner)))
+      ),
+      answered(
+          kIpv4Type,
+          over4(
+              kSelf4, "10.0.0.2", with_checksum(kSelf4, "10.0.0.2", listed(4, kTwo, 1, inner)), 63
+          )
+      )
+  );
+}
+
+TEST_F(SecondChance, AnotherBackendMaySendNothingElse) {
+  const auto before = program_->count(FL_DECAP_FOREIGN_HOP);
+  const Bytes first = over4("10.0.0.9", kSelf4, listed(4, kTwo, 0, client4(kUnknownPort, kSyn)));
+  const Bytes ipip = ip4("10.0.0.9", kSelf4, 4, client4(kUnknownPort, kSyn));
+  EXPECT_EQ(
+      program_->run(ethernet(kIpv4Type, first)).verdict, static_cast<std::uint32_t>(XDP_DROP)
+  );
+  EXPECT_EQ(program_->run(ethernet(kIpv4Type, ipip)).verdict, static_cast<std::uint32_t>(XDP_DROP));
+  EXPECT_EQ(program_->count(FL_DECAP_FOREIGN_HOP), before + 2);
+}
+
+TEST_F(SecondChance, RefusesAListThatDoesNotFitItsHeader) {
+  const Bytes inner = client4(kUnknownPort, kAck);
+  Bytes list = listed(4, kTwo, 0, inner);
+  list[8 + 7] = 3;  // hop_count beyond hlen
+  Bytes beyond = listed(4, kTwo, 3, inner);
+  const auto before = program_->count(FL_DECAP_MALFORMED);
+  for (const Bytes& datagram : {list, beyond}) {
+    EXPECT_EQ(
+        program_->run(ethernet(kIpv4Type, over4(kNode4, kSelf4, datagram))).verdict,
+        static_cast<std::uint32_t>(XDP_DROP)
+    );
+  }
+  EXPECT_EQ(program_->count(FL_DECAP_MALFORMED), before + 2);
+}
+
+// GLB's published vector: client 10.11.12.13 port 45678, hop list [3.4.5.6, 2.3.4.5], outer source
+// port 61139; the outer destination is the first, so the header names the second.
+TEST_F(SecondChance, UnderstandsThePacketsOfGlb) {
+  const Bytes ack = ip4("10.11.12.13", kVip4, 6, segment(45678, kAck));
+  const Bytes datagram = listed(4, {"2.3.4.5"}, 0, ack, 61139);
+  ASSERT_EQ(datagram[8], 2) << "hlen: private data word and one hop";
+  ASSERT_EQ(over4(kNode4, "3.4.5.6", datagram).size(), ack.size() + 40) << "GLB's overhead";
+  expect_passed_on(
+      ethernet(kIpv4Type, over4(kNode4, "3.4.5.6", datagram)),
+      answered(kIpv4Type, over4("3.4.5.6", "2.3.4.5", listed(4, {"2.3.4.5"}, 1, ack, 61139), 63))
+  );
+}
+
+}  // namespace
+}  // namespace fairlead::testing
