@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Configuration texts of a lab's processes. Pure: strings in, strings out."""
-from labkit.plan import (LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node, Plan)
+from labkit.plan import (ECHO_PORT, LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node,
+                         Plan)
 
 
 def runtime_dir(plan: Plan, node: Node) -> str:
@@ -15,7 +16,17 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -
         f"      - {{id: {b.name}, address: {b.address4}, weight: {weight}, capacity: {b.concurrency}"
         + (f', mac: "{b.mac}"}}' if l2 else "}")
         for b, weight in ((plan.backend(name), weight) for name, weight in pool.items()))
-
+    echoes = members.replace("}", f", health_port: {VIP_PORT}}}")
+    echo = "" if "echo" not in plan.extra else f"""
+  - name: echo
+    address: {VIP4}
+    protocol: udp
+    port: {ECHO_PORT}
+    encapsulation: {plan.encapsulation}
+    choices: 2
+    health: {{type: http, path: /health}}
+    backends:
+{echoes}"""
     return f"""# {plan.lab}: node {node.name} (written by scripts/lab)
 node:
   id: {node.name}
@@ -44,7 +55,7 @@ vips:
     encapsulation: {plan.encapsulation}
     choices: 2
     backends:
-{members}
+{members}{echo}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health}}
 monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
 metrics: {{listen: "127.0.0.1:9101"}}
@@ -56,6 +67,8 @@ decision_log: {{file: {decision_log}}}
 def agent_yaml(plan: Plan, backend: Backend, run_dir: str) -> str:
     receivers = ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
     sources = ", ".join(f'"{a}"' for n in plan.nodes for a in (n.address4, n.address6))
+    echo = f"  - {{address: {VIP4}, protocol: udp, port: {ECHO_PORT}}}\n" if "echo" in plan.extra else ""
+    peers = ", ".join(f'"{a}"' for b in plan.backends if b != backend for a in (b.address4, b.address6))
     return f"""# {plan.lab}: agent of {backend.name} (written by scripts/lab)
 backend: {backend.name}
 interface: eth0
@@ -63,7 +76,8 @@ runtime_dir: {run_dir}
 vips:
   - {{address: {VIP4}, protocol: tcp, port: {VIP_PORT}}}
   - {{address: "{VIP6}", protocol: tcp, port: {VIP_PORT}}}
-nodes: [{sources if plan.encapsulation != "l2" else ""}]
+{echo}nodes: [{sources if plan.encapsulation != "l2" else ""}]
+peers: [{peers if plan.encapsulation == "gue" else ""}]
 report: {{to: [{receivers}], interval: 100ms}}
 capacity: {backend.concurrency}
 load: {{url: "http://127.0.0.1:{LOAD_PORT}/load"}}

@@ -13,7 +13,7 @@ from typing import Any
 from labkit import configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
-from labkit.plan import LOAD_PORT, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
+from labkit.plan import ECHO_PORT, LOAD_PORT, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
 from labkit.processes import Processes, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -151,6 +151,15 @@ class Fleet:
             # Probes reach the server without a tunnel, so they do not say whether tunnels end here.
             wait_until(lambda: self._agent_ready(name), 10, f"{name}: the agent is not ready; see {self.dir / name}")
 
+    def upgrade(self, name: str) -> None:
+        """A new fairlead-dataplane takes the running one's place; returns when the old one is gone and the new one is ready."""
+        node = self.plan.node(name)
+        old = self.processes.find(name, "dataplane")
+        command = [str(self.build / "fairlead-dataplane"), "--config", str(self.node_config(node)), "--replace"]
+        self.processes.start("dataplane", name, self.plan.namespace(name), command, self.dir / name / "dataplane.log")
+        wait_until(lambda: not any(p.alive() for p in old), READY_S, f"{name}: the old data plane did not end")
+        self._wait_node(node)
+
     def set_speed(self, name: str, factor: float) -> None:
         """Backend `name` is from now on `factor` times as fast as planned."""
         backend = self.plan.backend(name)
@@ -238,6 +247,8 @@ class Fleet:
             (home / "agent.yaml").write_text(configs.agent_yaml(self.plan, backend, str(run_dir)), encoding="utf-8")
             self._start(backend.name, "agent", [str(self.build / "fairlead-agent"), "--config",
                                                 str(home / "agent.yaml")])
+        if "echo" in self.plan.extra:
+            self._start(backend.name, "echo", [str(self.build / "tests/lab/lab-echo"), f"{VIP4}:{ECHO_PORT}"])
         wait_until(lambda: self._serves(backend), 10, f"{backend.name}: nothing on port {VIP_PORT}; see {home}")
 
     def _agent_ready(self, name: str) -> bool:

@@ -132,6 +132,8 @@ def wire(plan: Plan) -> None:
         # XDP on the far end sees packets as the kernel hands them over: with the checksum still to be filled in,
         # unless the last device before it may not leave that to hardware.
         run(*command_in(router, "ethtool", "-K", name, "tx", "off"))
+        # What an XDP program sends out of a veth by redirect, the peer takes only if it polls (NAPI), as with GRO.
+        run(*command_in(router, "ethtool", "-K", name, "gro", "on"))
         run(*command_in(plan.namespace(name), "ethtool", "-K", "eth0", "tx", "off"))
     _address_client(plan)
     for node in plan.nodes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 VIP4 = "203.0.113.10"
 VIP6 = "2001:db8:113::10"
 VIP_PORT = 80
+ECHO_PORT = 5000  # UDP, to lab-echo
 ROUTER_MAC = "02:77:00:00:00:01"
 ROUTER4, ROUTER6 = "10.77.0.1", "fd77::1"
 CLIENT_GATEWAY4, CLIENT_GATEWAY6 = "10.99.0.1", "2001:db8:99::1"

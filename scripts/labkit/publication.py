@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How fast a node's workers follow a decision: from control's own log, which alone knows when it decided, with the shared
 memory as the witness that they did (regions of dataplane/steer/abi.h, as any observer could read them)."""
+import ctypes
 import mmap
+import os
 import re
 import struct
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ FIRST_ACK = 2 * LINE          # of `workers`: u64 ack, the first word of the fir
 
 PUBLISHED = re.compile(r"published generation=(\d+) .*decision_to_publish=([\d.]+)ms")
 ACKNOWLEDGED = re.compile(r"acknowledged generation=(\d+) decision_to_acknowledge=([\d.]+)ms")
+_SYS_BPF, _BPF_OBJ_GET = 321, 7  # x86-64, linux/bpf.h
 
 
 @dataclass
@@ -59,5 +62,22 @@ class FollowWatch:
 
 
 def _map(file: Path, length: int) -> mmap.mmap:
+    pin = file.parent / "bpf" / file.name
+    if pin.exists():  # the node has a gate: its regions are BPF maps
+        fd = _open_pin(pin)
+        try:
+            return mmap.mmap(fd, length, prot=mmap.PROT_READ)
+        finally:
+            os.close(fd)
     with open(file, "rb") as region:
         return mmap.mmap(region.fileno(), length, prot=mmap.PROT_READ)
+
+
+def _open_pin(pin: Path) -> int:
+    """bpf(BPF_OBJ_GET): a descriptor of a pinned map."""
+    path = ctypes.create_string_buffer(os.fsencode(pin))
+    attributes = struct.pack("<QII", ctypes.addressof(path), 0, 0)
+    fd: int = ctypes.CDLL(None, use_errno=True).syscall(_SYS_BPF, _BPF_OBJ_GET, attributes, len(attributes))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), f"open {pin}")
+    return fd

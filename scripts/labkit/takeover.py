@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Strokes at a node's processes while connections are held open and packets are counted (tests/lab/hold.cc)."""
+import json
+import signal
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.fleet import Fleet
+from labkit.namespaces import command_in
+from labkit.plan import CLIENT4, ECHO_PORT, VIP4, VIP_PORT
+
+CONNECTIONS = 2000
+PACKET_RATE = 2000
+SETTLE_S = 4.0   # until the connections are open
+REST_S = 0.7     # between strokes
+HANG_S = 0.5
+MEDIAN_KILL_MS = 10.0
+
+
+class Strokes:
+    """Runs until the time is up; then `held` has what lab-hold saw. A gap is the time whose packets were lost."""
+
+    def __init__(self, fleet: Fleet, seconds: float) -> None:
+        self._fleet = fleet
+        self._node = fleet.plan.nodes[0].name
+        self._seconds = seconds
+        self._log: list[tuple[str, int, int]] = []  # kind, from, until: CLOCK_REALTIME microseconds
+        self._lost_us: list[int] = []
+        self.held: dict[str, Any] = {}
+        self.generations: list[int] = []  # before and after each death of control
+
+    def run(self) -> None:
+        lost = self._fleet.dir / "lost.txt"
+        command = [str(self._fleet.build / "tests/lab/lab-hold"), "--target", f"{VIP4}:{VIP_PORT}", "--echo",
+                   f"{VIP4}:{ECHO_PORT}", "--source", CLIENT4[0], "--sources", str(len(CLIENT4)), "--connections",
+                   str(CONNECTIONS), "--packet-rate", str(PACKET_RATE), "--seconds", str(self._seconds - 3),
+                   "--lost", str(lost)]
+        child = subprocess.Popen(command_in(self._fleet.plan.namespace("client"), *command), stdout=subprocess.PIPE,
+                                 text=True)
+        end = time.monotonic() + self._seconds - 6
+        time.sleep(SETTLE_S)
+        kinds = list(self._kinds().items())
+        turn = 0
+        while time.monotonic() < end:
+            kind, act = kinds[turn % len(kinds)]
+            turn += 1
+            begun = time.time_ns() // 1000
+            act()
+            time.sleep(REST_S)
+            self._log.append((kind, begun, time.time_ns() // 1000))
+        text, _ = child.communicate(timeout=self._seconds + 30)
+        self.held = json.loads(text) if text else {}
+        self._lost_us = [int(line) for line in Path(lost).read_text(encoding="ascii").split()] if lost.exists() else []
+
+    def _kinds(self) -> dict[str, Callable[[], None]]:
+        fleet, node = self._fleet, self._node
+
+        def stop(number: signal.Signals) -> None:
+            fleet.kill(node, "dataplane", number)
+            fleet.processes.wait_gone(node, "dataplane")
+
+        def kill() -> None:
+            stop(signal.SIGKILL)
+            time.sleep(0.3)
+            fleet.heal(node)
+
+        def restart() -> None:
+            stop(signal.SIGKILL)
+            fleet.heal(node)
+
+        def hang() -> None:
+            fleet.kill(node, "dataplane", signal.SIGSTOP)
+            time.sleep(HANG_S)
+            fleet.kill(node, "dataplane", signal.SIGCONT)
+
+        def term() -> None:
+            stop(signal.SIGTERM)
+            time.sleep(0.3)
+            fleet.heal(node)
+
+        def control() -> None:
+            self._note_generation()
+            fleet.kill(node, "control", signal.SIGKILL)
+            fleet.processes.wait_gone(node, "control")
+            fleet.heal(node)
+            self._note_generation()
+
+        return {"dataplane-kill": kill, "dataplane-hang": hang, "dataplane-term": term,
+                "dataplane-upgrade": lambda: fleet.upgrade(node), "dataplane-restart": restart, "control-kill": control}
+
+    def _note_generation(self) -> None:
+        self.generations.append(int(self._fleet.ask(self._fleet.plan.nodes[0], "show status")["generation"]))
+
+    # --- figures ---
+
+    def gaps_ms(self, kind: str) -> list[float]:
+        """One for each stroke of this kind."""
+        return [sum(begun <= at < until for at in self._lost_us) * 1000 / PACKET_RATE
+                for k, begun, until in self._log if k == kind]
+
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(kind for kind, _, _ in self._log))
+
+    def figures(self) -> dict[str, Any]:
+        rows = {}
+        for kind in self.counts():
+            gaps = sorted(self.gaps_ms(kind))
+            rows[kind] = {"median_ms": round(statistics.median(gaps), 2), "max_ms": round(gaps[-1], 2),
+                          "gaps_ms": [round(g, 1) for g in gaps]}
+        strokes = [(begun, until) for _, begun, until in self._log]
+        rows["between"] = {"packets": sum(not any(b <= at < u for b, u in strokes) for at in self._lost_us)}
+        return rows
+
+    def judge(self) -> list[str]:
+        """What does not hold."""
+        broken = []
+        for kind in ("dataplane-term", "dataplane-upgrade", "control-kill"):
+            if sum(self.gaps_ms(kind)) > 0:
+                broken.append(f"{kind} lost packets: {sorted(self.gaps_ms(kind))} ms")
+        kills = self.gaps_ms("dataplane-kill")
+        if kills and statistics.median(kills) > MEDIAN_KILL_MS:
+            broken.append(f"dataplane-kill lost {statistics.median(kills)} ms in the median")
+        return broken
