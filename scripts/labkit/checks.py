@@ -212,7 +212,7 @@ def takeover(fleet: Fleet, size: Size) -> Outcome:
     """The one node's data plane and control are killed, stopped, hung and upgraded in turn while connections stay open and
     packets are counted: no connection breaks or moves; what is lost is counted by kind of stroke."""
     strokes = Strokes(fleet, size.seconds)
-    run = measure(fleet, size.rate, size.seconds, [], size.seed, during=strokes.run)
+    run = measure(fleet, size.rate / 8, size.seconds, [], size.seed, during=strokes.run)
     outcome = Outcome(common_figures(run, strokes.gaps_ms("dataplane-kill"), size.seed))
     judge_common(outcome, run)
     held = strokes.held

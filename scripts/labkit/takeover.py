@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from labkit.fleet import Fleet
-from labkit.namespaces import command_in
-from labkit.plan import CLIENT4, ECHO_PORT, VIP4, VIP_PORT
+from labkit.namespaces import batch, command_in
+from labkit.plan import ECHO_PORT, VIP4, VIP_PORT
 
 CONNECTIONS = 2000
 PACKET_RATE = 2000
+SOURCES = [f"10.99.0.{i}" for i in range(100, 132)]
 SETTLE_S = 4.0   # until the connections are open
 REST_S = 0.7     # between strokes
 HANG_S = 0.5
@@ -37,9 +38,11 @@ class Strokes:
     def run(self) -> None:
         lost = self._fleet.dir / "lost.txt"
         command = [str(self._fleet.build / "tests/lab/lab-hold"), "--target", f"{VIP4}:{VIP_PORT}", "--echo",
-                   f"{VIP4}:{ECHO_PORT}", "--source", CLIENT4[0], "--sources", str(len(CLIENT4)), "--connections",
+                   f"{VIP4}:{ECHO_PORT}", "--source", SOURCES[0], "--sources", str(len(SOURCES)), "--connections",
                    str(CONNECTIONS), "--packet-rate", str(PACKET_RATE), "--seconds", str(self._seconds - 3),
                    "--lost", str(lost)]
+        # Addresses of its own: the load generator binds ports of the others.
+        batch(self._fleet.plan.namespace("client"), [f"address replace {a}/24 dev eth0" for a in SOURCES])
         child = subprocess.Popen(command_in(self._fleet.plan.namespace("client"), *command), stdout=subprocess.PIPE,
                                  text=True)
         end = time.monotonic() + self._seconds - 6
@@ -103,6 +106,15 @@ class Strokes:
         return [sum(begun <= at < until for at in self._lost_us) * 1000 / PACKET_RATE
                 for k, begun, until in self._log if k == kind]
 
+    def _lost_at_ms(self, kind: str) -> list[list[int]]:
+        """For each stroke that lost packets: when the first and the last of them were sent, since its begin."""
+        found = []
+        for k, begun, until in self._log:
+            times = [(at - begun) // 1000 for at in self._lost_us if begun <= at < until]
+            if k == kind and times:
+                found.append([min(times), max(times)])
+        return found
+
     def counts(self) -> dict[str, int]:
         return dict(Counter(kind for kind, _, _ in self._log))
 
@@ -111,7 +123,7 @@ class Strokes:
         for kind in self.counts():
             gaps = sorted(self.gaps_ms(kind))
             rows[kind] = {"median_ms": round(statistics.median(gaps), 2), "max_ms": round(gaps[-1], 2),
-                          "gaps_ms": [round(g, 1) for g in gaps]}
+                          "gaps_ms": [round(g, 1) for g in gaps], "lost_at_ms": self._lost_at_ms(kind)}
         strokes = [(begun, until) for _, begun, until in self._log]
         rows["between"] = {"packets": sum(not any(b <= at < u for b, u in strokes) for at in self._lost_us)}
         return rows

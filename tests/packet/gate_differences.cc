@@ -3,53 +3,112 @@
 #include "tests/packet/gate_differences.hh"
 
 #include <algorithm>
+#include <set>
 
 namespace fairlead::packet_table {
-
 namespace {
 
-GateDifference unreadable(const char* says) {
-  return {
-      .says = says,
-      .verdict = steer::Verdict::kPunt,
-      .reason = FL_REASON_NONE,
-      .because =
-          "without a sound IP header the gate cannot tell a vip's packet: the kernel drops it"};
+std::set<std::string> sentences(const std::vector<PacketCase>& rows) {
+  std::set<std::string> out;
+  for (const PacketCase& row : rows) out.insert(row.says);
+  return out;
+}
+
+bool is_unreadable(const PacketCase& row) {
+  switch (row.reason) {
+    case FL_REASON_TRUNCATED_ETHERNET:
+    case FL_REASON_TRUNCATED_IP:
+    case FL_REASON_BAD_IP_VERSION:
+    case FL_REASON_BAD_IP_HEADER:
+    case FL_REASON_BAD_IP_CHECKSUM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// An IPv4 fragment, or an IPv6 packet whose first extension header is Fragment; untagged.
+bool begins_as_fragment(const Frame& frame) {
+  if (frame.size() < 34) return false;
+  const bool v4 = frame[12] == 0x08 && frame[13] == 0x00;
+  const bool v6 = frame[12] == 0x86 && frame[13] == 0xdd;
+  return (v4 && ((frame[20] & 0x3f) | frame[21]) != 0) || (v6 && frame[20] == 44);
+}
+
+bool is_about_fragments(const PacketCase& row) {
+  static const auto of_subject = sentences(fragment_cases());
+  return of_subject.contains(row.says) || begins_as_fragment(row.in) ||
+         row.reason == FL_REASON_FRAGMENT || row.reason == FL_REASON_BAD_FRAGMENT;
+}
+
+bool is_about_icmp_errors(const PacketCase& row) {
+  static const auto of_subject = sentences(icmp_error_cases());
+  const bool icmp4 = row.in.size() > 23 && row.in[12] == 0x08 && row.in[23] == 1;
+  return icmp4 || of_subject.contains(row.says) || row.reason == FL_REASON_BAD_ICMP_ERROR;
+}
+
+bool is_about_quic(const PacketCase& row) {
+  static const auto of_subject = sentences(quic_cases());
+  return of_subject.contains(row.says);
+}
+
+bool lacks_room(const PacketCase& row) {
+  return row.reason == FL_REASON_NO_HEADROOM;
 }
 
 }  // namespace
 
 const std::vector<GateDifference>& gate_differences() {
+  using steer::Verdict;
   static const std::vector<GateDifference> all = {
-      unreadable("A frame that ends inside its VLAN tag."),
-      unreadable("An IPv4 header cut short."),
-      unreadable("An IPv4 header whose options are cut short."),
-      unreadable("An IPv6 header cut short."),
-      unreadable("An IPv4 packet that says it is longer than the frame."),
-      unreadable("An IPv6 packet that says it is longer than the frame."),
-      unreadable("Ethertype IPv4 with version 6."),
-      unreadable("Ethertype IPv6 with version 4."),
-      unreadable("An IPv4 header length below 20 bytes."),
-      unreadable("An IPv4 header longer than the packet says it is."),
-      unreadable("A wrong IPv4 header checksum."),
-      unreadable("A wrong IPv4 header checksum with options."),
-      {.says = "A buffer with too little room in front is dropped.",
-       .verdict = steer::Verdict::kForward,
-       .reason = FL_REASON_NONE,
-       .because = "the driver gives every XDP frame the same room"},
+      {"unreadable",
+       is_unreadable,
+       Verdict::kPunt,
+       FL_REASON_NONE,
+       "without a sound IP header nobody knows whose it is: the kernel drops it"},
+      {"fragments",
+       is_about_fragments,
+       Verdict::kDrop,
+       FL_REASON_FRAGMENT,
+       "who had the first fragment is the data plane's memory"},
+      {"fragments to nobody",
+       is_about_fragments,
+       Verdict::kPunt,
+       FL_REASON_NO_VIP,
+       "to no vip's address"},
+      {"flows of fragments",
+       is_about_fragments,
+       Verdict::kForward,
+       FL_REASON_NONE,
+       "a flow that began with a fragment is new to the gate: decided when its first whole packet "
+       "comes"},
+      {"icmp",
+       is_about_icmp_errors,
+       Verdict::kPunt,
+       FL_REASON_ICMP,
+       "what an error quotes is not read: the kernel gets it"},
+      {"quic",
+       is_about_quic,
+       Verdict::kForward,
+       FL_REASON_NONE,
+       "connection ids are not read: the flow decides"},
+      {"headroom",
+       lacks_room,
+       Verdict::kForward,
+       FL_REASON_NONE,
+       "drivers give every XDP frame 256 bytes in front"},
   };
   return all;
 }
 
-PacketCase as_seen_by_gate(PacketCase row) {
+const GateDifference* find_difference(
+    const PacketCase& row, steer::Verdict verdict, fl_reason reason
+) {
   const auto& all = gate_differences();
   const auto it = std::find_if(all.begin(), all.end(), [&](const GateDifference& d) {
-    return d.says == row.says;
+    return d.applies(row) && d.verdict == verdict && d.reason == reason;
   });
-  if (it == all.end()) return row;
-  row.verdict = it->verdict;
-  row.reason = it->reason;
-  return row;
+  return it == all.end() ? nullptr : &*it;
 }
 
 }  // namespace fairlead::packet_table
