@@ -61,19 +61,31 @@ struct Monitoring {
   friend bool operator==(const Monitoring&, const Monitoring&) = default;
 };
 
-enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kPareto };
+enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kBimodal, kPareto };
+enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal };
 
-/// For fairlead-sim only; times in nanoseconds.
+/// For fairlead-sim only; times in nanoseconds. Meanings: docs/simulator.md.
 struct Simulation {
   std::uint32_t nodes = 5;
   std::uint32_t backends = 100;    // made when the vip lists none
   std::uint32_t cores = 4;         // of each backend
   std::uint32_t concurrency = 64;  // requests served at once by each backend
+  std::vector<double> speeds;      // of the backends, in turn; empty: all 1
+  bool sharing = false;            // processor sharing instead of first come first served
   Distribution distribution = Distribution::kLognormal;
   base::Nanoseconds service_mean = 20 * base::kMillisecond;
   double service_sigma = 1.0;  // lognormal: of the logarithm; pareto: shape
-  double load = 0.85;          // of total capacity; used when rate is 0
-  double rate = 0;             // requests a second; 0: from load
+  ArrivalProcess arrivals = ArrivalProcess::kPoisson;
+  double amplitude = 0.5;                            // bursty, diurnal: rate swings by so much
+  base::Nanoseconds arrival_period = base::kSecond;  // bursty: mean length; diurnal: a day
+  std::uint32_t connection_requests = 1;
+  base::Nanoseconds think = 200 * base::kMillisecond;
+  base::Nanoseconds forward_latency = 20 * base::kMicrosecond;  // of a node
+  base::Nanoseconds exchange = 5 * base::kMillisecond;          // of in-flight counts between nodes
+  base::Nanoseconds report_delay = 50 * base::kMillisecond;
+  double report_loss = 0.0;  // of a backend's report
+  double load = 0.85;        // of total capacity; used when rate is 0
+  double rate = 0;           // requests a second; 0: from load
   base::Nanoseconds duration = 60 * base::kSecond;
   std::uint64_t seed = 1;
   friend bool operator==(const Simulation&, const Simulation&) = default;

@@ -6,6 +6,7 @@
 
 #include "control/config/config.hh"
 #include "control/config/load_outgoing.hh"
+#include "control/config/load_simulation.hh"
 #include "control/config/load_vips.hh"
 #include "control/config/section.hh"
 #include "control/config/text_file.hh"
@@ -195,30 +196,6 @@ void load_services(const Section& root, Config& c) {
   }
 }
 
-void load_simulation(const Section& s, Config& c, bool present) {
-  static constexpr std::string_view kDistributions[] = {
-      "fixed", "exponential", "lognormal", "pareto"};
-  Simulation& sim = c.simulation;
-  c.has_simulation = present;
-  sim.nodes = static_cast<std::uint32_t>(s.whole("nodes", {1, 1000}, sim.nodes));
-  const Section b = s.section("backends", {"count", "cores", "concurrency"});
-  sim.backends = static_cast<std::uint32_t>(b.whole("count", {1, FL_MAX_BACKENDS}, sim.backends));
-  sim.cores = static_cast<std::uint32_t>(b.whole("cores", {1, 1024}, sim.cores));
-  sim.concurrency =
-      static_cast<std::uint32_t>(b.whole("concurrency", {1, 1'000'000}, sim.concurrency));
-  const Section service = s.section("service", {"distribution", "mean", "sigma"});
-  sim.distribution = static_cast<Distribution>(
-      service.word("distribution", kDistributions, static_cast<std::size_t>(sim.distribution))
-  );
-  sim.service_mean = service.duration("mean", {kMicrosecond, 3600 * kSecond}, sim.service_mean);
-  sim.service_sigma = service.real("sigma", 0, 10, sim.service_sigma);
-  sim.load = s.real("load", 0, 10, sim.load);
-  sim.rate = s.real("rate", 0, 1e8, sim.rate);
-  if (s.has("load") && s.has("rate")) s.error("rate", "given beside load, keep one of them");
-  sim.duration = s.duration("duration", {kMillisecond, 30 * 24 * 3600 * kSecond}, sim.duration);
-  sim.seed = s.whole("seed", {0, ~0ULL}, sim.seed);
-}
-
 }  // namespace
 
 base::Result<Config> parse_config(
@@ -262,13 +239,7 @@ base::Result<Config> parse_config(
   );
   c.outgoing = load_outgoing(root);
   load_services(root, c);
-  load_simulation(
-      root.section(
-          "simulation", {"nodes", "backends", "service", "load", "rate", "duration", "seed"}
-      ),
-      c,
-      root.has("simulation")
-  );
+  load_simulation(root, c);
   c.vips = load_vips(root, c, purpose, diagnosis);
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
   c.warnings = diagnosis.take_warnings();

@@ -87,9 +87,11 @@ void close_window(const Parameters& parameters, BackendState& s) {
   s.rate = s.window_done / s.window_seconds;
   s.error_rate = s.window_errors / s.window_seconds;
   s.utilization = s.window_busy / s.window_seconds;
+  s.active_before = s.active;
   s.active = s.window_active / s.window_seconds;
   if (s.window_latency > 0) {
     const double latency = s.window_latency / (s.window_done + s.window_errors);
+    s.window_mean_latency_us = latency;
     s.latency_us = s.latency_us <= 0 ? latency : s.latency_us + 0.3 * (latency - s.latency_us);
   }
   if (s.window_done >= 1 && s.utilization >= kLeastUtilization)

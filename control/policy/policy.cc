@@ -7,6 +7,8 @@
 #include <cstdio>
 
 #include "control/policy/estimate.hh"
+#include "control/policy/residual.hh"
+#include "control/policy/score_policies.hh"
 
 namespace fairlead::policy {
 
@@ -20,29 +22,17 @@ constexpr double kMost = 10000;
 /// Whether table weights follow measurements.
 bool measures(PolicyName policy) {
   return policy != PolicyName::kStatic && policy != PolicyName::kWlc &&
-         policy != PolicyName::kLatency;
+         policy != PolicyName::kLatency && policy != PolicyName::kPrequal;
 }
 
 const char* name_of(PolicyName policy) {
-  switch (policy) {
-    case PolicyName::kStatic:
-      return "static";
-    case PolicyName::kWrr:
-      return "wrr";
-    case PolicyName::kWlc:
-      return "wlc";
-    case PolicyName::kLatency:
-      return "latency";
-    case PolicyName::kPrequal:
-      return "adaptive (prequal is not built yet)";
-    case PolicyName::kAdaptive:
-      return "adaptive";
-    case PolicyName::kEg:
-      return "adaptive (eg is not built yet)";
-    case PolicyName::kActorCritic:
-      return "adaptive (actor-critic is not built yet)";
-  }
-  return "adaptive";
+  static constexpr const char* kNames[] = {
+      "static", "wrr", "wlc", "latency", "prequal", "adaptive", "eg", "actor-critic"};
+  return kNames[static_cast<std::size_t>(policy)];
+}
+
+bool learns(PolicyName policy) {
+  return policy == PolicyName::kEg || policy == PolicyName::kActorCritic;
 }
 
 template <typename... Args>
@@ -145,21 +135,39 @@ std::string why_of(
   );
 }
 
-/// Policies that keep configured weights in the table; `latency` scales the score.
-void keep(const Snapshot& snapshot, const State& state, Weights& result) {
-  std::vector<double> latencies;
-  if (snapshot.policy == PolicyName::kLatency)
-    for (const auto& [id, s] : state.backends) latencies.push_back(s.latency_us);
-  const double usual = median_positive(std::move(latencies));
-  for (const Backend& b : snapshot.backends) {
-    const double latency = state.backends.at(b.id).latency_us;
-    double score = b.weight;
+/// Policies that keep configured weights in the table and may scale the score.
+void keep(const Snapshot& snapshot, const State& state, base::Nanoseconds now, Weights& result) {
+  const std::vector<ScoreFactor> factors = score_factors(snapshot, state, now);
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const Backend& b = snapshot.backends[i];
     std::string why = line("%s: configured weight", name_of(snapshot.policy));
-    if (usual > 0 && latency > 0) {
-      score *= std::clamp(usual / latency, 0.125, 3.0);
-      why = line("latency: %.0f us, pool's median %.0f us, in the score only", latency, usual);
-    }
-    result.backends.push_back({b.weight, score_inverse_weight(score), std::move(why)});
+    if (!factors[i].why.empty()) why += ", " + factors[i].why;
+    result.backends.push_back(
+        {b.weight, score_inverse_weight(b.weight * factors[i].factor), std::move(why)}
+    );
+  }
+}
+
+const char* learning_state(const Snapshot& snapshot, const State& state) {
+  if (snapshot.parameters.learning == Learning::kOff) return "switched off";
+  if (snapshot.parameters.learning == Learning::kShadow) return "shadow";
+  if (state.guard.blocked()) return "fell back: did worse than without";
+  return state.guard.learner_runs() ? "in force" : "baseline window";
+}
+
+/// Learned factors on the score weights; the table knows nothing of them.
+void learn(
+    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state, Weights& result
+) {
+  std::vector<double> weights;
+  for (const Backend& b : snapshot.backends)
+    weights.push_back(state.backends.at(b.id).score_weight);
+  const std::vector<double> factors = residual_factors(snapshot, weights, now, seconds, state);
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    EffectiveWeight& out = result.backends[i];
+    out.inverse_weight = score_inverse_weight(weights[i] * factors[i]);
+    const double residual = state.backends.at(snapshot.backends[i].id).residual;
+    out.why += line("; residual %+.2f, %s", residual, learning_state(snapshot, state));
   }
 }
 
@@ -193,6 +201,7 @@ void follow(
     out.inverse_weight = score_inverse_weight(s.score_weight);
     result.backends.push_back(std::move(out));
   }
+  if (learns(snapshot.policy) && !result.frozen) learn(snapshot, now, seconds, state, result);
 }
 
 }  // namespace
@@ -209,7 +218,7 @@ Weights update(
   observe(snapshot, observed, state);
   Weights result;
   if (!measures(snapshot.policy)) {
-    keep(snapshot, state, result);
+    keep(snapshot, state, observed.now, result);
   } else {
     result.frozen = monitoring_lost(snapshot, state, observed.now);
     const double seconds = static_cast<double>(dt) / static_cast<double>(base::kSecond);

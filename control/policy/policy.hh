@@ -3,12 +3,15 @@
 // daemon and the simulator run the same code. Formulas and sources: docs/steering.md, section 6.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "control/model/model.hh"
+#include "control/policy/guard.hh"
 #include "dataplane/base/clock.hh"
 
 namespace fairlead::policy {
@@ -20,6 +23,22 @@ struct Backend {
   std::uint32_t capacity = 0;  // most requests served at once; 0: unknown
   bool usable = true;          // healthy and not draining
 };
+
+/// What a learner may do: nothing (kill switch), compute and tell, or change score weights.
+enum class Learning : std::uint8_t { kOff, kShadow, kOn };
+
+inline constexpr std::size_t kActorFeatures = 8;
+inline constexpr std::size_t kActorActions = 5;
+
+/// The linear actor, trained by `fairlead-sim train`; [feature][action].
+struct ActorParameters {
+  std::array<std::array<double, kActorActions>, kActorFeatures> theta{};
+  friend bool operator==(const ActorParameters&, const ActorParameters&) = default;
+};
+/// What was trained last (actor_parameters.cc, written by scripts/train).
+const ActorParameters& trained_actor();
+
+class Trainer;
 
 /// Constants of the policies; the defaults are those of the studies.
 struct Parameters {
@@ -35,6 +54,8 @@ struct Parameters {
   double window_completions = 100;  // estimates are fed by so many completions
   base::Nanoseconds window_time = 2 * base::kSecond;  // or after so long
   double guard = 2.0;                                 // adaptive: gamma of the stretch guard
+  Learning learning = Learning::kOn;                  // eg, actor-critic
+  ActorParameters actor = trained_actor();            // actor-critic
 };
 
 struct Snapshot {
@@ -88,8 +109,11 @@ struct BackendState {
   double error_rate = 0;
   double utilization = 0;
   double active = 0;
-  double latency_us = 0;    // moving average
-  double stretch_base = 0;  // usual active / utilisation, for the guard
+  double latency_us = 0;              // moving average
+  double stretch_base = 0;            // usual active / utilisation, for the guard
+  double window_mean_latency_us = 0;  // of the last window
+  double active_before = 0;           // of the window before it
+  double residual = 0;                // learned logarithm of a factor on the score weight
   // Weights in force, mean of the pool 1000; 0: none yet.
   double table_weight = 0;
   double score_weight = 0;
@@ -100,6 +124,8 @@ struct BackendState {
 struct State {
   std::map<std::string, BackendState> backends;
   std::uint64_t freezes = 0;
+  Guard guard;                 // of the learner
+  Trainer* trainer = nullptr;  // only while training, in the simulator
 };
 
 struct EffectiveWeight {
@@ -114,9 +140,9 @@ struct Weights {
   bool changed = false;                   // a table weight differs from the last update's
 };
 
-/// One turn of a pool's policy. `dt` is the time since the last update of this pool. kWlc and
-/// kLatency use configured weights in the table and differ in the score; policies not built yet
-/// (kPrequal, kEg, kActorCritic) act as kAdaptive and say so in `why`.
+/// One turn of a pool's policy. `dt` is the time since the last update of this pool. kWlc,
+/// kLatency and kPrequal use configured weights in the table and differ in the score; kEg and
+/// kActorCritic are kAdaptive with a learned factor on the score weight (residual.hh).
 Weights update(
     const Snapshot& snapshot, const Observations& observed, State& state, base::Nanoseconds dt
 );

@@ -26,6 +26,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
+    "control/sim": ["control/model", "control/policy", "control/steering", "control/config", "control/health/dampener.hh",
+                    "dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path"],
     "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net"],
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",

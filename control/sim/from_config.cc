@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Mapping of keys to the model.
+#include "control/sim/from_config.hh"
+
+#include <algorithm>
+#include <set>
+
+#include "control/model/names.hh"
+#include "control/sim/scenario.hh"
+#include "dataplane/steer/abi.h"
+
+namespace fairlead::sim {
+
+namespace {
+
+BackendSpec spec_of(const config::Simulation& sim, std::size_t position) {
+  BackendSpec spec;
+  spec.cores = sim.cores;
+  spec.concurrency = std::max(sim.concurrency, sim.cores);
+  if (!sim.speeds.empty()) spec.speed = sim.speeds[position % sim.speeds.size()];
+  if (sim.sharing) spec.discipline = Discipline::kSharing;
+  return spec;
+}
+
+std::vector<Backend> backends_of(const config::Config& config) {
+  std::vector<Backend> result;
+  const config::Simulation& sim = config.simulation;
+  const bool listed = !config.vips.empty() && !config.vips[0].backends.empty();
+  const std::size_t count = listed ? config.vips[0].backends.size() : sim.backends;
+  for (std::size_t i = 0; i < count; ++i) {
+    Backend backend;
+    backend.id = "b" + std::to_string(i + 1);
+    backend.spec = spec_of(sim, i);
+    if (listed) {
+      const model::Backend& from = config.vips[0].backends[i];
+      backend.id = from.id;
+      backend.weight = from.weight;
+      if (from.capacity > 0) backend.spec.concurrency = std::max(from.capacity, 1U);
+    }
+    result.push_back(std::move(backend));
+  }
+  return result;
+}
+
+Service service_of(const config::Simulation& sim) {
+  static constexpr ServiceKind kKinds[] = {
+      ServiceKind::kFixed,
+      ServiceKind::kExponential,
+      ServiceKind::kLognormal,
+      ServiceKind::kBimodal,
+      ServiceKind::kPareto};
+  return {
+      kKinds[static_cast<std::size_t>(sim.distribution)],
+      static_cast<double>(sim.service_mean) * 1e-9,
+      sim.service_sigma};
+}
+
+Arrivals arrivals_of(const config::Simulation& sim) {
+  static constexpr ArrivalKind kKinds[] = {
+      ArrivalKind::kPoisson, ArrivalKind::kBursty, ArrivalKind::kDiurnal};
+  Arrivals a;
+  a.kind = kKinds[static_cast<std::size_t>(sim.arrivals)];
+  a.amplitude = sim.amplitude;
+  a.period = static_cast<double>(sim.arrival_period) * 1e-9;
+  a.rate = sim.rate;
+  return a;
+}
+
+}  // namespace
+
+base::Result<Setup> setup_from(const config::Config& config) {
+  const config::Simulation& sim = config.simulation;
+  Setup s;
+  s.seed = sim.seed;
+  s.duration = static_cast<Time>(sim.duration);
+  s.nodes = sim.nodes;
+  s.backends = backends_of(config);
+  s.service = service_of(sim);
+  s.arrivals = arrivals_of(sim);
+  if (s.arrivals.rate <= 0) s.arrivals.rate = sim.load * capacity_of(s);
+  s.connections = {sim.connection_requests, static_cast<double>(sim.think) * 1e-9};
+  s.forward_latency = static_cast<Time>(sim.forward_latency);
+  s.exchange.interval = static_cast<Time>(sim.exchange);
+  s.monitoring.interval = static_cast<Time>(config.monitoring.interval);
+  s.monitoring.delay = static_cast<Time>(sim.report_delay);
+  s.monitoring.report_loss = s.monitoring.update_loss = sim.report_loss;
+  s.flow_idle_new = static_cast<Time>(config.flows.idle_new);
+  FL_ASSIGN(s.policy, make_policy(model::to_string(config.policy)));
+  if (!config.vips.empty()) {
+    const model::Health& health = config.vips[0].health;
+    s.health = {Time{health.interval_ms} * kMilli, health.rise, health.fall};
+    if (s.policy.family == Family::kTable && s.policy.choices > 1)
+      s.policy.choices = config.vips[0].choices;
+  }
+  return s;
+}
+
+void use_requests(const RequestsFile& file, Time start, Setup& setup) {
+  setup.requests = file.requests;
+  for (FileRequest& r : setup.requests) r.at -= start;
+  setup.duration = setup.requests.empty() ? 0 : setup.requests.back().at;
+  setup.connections = {};
+  setup.has_requests = true;
+}
+
+base::Result<bool> use_updates(
+    std::vector<FileUpdate> updates, const config::Config& config, Time start, Setup& setup
+) {
+  setup.has_updates = true;
+  setup.nodes_at_start = setup.nodes;
+  std::set<std::string> backends;
+  std::set<std::string> nodes;
+  for (const Backend& b : setup.backends) backends.insert(b.id);
+  for (std::uint32_t n = 0; n < setup.nodes; ++n) {
+    setup.node_ids.push_back(node_id(setup, n));
+    nodes.insert(setup.node_ids.back());
+  }
+  for (FileUpdate& update : updates) {
+    update.at -= start;
+    for (const FileReport& report : update.backends) {
+      if (!backends.insert(report.id).second) continue;
+      Backend joins;
+      joins.id = report.id;
+      joins.spec = spec_of(config.simulation, setup.backends.size());
+      if (report.capacity >= 1)
+        joins.spec.concurrency = static_cast<std::uint32_t>(report.capacity);
+      joins.present = false;
+      setup.backends.push_back(std::move(joins));
+    }
+    for (const FileNode& node : update.nodes)
+      if (nodes.insert(node.id).second) setup.node_ids.push_back(node.id);
+  }
+  setup.nodes = static_cast<std::uint32_t>(setup.node_ids.size());
+  if (setup.backends.size() > FL_MAX_BACKENDS)
+    return base::invalid(
+        "updates name " + std::to_string(setup.backends.size()) +
+        " backends with those of the configuration, the limit is " + std::to_string(FL_MAX_BACKENDS)
+    );
+  setup.updates = std::move(updates);
+  return true;
+}
+
+}  // namespace fairlead::sim
