@@ -141,6 +141,7 @@ constexpr Column kReasons[] = {
     {"REASON", "name"},
     {"DROPPED", "drops", F::kCount},
     {"PUNTED", "punts", F::kCount},
+    {"ANSWERED", "answers", F::kCount},
     {"MEANING", "text"},
 };
 
@@ -254,10 +255,11 @@ Page drop_page(const Call& call, const Json& result) {
   const bool all = call.arguments.contains("reason");
   Json kept = Json::array();
   for (const Json& reason : rows(result, "reasons")) {
-    const bool counted = part(reason, "drops", 0U) != 0U || part(reason, "punts", 0U) != 0U;
+    const bool counted = part(reason, "drops", 0U) != 0U || part(reason, "punts", 0U) != 0U ||
+                         part(reason, "answers", 0U) != 0U;
     if (all || counted) kept.push_back(reason);
   }
-  if (kept.empty()) return {{"nothing dropped, nothing punted"}};
+  if (kept.empty()) return {{"nothing dropped, punted or answered"}};
   return {{table_of(kept, kReasons)}};
 }
 
