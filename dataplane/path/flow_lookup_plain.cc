@@ -91,7 +91,7 @@ void flow_lookup_plain(WorkerContext& context, Burst& burst) {
         other |= left & -left;
     }
     for (std::uint32_t left = packets; left != 0; left &= left - 1)
-      burst.vip[__builtin_ctz(left)] = vip;
+      burst.vip[static_cast<unsigned>(__builtin_ctz(left))] = vip;
     burst.kept |= packets & ~other;
     rest |= other;
     context.page->vips[vip->vip].hits +=
