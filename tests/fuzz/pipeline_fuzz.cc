@@ -187,7 +187,7 @@ class Process {
       *context.fragments = path::FragmentMemory();
       context.flows.erase_if(0, context.flows.bucket_count(), [](auto, auto) { return true; });
       path::WorkerContext fresh;
-      fresh.flows = context.flows;
+      fresh.flows = tables_[context.worker];  // as attached: its expiry hand is where it began
       fresh.page = context.page;
       fresh.worker = context.worker;
       fresh.now = 1000 * base::kSecond;
