@@ -46,11 +46,15 @@ void Ownership::claim(base::Nanoseconds now) {
   steady_since_ = 0;
 }
 
-void Ownership::give_back() {
+void Ownership::leave_to_gate() {
   lock();
   __atomic_store_n(&sign_->owner, FL_OWNER_GATE, __ATOMIC_SEQ_CST);
   sign_->gate_since_ns = sign_->heartbeat_ns;
   unlock();
+}
+
+void Ownership::give_back() {
+  leave_to_gate();
   wait_for_packet_handlers();
 }
 

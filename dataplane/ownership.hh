@@ -26,6 +26,9 @@ class Ownership {
   /// heartbeat is renewed first, else the gate would take it back.
   void claim(base::Nanoseconds now);
 
+  /// The gate is to forward until claim(): at the start, when nothing of ours is in the ring yet.
+  void leave_to_gate();
+
   /// Gives the queue to the gate and waits until no packet is on its way to our socket any more:
   /// what is in the receive ring then is all there will be. Takes one grace period of the kernel,
   /// 10 to 30 ms, in which the gate already forwards.

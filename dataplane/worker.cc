@@ -32,6 +32,8 @@ constexpr unsigned kLastPolls = 2048 / path::kBurstPackets;
 constexpr std::uint32_t kInheritances = 1 << 14;
 // Handed-over flows forgotten per poll: a note costs one cache miss.
 constexpr unsigned kNotesPerPoll = 32;
+// How long the gate goes on forwarding for a worker whose gateway does not answer.
+constexpr base::Nanoseconds kGatewayPatience = 2 * base::kSecond;
 
 // A process that was killed in the middle of a burst received packets whose end it never booked.
 // They are lost, under a name of their own, and the law holds for all that comes. (A packet that
@@ -80,14 +82,13 @@ Worker::~Worker() {
 
 void Worker::start() {
   fl_worker_page& page = *context_.page;
-  ownership_.claim(sys::monotonic_ns());
   page.pid = static_cast<std::uint32_t>(::getpid());
   page.core = core_;
   page.tsc_hz = tsc_hz_;
   page.started_ns = sys::monotonic_ns();
-  balance(page);
+  claimed_ = false;
+  ownership_.leave_to_gate();  // a predecessor that was killed left it in our name
   beat(rte_rdtsc());
-  refresh_table();
 }
 
 void Worker::change_region() {
@@ -103,7 +104,9 @@ void Worker::change_queues() {
   give_up_waiting();  // a queue that they came by may go
   for (WorkerPort& port : next->ports) {
     for (const WorkerPort& before : ports_) {
-      if (before.hops == port.hops) port.now = before.now;
+      if (before.hops != port.hops) continue;
+      port.now = before.now;
+      port.hops_known = before.hops_known;
     }
   }
   std::swap(ports_, next->ports);
@@ -139,12 +142,26 @@ void Worker::beat(std::uint64_t cycles) {
   __atomic_store_n(&context_.page->heartbeat_ns, context_.now, __ATOMIC_RELAXED);
 }
 
-/// True while the queue is ours. After the gate took it, the flows in the table are others than we
-/// remember: they are counted anew.
+/// Until main has told the next hops, and a gateway's MAC for ports that the kernel resolves for,
+/// the gate forwards better than we would.
+bool Worker::knows_next_hops() {
+  const bool patient = context_.now < context_.page->started_ns + kGatewayPatience;
+  for (WorkerPort& port : ports_) {
+    if (port.hops->take(port.now)) port.hops_known = true;
+    const bool gateway = !port.now.gateway4.is_zero() || !port.now.gateway6.is_zero();
+    if (!port.hops_known || (port.punt == PuntPath::kNone && !gateway && patient)) return false;
+  }
+  return !ports_.empty() || !patient;
+}
+
+/// True while the queue is ours. It becomes ours when we can serve it; after the gate took it, when
+/// we run steadily again. The flows in the table are then others than we remember: they are counted
+/// anew.
 bool Worker::own_queue() {
-  if (ownership_.held()) [[likely]]
+  if (claimed_ && ownership_.held()) [[likely]]
     return true;
-  if (!ownership_.may_claim_again(context_.now)) return false;
+  if (claimed_ ? !ownership_.may_claim_again(context_.now) : !knows_next_hops()) return false;
+  claimed_ = true;
   ownership_.claim(context_.now);
   balance(*context_.page);
   context_.counted = false;
@@ -155,7 +172,7 @@ bool Worker::own_queue() {
 unsigned Worker::serve_ports() {
   unsigned count = 0;
   for (WorkerPort& port : ports_) {
-    (void)port.hops->take(port.now);
+    if (port.hops->take(port.now)) port.hops_known = true;
     if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
     for (const Queue queue : port.queues) count += serve(port, queue);
   }
@@ -164,7 +181,7 @@ unsigned Worker::serve_ports() {
 
 /// The gate forwards from now on; what is left in the receive rings is ours still.
 void Worker::hand_over() {
-  if (!ownership_.held()) return;
+  if (!claimed_ || !ownership_.held()) return;
   ownership_.give_back();
   unsigned count = 1;
   for (unsigned polls = kLastPolls; polls > 0 && count != 0; --polls) {
@@ -300,10 +317,10 @@ void Worker::send_for_main(WorkerPort& port) {
 
 unsigned Worker::poll(std::uint64_t cycles) {
   beat(cycles);
-  if (!own_queue()) [[unlikely]]
-    return 0;
   change_region();
   change_queues();
+  if (!own_queue()) [[unlikely]]
+    return 0;
   refresh_table();
   let_go();
   const unsigned count = serve_ports();
@@ -316,7 +333,7 @@ void Worker::run() {
   start();
   fl_worker_page& page = *context_.page;
   std::uint64_t begin = rte_rdtsc();
-  while (!stopping_.load(std::memory_order_relaxed)) {
+  do {
     const unsigned count = poll(begin);
     if (count == 0) {
       if (const base::Nanoseconds pause = idle_.found_nothing(); pause != 0) sleep_for(pause);
@@ -326,7 +343,7 @@ void Worker::run() {
     const std::uint64_t end = rte_rdtsc();
     (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
     begin = end;
-  }
+  } while (!stopping_.load(std::memory_order_relaxed));
   hand_over();
   ownership_.lock();  // the gate counts on the same page
   give_up_waiting();

@@ -30,6 +30,7 @@ struct WorkerPort {
   PacketRing* to_main = nullptr;    // null with PuntPath::kNone
   PacketRing* from_main = nullptr;  // frames the main thread wants sent here; null: none
   path::NextHops now{};             // what was last taken from `hops`
+  bool hops_known = false;          // something was
 };
 
 /// What a worker is to do from now on. Made and freed by the main thread.
@@ -100,6 +101,7 @@ class Worker {
  private:
   void start();
   bool own_queue();
+  bool knows_next_hops();
   void hand_over();
   unsigned serve_ports();
   void refresh_table();
@@ -140,6 +142,7 @@ class Worker {
   std::uint64_t tsc_hz_;
   Ownership ownership_;
   base::Nanoseconds beaten_ = 0;
+  bool claimed_ = false;  // since start()
   path::Burst burst_;
 };
 

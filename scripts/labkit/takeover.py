@@ -39,7 +39,7 @@ class Strokes:
         lost = self._fleet.dir / "lost.txt"
         command = [str(self._fleet.build / "tests/lab/lab-hold"), "--target", f"{VIP4}:{VIP_PORT}", "--echo",
                    f"{VIP4}:{ECHO_PORT}", "--source", SOURCES[0], "--sources", str(len(SOURCES)), "--connections",
-                   str(CONNECTIONS), "--packet-rate", str(PACKET_RATE), "--seconds", str(self._seconds - 3),
+                   str(CONNECTIONS), "--period", "12", "--packet-rate", str(PACKET_RATE), "--seconds", str(self._seconds - 3),
                    "--lost", str(lost)]
         # Addresses of its own: the load generator binds ports of the others.
         batch(self._fleet.plan.namespace("client"), [f"address replace {a}/24 dev eth0" for a in SOURCES])
