@@ -290,6 +290,7 @@ int xsk_def_prog(struct xdp_md* ctx) {
             : FL_GATE_BAD_HEADER,
         XDP_PASS
     );
+  if (p.neighbour_discovery) return count(FL_GATE_ICMP, XDP_PASS);
   if (address_is_vip(&p)) return serve(ctx, &p, 0, 0, reason);
   return count(reason == FL_REASON_ICMP ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS);
 }

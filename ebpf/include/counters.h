@@ -17,7 +17,7 @@
   X(FORWARDED, "forwarded", "to a vip, forwarded by the gate itself")                       \
   X(STATELESS, "stateless", "to a vip, forwarded by the gate without the flow table")       \
   X(DROPPED, "dropped", "to a vip, dropped by the gate: the worker's page says why")        \
-  X(ICMP, "icmp", "ICMP, to no vip or while the gate forwards: for the kernel")
+  X(ICMP, "icmp", "ICMP to no vip, neighbour discovery, or while the gate forwards: for the kernel")
 
 /// Every frame that the decapsulator sees is counted in exactly one of these, except ECN_CE and
 /// those called HOP: they say how packets with a hop list (second_chance.h) were judged.

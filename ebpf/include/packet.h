@@ -23,6 +23,7 @@ struct fl_packet {
   __u8 family; /* 0: the IP header could not be read */
   __u8 tcp_flags;
   __u8 traffic_class;
+  __u8 neighbour_discovery; /* 1: ICMPv6 of this link (RFC 4861), for the kernel alone */
 };
 
 #define FL_TCP_FIN 0x01
@@ -150,6 +151,22 @@ __attribute__((noinline)) int fl_skip_extensions(
   return (int)((offset & 0x3fff) << 16 | (__u32)next << 8);
 }
 
+#define FL_ND_ROUTER_SOLICITATION 133
+#define FL_ND_REDIRECT 137
+
+/// RFC 4861: types 133 to 137. A hop limit below 255 came through a router: not neighbour
+/// discovery, and not let through to the kernel as such.
+static __always_inline int fl_is_neighbour_discovery(
+    struct xdp_md* ctx, __u32 offset, __u8 hop_limit
+) {
+  void* data = (void*)(long)ctx->data;
+  void* data_end = (void*)(long)ctx->data_end;
+  if (hop_limit != 255 || offset > FL_MAX_OFFSET) return 0;
+  const __u8* type = data + fl_bounded(offset);
+  if ((void*)(type + 1) > data_end) return 0;
+  return *type >= FL_ND_ROUTER_SOLICITATION && *type <= FL_ND_REDIRECT;
+}
+
 static __always_inline int fl_parse_packet6(
     struct xdp_md* ctx, void* data, void* data_end, __u32 l3, struct fl_packet* p
 ) {
@@ -176,7 +193,10 @@ static __always_inline int fl_parse_packet6(
       offset = (__u32)found >> 16;
     }
   }
-  if (p->protocol == IPPROTO_ICMPV6) return FL_REASON_ICMP;
+  if (p->protocol == IPPROTO_ICMPV6) {
+    p->neighbour_discovery = (__u8)fl_is_neighbour_discovery(ctx, offset, hop_limit);
+    return FL_REASON_ICMP;
+  }
   if (fl_is_martian6(p)) return FL_REASON_MARTIAN_SOURCE;
   if (hop_limit <= 1) return FL_REASON_TTL_EXPIRED;
   if (walked) return walked;

@@ -111,6 +111,35 @@ TEST_F(GateProgram, SendsIcmpToAVipToTheDataPlane) {
   EXPECT_EQ(counter_of(to6("2001:db8:1::10", 58, Bytes(8))), FL_GATE_NO_SOCKET);
 }
 
+// An address of the kernel's that is a vip too: who else would answer for its MAC?
+TEST_F(GateProgram, LeavesNeighbourDiscoveryOfAVipToTheKernel) {
+  const auto icmp6 = [](std::uint8_t type, std::uint8_t hop_limit) {
+    Bytes frame = to6("2001:db8:1::10", 58, Bytes{type, 0, 0, 0, 0, 0, 0, 0});
+    frame[21] = hop_limit;
+    return frame;
+  };
+  for (unsigned type = 0; type < 256; ++type) {
+    const bool of_the_link = type >= 133 && type <= 137;
+    EXPECT_EQ(
+        counter_of(icmp6(static_cast<std::uint8_t>(type), 255)),
+        of_the_link ? FL_GATE_ICMP : FL_GATE_NO_SOCKET
+    ) << type;
+  }
+  // From behind a router it is none (RFC 4861 section 7.1.1).
+  EXPECT_EQ(counter_of(icmp6(135, 254)), FL_GATE_NO_SOCKET);
+  Bytes behind_options =
+      to6("2001:db8:1::10",
+          58,
+          Bytes{135, 0, 0, 0, 0, 0, 0, 0},
+          {.options = {58, 0, 1, 4, 0, 0, 0, 0}, .next = 0});
+  behind_options[21] = 255;
+  EXPECT_EQ(counter_of(behind_options), FL_GATE_ICMP);
+  Bytes cut = icmp6(135, 255);
+  cut[19] = 0;  // no ICMPv6 header at all
+  cut.resize(54);
+  EXPECT_EQ(counter_of(cut), FL_GATE_NO_SOCKET);
+}
+
 // Dropped there with its reason, and never answered by the kernel.
 TEST_F(GateProgram, BoundsTheWalkOverExtensionHeaders) {
   Bytes nine;
