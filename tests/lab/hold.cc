@@ -152,9 +152,7 @@ void Holder::ask(std::uint64_t id, Held& h, std::int64_t now) {
       "GET /held HTTP/1.1\r\nHost: lab\r\nX-Request-Id: h" + std::to_string(id) + "\r\n\r\n";
   h.waiting = true;
   h.asked = now;
-  // The first time at a moment of its own, so that they do not all ask at once.
-  const double share = h.due == 0 ? static_cast<double>(id * 7919 % 1000) / 1000 : 1;
-  h.due = now + static_cast<std::int64_t>(options_.period_s * share * 1e9) + 1;
+  h.due = now + static_cast<std::int64_t>(options_.period_s * 1e9);
   if (::send(h.fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) end(id, true, "send");
 }
 
@@ -193,7 +191,12 @@ void Holder::read(std::uint64_t id, std::int64_t now) {
   if (h.due == 0) {  // just connected
     epoll_event event{.events = EPOLLIN | EPOLLRDHUP, .data = {.u64 = id}};
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, h.fd.get(), &event);
-    return ask(id, h, now);
+    if (!h.lasting) return ask(id, h, now);
+    // Each at a moment of its own, so that they do not all ask at once.
+    const double share = static_cast<double>(id * 7919 % 1000) / 1000;
+    h.due = now + static_cast<std::int64_t>(options_.period_s * share * 1e9) + 1;
+    h.waiting = false;
+    return;
   }
   char text[4096];
   const ssize_t n = ::recv(h.fd.get(), text, sizeof text, 0);
