@@ -391,7 +391,7 @@ inline const Refusal kRefusals[] = {
     {"an unknown distribution",
      VIP "simulation: {service: {distribution: lognorm}}\n",
      "c.yaml:2: simulation.service.distribution: 'lognorm' is not one of fixed, exponential, "
-     "lognormal or pareto, did you mean 'lognormal'?"},
+     "lognormal, bimodal or pareto, did you mean 'lognormal'?"},
 };
 
 }  // namespace fairlead::config
