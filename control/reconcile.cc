@@ -142,9 +142,9 @@ void Reconciler::run_policy(base::Nanoseconds now) {
     }
     return in;
   };
-  if (node_.weights.turn(
-          node_.config.vips, node_.config.policy, policy::Parameters{}, now, input
-      )) {
+  policy::Parameters parameters;
+  parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
+  if (node_.weights.turn(node_.config.vips, node_.config.policy, parameters, now, input)) {
     mark_dirty(now);
   }
 }

@@ -64,6 +64,9 @@ struct Monitoring {
 enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kBimodal, kPareto };
 enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal };
 
+/// What the learners of eg and actor-critic may do; off is the kill switch.
+enum class Learning : std::uint8_t { kOff, kShadow, kOn };
+
 /// For fairlead-sim only; times in nanoseconds. Meanings: docs/simulator.md.
 struct Simulation {
   std::uint32_t nodes = 5;
@@ -105,6 +108,7 @@ struct Config {
   std::vector<model::Vip> vips;
   Monitoring monitoring;
   model::PolicyName policy = model::PolicyName::kAdaptive;
+  Learning learning = Learning::kOn;
   std::string metrics_listen = "127.0.0.1:9101";  // "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
   bool has_simulation = false;

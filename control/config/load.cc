@@ -178,10 +178,14 @@ void load_services(const Section& root, Config& c) {
       monitoring.duration("interval", {10 * kMillisecond, 3600 * kSecond}, c.monitoring.interval);
   c.monitoring.listen = monitoring.listen("listen", c.monitoring.listen);
 
-  const Section policy = root.section("policy", {"name"});
+  const Section policy = root.section("policy", {"name", "learning"});
   c.policy = static_cast<model::PolicyName>(
       policy.word("name", model::kPolicyNames, static_cast<std::size_t>(c.policy))
   );
+  static constexpr std::string_view kLearning[] = {"off", "shadow", "on"};
+  c.learning =
+      static_cast<Learning>(policy.word("learning", kLearning, static_cast<std::size_t>(c.learning))
+      );
   const Section metrics = root.section("metrics", {"listen"});
   c.metrics_listen = metrics.listen("listen", c.metrics_listen);
   if (!c.metrics_listen.empty() && c.metrics_listen == c.monitoring.listen) {

@@ -86,6 +86,7 @@ base::Result<Setup> setup_from(const config::Config& config) {
   s.monitoring.report_loss = s.monitoring.update_loss = sim.report_loss;
   s.flow_idle_new = static_cast<Time>(config.flows.idle_new);
   FL_ASSIGN(s.policy, make_policy(model::to_string(config.policy)));
+  s.policy.parameters.learning = static_cast<policy::Learning>(static_cast<int>(config.learning));
   if (!config.vips.empty()) {
     const model::Health& health = config.vips[0].health;
     s.health = {Time{health.interval_ms} * kMilli, health.rise, health.fall};
