@@ -163,6 +163,7 @@ std::unique_ptr<Assignment> Crew::assignment_for(
     }
     if (port.queues.empty()) continue;
     port.punt = station->punt;
+    port.fills_checksums = station->port.checksums().by_port;
     port.hops = &station->neighbours->box(worker);
     if (station->punt != PuntPath::kNone) {
       port.to_main = &station->to_main[worker];

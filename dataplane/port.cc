@@ -152,6 +152,7 @@ base::Result<void> Port::make_pools(unsigned queues) {
 int Port::try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues) {
   rte_eth_conf conf{};
   apply_rss(rss_, conf);
+  apply_checksums(checksums_, conf);
   const auto count = static_cast<std::uint16_t>(queues);
   std::uint16_t rx = sizes_.rx_descriptors;
   std::uint16_t tx = sizes_.tx_descriptors;
@@ -172,8 +173,15 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
   }
   driver_ = info.driver_name;
   rss_ = plan_rss(info, queues);
+  const bool software = first_queue != 0 && !checksums_.by_port;  // one way for all its devices
+  checksums_ = plan_checksums(checksums_wanted_, info.tx_offload_capa);
+  if (software) checksums_ = weaker(checksums_);
   CapturedStderr captured;
   int r = try_start(ethdev, first_queue, queues);
+  if (r != 0 && checksums_.by_port) {
+    checksums_ = weaker(checksums_);
+    r = try_start(ethdev, first_queue, queues);
+  }
   while (r != 0 && rss_.enabled()) {
     rss_ = weaker(rss_);
     r = try_start(ethdev, first_queue, queues);
@@ -202,8 +210,11 @@ base::Result<void> Port::read_link() {
   return {};
 }
 
-base::Result<Port> Port::open(const std::string& device, unsigned number, const QueueCount& count) {
+base::Result<Port> Port::open(
+    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+) {
   Port port;
+  port.checksums_wanted_ = checksums;
   port.device_ = device;
   port.number_ = number;
   port.interface_ = kernel_interface_of(device);
@@ -231,7 +242,9 @@ base::Result<Port> Port::open(const std::string& device, unsigned number, const 
   return port;
 }
 
-base::Result<Port> Port::plug(const std::string& device, unsigned number, const QueueCount& count) {
+base::Result<Port> Port::plug(
+    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+) {
   FL_ASSIGN(const unsigned queues, queues_of(device, count));
   std::vector<std::string> known;
   for (const std::string& one : queue_devices(device, queues)) {
@@ -250,7 +263,7 @@ base::Result<Port> Port::plug(const std::string& device, unsigned number, const 
         (log.empty() ? std::strerror(-r) : telling_line(log)) + ")"
     );
   }
-  auto port = open(device, number, count);
+  auto port = open(device, number, count, checksums);
   if (!port) {
     for (const std::string& made : known) forget_device(made);
   }

@@ -12,6 +12,7 @@
 #include <rte_mempool.h>
 
 #include "dataplane/base/result.hh"
+#include "dataplane/checksums.hh"
 #include "dataplane/flow_rules.hh"
 #include "dataplane/net/addr.hh"
 #include "dataplane/rss.hh"
@@ -55,11 +56,17 @@ class Port {
   /// Opens `device` (as configured; EAL knows queue_devices() of it) with up to `count.wanted`
   /// queues, each with its own pool. `number` is its position in the configuration.
   static base::Result<Port> open(
-      const std::string& device, unsigned number, const QueueCount& count
+      const std::string& device,
+      unsigned number,
+      const QueueCount& count,
+      model::Checksums checksums = model::Checksums::kSoftware
   );
   /// For a device that EAL was not started with: makes it known to EAL first.
   static base::Result<Port> plug(
-      const std::string& device, unsigned number, const QueueCount& count
+      const std::string& device,
+      unsigned number,
+      const QueueCount& count,
+      model::Checksums checksums = model::Checksums::kSoftware
   );
   Port(Port&&) = default;
   Port& operator=(Port&&) = delete;
@@ -86,6 +93,7 @@ class Port {
   [[nodiscard]] const QueueSizes& sizes() const { return sizes_; }
   [[nodiscard]] int socket() const { return socket_; }
   [[nodiscard]] const RssPlan& rss() const { return rss_; }
+  [[nodiscard]] const ChecksumPlan& checksums() const { return checksums_; }
   [[nodiscard]] const FlowRules& rules() const { return *rules_; }
   /// Entries of the indirection table, by index their queue; empty: the port has none.
   [[nodiscard]] const std::vector<unsigned>& table() const { return table_; }
@@ -110,6 +118,8 @@ class Port {
   QueueSizes sizes_;
   int socket_ = SOCKET_ID_ANY;
   RssPlan rss_;
+  model::Checksums checksums_wanted_ = model::Checksums::kSoftware;
+  ChecksumPlan checksums_;
   std::vector<unsigned> table_;
   std::unique_ptr<FlowRules> rules_ = std::make_unique<FlowRules>();
   std::vector<VipMatch> vips_;

@@ -102,6 +102,7 @@ json info(const Station& station) {
   row["max_rx_queues"] = info.max_rx_queues;
   row["max_tx_queues"] = info.max_tx_queues;
   row["rss"] = describe(port.rss());
+  row["checksums"] = describe(port.checksums());
   row["indirection_entries"] = port.table().size();
   row["owners"] = station.owners;
   row["rules"] = rules.count();

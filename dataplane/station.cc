@@ -19,8 +19,9 @@ PuntPath punt_path(const Port& port, const model::Port& configured) {
 
 base::Result<std::unique_ptr<Station>> Station::open(const Setup& setup) {
   const std::string& device = setup.configured.device;
-  auto opened = setup.plug ? Port::plug(device, setup.number, setup.queues)
-                           : Port::open(device, setup.number, setup.queues);
+  const model::Checksums checksums = setup.configured.checksums;
+  auto opened = setup.plug ? Port::plug(device, setup.number, setup.queues, checksums)
+                           : Port::open(device, setup.number, setup.queues, checksums);
   if (!opened) return tl::unexpected<base::Error>(opened.error());
   const PuntPath path = punt_path(*opened, setup.configured);
   std::unique_ptr<Station> station(new Station(std::move(*opened), setup.number, path));
@@ -74,7 +75,8 @@ void Station::tell() const {
       " buffers_per_queue=" + std::to_string(sizes.buffers) + " buffer_memory_mb=" +
       std::to_string(buffers * (RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(rte_mbuf)) >> 20) +
       " socket=" + std::to_string(port.socket()) + " rss='" + describe(port.rss()) +
-      "' indirection=" + std::to_string(port.table().size())
+      "' indirection=" + std::to_string(port.table().size()) + " checksums='" +
+      describe(port.checksums()) + "'"
   );
 }
 

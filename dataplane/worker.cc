@@ -267,6 +267,9 @@ void Worker::handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned 
   for (unsigned i = 0; i < count; ++i) {
     if (burst_.verdict[i] == steer::Verdict::kForward) {
       apply_frame(packets[i], burst_, i);
+      if (port.fills_checksums && burst_.vip[i]->encapsulation != FL_ENCAP_L2) {
+        leave_checksum(packets[i]);
+      }
       outgoing[forwarded++] = packets[i];
     } else if (burst_.verdict[i] == steer::Verdict::kPunt) {
       punt(port, packets[i]);

@@ -26,6 +26,7 @@ namespace fairlead::dataplane {
 struct WorkerPort {
   std::vector<Queue> queues;  // those it serves now; each sends by the queue it receives from
   PuntPath punt = PuntPath::kNone;
+  bool fills_checksums = false;  // the port does, in outer IPv4 headers (checksums.hh)
   Mailbox<path::NextHops>* hops = nullptr;
   PacketRing* to_main = nullptr;    // null with PuntPath::kNone
   PacketRing* from_main = nullptr;  // frames the main thread wants sent here; null: none

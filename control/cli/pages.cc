@@ -207,6 +207,7 @@ constexpr Column kPortInfo[] = {
     {"buffers a queue", "buffers_per_queue", F::kCount},
     {"steering", "steering"},
     {"RSS", "rss"},
+    {"outer IPv4 checksums", "checksums"},
     {"indirection entries", "indirection_entries", F::kCount},
     {"rules", "rules", F::kCount},
     {"rules mark the vip", "rules_mark", F::kWord},

@@ -56,6 +56,7 @@ std::string af_xdp_interface(std::string_view device) {
 }
 
 void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
+  static constexpr std::string_view kChecksums[] = {"software", "auto"};
   const auto items = root.list("ports");
   std::set<std::string> devices;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -63,7 +64,7 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
         &items[i],
         items[i].line,
         "ports[" + std::to_string(i) + "]",
-        {"device", "gateway_mac", "gateway", "gateway6", "punt_tap"},
+        {"device", "gateway_mac", "gateway", "gateway6", "punt_tap", "checksums"},
         diagnosis
     );
     model::Port port;
@@ -96,6 +97,7 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
                                    port.device.substr(0, 13) == "net_af_packet")) {
       s.error("punt_tap", "the kernel has this port's interface already, remove punt_tap");
     }
+    port.checksums = static_cast<model::Checksums>(s.word("checksums", kChecksums, 0));
     if (c.interface.empty()) c.interface = af_xdp_interface(port.device);
     c.ports.push_back(std::move(port));
   }

@@ -79,12 +79,16 @@ struct Node {
   friend bool operator==(const Node&, const Node&) = default;
 };
 
+/// Who fills in the checksum of outer IPv4 headers (dataplane/checksums.hh).
+enum class Checksums : std::uint8_t { kSoftware, kAuto };
+
 struct Port {
   std::string device;                       // DPDK device: PCI address or "net_af_xdp0,iface=eth0"
   std::optional<net::MacAddr> gateway_mac;  // else resolved
   std::optional<net::IpAddr> gateway;       // next hop; default: the kernel's default route
   std::optional<net::IpAddr> gateway6;
   std::string punt_tap;  // tap interface to make for the kernel's packets; "": none
+  Checksums checksums = Checksums::kSoftware;
   friend bool operator==(const Port&, const Port&) = default;
 };
 

@@ -75,6 +75,7 @@ TEST(Load, ContractExampleWorksAsWritten) {
   EXPECT_EQ(c->interface, "eth0");
   EXPECT_EQ(c->ports.at(0).gateway_mac->to_string(), "02:00:00:00:00:01");
   const model::Vip& vip = c->vips.at(0);
+  EXPECT_EQ(c->ports.at(0).checksums, model::Checksums::kSoftware);
   EXPECT_EQ(vip.name, "web");
   EXPECT_EQ(vip.port, 80);
   EXPECT_EQ(vip.encapsulation, Encapsulation::kIpip);

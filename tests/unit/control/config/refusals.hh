@@ -294,8 +294,11 @@ inline const Refusal kRefusals[] = {
      "c.yaml:1: ports[0].gateway: 2001:db8::1 is IPv6, write it as gateway6"},
     {"an unknown port key",
      "ports: [{device: net_null0, mtu: 1500}]\n" VIP,
-     "c.yaml:1: ports[0].mtu: unknown key, known here: device, gateway_mac, gateway, gateway6 or "
-     "punt_tap"},
+     "c.yaml:1: ports[0].mtu: unknown key, known here: device, gateway_mac, gateway, gateway6, "
+     "punt_tap or checksums"},
+    {"checksums by an unknown hand",
+     "ports: [{device: net_null0, checksums: atuo}]\n" VIP,
+     "c.yaml:1: ports[0].checksums: 'atuo' is not one of software or auto, did you mean 'auto'?"},
     {"too many workers",
      "workers: {count: 65}\n" VIP,
      "c.yaml:1: workers.count: '65' is out of range, use 1 to 64"},

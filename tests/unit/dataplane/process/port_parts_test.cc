@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "control/config/config.hh"
+#include "dataplane/checksums.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/port_watch.hh"
 #include "dataplane/rss.hh"
@@ -51,6 +52,48 @@ TEST(Rss, BothDirectionsOfAFlowHashAlike) {
     std::uint32_t back[3] = {0xcb00710a, 0xc6336401 + i, 80U << 16 | 40000};
     EXPECT_EQ(rte_softrss(there, 3, key.data()), rte_softrss(back, 3, key.data()));
   }
+}
+
+// Each bit that DPDK has, alone and in all company that could be taken for it.
+TEST(Checksums, OnlyTheBitOfIpv4HeadersCountsWhateverElseIsOffered) {
+  constexpr std::uint64_t kBit = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+  constexpr std::uint64_t kKin[] = {
+      RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
+      RTE_ETH_TX_OFFLOAD_UDP_CKSUM,
+      RTE_ETH_TX_OFFLOAD_SCTP_CKSUM,
+      RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM,
+      RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM,
+      RTE_ETH_TX_OFFLOAD_TCP_TSO,
+      RTE_ETH_TX_OFFLOAD_IPIP_TNL_TSO,
+      RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
+  for (unsigned company = 0; company < 1U << std::size(kKin); ++company) {
+    std::uint64_t others = 0;
+    for (unsigned k = 0; k < std::size(kKin); ++k) others |= company >> k & 1U ? kKin[k] : 0;
+    for (const std::uint64_t offers : {others, others | kBit}) {
+      for (const auto wanted : {model::Checksums::kSoftware, model::Checksums::kAuto}) {
+        const bool expected = wanted == model::Checksums::kAuto && (offers & kBit) != 0;
+        const ChecksumPlan plan = plan_checksums(wanted, offers);
+        rte_eth_conf conf{};
+        apply_checksums(plan, conf);
+        EXPECT_EQ(plan.by_port, expected) << offers;
+        EXPECT_EQ(conf.txmode.offloads, expected ? kBit : 0) << offers;
+        EXPECT_EQ(conf.rxmode.offloads, 0U) << "the stages verify";
+      }
+    }
+  }
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    const std::uint64_t offers = std::uint64_t{1} << bit;
+    EXPECT_EQ(plan_checksums(model::Checksums::kAuto, offers).by_port, offers == kBit) << bit;
+  }
+}
+
+TEST(Checksums, SayWhoFillsThemInAndWhyNotThePort) {
+  constexpr std::uint64_t kBit = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+  const ChecksumPlan plan = plan_checksums(model::Checksums::kAuto, kBit);
+  EXPECT_EQ(describe(plan), "port");
+  EXPECT_EQ(describe(weaker(plan)), "software (refused)");
+  EXPECT_EQ(describe(plan_checksums(model::Checksums::kAuto, ~kBit)), "software (not offered)");
+  EXPECT_EQ(describe(plan_checksums(model::Checksums::kSoftware, kBit)), "software");
 }
 
 TEST(Sizes, RespectTheDevice) {

@@ -4,11 +4,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+#include <netpacket/packet.h>
 
 #include "dataplane/eal.hh"
+#include "dataplane/net/encap.hh"
+#include "dataplane/packet_io.hh"
 #include "dataplane/port.hh"
 
 namespace fairlead::dataplane {
@@ -45,6 +51,121 @@ TEST(RealRules, NullHasNoneAndTapAcceptsWhatItCannotMake) {
   EXPECT_EQ(tap->rules().count(), 0U);
   EXPECT_NE(tap->rules().why(), "") << "tap's kernel has neither flower nor multiq";
   tap->unplug();
+}
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// A tunnel packet as the stages make it, from 10.0.0.100 to `backend`; 60 bytes of 0x45 inside.
+Bytes tunnel_frame(unsigned tags, std::uint8_t backend) {
+  const std::uint8_t source[] = {10, 0, 0, 100};
+  const std::uint8_t destination[] = {10, 0, 0, backend};
+  const std::size_t l2 = 14 + 4 * tags;
+  Bytes frame(l2 + 20 + 60, 0x45);
+  std::fill_n(frame.begin(), 12, 2);
+  for (unsigned t = 0; t < tags; ++t) {
+    const std::uint8_t tag[] = {0x81, 0x00, 0x00, 0x07};
+    std::copy(std::begin(tag), std::end(tag), frame.begin() + 12 + 4 * t);
+  }
+  frame[l2 - 2] = 0x08;
+  frame[l2 - 1] = 0x00;
+  (void)net::write_ipip(&frame[l2 + 20], {source, destination, 60, 1, 4, 4, 0});
+  return frame;
+}
+
+/// What the kernel receives from a tap.
+class KernelSide {
+ public:
+  explicit KernelSide(const std::string& interface) {
+    sockaddr_ll at{};
+    at.sll_family = AF_PACKET;
+    at.sll_protocol = htons(ETH_P_ALL);
+    at.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
+    const timeval patience{5, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    bound_ = ::bind(fd_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  }
+  ~KernelSide() { ::close(fd_); }
+  KernelSide(const KernelSide&) = delete;
+  KernelSide& operator=(const KernelSide&) = delete;
+  [[nodiscard]] bool bound() const { return bound_; }
+  /// The next frame that came in; empty: none for five seconds.
+  Bytes next() {
+    for (;;) {
+      Bytes frame(2048);
+      sockaddr_ll from{};
+      socklen_t size = sizeof from;
+      const ssize_t got =
+          ::recvfrom(fd_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (got < 0) return {};
+      if (from.sll_pkttype == PACKET_OUTGOING) continue;  // the kernel's own
+      frame.resize(static_cast<std::size_t>(got));
+      return frame;
+    }
+  }
+
+ private:
+  int fd_ = ::socket(AF_PACKET, SOCK_RAW, 0);
+  bool bound_ = false;
+};
+
+// net_tap is the one driver without hardware that has the bit.
+TEST(RealChecksums, ArriveRightWhoeverFillsThemIn) {
+  (void)environment();
+  rte_mempool* const pool = *make_pool("checksums", 511);
+  for (const auto wanted : {model::Checksums::kSoftware, model::Checksums::kAuto}) {
+    const bool by_port = wanted == model::Checksums::kAuto;
+    const std::string name = "flc" + std::to_string(::getpid() % 100000);
+    auto tap = Port::plug("net_tap_checksums,iface=" + name, 26, {1, 1}, wanted);
+    if (!tap) GTEST_SKIP() << tap.error().what;
+    ASSERT_EQ(describe(tap->checksums()), by_port ? "port" : "software");
+    {
+      KernelSide kernel(name);
+      ASSERT_TRUE(kernel.bound());
+      for (unsigned n = 0; n < 12; ++n) {
+        const Bytes frame = tunnel_frame(0, static_cast<std::uint8_t>(n));
+        rte_mbuf* packet = rte_pktmbuf_alloc(pool);
+        char* const room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
+        std::memcpy(room, frame.data(), frame.size());
+        if (tap->checksums().by_port) {
+          leave_checksum(packet);
+          ASSERT_EQ(room[24] | room[25], 0) << "nothing is there that could arrive by chance";
+        }
+        ASSERT_EQ(rte_eth_tx_burst(tap->ethdevs()[0], 0, &packet, 1), 1);
+        EXPECT_EQ(kernel.next(), frame);
+      }
+    }
+    tap->unplug();
+  }
+}
+
+TEST(RealChecksums, APortThatHasNotTheBitGetsThemFromUs) {
+  (void)environment();
+  auto null = Port::plug("net_null_checksums", 27, {1, 1}, model::Checksums::kAuto);
+  ASSERT_TRUE(null) << null.error().what;
+  EXPECT_EQ(describe(null->checksums()), "software (not offered)");
+  EXPECT_FALSE(null->checksums().by_port);
+  null->unplug();
+}
+
+TEST(RealChecksums, KnowTagsAndLeaveIpv6Alone) {
+  (void)environment();
+  rte_mempool* const pool = *make_pool("tags", 511);
+  for (unsigned tags = 0; tags <= 2; ++tags) {
+    for (const bool six : {false, true}) {
+      Bytes frame = tunnel_frame(tags, 1);
+      const std::size_t l2 = 14 + 4 * tags;
+      if (six) frame[l2 - 2] = 0x86, frame[l2 - 1] = 0xdd;
+      rte_mbuf* const packet = rte_pktmbuf_alloc(pool);
+      char* const room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
+      std::memcpy(room, frame.data(), frame.size());
+      leave_checksum(packet);
+      if (!six) frame[l2 + 10] = frame[l2 + 11] = 0;
+      EXPECT_EQ(std::memcmp(room, frame.data(), frame.size()), 0);
+      EXPECT_EQ((packet->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0, !six);
+      EXPECT_EQ(packet->l2_len, six ? 0U : l2);
+      rte_pktmbuf_free(packet);
+    }
+  }
 }
 
 TEST(RealPorts, NullWithTwoQueuesSpreadsByItsTable) {

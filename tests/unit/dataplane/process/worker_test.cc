@@ -12,6 +12,7 @@
 #include <rte_cycles.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 
 #include <gtest/gtest.h>
 
@@ -62,6 +63,12 @@ vips:
     port: 80
     encapsulation: ipip
     backends: [{id: b1, address: 10.0.0.1}, {id: b2, address: 10.0.0.2}]
+  - name: direct
+    address: 203.0.113.11
+    protocol: tcp
+    port: 80
+    encapsulation: l2
+    backends: [{id: b3, address: 10.0.0.3, mac: "02:00:00:00:01:01"}]
 )";
 constexpr std::uint64_t kBank = 1 << 20;
 
@@ -77,7 +84,9 @@ const Eal& environment() {
 /// A worker whose port is two rings, with a published table.
 class Bench {
  public:
-  explicit Bench(unsigned transmit_slots = 1024, PuntPath punt = PuntPath::kNone) {
+  explicit Bench(
+      unsigned transmit_slots = 1024, PuntPath punt = PuntPath::kNone, bool fills_checksums = false
+  ) {
     (void)environment();
     static unsigned number = 0;
     const std::string name = "t" + std::to_string(number++);
@@ -99,6 +108,7 @@ class Bench {
     WorkerPort port;
     port.queues = {{static_cast<std::uint16_t>(ethdev), 0}};
     port.punt = punt;
+    port.fills_checksums = fills_checksums;
     port.hops = &hops_;
     port.to_main = &*to_main_;
     setup.ports.push_back(port);
@@ -117,12 +127,15 @@ class Bench {
   void publish() {
     const base::Nanoseconds now = sys::monotonic_ns();
     const auto config = *config::parse_config(kConfig, "test");
-    steering::PoolIntent pool{config.vips[0], {}};
-    for (const auto& b : config.vips[0].backends)
-      pool.backends.push_back({b.weight, 0, FL_MEMBER_ACTIVE});
+    std::vector<steering::PoolIntent> pools;
+    for (const model::Vip& vip : config.vips) {
+      pools.push_back({vip, {}});
+      for (const auto& b : vip.backends)
+        pools.back().backends.push_back({b.weight, 0, FL_MEMBER_ACTIVE});
+    }
     steering::NodeIntent node;
     node.address4 = config.node.address;
-    const auto plan = *steering::Steering().plan({pool}, node, now);
+    const auto plan = *steering::Steering().plan(pools, node, now);
     const auto bank = *writer_.next_bank(now);
     ASSERT_TRUE(steering::encode(plan, writer_.generation() + 1, now, bank));
     writer_.publish(now);
@@ -217,6 +230,52 @@ TEST(Worker, ForwardsInTunnelsAndItsBooksBalance) {
   EXPECT_EQ(bytes[5], 3) << "gateway";
   EXPECT_EQ(first->pkt_len, syn(1).size() + 20);
   rte_pktmbuf_free(first);
+}
+
+TEST(Worker, LeavesOuterChecksumsToAPortThatFillsThemIn) {
+  Bench software;
+  Bench offload(1024, PuntPath::kNone, true);
+  std::vector<testing::Frame> frames;
+  for (unsigned i = 0; i < 40; ++i) frames.push_back(syn(i));
+  frames.push_back(
+      testing::packet().vlan(7).ipv4("198.51.100.9", "203.0.113.10").tcp(9, 80, "S").build()
+  );
+  frames.push_back(testing::packet().ipv4("198.51.100.9", "203.0.113.11").tcp(9, 80, "S").build());
+  for (Bench* const bench : {&software, &offload}) {
+    for (const testing::Frame& frame : frames) bench->receive(frame);
+    bench->start();
+    bench->stop();
+    ASSERT_EQ(bench->page().tx_packets, frames.size());
+  }
+
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const std::size_t l2 = i == 40 ? 18 : 14;
+    rte_mbuf* const summed = software.sent();
+    rte_mbuf* const left = offload.sent();
+    EXPECT_EQ(summed->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0U);
+    ASSERT_EQ(summed->pkt_len, left->pkt_len);
+    const auto bytes = [](const rte_mbuf* m) {
+      const auto* data = rte_pktmbuf_mtod(m, const std::uint8_t*);
+      return testing::Frame(data, data + m->pkt_len);
+    };
+    testing::Frame expected = bytes(summed);
+    const testing::Frame sent = bytes(left);
+    if (i == 41) {  // the client's own header, which is no business of ours
+      EXPECT_EQ(left->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0U);
+    } else {
+      EXPECT_EQ(left->ol_flags, RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM);
+      EXPECT_EQ(left->l2_len, l2);
+      EXPECT_EQ(left->l3_len, 20U);
+      std::uint16_t checksum = 0;
+      std::memcpy(&checksum, &expected[l2 + 10], 2);
+      EXPECT_EQ(checksum, rte_ipv4_cksum(reinterpret_cast<const rte_ipv4_hdr*>(&sent[l2])));
+      EXPECT_NE(checksum, 0U);
+      expected[l2 + 10] = expected[l2 + 11] = 0;
+    }
+    EXPECT_EQ(sent, expected) << i;
+    rte_pktmbuf_free(summed);
+    rte_pktmbuf_free(left);
+  }
 }
 
 TEST(Worker, CountsWhatTheTransmitRingRefuses) {
