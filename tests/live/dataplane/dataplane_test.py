@@ -295,12 +295,35 @@ def case_punt_tap(build: Path) -> None:
         assert node.stop() == 0
 
 
+def case_checksums(build: Path) -> None:
+    """Whoever fills them in, the port (a tap has the bit) or we, the outer checksums that arrive are right."""
+    for checksums, by in (("software", "software"), ("auto", "port")):
+        with LoneNode(build, "net_tap0,iface=flwire0") as node:
+            node.write_config({"b1": 100, "b2": 100}, f"gateway: 10.77.0.2, checksums: {checksums}")
+            node.publish()
+            node.start()
+            node.in_node("ip", "link", "set", "flwire0", "netns", node.peer_ns)
+            node.in_peer("ip", "link", "set", "flwire0", "address", "02:00:00:00:00:77", "up")
+            node.in_peer("ip", "addr", "add", "10.77.0.2/24", "dev", "flwire0")
+            wait_for("gateway resolved", lambda: gateway(node) == "02:00:00:00:00:77")
+            wait_for("table in force", lambda: node.status()["generation"] >= 1)
+            port = node.ask("show port", port=0, what="info")["result"]["ports"][0]
+            assert port["checksums"] == by, port
+            assert f"checksums='{by}'" in node.log.read_text()
+            with node.peer_socket("flwire0") as raw:
+                for address, number in CLIENTS:
+                    raw.send(tcp_frame(bytes.fromhex(port["mac"].replace(":", "")), address, number, SYN))
+                assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS), by
+            assert node.stop() == 0
+
+
 def neighbour(node: LoneNode) -> str | None:
     entries = json.loads(node.in_node("ip", "-j", "neigh", "show", "10.77.0.1") or "[]")
     return next((e["lladdr"] for e in entries if "lladdr" in e), None)
 
 
 CASES = {
+    "checksums": case_checksums,
     "forwards": case_forwards,
     "forwards-af-xdp": lambda build: case_forwards(build, AF_XDP),
     "own-arp": case_own_arp,

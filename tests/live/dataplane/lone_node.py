@@ -239,6 +239,7 @@ def tunnelled(raw: socket.socket, expected: int, seconds: float = 5) -> dict[tup
             continue
         if len(frame) < 74 or frame[12:14] != b"\x08\0" or frame[23] != 4:
             continue
+        assert checksum(frame[14:34]) == 0, f"outer checksum: {frame.hex()}"
         client = socket.inet_ntoa(frame[46:50])
         port = struct.unpack(">H", frame[54:56])[0]
         seen[(client, port)] = socket.inet_ntoa(frame[30:34])
