@@ -4,6 +4,7 @@
 
 #include "control/api/counters.hh"
 #include "control/api/request.hh"
+#include "control/flow_orders.hh"
 #include "control/show.hh"
 #include "dataplane/sys/log.hh"
 
@@ -138,9 +139,15 @@ Answer perform(Node& node, Reconciler& reconciler, const api::Request& r, base::
     case Command::kShowTable:
       return show_table(node, r);
     case Command::kShowFlow:
+    case Command::kShowFlowList:
+    case Command::kShowFlowStats:
       return show_flow(node, r, now);
+    case Command::kFlushFlow:
+      return flush_flows(node, r, now);
+    case Command::kClearFlow:
+      return clear_flow(node, r, now);
     case Command::kShowStats:
-      return show_stats(node);
+      return show_stats(node, r);
     case Command::kShowDrop:
       return show_drop(node);
     case Command::kShowHealth:

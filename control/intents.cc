@@ -106,7 +106,10 @@ steering::NodeIntent node_intent(const config::Config& config) {
   node.idle_new_ms = ms(config.flows.idle_new);
   node.idle_confirmed_ms = ms(config.flows.idle_confirmed);
   node.idle_closing_ms = ms(config.flows.idle_closing);
+  node.idle_reset_ms = ms(config.flows.idle_reset);
+  node.idle_adopted_ms = ms(config.flows.idle_adopted);
   node.idle_udp_ms = ms(config.flows.idle_udp);
+  node.idle_udp_new_ms = ms(config.flows.idle_udp_new);
   return node;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "control/api/counters.hh"
+#include "control/api/flow_answers.hh"
 #include "control/model/names.hh"
 #include "control/show.hh"
 #include "dataplane/path/candidates.hh"
@@ -50,19 +51,6 @@ std::string reason(const Node& node, const Choice& choice, const std::string& ch
 
 }  // namespace
 
-std::uint64_t flow_hash(const steer::TableView& table, const net::FiveTuple& t) {
-  if (t.family == 4)
-    return fl_flow_hash4(table.hash_key(), t.addresses4(), t.ports_raw, t.protocol);
-  const std::uint64_t addresses[4] = {t.source[0], t.source[1], t.destination[0], t.destination[1]};
-  return fl_flow_hash6(table.hash_key(), addresses, t.ports_raw, t.protocol);
-}
-
-const fl_vip* vip_of(const steer::TableView& table, const net::FiveTuple& t) {
-  return table.find_vip(
-      t.destination[0], t.destination[1], t.family, t.protocol, t.destination_port_raw()
-  );
-}
-
 Choice explain_choice(
     const steer::TableView& table,
     const fl_vip& vip,
@@ -103,15 +91,15 @@ Answer lookup(Node& node, const api::Request& request, base::Nanoseconds now) {
   if (!table.valid()) {
     return base::fail(base::ErrorCode::kUnavailable, "no generation is published yet, ask again");
   }
-  const fl_vip* vip = vip_of(table, *request.tuple);
+  const fl_vip* vip = api::vip_of(table, *request.tuple);
   if (vip == nullptr) {
     return Json{
         {"flow", {{"found", false}}},
         {"candidates", Json::array()},
         {"why", "no vip has this destination, protocol and port: the packet goes to the kernel"}};
   }
-  const std::uint64_t hash = flow_hash(table, *request.tuple);
-  const Json flow = flow_entry(node, hash, vip->vip, now);
+  const std::uint64_t hash = api::flow_hash(table, *request.tuple);
+  const Json flow = api::flow_entry(flow_source(node, now), hash, vip->vip);
   const unsigned worker = flow.value("worker", 0U);
   const Choice choice = explain_choice(
       table,

@@ -12,9 +12,6 @@
 
 namespace fairlead::control {
 
-std::uint64_t flow_hash(const steer::TableView& table, const net::FiveTuple& tuple);
-const fl_vip* vip_of(const steer::TableView& table, const net::FiveTuple& tuple);
-
 struct Candidate {
   std::uint32_t index = 0;
   std::uint32_t slot = 0;

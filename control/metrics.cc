@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Collecting metrics at the moment they are asked for; the only file that knows prometheus-cpp.
+// Collecting metrics at the moment they are asked for; with metrics_page.hh all that knows
+// prometheus-cpp.
 #include "control/metrics.hh"
 
 #include <exception>
-#include <utility>
 
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
 #include "control/api/counters.hh"
+#include "control/metrics_page.hh"
 #include "control/model/names.hh"
 #include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
@@ -18,36 +19,9 @@
 namespace fairlead::control {
 namespace {
 
-using prometheus::ClientMetric;
+using Page = MetricsPage;
+using Labels = MetricsPage::Labels;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
-
-class Page {
- public:
-  void counter(const char* name, const char* help, Labels labels, double value) {
-    add(name, help, MetricType::Counter, std::move(labels)).counter.value = value;
-  }
-  void gauge(const char* name, const char* help, Labels labels, double value) {
-    add(name, help, MetricType::Gauge, std::move(labels)).gauge.value = value;
-  }
-  [[nodiscard]] std::vector<MetricFamily> take() { return std::move(families_); }
-
- private:
-  ClientMetric& add(const char* name, const char* help, MetricType type, Labels labels) {
-    auto it = index_.find(name);
-    if (it == index_.end()) {
-      it = index_.emplace(name, families_.size()).first;
-      families_.push_back({name, help, type, {}});
-    }
-    auto& metrics = families_[it->second].metric;
-    metrics.emplace_back();
-    metrics.back().label = std::move(labels);
-    return metrics.back();
-  }
-  std::vector<MetricFamily> families_;
-  std::map<std::string, std::size_t> index_;
-};
 
 double number(std::uint64_t value) {
   return static_cast<double>(value);
@@ -276,6 +250,18 @@ void add_backend(Page& page, const Node& node, const std::string& id, base::Nano
   }
 }
 
+/// What `show stats vip` shows, under the same names.
+void add_vip_by_worker(Page& page, const Node& node, const std::string& name, std::uint32_t vip) {
+  unsigned index = 0;
+  for (const fl_worker_page& worker : api::pages(node.regions.worker_pages())) {
+    const Labels labels{{"vip", name}, {"worker", std::to_string(index++)}};
+    for (const auto& [counter, value] : api::counters_of(worker.vips[vip])) {
+      const std::string metric = "fairlead_vip_worker_" + std::string(counter) + "_total";
+      page.counter(metric.c_str(), "See struct fl_vip_counters", labels, number(value));
+    }
+  }
+}
+
 void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
   std::set<std::string> ids;
   for (const model::Vip& vip : node.config.vips) {
@@ -288,6 +274,8 @@ void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
       page.counter(
           "fairlead_vip_dropped_total", "Packets of a vip dropped", labels, number(sum.dropped)
       );
+      page.gauge("fairlead_vip_flow_entries", "Entries now", labels, number(api::flows_of(sum)));
+      add_vip_by_worker(page, node, vip.name, *n);
     }
     for (const model::Backend& backend : vip.backends) {
       const Labels member{{"vip", vip.name}, {"backend", backend.id}};

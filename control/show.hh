@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/api/flow_answers.hh"
 #include "control/api/request.hh"
 #include "control/node.hh"
 
@@ -20,14 +21,14 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
 
 // Node and data plane: show_plane.cc
 Json show_status(const Node& node, base::Nanoseconds now);
-Json show_stats(const Node& node);
+Answer show_stats(const Node& node, const api::Request& request);
 Json show_drop(const Node& node);
 Json show_memory(Node& node);
 
 // Flows: show_flow.cc
 Answer show_flow(Node& node, const api::Request& request, base::Nanoseconds now);
-/// {found, state, backend, age_ms, worker}; `vip` is the vip number.
-Json flow_entry(Node& node, std::uint64_t hash, std::uint32_t vip, base::Nanoseconds now);
+/// The flow tables as they are now, with the table in force.
+api::FlowSource flow_source(Node& node, base::Nanoseconds now);
 
 // lookup.cc
 Answer lookup(Node& node, const api::Request& request, base::Nanoseconds now);

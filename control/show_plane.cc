@@ -140,19 +140,49 @@ Json show_status(const Node& node, base::Nanoseconds now) {
   return out;
 }
 
-Json show_stats(const Node& node) {
+namespace {
+
+/// One row per worker, in the order of the struct.
+Answer vip_stats(const Node& node, const api::Request& request) {
+  FL_ASSIGN(const std::uint32_t vip, api::vip_number(node.publisher.names(), *request.vip));
+  Json rows = Json::array();
+  unsigned worker = 0;
+  for (const fl_worker_page& page : api::pages(node.regions.worker_pages())) {
+    const unsigned number = worker++;
+    if (request.worker && *request.worker != number) continue;
+    Json row{{"vip", *request.vip}, {"worker", number}, {"flows", api::flows_of(page.vips[vip])}};
+    for (const api::NamedCounter& c : api::counters_of(page.vips[vip]))
+      row[std::string(c.name)] = c.value;
+    rows.push_back(std::move(row));
+  }
+  return Json{{"vips", rows}};
+}
+
+}  // namespace
+
+Answer show_stats(const Node& node, const api::Request& request) {
+  if (request.vip) return vip_stats(node, request);
   const fl_workers& workers = node.regions.worker_pages();
   Json rows = Json::array();
+  unsigned worker = 0;
   std::map<std::string, std::uint64_t> total;
   for (const fl_worker_page& page : api::pages(workers)) {
-    const auto w = static_cast<unsigned>(rows.size());
+    const unsigned w = worker++;
+    if (request.worker && *request.worker != w) continue;
     rows.push_back(worker_row(w, page));
     rows.back()["latency_us"] = latency_us(node.latency.worker(w));
     for (const api::NamedCounter& c : api::counters_of(page)) total[std::string(c.name)] += c.value;
   }
+  Json events = Json::array();
+  for (const api::FlowEvent& e : api::flow_events()) {
+    events.push_back(
+        {{"event", e.name}, {"count", total["flow_" + std::string(e.name)]}, {"text", e.text}}
+    );
+  }
   return Json{
       {"workers", rows},
       {"total", total},
+      {"flow_events", events},
       {"node_latency_us", latency_us(node.latency.node())},
       {"node_latency_since_start_us", latency_us(api::latency(workers))}};
 }
@@ -191,7 +221,7 @@ Json show_memory(Node& node) {
   const char* version = nullptr;
   std::size_t size = sizeof version;
   if (mallctl != nullptr) (void)mallctl("version", &version, &size, nullptr, 0);
-  node.flows.refresh(static_cast<unsigned>(api::pages(node.regions.worker_pages()).size()));
+  (void)flow_source(node, 0);  // maps what is there
   Json regions = Json::array();
   regions.push_back(region_row("steering", node.regions.steering));
   regions.push_back(region_row("scores", node.regions.scores));

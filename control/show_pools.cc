@@ -48,12 +48,13 @@ Json vip_row(const Node& node, const model::Vip& vip, const std::vector<api::Flo
     if (node.checks.state(vip.name, backend.id) == health::State::kUp) ++healthy;
   }
   for (const api::FlowCount& count : counts) {
-    for (const auto& [number, n] : count.by_member) {
+    for (std::uint32_t number = 0; number < count.open_by_member.size(); ++number) {
       const fl_member* member = node.publisher.table().find_member(number);
-      if (member != nullptr && published != nullptr && member->vip == published->vip) flows += n;
+      if (member != nullptr && published != nullptr && member->vip == published->vip)
+        flows += count.open_by_member[number];
     }
   }
-  const auto sum = published == nullptr ? api::VipSum{}
+  const auto sum = published == nullptr ? fl_vip_counters{}
                                         : api::vip_sum(node.regions.worker_pages(), published->vip);
   return Json{
       {"name", vip.name},
@@ -185,8 +186,9 @@ base::Result<std::vector<Selected>> select(const Node& node, const api::Request&
 
 Answer show_vip(Node& node, const api::Request& request) {
   if (request.vip && find_vip(node, *request.vip) == nullptr) return no_vip(node, *request.vip);
-  node.flows.refresh(static_cast<unsigned>(api::pages(node.regions.worker_pages()).size()));
-  const auto counts = node.flows.count();  // reads every flow table: once
+  std::vector<api::FlowCount> counts;  // reads every flow table: once
+  for (const api::WorkerFlows& flows : flow_source(node, 0).flows)
+    counts.push_back(api::count_flows(flows));
   Json vips = Json::array();
   for (const model::Vip& vip : node.config.vips) {
     if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip, counts));

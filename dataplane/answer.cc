@@ -81,7 +81,7 @@ json show_core(const Forwarder& f) {
         {"latency_p50_us", known(pulse.latency().samples != 0, pulse.latency().p50_ns / 1e3)},
         {"latency_p99_us", known(pulse.latency().samples != 0, pulse.latency().p99_ns / 1e3)},
         {"flows", page.flows},
-        {"inherited", page.flow_inherited},
+        {"inherited", page.flow_events[FL_EVENT_INHERITED]},
         {"generation", page.ack},
     });
   }

@@ -33,7 +33,10 @@ base::Result<StaticTable> StaticTable::build(
   node.idle_new_ms = to_ms(config.flows.idle_new);
   node.idle_confirmed_ms = to_ms(config.flows.idle_confirmed);
   node.idle_closing_ms = to_ms(config.flows.idle_closing);
+  node.idle_reset_ms = to_ms(config.flows.idle_reset);
+  node.idle_adopted_ms = to_ms(config.flows.idle_adopted);
   node.idle_udp_ms = to_ms(config.flows.idle_udp);
+  node.idle_udp_new_ms = to_ms(config.flows.idle_udp_new);
   FL_ASSIGN(const steering::Plan plan, steering::Steering().plan(pools, node, 0));
 
   StaticTable table;

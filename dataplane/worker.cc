@@ -88,6 +88,7 @@ void Worker::start() {
   page.started_ns = sys::monotonic_ns();
   claimed_ = false;
   ownership_.leave_to_gate();  // a predecessor that was killed left it in our name
+  flush_.watch(tables_.order(), page);
   beat(rte_rdtsc());
 }
 
@@ -96,6 +97,7 @@ void Worker::change_region() {
   if (!new_tables_.take(next)) return;
   tables_.go_offline();
   tables_ = next;
+  flush_.watch(tables_.order(), *context_.page);
 }
 
 void Worker::change_queues() {
@@ -130,6 +132,7 @@ void Worker::tend() {
   path::Inheritance note;
   while (handed_over_.try_pop(note)) path::hand_over(context_, note);
   path::maintain(context_);
+  flush_.step(context_);
   tables_.go_offline();
 }
 
@@ -329,6 +332,7 @@ unsigned Worker::poll(std::uint64_t cycles) {
   const unsigned count = serve_ports();
   if (count == 0) path::maintain(context_);
   serve_waiting();
+  flush_.step(context_);
   return count;
 }
 

@@ -15,6 +15,7 @@
 #include "dataplane/ownership.hh"
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/path/flow_flush.hh"
 #include "dataplane/path/waiting_packets.hh"
 #include "dataplane/port.hh"
 #include "dataplane/punt.hh"
@@ -138,6 +139,7 @@ class Worker {
   };
   path::WaitingPackets<Waiter> waiting_;
   path::WorkerContext context_;
+  path::FlowFlush flush_;
   CycleClock clock_;
   IdleBackoff idle_;
   std::uint64_t tsc_hz_;

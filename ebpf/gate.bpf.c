@@ -66,11 +66,12 @@ static __always_inline int configured_vip(const struct fl_packet* p) {
   return fl_is_vip(&to);
 }
 
-/// Flood mode (path/new_flow_meter.hh): may one more flow be entered?
-static __always_inline int within_limit(const struct fl_work* w) {
+/// Flood mode (path/new_flow_meter.hh): may one more flow be entered? Adoptions have a meter of
+/// their own.
+static __always_inline int within_limit(const struct fl_work* w, int adoption) {
   const __u8* const second = fl_line(&fl_steering, w->bank + 1);
-  const __u32 worker = w->worker;
-  struct fl_gate_meter* const meter = bpf_map_lookup_elem(&fl_gate_meters, &worker);
+  const __u32 index = 2 * w->worker + (adoption ? 1 : 0);
+  struct fl_gate_meter* const meter = bpf_map_lookup_elem(&fl_gate_meters, &index);
   if (!second || !meter) return 0;
   const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
   if (!limit) return 1;
@@ -82,10 +83,11 @@ static __always_inline int within_limit(const struct fl_work* w) {
   __s64 credit = meter->updated ? meter->credit + (__s64)elapsed * limit : depth;
   if (credit > depth) credit = depth;
   meter->updated = w->now;
-  const int allowed = credit > 0;
+  if (credit >= depth / 2) meter->flooded = 0;
+  if (credit <= 0) meter->flooded = 1;
   credit -= cost;
   meter->credit = credit < -depth ? -depth : credit;
-  return allowed;
+  return !meter->flooded;
 }
 
 /// A new flow: best candidate and an entry. 1: done.
@@ -106,14 +108,22 @@ static __always_inline int track(struct fl_work* w) {
 __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   if (!w || !w->table_size) return FL_REASON_NO_BACKEND;
   const int tcp = w->protocol == IPPROTO_TCP;
+  const int untracked = w->vip_flags & FL_VIP_STATELESS;
   const int fresh = !tcp || fl_is_plain_syn(w->tcp_flags);
-  const int last_word = !fresh && (w->tcp_flags & (FL_TCP_FIN | FL_TCP_RST));
-  const int may_enter = !w->stateless && hit != FL_FOREIGN && !last_word && within_limit(w);
+  const int mid_life = !fresh && fl_what_it_says(w->tcp_flags) == FL_SAYS_ACK;
+  int may_enter = 0;
+  if (!w->stateless && !untracked && (fresh || mid_life)) {
+    may_enter = within_limit(w, mid_life);
+    if (!may_enter) fl_count_event(w, w->vip, FL_EVENT_FLOOD);
+  }
+  if (hit == FL_FOREIGN) may_enter = 0;
   if (fresh && may_enter && track(w)) return FL_REASON_NONE;
   // Without an entry every packet of the flow has to come to the same backend by itself.
   w->member = fl_first(w, FL_WANT_SERVING);
   if (w->member == FL_NO_MEMBER) return FL_REASON_NO_BACKEND;
-  if (!fresh && may_enter) fl_enter(w, FL_FLOW_CLOSING, 0);
+  if (untracked && !w->stateless) fl_count_event(w, w->vip, FL_EVENT_STATELESS);
+  if (mid_life && may_enter && fl_enter(w, FL_FLOW_ADOPTED, 0))
+    fl_count_event(w, w->vip, FL_EVENT_ADOPTED);
   return FL_REASON_NONE;
 }
 
@@ -163,6 +173,7 @@ static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p,
   w->bucket_mask = settings->bucket_mask;
   w->choices = vip->choices;
   w->encapsulation = vip->encapsulation;
+  w->vip_flags = vip->flags;
   w->protocol = p->protocol;
   w->tcp_flags = p->tcp_flags;
   w->member = FL_NO_MEMBER;

@@ -35,8 +35,36 @@ std::vector<NamedCounter> counters_of(const fl_worker_page& page) {
       FL_WORKER_COUNTERS(FL_COUNTER_ROW)
 #undef FL_COUNTER_ROW
   };
+#define FL_EVENT_ROW(id, name, text) \
+  out.push_back({"flow_" #name, load(page.flow_events[FL_EVENT_##id])});
+  FL_FLOW_EVENTS(FL_EVENT_ROW)
+#undef FL_EVENT_ROW
   out.push_back({"dropped", dropped(page)});
   return out;
+}
+
+std::vector<NamedCounter> counters_of(const fl_vip_counters& vip) {
+  std::vector<NamedCounter> out = {
+      {"packets", load(vip.packets)},
+      {"bytes", load(vip.bytes)},
+      {"hits", load(vip.hits)},
+      {"misses", load(vip.misses)},
+      {"inserts", load(vip.inserts)},
+      {"inserts_refused", load(vip.inserts_refused)},
+      {"dropped", load(vip.dropped)},
+  };
+  for (std::size_t e = 0; e < FL_EVENT_COUNT; ++e)
+    out.push_back({flow_events()[e].name, load(vip.events[e])});
+  return out;
+}
+
+std::span<const FlowEvent> flow_events() {
+  static constexpr FlowEvent kEvents[] = {
+#define FL_EVENT_ROW(id, name, text) {#name, text},
+      FL_FLOW_EVENTS(FL_EVENT_ROW)
+#undef FL_EVENT_ROW
+  };
+  return kEvents;
 }
 
 BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::uint64_t now_ns) {
@@ -55,17 +83,28 @@ BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::ui
   return sum;
 }
 
-VipSum vip_sum(const fl_workers& workers, std::uint32_t vip) {
-  VipSum sum;
+fl_vip_counters vip_sum(const fl_workers& workers, std::uint32_t vip) {
+  fl_vip_counters sum{};
   if (vip >= FL_MAX_VIPS) return sum;
   for (const fl_worker_page& page : pages(workers)) {
     const fl_vip_counters& c = page.vips[vip];
     sum.packets += load(c.packets);
     sum.bytes += load(c.bytes);
+    sum.hits += load(c.hits);
+    sum.misses += load(c.misses);
     sum.inserts += load(c.inserts);
+    sum.inserts_refused += load(c.inserts_refused);
     sum.dropped += load(c.dropped);
+    for (std::size_t e = 0; e < FL_EVENT_COUNT; ++e) sum.events[e] += load(c.events[e]);
   }
   return sum;
+}
+
+std::uint64_t flows_of(const fl_vip_counters& vip) {
+  std::uint64_t left = 0;
+  for (std::size_t e = 0; e <= FL_EVENT_HANDED_OVER; ++e) left += load(vip.events[e]);
+  const std::uint64_t entered = load(vip.inserts) + load(vip.events[FL_EVENT_INHERITED]);
+  return entered > left ? entered - left : 0;
 }
 
 steer::Latency latency(const fl_workers& workers) {

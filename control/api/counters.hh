@@ -30,10 +30,6 @@ namespace fairlead::api {
   X(flow_misses)              \
   X(flow_inserts)             \
   X(flow_inserts_refused)     \
-  X(flow_evictions)           \
-  X(flow_expired)             \
-  X(flow_inherited)           \
-  X(flow_handed_over)         \
   X(flows)                    \
   X(flood_bursts)             \
   X(decisions_logged)         \
@@ -51,8 +47,11 @@ struct NamedCounter {
   std::uint64_t value;
 };
 
-/// In the order of FL_WORKER_COUNTERS, then "dropped", the sum of the page's drops.
+/// In the order of FL_WORKER_COUNTERS, then "flow_" and the name of each flow event, then
+/// "dropped", the sum of the page's drops.
 std::vector<NamedCounter> counters_of(const fl_worker_page& page);
+/// Those of a vip, in the order of the struct, events by their names.
+std::vector<NamedCounter> counters_of(const fl_vip_counters& vip);
 std::uint64_t dropped(const fl_worker_page& page);
 /// rx - tx - punted - answered - drops: 0 between bursts, or the law is broken.
 std::int64_t residue(const fl_worker_page& page);
@@ -68,13 +67,17 @@ struct BackendSum {
 };
 BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::uint64_t now_ns);
 
-struct VipSum {
-  std::uint64_t packets = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t inserts = 0;
-  std::uint64_t dropped = 0;
+/// A vip's counters summed over the workers.
+fl_vip_counters vip_sum(const fl_workers& workers, std::uint32_t vip);
+/// Entries of a vip in the flow table now: inserts less what has left.
+std::uint64_t flows_of(const fl_vip_counters& vip);
+
+struct FlowEvent {
+  std::string_view name;  // "evicted_new"
+  std::string_view text;
 };
-VipSum vip_sum(const fl_workers& workers, std::uint32_t vip);
+/// By enum fl_flow_event.
+std::span<const FlowEvent> flow_events();
 
 /// Of the latency histograms of all workers, since they began.
 steer::Latency latency(const fl_workers& workers);

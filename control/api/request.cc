@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "control/api/flow_answers.hh"
 #include "dataplane/sys/json_line.hh"
 
 namespace fairlead::api {
@@ -14,7 +15,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-enum Argument : unsigned { kVip = 1, kBackend = 2, kWeight = 4, kTuple = 8 };
+enum Argument : unsigned {
+  kVip = 1,
+  kBackend = 2,
+  kWeight = 4,
+  kTuple = 8,
+  kWorker = 16,
+  kState = 32,
+  kLimit = 64,
+  kCursor = 128,
+  kRate = 256,
+};
 
 struct Rule {
   std::string_view name;
@@ -24,14 +35,23 @@ struct Rule {
   bool writes;
 };
 
-constexpr std::array<Rule, 16> kRules = {{
+constexpr std::array<Rule, 21> kRules = {{
     {"show status", Command::kShowStatus, 0, 0, false},
     {"show version", Command::kShowVersion, 0, 0, false},
     {"show vip", Command::kShowVip, kVip, 0, false},
     {"show backend", Command::kShowBackend, kVip | kBackend, 0, false},
     {"show table", Command::kShowTable, kVip, kVip, false},
-    {"show flow", Command::kShowFlow, kVip | kBackend | kTuple, 0, false},
-    {"show stats", Command::kShowStats, 0, 0, false},
+    {"show flow", Command::kShowFlow, kVip | kBackend | kWorker | kTuple, 0, false},
+    {"show flow tuple", Command::kShowFlow, kTuple, kTuple, false},
+    {"show flow list",
+     Command::kShowFlowList,
+     kVip | kBackend | kWorker | kState | kLimit | kCursor,
+     0,
+     false},
+    {"show flow stats", Command::kShowFlowStats, kWorker, 0, false},
+    {"clear flow tuple", Command::kClearFlow, kTuple, kTuple, true},
+    {"flush flow", Command::kFlushFlow, kVip | kBackend | kRate, 0, true},
+    {"show stats", Command::kShowStats, kVip | kWorker, 0, false},
     {"show drop", Command::kShowDrop, 0, 0, false},
     {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
     {"show memory", Command::kShowMemory, 0, 0, false},
@@ -43,7 +63,12 @@ constexpr std::array<Rule, 16> kRules = {{
     {"lookup", Command::kLookup, kTuple, kTuple, false},
 }};
 
-constexpr std::array<std::pair<std::string_view, Argument>, 8> kArguments = {{
+constexpr std::array<std::pair<std::string_view, Argument>, 13> kArguments = {{
+    {"worker", kWorker},
+    {"state", kState},
+    {"limit", kLimit},
+    {"cursor", kCursor},
+    {"rate", kRate},
     {"vip", kVip},
     {"backend", kBackend},
     {"weight", kWeight},
@@ -87,6 +112,25 @@ base::Result<std::uint32_t> whole_of(
     );
   }
   return value.get<std::uint32_t>();
+}
+
+base::Result<std::string> state_of(const Json& arguments) {
+  FL_ASSIGN(std::string state, text_of(arguments, "state"));
+  if (!state_named(state)) {
+    return base::invalid(
+        "argument 'state': " + shown(state) +
+        " is not a flow's state: new, confirmed, closing, reset, adopted"
+    );
+  }
+  return state;
+}
+
+base::Result<std::uint64_t> cursor_of(const Json& arguments) {
+  const Json& value = arguments.at("cursor");
+  if (!value.is_number_unsigned()) {
+    return base::invalid("argument 'cursor' must be the 'next' of the answer before");
+  }
+  return value.get<std::uint64_t>();
 }
 
 base::Result<net::IpAddr> address_of(const Json& arguments, const std::string& key) {
@@ -147,7 +191,7 @@ base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
     }
   }
   if ((given & kTuple) != 0 && (given & ~unsigned{kTuple}) != 0) {
-    return base::invalid("a tuple stands alone, leave out vip and backend");
+    return base::invalid("a tuple stands alone, leave out vip, backend and worker");
   }
   return given;
 }
@@ -164,6 +208,21 @@ base::Result<Request> fill(const Json& arguments, const Rule& rule) {
   }
   if ((given & kWeight) != 0) {
     FL_ASSIGN(request.weight, whole_of(arguments, "weight", 0, 10'000));
+  }
+  if ((given & kWorker) != 0) {
+    FL_ASSIGN(request.worker, whole_of(arguments, "worker", 0, FL_MAX_WORKERS - 1));
+  }
+  if ((given & kState) != 0) {
+    FL_ASSIGN(request.state, state_of(arguments));
+  }
+  if ((given & kLimit) != 0) {
+    FL_ASSIGN(request.limit, whole_of(arguments, "limit", 1, 1000));
+  }
+  if ((given & kCursor) != 0) {
+    FL_ASSIGN(request.cursor, cursor_of(arguments));
+  }
+  if ((given & kRate) != 0) {
+    FL_ASSIGN(request.rate, whole_of(arguments, "rate", 1, 1'000'000'000));
   }
   if ((given & kTuple) != 0) {
     FL_ASSIGN(request.tuple, tuple_of(arguments));

@@ -21,6 +21,8 @@ enum class Command : std::uint8_t {
   kShowBackend,
   kShowTable,
   kShowFlow,
+  kShowFlowList,
+  kShowFlowStats,
   kShowStats,
   kShowDrop,
   kShowHealth,
@@ -31,6 +33,8 @@ enum class Command : std::uint8_t {
   kFreezeWeights,
   kThawWeights,
   kLookup,
+  kClearFlow,
+  kFlushFlow,
 };
 
 /// True for commands that change something: root and the daemon's own user only.
@@ -42,6 +46,11 @@ struct Request {
   std::optional<std::string> backend;
   std::optional<std::uint32_t> weight;  // 0..10000
   std::optional<net::FiveTuple> tuple;
+  std::optional<unsigned> worker;      // 0 .. FL_MAX_WORKERS - 1
+  std::optional<std::string> state;    // of a flow
+  std::optional<std::uint32_t> limit;  // entries in one answer, 1..1000
+  std::optional<std::uint64_t> cursor;
+  std::optional<std::uint32_t> rate;  // flows a second, from 1
 };
 
 /// Refuses, with one line: what is no JSON object, unknown commands (with the nearest known) and

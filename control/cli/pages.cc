@@ -2,6 +2,7 @@
 // One table of columns for each command.
 #include "control/cli/pages.hh"
 
+#include <algorithm>
 #include <iterator>
 
 namespace fairlead::cli {
@@ -91,27 +92,6 @@ constexpr Column kTableShares[] = {
     {"SHARE", "share", F::kPercent},
 };
 
-constexpr Column kFlowWorkers[] = {
-    {"WORKER", "worker", F::kNumber},
-    {"BUCKETS", "buckets", F::kCount},
-    {"ENTRIES", "entries", F::kCount},
-    {"NEW", "new", F::kCount},
-    {"CONFIRMED", "confirmed", F::kCount},
-    {"CLOSING", "closing", F::kCount},
-};
-constexpr Column kFlowBackends[] = {
-    {"BACKEND", "backend"},
-    {"VIP", "vip"},
-    {"FLOWS", "flows", F::kCount},
-};
-constexpr Column kFlow[] = {
-    {"found", "found", F::kWord},
-    {"state", "state"},
-    {"backend", "backend"},
-    {"last packet", "age_ms", F::kMilliseconds},
-    {"worker", "worker", F::kNumber},
-};
-
 constexpr Column kWorkers[] = {
     {"WORKER", "worker", F::kNumber},
     {"RX", "rx_packets", F::kCount},
@@ -124,8 +104,6 @@ constexpr Column kWorkers[] = {
     {"MISSES", "flow_misses", F::kCount},
     {"NEW FLOWS", "flow_inserts", F::kCount},
     {"REFUSED", "flow_inserts_refused", F::kCount},
-    {"EVICTED", "flow_evictions", F::kCount},
-    {"EXPIRED", "flow_expired", F::kCount},
     {"RX BYTES", "rx_bytes", F::kBytes},
     {"TX BYTES", "tx_bytes", F::kBytes},
     {"DECISIONS", "decisions_logged", F::kCount},
@@ -232,23 +210,17 @@ constexpr Column kCores[] = {
     {"GENERATION", "generation", F::kNumber},
 };
 
-Json part(const Json& object, const char* key, Json otherwise) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end()) return otherwise;
-  return found->type() == otherwise.type() ? *found : otherwise;
-}
-
-Json rows(const Json& result, const char* key) {
-  return part(result, key, Json::array());
-}
-
 Page stats_page(const Json& result) {
+  if (result.contains("vips")) return vip_stats_page(result);
   Json workers = rows(result, "workers");
   Json total = part(result, "total", Json::object());
   total["worker"] = "total";
   workers.push_back(std::move(total));
   const Json latency = part(result, "node_latency_us", Json::object());
-  return {{table_of(workers, kWorkers), list_of(latency, kNodeLatency)}};
+  Page page{{table_of(workers, kWorkers)}};
+  add_flow_events(rows(result, "flow_events"), page);
+  page.blocks.emplace_back(list_of(latency, kNodeLatency));
+  return page;
 }
 
 /// Reasons that never happened are left out, unless one was asked for by name.
@@ -280,15 +252,17 @@ Page port_page(const Call& call, const Json& result) {
   return page;
 }
 
-Page flow_page(const Json& result) {
-  if (result.contains("found")) return {{list_of(result, kFlow)}};
-  return {{
-      table_of(rows(result, "workers"), kFlowWorkers),
-      table_of(rows(result, "backends"), kFlowBackends),
-  }};
+}  // namespace
+
+Json part(const Json& object, const char* key, Json otherwise) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (!object.is_object() || found == object.end()) return otherwise;
+  return found->type() == otherwise.type() ? *found : otherwise;
 }
 
-}  // namespace
+Json rows(const Json& result, const char* key) {
+  return part(result, key, Json::array());
+}
 
 Page page_of(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
@@ -298,7 +272,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show table") {
     return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
   }
-  if (name == "show flow") return flow_page(result);
+  if (name.rfind("show flow", 0) == 0) return flow_page(call, result);
   if (name == "show stats") return stats_page(result);
   if (name == "show drop") return drop_page(call, result);
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks)}};

@@ -15,6 +15,16 @@ Page page_of(const Call& call, const Json& result);
 Page lookup_page(const Call& call, const Json& result);
 Page done_page(const Call& call, const Json& result);
 
+Page flow_page(const Call& call, const Json& result);
+Page vip_stats_page(const Json& result);
+/// A table of the flow events [{event, count, text}] that happened, if any did.
+void add_flow_events(const Json& events, Page& page);
+
+/// Member `key` of an object if it is there and of the type of `otherwise`; the member that is a
+/// list.
+Json part(const Json& object, const char* key, Json otherwise);
+Json rows(const Json& result, const char* key);
+
 /// What all processes say about their memory: {"control": ..., "dataplane": ..., "cli": ...}, each
 /// a `show memory` result or {"error": "..."}.
 Page memory_page(const Json& result);

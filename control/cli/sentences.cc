@@ -161,6 +161,14 @@ Page done_page(const Call& call, const Json& result) {
     line += "weights are frozen";
   } else if (name == "thaw weights") {
     line += "weights follow measurements";
+  } else if (name == "clear flow tuple") {
+    line += is_true(result, "found")
+                ? "forgets the " + text(result, "state") + " flow on " + text(result, "backend")
+                : "no flow is known";
+  } else if (name == "flush flow") {
+    line += "flush " + text(result, "sequence") + ": at most " +
+            cell(result, "flows_per_second", F::kCount) +
+            " flows a second; show flow stats tells how far it is";
   } else {
     line += name;
   }

@@ -144,7 +144,10 @@ std::vector<std::string> Session::names(NameSource source, std::chrono::millisec
 
 base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& call) {
   if (call.pattern->rule->target != Target::kLocal) {
-    FL_ASSIGN(Json json, ask_at(place, call.pattern->rule->target, call));
+    const bool flows = call.pattern->name.rfind("show flow", 0) == 0;
+    FL_ASSIGN(
+        Json json, flows ? ask_flows(place, call) : ask_at(place, call.pattern->rule->target, call)
+    );
     if (!json.is_object()) {
       return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
     }
@@ -235,7 +238,10 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
     FL_TRY(print(text));
     return Next::kGoOn;
   }
-  FL_ASSIGN(const std::vector<Place> where, places(settings_.selection, line.node));
+  std::vector<Place> where(1);
+  if (!reads_file(command)) {
+    FL_ASSIGN(where, places(settings_.selection, line.node));
+  }
   if (command.is("show rate")) {
     if (where.size() > 1)
       return base::invalid("show rate: one node at a time, as in @lb1 show rate");

@@ -40,6 +40,8 @@ class Session {
     Page page;
   };
 
+  base::Result<Json> ask_flows(const Place& place, const Call& call);
+  base::Result<Json> flows_once(const Place& place, const Call& call, const Json& arguments);
   base::Result<Json> ask_at(const Place& place, Target target, const Call& call);
   base::Result<Reply> reply_of(const Place& place, const Call& call);
   base::Result<void> print_once(const Line& line, const std::vector<Place>& where);
@@ -51,6 +53,9 @@ class Session {
   Settings settings_;
   std::FILE* out_;
 };
+
+/// True if the answer comes from a file, not from a daemon.
+bool reads_file(const Call& call);
 
 /// 2: the input is wrong or names what does not exist; 1: everything else.
 int status_of(const base::Error& error);

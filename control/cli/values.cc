@@ -69,13 +69,27 @@ base::Result<void> store_reason(std::string_view text, Json& arguments) {
   return store_name("drop reason", "reason", text, arguments);
 }
 
-base::Result<void> store_weight(std::string_view text, Json& arguments) {
+base::Result<void> store_whole(
+    std::string_view what,
+    std::string_view key,
+    unsigned least,
+    unsigned most,
+    std::string_view text,
+    Json& arguments
+) {
   const auto value = number<unsigned>(text);
-  if (!value || *value > kHighestWeight) {
-    return base::invalid("weight " + quoted(text) + ": must be a whole number from 0 to 10000");
+  if (!value || *value < least || *value > most) {
+    return base::invalid(
+        std::string(what) + " " + quoted(text) + ": must be a whole number from " +
+        std::to_string(least) + " to " + std::to_string(most)
+    );
   }
-  arguments["weight"] = *value;
+  arguments[std::string(key)] = *value;
   return {};
+}
+
+base::Result<void> store_weight(std::string_view text, Json& arguments) {
+  return store_whole("weight", "weight", 0, kHighestWeight, text, arguments);
 }
 
 std::vector<std::string> protocols() {
@@ -150,11 +164,47 @@ base::Result<void> store_interval(std::string_view text, Json& arguments) {
 }
 
 base::Result<void> store_count(std::string_view text, Json& arguments) {
-  const auto value = number<unsigned>(text);
-  if (!value || *value == 0 || *value > kHighestCount) {
-    return base::invalid("count " + quoted(text) + ": must be a whole number from 1 to 1000000");
+  return store_whole("count", "count", 1, kHighestCount, text, arguments);
+}
+
+base::Result<void> store_worker(std::string_view text, Json& arguments) {
+  return store_whole("worker", "worker", 0, 63, text, arguments);
+}
+
+base::Result<void> store_limit(std::string_view text, Json& arguments) {
+  return store_whole("limit", "limit", 1, kHighestCount, text, arguments);
+}
+
+/// "10000" or "10000/s".
+base::Result<void> store_rate(std::string_view text, Json& arguments) {
+  const std::string_view digits = text.ends_with("/s") ? text.substr(0, text.size() - 2) : text;
+  return store_whole("rate", "rate", 1, 1'000'000'000, digits, arguments);
+}
+
+std::vector<std::string> flow_states() {
+  return {"new", "confirmed", "closing", "reset", "adopted"};
+}
+
+base::Result<void> store_state(std::string_view text, Json& arguments) {
+  std::string fitting;
+  for (const std::string& name : flow_states()) {
+    if (!text.empty() && name.rfind(text, 0) == 0 && (fitting.empty() || name == text))
+      fitting = name;
   }
-  arguments["count"] = *value;
+  if (fitting.empty()) {
+    return base::invalid(
+        "state " + quoted(text) + ": must be new, confirmed, closing, reset or adopted" +
+        did_you_mean(text, flow_states())
+    );
+  }
+  arguments["state"] = fitting;
+  return {};
+}
+
+base::Result<void> store_file(std::string_view text, Json& arguments) {
+  if (text.empty())
+    return base::invalid("file '': name a flow table, as in /run/fairlead/lb1/flows.0");
+  arguments["file"] = text;
   return {};
 }
 
@@ -271,6 +321,31 @@ constexpr ValueKind kKinds[] = {
      nullptr,
      store_device},
     {"GATEWAY", "an IPv4 or IPv6 address", "192.0.2.1", NameSource::kNone, nullptr, store_gateway},
+    {"WORKER",
+     "a worker's number, as in show stats",
+     "0",
+     NameSource::kNone,
+     nullptr,
+     store_worker},
+    {"STATE",
+     "new, confirmed, closing, reset or adopted",
+     "confirmed",
+     NameSource::kNone,
+     flow_states,
+     store_state},
+    {"LIMIT", "1 to 1000000 rows", "20", NameSource::kNone, nullptr, store_limit},
+    {"RATE",
+     "flows a second, as 10000 or 10000/s",
+     "10000/s",
+     NameSource::kNone,
+     nullptr,
+     store_rate},
+    {"FILE",
+     "a flow table: RUNTIME_DIR/flows.N",
+     "/run/fairlead/lb1/flows.0",
+     NameSource::kNone,
+     nullptr,
+     store_file},
     {"REGEX",
      "POSIX extended regular expression; quote it if it has blanks or |",
      "'b1|b2'",

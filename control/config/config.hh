@@ -50,7 +50,10 @@ struct Flows {
   base::Nanoseconds idle_new = 10 * base::kSecond;
   base::Nanoseconds idle_confirmed = 900 * base::kSecond;
   base::Nanoseconds idle_closing = 10 * base::kSecond;
+  base::Nanoseconds idle_reset = 3 * base::kSecond;
+  base::Nanoseconds idle_adopted = 10 * base::kSecond;
   base::Nanoseconds idle_udp = 60 * base::kSecond;
+  base::Nanoseconds idle_udp_new = 10 * base::kSecond;
   std::uint32_t new_flow_limit = 500'000;  // per second and worker: above it, flood mode
   friend bool operator==(const Flows&, const Flows&) = default;
 };

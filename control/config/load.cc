@@ -168,7 +168,10 @@ void load_flows(const Section& s, Config& c) {
   c.flows.idle_new = s.duration("idle_new", kIdle, c.flows.idle_new);
   c.flows.idle_confirmed = s.duration("idle_confirmed", kIdle, c.flows.idle_confirmed);
   c.flows.idle_closing = s.duration("idle_closing", kIdle, c.flows.idle_closing);
+  c.flows.idle_reset = s.duration("idle_reset", kIdle, c.flows.idle_reset);
+  c.flows.idle_adopted = s.duration("idle_adopted", kIdle, c.flows.idle_adopted);
   c.flows.idle_udp = s.duration("idle_udp", kIdle, c.flows.idle_udp);
+  c.flows.idle_udp_new = s.duration("idle_udp_new", kIdle, c.flows.idle_udp_new);
   c.flows.new_flow_limit = static_cast<std::uint32_t>(
       s.count("new_flow_limit", {100, 1'000'000'000}, c.flows.new_flow_limit)
   );
@@ -239,7 +242,15 @@ base::Result<Config> parse_config(
   load_fleet(root.section("fleet", {"hash_key"}), c);
   load_flows(
       root.section(
-          "flows", {"idle_new", "idle_confirmed", "idle_closing", "idle_udp", "new_flow_limit"}
+          "flows",
+          {"idle_new",
+           "idle_confirmed",
+           "idle_closing",
+           "idle_reset",
+           "idle_adopted",
+           "idle_udp",
+           "idle_udp_new",
+           "new_flow_limit"}
       ),
       c
   );

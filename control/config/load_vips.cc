@@ -72,6 +72,7 @@ class VipReader {
          "port",
          "encapsulation",
          "choices",
+         "udp",
          "table_size",
          "quic",
          "mss",
@@ -102,6 +103,7 @@ class VipReader {
 
   model::Vip scalars(const Section& s) {
     static constexpr std::string_view kProtocols[] = {"tcp", "udp"};
+    static constexpr std::string_view kTracking[] = {"tracked", "stateless"};
     model::Vip vip;
     if (s.require("name", "name: web")) vip.name = s.name("name", "");
     if (s.require("address", "address: 203.0.113.10")) read_prefix(s, vip);
@@ -113,6 +115,9 @@ class VipReader {
         FL_ENCAP_IPIP + s.word("encapsulation", model::kEncapsulationNames, 0)
     );
     vip.choices = static_cast<std::uint8_t>(s.whole("choices", {1, FL_MAX_CANDIDATES}, 2));
+    vip.stateless = s.word("udp", kTracking, 0) == 1;
+    if (vip.stateless && vip.protocol != net::IpProto::kUdp)
+      s.error("udp", "'stateless' is for protocol: udp, TCP flows are always tracked");
     if (s.has("table_size")) {
       vip.table_size = static_cast<std::uint32_t>(
           s.whole("table_size", {model::kTableSizes.front(), model::kTableSizes.back()}, 65537)

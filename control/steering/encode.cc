@@ -109,7 +109,10 @@ void put_node(const NodeIntent& node, fl_bank& bank) {
   bank.idle_new_ms = node.idle_new_ms;
   bank.idle_confirmed_ms = node.idle_confirmed_ms;
   bank.idle_closing_ms = node.idle_closing_ms;
+  bank.idle_reset_ms = node.idle_reset_ms;
+  bank.idle_adopted_ms = node.idle_adopted_ms;
   bank.idle_udp_ms = node.idle_udp_ms;
+  bank.idle_udp_new_ms = node.idle_udp_new_ms;
 }
 
 /// Appends sections to a bank, each at a line.
@@ -137,7 +140,14 @@ class BankWriter {
 }  // namespace
 
 std::uint32_t longest_idle_ms(const NodeIntent& node) {
-  return std::max({node.idle_new_ms, node.idle_confirmed_ms, node.idle_closing_ms, node.idle_udp_ms}
+  return std::max(
+      {node.idle_new_ms,
+       node.idle_confirmed_ms,
+       node.idle_closing_ms,
+       node.idle_reset_ms,
+       node.idle_adopted_ms,
+       node.idle_udp_ms,
+       node.idle_udp_new_ms}
   );
 }
 

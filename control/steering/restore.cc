@@ -52,7 +52,10 @@ NodeIntent node_of(const fl_bank& bank) {
   node.idle_new_ms = bank.idle_new_ms;
   node.idle_confirmed_ms = bank.idle_confirmed_ms;
   node.idle_closing_ms = bank.idle_closing_ms;
+  node.idle_reset_ms = bank.idle_reset_ms;
+  node.idle_adopted_ms = bank.idle_adopted_ms;
   node.idle_udp_ms = bank.idle_udp_ms;
+  node.idle_udp_new_ms = bank.idle_udp_new_ms;
   return node;
 }
 

@@ -196,6 +196,7 @@ class Planner {
     v.port[0] = static_cast<std::uint8_t>(vip.port >> 8);
     v.port[1] = static_cast<std::uint8_t>(vip.port & 0xff);
     v.choices = vip.choices;
+    if (vip.stateless) v.flags |= FL_VIP_STATELESS;
     if (!vip.answers_echo) v.flags |= FL_VIP_NO_ECHO;
     v.mss = vip.mss;
     if (!vip.quic.empty()) v.flags |= FL_VIP_QUIC;
@@ -240,6 +241,7 @@ class Planner {
     number(vip.port);
     number(static_cast<std::uint64_t>(vip.encapsulation));
     number(vip.choices);
+    number(vip.stateless ? 1 : 0);
     for (const model::QuicConfig& config : vip.quic) {
       meaning += "quic ";
       number(config.number);

@@ -44,7 +44,10 @@ struct NodeIntent {
   std::uint32_t idle_new_ms = 10'000;
   std::uint32_t idle_confirmed_ms = 300'000;
   std::uint32_t idle_closing_ms = 5'000;
+  std::uint32_t idle_reset_ms = 3'000;
+  std::uint32_t idle_adopted_ms = 10'000;
   std::uint32_t idle_udp_ms = 60'000;
+  std::uint32_t idle_udp_new_ms = 10'000;
 };
 
 /// One backend's row of a planned pool.

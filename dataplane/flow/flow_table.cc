@@ -26,8 +26,19 @@ IdleLimits idle_limits(const fl_bank& bank) {
   limits.fresh = ticks(bank.idle_new_ms);
   limits.confirmed = ticks(bank.idle_confirmed_ms);
   limits.closing = ticks(bank.idle_closing_ms);
+  limits.reset = ticks(bank.idle_reset_ms);
+  limits.adopted = ticks(bank.idle_adopted_ms);
+  limits.udp_fresh = ticks(bank.idle_udp_new_ms);
   limits.udp = ticks(bank.idle_udp_ms);
-  limits.shortest = std::min({limits.fresh, limits.confirmed, limits.closing, limits.udp});
+  limits.shortest = std::min(
+      {limits.fresh,
+       limits.confirmed,
+       limits.closing,
+       limits.reset,
+       limits.adopted,
+       limits.udp_fresh,
+       limits.udp}
+  );
   return limits;
 }
 
@@ -77,6 +88,13 @@ std::uint32_t FlowTable::other_bucket(Position at) const {
   const std::uint16_t tag = buckets_[bucket].tag[at % FL_FLOW_ENTRIES];
   const std::uint32_t extra = (entry(at) & FL_FLOW_EXTRA_MASK) >> FL_FLOW_EXTRA_SHIFT;
   return fl_flow_second_bucket(bucket, tag, extra, mask_);
+}
+
+std::uint64_t FlowTable::identity(Position at) const {
+  const std::uint32_t home = in_second_bucket(at) ? other_bucket(at) : at / FL_FLOW_ENTRIES;
+  const std::uint32_t extra = (entry(at) & FL_FLOW_EXTRA_MASK) >> FL_FLOW_EXTRA_SHIFT;
+  return std::uint64_t{home} << 24 |
+         std::uint64_t{buckets_[at / FL_FLOW_ENTRIES].tag[at % FL_FLOW_ENTRIES]} << 8 | extra;
 }
 
 void FlowTable::put(
@@ -136,7 +154,9 @@ Position FlowTable::make_room(std::uint32_t home, std::uint32_t second) {
       for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
         const Position from = bucket * FL_FLOW_ENTRIES + i;
         if ((entry(from) & FL_FLOW_SECOND) != going_home) continue;
-        const Position to = free_entry(other_bucket(from));
+        const std::uint32_t other = other_bucket(from);
+        if (other < fence_ && bucket >= fence_) continue;
+        const Position to = free_entry(other);
         if (to == kNoPosition) continue;
         move(from, to);
         return from;
@@ -147,18 +167,21 @@ Position FlowTable::make_room(std::uint32_t home, std::uint32_t second) {
 }
 
 Position FlowTable::evictable(std::uint32_t home, std::uint32_t second, Tick now) const {
-  Position oldest = kNoPosition;
-  Tick longest = 0;
+  constexpr std::uint32_t kBeyondAnyIdle = 1U << 16;
+  Position first = kNoPosition;
+  std::uint32_t highest = 0;
   for (const std::uint32_t bucket : {home, second}) {
     for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
       const Position at = bucket * FL_FLOW_ENTRIES + i;
       if (state(at) == FlowState::kConfirmed) continue;
-      if (oldest != kNoPosition && idle(at, now) <= longest) continue;
-      oldest = at;
-      longest = idle(at, now);
+      const std::uint32_t rank =
+          idle(at, now) + (state(at) == FlowState::kReset ? kBeyondAnyIdle : 0U);
+      if (first != kNoPosition && rank <= highest) continue;
+      first = at;
+      highest = rank;
     }
   }
-  return oldest;
+  return first;
 }
 
 std::uint32_t FlowTable::due_buckets(base::Nanoseconds now) {

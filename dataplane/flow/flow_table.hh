@@ -25,8 +25,10 @@
 //   about every kSweepPeriod; besides, an insert reuses expired entries that it meets. Nothing
 //   else scans, there are no timers and no lists.
 //
-//   Eviction. When nothing is free and nothing can be moved, the longest idle entry that is new or
-//   closing gives way. Confirmed flows are never evicted: a SYN flood cannot displace them.
+//   Eviction. When nothing is free and nothing can be moved, an entry that is not confirmed gives
+//   way: a reset flow first, else the longest idle one. An honest client's half-open flow is
+//   confirmed within a round trip; what has waited longest is the least likely to be one. Confirmed
+//   flows are never evicted: a SYN flood cannot displace them.
 //
 // Thread: one writer (the worker). Others may read the region and see torn but harmless entries.
 // No allocation after attach(); no clock is read; time is a parameter in ticks of FL_FLOW_TICK_NS.
@@ -59,7 +61,14 @@ enum class FlowState : std::uint8_t {
   kNew = FL_FLOW_NEW,
   kConfirmed = FL_FLOW_CONFIRMED,
   kClosing = FL_FLOW_CLOSING,
+  kReset = FL_FLOW_RESET,
+  kAdopted = FL_FLOW_ADOPTED,
 };
+
+/// Counted in its backend's in-flight flows.
+[[nodiscard]] constexpr bool is_open(FlowState state) {
+  return state == FlowState::kNew || state == FlowState::kConfirmed;
+}
 
 /// An entry's place: bucket * FL_FLOW_ENTRIES + index. Valid until the next insert().
 using Position = std::uint32_t;
@@ -71,13 +80,34 @@ struct EndedFlow {
   FlowState state = FlowState::kEmpty;
 };
 
-/// Idle time-outs in ticks. `udp` applies to members whose protocol is UDP, whatever the state.
+/// Idle time-outs in ticks, by state and protocol.
 struct IdleLimits {
   Tick fresh = 12;
   Tick confirmed = 1200;
   Tick closing = 40;
-  Tick udp = 240;
-  Tick shortest = 12;  // of the four: entries younger than this need no closer look
+  Tick reset = 12;
+  Tick adopted = 40;
+  Tick udp_fresh = 40;  // UDP: one packet so far
+  Tick udp = 240;       // UDP otherwise
+  Tick shortest = 12;   // of all: entries younger than this need no closer look
+
+  [[nodiscard]] Tick of(FlowState state, bool is_udp) const {
+    if (is_udp) return state == FlowState::kNew ? udp_fresh : udp;
+    switch (state) {
+      case FlowState::kNew:
+        return fresh;
+      case FlowState::kConfirmed:
+        return confirmed;
+      case FlowState::kReset:
+        return reset;
+      case FlowState::kAdopted:
+        return adopted;
+      case FlowState::kClosing:
+      case FlowState::kEmpty:
+        break;
+    }
+    return closing;
+  }
 };
 
 /// Limits from a published bank. Times above the range of ticks become the longest possible.
@@ -156,7 +186,7 @@ class FlowTable {
   /// Frees an entry; the caller knows what it was.
   void erase(Position at);
 
-  /// Whether a new entry may displace one that is new or closing.
+  /// Whether a new entry may displace one that is not confirmed.
   enum class Evict : std::uint8_t { kAllowed, kNever };
   enum class Outcome : std::uint8_t { kInserted, kEvicted, kReclaimed, kRefused };
   struct Insertion {
@@ -166,7 +196,7 @@ class FlowTable {
   };
 
   /// Adds a flow that find() does not know. kReclaimed: took the place of an expired entry;
-  /// kEvicted: of one that was new or closing; kRefused: no room (see Eviction above).
+  /// kEvicted: of one that was not confirmed; kRefused: no room (see Eviction above).
   /// `protocol_of(member)` tells which time-out applies (17: UDP).
   /// Cost: one or two lines; where both are full up to 16 more, once.
   template <typename ProtocolOf>
@@ -190,10 +220,29 @@ class FlowTable {
       const Ended& ended
   );
 
+  /// What identifies a flow in this table, for people: home bucket, tag and extra bits, as one
+  /// number. Tables of one size agree on it.
+  [[nodiscard]] std::uint64_t identity(Position at) const;
+  [[nodiscard]] std::uint64_t identity_of(std::uint64_t hash) const {
+    return std::uint64_t{fl_flow_bucket_of(hash, mask_)} << 24 |
+           std::uint64_t{fl_flow_tag(hash)} << 8 | fl_flow_extra(hash);
+  }
+  [[nodiscard]] bool in_second_bucket(Position at) const {
+    return (entry(at) & FL_FLOW_SECOND) != 0;
+  }
+
+  /// Calls visit(position) for every entry of a bucket.
+  template <typename Visit>
+  void visit_bucket(std::uint32_t bucket, const Visit& visit) const;
+
   /// Calls visit(member, state, seen) for every entry, and sets size(). For attaching and for
   /// tools: reads the whole table.
   template <typename Visit>
   void for_each(const Visit& visit);
+
+  /// Until the next call: no entry moves from a bucket >= `bucket` to one below it, so a sweep that
+  /// has come so far meets every entry once. 0: entries move freely.
+  void fence(std::uint32_t bucket) { fence_ = bucket; }
 
   /// Frees every entry that predicate(member, state) selects, in buckets [first, first + count).
   template <typename Predicate>
@@ -231,6 +280,7 @@ class FlowTable {
   fl_flow_bucket* buckets_ = nullptr;
   std::uint32_t mask_ = 0;
   std::uint32_t hand_ = 0;
+  std::uint32_t fence_ = 0;
   std::uint64_t size_ = 0;
   base::Nanoseconds swept_until_ = 0;  // 0: expire() has not run yet
 };

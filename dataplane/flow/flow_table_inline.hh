@@ -78,15 +78,10 @@ template <typename ProtocolOf>
 bool FlowTable::expired(
     Position at, Tick now, const IdleLimits& limits, const ProtocolOf& protocol_of
 ) const {
-  const FlowState s = state(at);
-  Tick limit = s == FlowState::kConfirmed ? limits.confirmed
-               : s == FlowState::kNew     ? limits.fresh
-                                          : limits.closing;
   const Tick age = idle(at, now);
   // The shortest of all first: most entries are young, and then the member is not looked up.
   if (age <= limits.shortest) return false;
-  if (protocol_of(member(at)) == 17) limit = limits.udp;
-  return age > limit;
+  return age > limits.of(state(at), protocol_of(member(at)) == 17);
 }
 
 template <typename ProtocolOf>
@@ -159,26 +154,28 @@ void FlowTable::expire(
 }
 
 template <typename Visit>
+void FlowTable::visit_bucket(std::uint32_t bucket, const Visit& visit) const {
+  for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1)
+    visit(bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used)));
+}
+
+template <typename Visit>
 void FlowTable::for_each(const Visit& visit) {
   size_ = 0;
-  for (std::uint32_t bucket = 0; bucket <= mask_; ++bucket) {
-    for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
-      const Position at =
-          bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+  for (std::uint32_t bucket = 0; bucket <= mask_; ++bucket)
+    visit_bucket(bucket, [&](Position at) {
       ++size_;
       visit(member(at), state(at), seen(at));
-    }
-  }
+    });
 }
 
 template <typename Predicate>
 void FlowTable::erase_if(std::uint32_t first, std::uint32_t count, const Predicate& predicate) {
   for (std::uint32_t bucket = first; bucket < first + count && bucket <= mask_; ++bucket) {
-    for (std::uint32_t used = ~free_mask(bucket) & 0xffU; used != 0; used &= used - 1) {
-      const Position at =
-          bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(used));
+    __builtin_prefetch(&buckets_[(bucket + 15) & mask_], 0);
+    visit_bucket(bucket, [&](Position at) {
       if (predicate(member(at), state(at))) erase(at);
-    }
+    });
   }
 }
 

@@ -31,10 +31,11 @@ struct NextHops {
   std::span<const net::MacAddr> backend_macs;
 };
 
-/// Meter of new flows: flood mode is when flows begin faster than the table's limit.
+/// Meter of entries: flood mode is when flows come faster than the table's limit.
 struct NewFlowMeter {
-  std::int64_t credit = 0;  // in nanoseconds x flows per second; <= 0: flood
+  std::int64_t credit = 0;  // in nanoseconds x flows per second
   base::Nanoseconds updated = 0;
+  bool flooded = false;
 };
 
 /// Flows whose packets came to another worker until now (docs/dataplane-process.md, "Workers that
@@ -76,7 +77,8 @@ struct WorkerContext {
 
   // --- kept by the stages ---
   flow::IdleLimits limits;
-  NewFlowMeter meter;
+  NewFlowMeter new_flows;      // SYNs, first UDP packets
+  NewFlowMeter adoptions;      // TCP in mid-life: its flood leaves new flows alone
   net::OuterPolicy outer;      // of the table in force
   std::uint16_t outer_id = 0;  // IPv4 identification of the next tunnel packet without DF
   bool clamps_mss = false;     // some vip of the table has an MSS

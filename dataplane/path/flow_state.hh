@@ -26,9 +26,25 @@ inline auto protocol_of(const steer::TableView& table) {
   };
 }
 
-/// Takes an ended flow out of its backend's in-flight count (only new and confirmed flows are in
-/// it).
-void note_ended(WorkerContext& context, const flow::EndedFlow& ended);
+/// Counts one event of a flow of this vip number.
+inline void count_event(fl_worker_page& page, std::uint32_t vip, fl_flow_event event) {
+  ++page.flow_events[event];
+  ++page.vips[vip].events[event];
+}
+
+/// An entry left the table: counts `event`, and takes an open flow out of its backend's in-flight
+/// count.
+void note_ended(WorkerContext& context, const flow::EndedFlow& ended, fl_flow_event event);
+
+/// The event of an entry in this state that gave way, and of one that expired.
+inline fl_flow_event eviction_of(flow::FlowState state) {
+  return static_cast<fl_flow_event>(FL_EVENT_EVICTED_NEW + (static_cast<int>(state) - FL_FLOW_NEW));
+}
+inline fl_flow_event expiry_of(flow::FlowState state) {
+  return static_cast<fl_flow_event>(FL_EVENT_EXPIRED_NEW + (static_cast<int>(state) - FL_FLOW_NEW));
+}
+static_assert(FL_EVENT_EVICTED_ADOPTED - FL_EVENT_EVICTED_NEW == FL_FLOW_ADOPTED - FL_FLOW_NEW);
+static_assert(FL_EVENT_EXPIRED_ADOPTED - FL_EVENT_EXPIRED_NEW == FL_FLOW_ADOPTED - FL_FLOW_NEW);
 
 inline bool is_plain_syn(std::uint8_t tcp_flags) {
   return (tcp_flags & (net::kTcpSyn | net::kTcpAck)) == net::kTcpSyn;

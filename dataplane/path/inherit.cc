@@ -53,13 +53,8 @@ bool usable(const WorkerContext& context, const Burst& burst, unsigned i, const 
   if (legacy.member >= context.table.member_count()) return false;
   const fl_member& member = context.table.member(legacy.member);
   if (member.vip != burst.vip[i]->vip) return false;
-  const bool tcp = member.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
-  const flow::IdleLimits& limits = context.limits;
-  const flow::Tick limit = !tcp                                    ? limits.udp
-                           : legacy.state == FlowState::kNew       ? limits.fresh
-                           : legacy.state == FlowState::kConfirmed ? limits.confirmed
-                                                                   : limits.closing;
-  return legacy.idle <= limit;
+  const bool udp = member.protocol == static_cast<std::uint8_t>(net::IpProto::kUdp);
+  return legacy.idle <= context.limits.of(legacy.state, udp);
 }
 
 /// The youngest of what the others know: an older one was left behind by an earlier change.
@@ -93,13 +88,16 @@ flow::Position take_over(
   );
   if (insertion.outcome == FlowTable::Outcome::kRefused) return flow::kNoPosition;
   if (insertion.outcome != FlowTable::Outcome::kInserted) {
-    note_ended(context, insertion.ended);
     const bool expired = insertion.outcome == FlowTable::Outcome::kReclaimed;
-    ++(expired ? context.page->flow_expired : context.page->flow_evictions);
+    note_ended(
+        context,
+        insertion.ended,
+        expired ? FL_EVENT_EVICTED_EXPIRED : eviction_of(insertion.ended.state)
+    );
   }
-  if (legacy.state != FlowState::kClosing)
-    ++context.page->backends[context.table.member(legacy.member).backend].in_flight;
-  ++context.page->flow_inherited;
+  const fl_member& member = context.table.member(legacy.member);
+  if (flow::is_open(legacy.state)) ++context.page->backends[member.backend].in_flight;
+  count_event(*context.page, member.vip, FL_EVENT_INHERITED);
   // A note that finds no room costs nothing but an entry that idles out.
   if (context.relatives.inherited != nullptr)
     (void)context.relatives.inherited->try_push({burst.hash[i], legacy.worker});
@@ -154,9 +152,8 @@ void inherit(WorkerContext& context, Burst& burst) {
 void hand_over(WorkerContext& context, const Inheritance& inherited) {
   const flow::Position at = context.flows.find(inherited.hash);
   if (at == flow::kNoPosition) return;
-  note_ended(context, {context.flows.member(at), context.flows.state(at)});
+  note_ended(context, {context.flows.member(at), context.flows.state(at)}, FL_EVENT_HANDED_OVER);
   context.flows.erase(at);
-  ++context.page->flow_handed_over;
   context.page->flows = context.flows.size();
 }
 

@@ -2,11 +2,12 @@
 // Flood mode: how many new flows a worker is willing to enter.
 //
 // A credit in units of flows x 1e9 grows by `limit` per nanosecond, up to kMeterDepth's worth, and
-// every new flow costs 1e9, whether it is entered or not, down to the same depth below zero. While
-// the credit is not positive, nothing is entered. So as long as flows begin faster than the limit
-// the credit stays below zero and the worker is stateless (first candidate only); within
-// kMeterDepth of the flood's end it enters flows again. A short burst of up to 100 ms' worth is
-// taken in full.
+// every new flow costs 1e9, whether it is entered or not, down to the same depth below zero. When
+// the credit is used up flood mode begins: nothing is entered, new flows go to their first
+// candidate. It ends when half of the credit is there again. So a rate that stays above the limit
+// keeps the worker stateless; one that swings around it does not switch the mode with every packet;
+// kMeterDepth to 1.5 times that after a flood has stopped, flows are entered again. A short burst
+// of up to 100 ms' worth is taken in full.
 #pragma once
 
 #include <algorithm>
@@ -36,14 +37,15 @@ inline void refill(NewFlowMeter& meter, std::uint32_t limit, base::Nanoseconds n
     meter.credit = std::min(depth, meter.credit + elapsed * static_cast<std::int64_t>(limit));
   }
   meter.updated = now;
+  if (meter.flooded && meter.credit >= depth / 2) meter.flooded = false;
 }
 
 /// Charges one new flow. True if it may be entered. A limit of 0 means no limit.
 [[nodiscard]] inline bool take_credit(NewFlowMeter& meter, std::uint32_t limit) {
   if (limit == 0) return true;
-  const bool allowed = meter.credit > 0;
+  if (meter.credit <= 0) meter.flooded = true;
   meter.credit = std::max(-meter_depth(limit), meter.credit - kFlowCost);
-  return allowed;
+  return !meter.flooded;
 }
 
 }  // namespace fairlead::path

@@ -61,8 +61,7 @@ net::OuterPolicy outer_policy(const fl_bank& bank) {
 void recount(WorkerContext& context) {
   for (fl_backend_counters& backend : context.page->backends) backend.in_flight = 0;
   context.flows.for_each([&](std::uint32_t member, flow::FlowState state, flow::Tick) {
-    const bool open = state == flow::FlowState::kNew || state == flow::FlowState::kConfirmed;
-    if (open && member < context.table.member_count())
+    if (flow::is_open(state) && member < context.table.member_count())
       ++context.page->backends[context.table.member(member).backend].in_flight;
   });
   context.page->flows = context.flows.size();
@@ -101,19 +100,17 @@ void run_carefully(WorkerContext& context, Burst& burst) {
 
 void maintain(WorkerContext& context) {
   if (!context.table.valid()) return;
-  std::uint64_t expired = 0;
+  bool any = false;
   context.flows.expire(
       context.now,
       context.limits,
       protocol_of(context.table),
       [&](const flow::EndedFlow& ended) {
-        note_ended(context, ended);
-        ++expired;
+        note_ended(context, ended, expiry_of(ended.state));
+        any = true;
       }
   );
-  if (expired == 0) return;
-  context.page->flow_expired += expired;
-  context.page->flows = context.flows.size();
+  if (any) context.page->flows = context.flows.size();
 }
 
 void use_table(WorkerContext& context, const steer::TableView& table) {

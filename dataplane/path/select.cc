@@ -22,17 +22,17 @@ struct Selection {
 
 /// Why a packet without an entry is here.
 enum class Arrival : std::uint8_t {
-  kNewFlow,   // SYN, or UDP
-  kMidLife,   // TCP of a connection that began elsewhere
-  kLastWord,  // FIN or RST of such a connection: not worth an entry
+  kNewFlow,  // SYN, or UDP
+  kMidLife,  // TCP of a connection that began elsewhere
+  kPassing,  // FIN or RST of such a connection, or no ACK in it: not worth an entry
 };
 
 Arrival arrival_of(const net::ParsedPacket& packet) {
   if (packet.tuple.protocol != static_cast<std::uint8_t>(net::IpProto::kTcp))
     return Arrival::kNewFlow;
   if (is_plain_syn(packet.tcp_flags)) return Arrival::kNewFlow;
-  const bool last = (packet.tcp_flags & (net::kTcpFin | net::kTcpRst)) != 0;
-  return last ? Arrival::kLastWord : Arrival::kMidLife;
+  constexpr std::uint8_t kAll = net::kTcpSyn | net::kTcpAck | net::kTcpFin | net::kTcpRst;
+  return (packet.tcp_flags & kAll) == net::kTcpAck ? Arrival::kMidLife : Arrival::kPassing;
 }
 
 void count_insertion(
@@ -47,13 +47,12 @@ void count_insertion(
   ++counters.inserts;
   ++context.page->flow_inserts;
   if (insertion.outcome == FlowTable::Outcome::kInserted) return;
-  note_ended(context, insertion.ended);
-  if (insertion.outcome == FlowTable::Outcome::kReclaimed) {
-    ++context.page->flow_expired;
-  } else {
-    ++counters.evictions;
-    ++context.page->flow_evictions;
-  }
+  const bool expired = insertion.outcome == FlowTable::Outcome::kReclaimed;
+  note_ended(
+      context,
+      insertion.ended,
+      expired ? FL_EVENT_EVICTED_EXPIRED : eviction_of(insertion.ended.state)
+  );
 }
 
 bool enter(
@@ -75,6 +74,12 @@ bool enter(
   );
   count_insertion(context, *burst.vip[i], insertion);
   return insertion.outcome != FlowTable::Outcome::kRefused;
+}
+
+/// Enters a flow that began elsewhere, if there is room for it.
+void adopt(WorkerContext& context, Burst& burst, unsigned i, std::uint32_t member) {
+  if (enter(context, burst, i, member, FlowState::kAdopted, FlowTable::Evict::kNever))
+    count_event(*context.page, burst.vip[i]->vip, FL_EVENT_ADOPTED);
 }
 
 void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::uint32_t member) {
@@ -139,8 +144,7 @@ std::uint32_t decide(
   const Arrival arrival = arrival_of(burst.parsed[i]);
   if (!is_whole_tcp(burst.parsed[i])) {
     const std::uint32_t known = placed_elsewhere(context, burst, i);
-    if (known != FL_NO_MEMBER && may_enter)
-      (void)enter(context, burst, i, known, FlowState::kClosing, FlowTable::Evict::kNever);
+    if (known != FL_NO_MEMBER && may_enter) adopt(context, burst, i, known);
     if (known != FL_NO_MEMBER) return known;
   }
   if (arrival == Arrival::kNewFlow && may_enter) {
@@ -151,7 +155,7 @@ std::uint32_t decide(
   // Without an entry every packet of the flow has to come to the same backend by itself.
   const std::uint32_t member = first_candidate(context.table, *burst.vip[i], burst.hash[i]);
   if (arrival == Arrival::kMidLife && may_enter && member != FL_NO_MEMBER)
-    (void)enter(context, burst, i, member, FlowState::kClosing, FlowTable::Evict::kNever);
+    adopt(context, burst, i, member);
   return member;
 }
 
@@ -165,14 +169,44 @@ Hit look_again(WorkerContext& context, Burst& burst, unsigned i) {
   return hit;
 }
 
+void refill_meters(WorkerContext& context) {
+  refill(context.new_flows, context.table.bank().new_flow_limit, context.now);
+  refill(context.adoptions, context.table.bank().new_flow_limit, context.now);
+}
+
+/// False: more flows come than the limit allows. Adoptions have their own meter: neither spoofed
+/// ACKs nor a dead node's connections make new flows go without an entry.
+bool admit(WorkerContext& context, Arrival arrival) {
+  if (arrival == Arrival::kPassing) return true;
+  NewFlowMeter& meter = arrival == Arrival::kNewFlow ? context.new_flows : context.adoptions;
+  return take_credit(meter, context.table.bank().new_flow_limit);
+}
+
+/// A vip that does not track: every packet, on every node, goes where its connection id says, else
+/// to the flow's first candidate.
+void pass_stateless(WorkerContext& context, Burst& burst, unsigned i) {
+  const fl_vip& vip = *burst.vip[i];
+  std::uint32_t member = quic_member(context, burst, i);
+  if (member == FL_NO_MEMBER) {
+    member = first_candidate(context.table, vip, burst.hash[i]);
+  } else {
+    ++context.page->quic_named;
+  }
+  if (member == FL_NO_MEMBER) return drop(burst, i, FL_REASON_NO_BACKEND);
+  count_event(*context.page, vip.vip, FL_EVENT_STATELESS);
+  burst.member[i] = member;
+  burst.chosen[i] = &context.table.member(member);
+}
+
 void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& selection) {
   const fl_vip& vip = *burst.vip[i];
   const Hit hit = look_again(context, burst, i);
   if (hit == Hit::kKept) return;
   if (vip.table_size == 0) return drop(burst, i, FL_REASON_NO_BACKEND);
+  if ((vip.flags & FL_VIP_STATELESS) != 0) return pass_stateless(context, burst, i);
   const Arrival arrival = arrival_of(burst.parsed[i]);
-  const bool within_limit = arrival == Arrival::kLastWord ||
-                            take_credit(context.meter, context.table.bank().new_flow_limit);
+  const bool within_limit = admit(context, arrival);
+  if (!within_limit) count_event(*context.page, vip.vip, FL_EVENT_FLOOD);
   selection.flooded = selection.flooded || !within_limit;
   const bool may_enter = within_limit && hit != Hit::kForeign;
   // Nobody here saw it begin: the first candidate is a guess.
@@ -216,7 +250,7 @@ void place_by_flow(WorkerContext& context, Burst& burst, unsigned i) {
   ++(hit ? counters.hits : counters.misses);
   ++(hit ? context.page->flow_hits : context.page->flow_misses);
   burst.retried[i] = false;
-  refill(context.meter, context.table.bank().new_flow_limit, context.now);
+  refill_meters(context);
   Selection selection{external_counts_fresh(context)};
   select_packet(context, burst, i, selection);
   context.page->flows = context.flows.size();
@@ -226,7 +260,7 @@ void select(WorkerContext& context, Burst& burst) {
   if (burst.missed_count == 0) return;
   prefetch_slots(context, burst);
   prefetch_members(context, burst);
-  refill(context.meter, context.table.bank().new_flow_limit, context.now);
+  refill_meters(context);
   Selection selection{external_counts_fresh(context)};
   for (unsigned k = 0; k < burst.missed_count; ++k)
     select_packet(context, burst, burst.missed[k], selection);

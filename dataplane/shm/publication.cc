@@ -16,6 +16,7 @@ using base::fail;
 
 GenerationReader::GenerationReader(const Region& steering, fl_worker_page* page)
     : current_(&steering.at<fl_current>(FL_LINE_BYTES)->generation),
+      order_(steering.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET)),
       banks_(steering.data() + FL_BANKS_OFFSET),
       bank_bytes_(steering.header().parameter),
       ack_(&page->ack) {

@@ -31,6 +31,8 @@ class GenerationReader {
   /// Generation that current() returned last; 0: none. When it changes, attach a new TableView.
   [[nodiscard]] std::uint64_t generation() const { return seen_; }
   [[nodiscard]] std::size_t bank_bytes() const { return bank_bytes_; }
+  /// Where this region's flow orders are written.
+  [[nodiscard]] const fl_flow_order* order() const { return order_; }
 
   /// The worker reads no bank until it calls current() again (idle, stopping): it holds nothing up.
   void go_offline();
@@ -40,6 +42,7 @@ class GenerationReader {
   [[nodiscard]] const fl_bank* bank(std::uint64_t generation) const;
 
   const std::uint64_t* current_ = nullptr;
+  const fl_flow_order* order_ = nullptr;
   const std::byte* banks_ = nullptr;
   std::size_t bank_bytes_ = 0;
   std::uint64_t* ack_ = nullptr;

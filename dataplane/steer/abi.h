@@ -28,7 +28,7 @@
 #define FL_MAX_WORKERS 64u
 #define FL_MAX_VIPS 1024u
 #define FL_MAX_BACKENDS 4096u     /* backends a node can know at once, over all vips */
-#define FL_MAX_MEMBERS (1u << 20) /* (vip, backend) pairs; 20 bits in a flow entry */
+#define FL_MAX_MEMBERS (1u << 19) /* (vip, backend) pairs; 19 bits in a flow entry */
 #define FL_MAX_CANDIDATES 4u
 #define FL_MAX_SHAPES 8u
 #define FL_NO_MEMBER 0xffffffffu
@@ -41,6 +41,8 @@
 #define FL_LINE_ALIGNED __attribute__((aligned(64)))
 #endif
 #define FL_ONE_LINE(type) FL_STATIC_ASSERT(sizeof(struct type) == 64, #type " fills one line")
+
+#include "dataplane/steer/flow_layout.h"
 
 enum fl_region_kind {
   FL_REGION_STEERING = 1,
@@ -70,6 +72,23 @@ struct FL_LINE_ALIGNED fl_current {
   uint64_t reserved[6];
 };
 FL_ONE_LINE(fl_current);
+
+/// Line 2 of `steering`: which flows the workers are to forget (docs/data-path.md, "Flushing"). The
+/// fields are written while no worker is at work on the order before, then `sequence`
+/// (store-release). A worker looks at `sequence` once per poll; a worker that starts takes the
+/// order it finds for done.
+struct FL_LINE_ALIGNED fl_flow_order {
+  uint64_t sequence;   /* 0: none yet */
+  uint64_t hash;       /* the flow with this hash, if `one_flow` */
+  uint32_t one_flow;   /* 1: at most the flow `hash` of vip `vip` */
+  uint32_t vip;        /* only flows of this vip number; FL_ANY: of all */
+  uint32_t backend;    /* only flows of this backend number; FL_ANY: of all */
+  uint32_t per_second; /* most flows that one worker forgets in a second; 0: no limit */
+  uint64_t reserved[4];
+};
+FL_ONE_LINE(fl_flow_order);
+#define FL_ANY 0xffffffffu
+#define FL_FLOW_ORDER_OFFSET 128u
 
 #define FL_BANKS_OFFSET 4096u /* bytes from the start of `steering` to bank 0 */
 
@@ -123,11 +142,14 @@ struct FL_LINE_ALIGNED fl_bank {
   uint32_t names_line;     /* vip names and backend ids: struct fl_name records */
   uint32_t names_bytes;
   struct fl_shape shapes[FL_MAX_SHAPES];
-  uint32_t idle_new_ms; /* flow time-outs by state */
+  uint32_t idle_new_ms; /* flow time-outs by state: TCP */
   uint32_t idle_confirmed_ms;
   uint32_t idle_closing_ms;
-  uint32_t idle_udp_ms;
-  uint64_t reserved2[2];
+  uint32_t idle_udp_ms;     /* UDP: after the second packet */
+  uint32_t idle_udp_new_ms; /* UDP: after the first packet */
+  uint32_t idle_reset_ms;
+  uint32_t idle_adopted_ms;
+  uint32_t reserved2;
   /* line 3: what the node writes (docs/wire-format.md) */
   uint8_t outer_source4[4]; /* of tunnels; zeros: none of this family */
   uint8_t outer_source6[16];
@@ -157,8 +179,9 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 #define FL_VIP_EMPTY 0xffffu /* free entry of the vip index */
 
 /// fl_vip.flags
-#define FL_VIP_QUIC 2u    /* connection ids may name the backend (net/quic.h) */
-#define FL_VIP_NO_ECHO 4u /* echo requests are the kernel's */
+#define FL_VIP_STATELESS 1u /* flows are not entered: every packet goes to the first candidate */
+#define FL_VIP_QUIC 2u      /* connection ids may name the backend (net/quic.h) */
+#define FL_VIP_NO_ECHO 4u   /* echo requests are the kernel's */
 
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).
@@ -244,11 +267,12 @@ struct FL_LINE_ALIGNED fl_vip_counters {
   uint64_t hits;
   uint64_t misses;
   uint64_t inserts;
-  uint64_t inserts_refused;
-  uint64_t evictions;
+  uint64_t inserts_refused; /* no room */
   uint64_t dropped;
+  uint64_t events[FL_EVENT_COUNT]; /* by enum fl_flow_event */
+  uint64_t reserved[6];
 };
-FL_ONE_LINE(fl_vip_counters);
+FL_STATIC_ASSERT(sizeof(struct fl_vip_counters) == 256, "four lines");
 
 /// Counters of one backend on one worker, over all vips; the worker's own passive health view.
 struct FL_LINE_ALIGNED fl_backend_counters {
@@ -288,15 +312,13 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t flow_misses;
   uint64_t flow_inserts;
   uint64_t flow_inserts_refused;
-  uint64_t flow_evictions;
-  uint64_t flow_expired;
-  uint64_t flows;        /* entries in use now */
-  uint64_t flood_bursts; /* bursts handled in flood mode */
+  uint64_t flush_sequence; /* fl_flow_order: the last one that is done */
+  uint64_t flush_buckets;  /* buckets that the one at work has passed */
+  uint64_t flows;          /* entries in use now */
+  uint64_t flood_bursts;   /* bursts handled in flood mode */
   uint64_t decisions_logged;
   uint64_t decisions_skipped;
   uint64_t generations_seen;
-  uint64_t flow_inherited;      /* flows taken over from another worker's table; no inserts */
-  uint64_t flow_handed_over;    /* entries freed because another worker inherited the flow */
   uint64_t icmp_errors;         /* placed: to the backend of a known flow */
   uint64_t icmp_errors_unknown; /* placed: to the first candidate of an unknown flow */
   uint64_t fragments_first;     /* placed */
@@ -307,7 +329,8 @@ struct FL_LINE_ALIGNED fl_worker_page {
   uint64_t answered;            /* packets that became an answer of ours (ICMP), sent back */
   uint64_t hop_lists;           /* forwarded with other backends to ask (GUE) */
   uint64_t mss_clamped;         /* SYNs whose MSS option was lowered */
-  uint64_t reserved2[1];
+  uint64_t reserved2[3];
+  uint64_t flow_events[FL_EVENT_COUNT];  /* by enum fl_flow_event */
   uint64_t drops[FL_MAX_DROP_REASONS];   /* by enum fl_reason */
   uint64_t punts[FL_MAX_DROP_REASONS];   /* why a packet went to the kernel */
   uint64_t answers[FL_MAX_DROP_REASONS]; /* what a packet was answered for */
@@ -356,45 +379,5 @@ struct FL_LINE_ALIGNED fl_workers {
   struct fl_worker_page worker[FL_MAX_WORKERS]; /* untouched pages cost nothing */
   struct fl_port_page port[FL_MAX_PORTS];
 };
-
-/* ---- flows.N: one table per worker ---------------------------------------------------------- */
-
-#define FL_FLOW_ENTRIES 8u
-
-enum fl_flow_state {
-  FL_FLOW_EMPTY = 0,
-  FL_FLOW_NEW = 1,       /* half-open: SYN seen */
-  FL_FLOW_CONFIRMED = 2, /* handshake completed, or second UDP packet */
-  FL_FLOW_CLOSING = 3,   /* FIN or RST seen, or adopted in mid-life (docs/data-path.md) */
-};
-
-/// A bucket is one cache line. Entry i is (tag[i], entry[i], seen[i]).
-///   tag    16 bits of the flow hash
-///   entry  bits 0-19 member number, 20-21 enum fl_flow_state, 22-29 eight more bits of the hash,
-///          30 the entry lies in its flow's second bucket, 31 a bit of the bucket's overflow count
-///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h)
-/// A flow's home bucket is fl_flow_bucket_of(); where that is full, the entry lies in the second
-/// bucket, fl_flow_second_bucket(), which is computed from what the entry stores, so an entry can
-/// change places without its tuple. The overflow count (bits 31 of entries 0..7, 0 the lowest)
-/// says how many flows whose home this is lie in their second buckets: only if it is not 0 does a
-/// lookup that finds nothing here touch a second line. At 255 it stays.
-/// An entry stands for a flow by 24 bits of its hash besides the bucket number. A false match needs
-/// the same vip (the member's vip is compared), so it can only give a new flow to a backend of
-/// its own pool: probability at most 8 * 2^-24 = 5e-7 per new flow in a full bucket, twice that
-/// where a second bucket is read.
-struct FL_LINE_ALIGNED fl_flow_bucket {
-  uint16_t tag[FL_FLOW_ENTRIES];
-  uint32_t entry[FL_FLOW_ENTRIES];
-  uint16_t seen[FL_FLOW_ENTRIES];
-};
-FL_ONE_LINE(fl_flow_bucket);
-#define FL_FLOW_MEMBER_MASK 0xfffffu
-#define FL_FLOW_STATE_SHIFT 20u
-#define FL_FLOW_STATE_MASK (3u << FL_FLOW_STATE_SHIFT)
-#define FL_FLOW_EXTRA_SHIFT 22u
-#define FL_FLOW_EXTRA_MASK (0xffu << FL_FLOW_EXTRA_SHIFT)
-#define FL_FLOW_SECOND (1u << 30)
-#define FL_FLOW_COUNT_BIT (1u << 31)
-#define FL_FLOW_TICK_NS 250000000ull
 
 #endif

@@ -81,23 +81,51 @@ static __always_inline int fl_is_open(__u32 word) {
   return state == FL_FLOW_NEW || state == FL_FLOW_CONFIRMED;
 }
 
-/// An open flow of this member has ended.
-static __always_inline void fl_leave(const struct fl_work* w, __u32 number) {
-  const struct fl_member* const member = fl_member_of(w, number);
-  if (!member) return;
+/// A counter of a vip on this queue's page, by its offset in fl_vip_counters.
+static __always_inline void fl_add_of_vip(const struct fl_work* w, __u32 vip, __u32 offset) {
+  const __u32 lines = sizeof(struct fl_vip_counters) / FL_LINE_BYTES;
+  const __u32 first = w->page + FL_PAGE_LINE(vips) + (vip & (FL_MAX_VIPS - 1)) * lines;
+  __u64* line = fl_line(&fl_worker_lines, first + offset / FL_LINE_BYTES);
+  if (!line) return;
+  FL_KEEP(line);
+  line[offset / 8 % 8]++;
+}
+#define FL_ADD_OF_VIP(w, vip, field) fl_add_of_vip(w, vip, offsetof(struct fl_vip_counters, field))
+
+/// One event of a flow of this vip number; `event` is an enum fl_flow_event.
+static __always_inline void fl_count_event(const struct fl_work* w, __u32 vip, __u32 event) {
+  FL_ADD(w->page, flow_events[event % FL_EVENT_COUNT], 1);
+  FL_ADD_OF_VIP(w, vip, events[event % FL_EVENT_COUNT]);
+}
+static __always_inline __u32 fl_state_of(__u32 word) {
+  return (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+}
+static __always_inline __u32 fl_eviction_of(__u32 word) {
+  return FL_EVENT_EVICTED_NEW + (fl_state_of(word) - FL_FLOW_NEW) % (FL_FLOW_STATES - 1);
+}
+
+/// A flow of this member has ended for the reason `event`; an open one leaves the count in flight.
+static __always_inline void fl_note_ended(const struct fl_work* w, __u32 word, __u32 event) {
+  const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
+  if (!member) {
+    FL_ADD(w->page, flow_events[event % FL_EVENT_COUNT], 1);
+    return;
+  }
+  fl_count_event(w, member->vip, event);
+  if (!fl_is_open(word)) return;
   struct fl_backend_counters* const b = fl_backend(w->page, member->backend);
   if (b && b->in_flight) b->in_flight--;
 }
 
-/// Frees an entry and its books.
-__attribute__((noinline)) int fl_erase(const struct fl_work* w, __u32 at) {
+/// Frees an entry and its books; `event` says why.
+__attribute__((noinline)) int fl_erase(const struct fl_work* w, __u32 at, __u32 event) {
   if (!w) return 0;
   const __u32 bucket = at / FL_FLOW_ENTRIES;
   const __u32 i = at % FL_FLOW_ENTRIES;
   struct fl_flow_bucket* const b = fl_bucket(w, bucket);
   if (!b) return 0;
   const __u32 word = b->entry[i];
-  if (fl_is_open(word)) fl_leave(w, word & FL_FLOW_MEMBER_MASK);
+  fl_note_ended(w, word, event);
   const __u32 extra = (word & FL_FLOW_EXTRA_MASK) >> FL_FLOW_EXTRA_SHIFT;
   const __u16 tag = b->tag[i];
   b->entry[i] = word & FL_FLOW_COUNT_BIT;
@@ -113,10 +141,13 @@ static __always_inline __u16 fl_idle_limit(const struct fl_work* w, __u32 word) 
   const __u8* const line = (const __u8*)third;
 #define FL_LIMIT(field) fl_ticks(*(const __u32*)(line + FL_IN_LINE(struct fl_bank, field)))
   const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
-  if (member && member->protocol == IPPROTO_UDP) return FL_LIMIT(idle_udp_ms);
-  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
+  const __u32 state = fl_state_of(word);
+  if (member && member->protocol == IPPROTO_UDP)
+    return state == FL_FLOW_NEW ? FL_LIMIT(idle_udp_new_ms) : FL_LIMIT(idle_udp_ms);
   if (state == FL_FLOW_CONFIRMED) return FL_LIMIT(idle_confirmed_ms);
-  return state == FL_FLOW_NEW ? FL_LIMIT(idle_new_ms) : FL_LIMIT(idle_closing_ms);
+  if (state == FL_FLOW_NEW) return FL_LIMIT(idle_new_ms);
+  if (state == FL_FLOW_RESET) return FL_LIMIT(idle_reset_ms);
+  return state == FL_FLOW_ADOPTED ? FL_LIMIT(idle_adopted_ms) : FL_LIMIT(idle_closing_ms);
 #undef FL_LIMIT
 }
 
@@ -130,23 +161,23 @@ static __always_inline int fl_place_in(
   for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
     const __u16 age = (__u16)(now - b->seen[i]);
     if (age <= fl_idle_limit(w, b->entry[i])) continue;
-    FL_ADD(w->page, flow_expired, 1);
-    fl_erase(w, bucket * FL_FLOW_ENTRIES + i);
+    fl_erase(w, bucket * FL_FLOW_ENTRIES + i, FL_EVENT_EVICTED_EXPIRED);
     return (int)i;
   }
   return -1;
 }
 
-/// The longest idle entry of a bucket that is not confirmed, -1: none.
+/// The entry of a bucket that gives way: a reset one, else the longest idle one that is not
+/// confirmed; -1: none.
 static __always_inline int fl_evictable(const struct fl_flow_bucket* b, __u16 now) {
   int oldest = -1;
-  __u16 longest = 0;
+  __u32 highest = 0;
   for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
-    const __u32 state = (b->entry[i] & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
-    const __u16 age = (__u16)(now - b->seen[i]);
-    if (state == FL_FLOW_CONFIRMED || (oldest >= 0 && age <= longest)) continue;
+    const __u32 state = fl_state_of(b->entry[i]);
+    const __u32 rank = (__u16)(now - b->seen[i]) + (state == FL_FLOW_RESET ? 1u << 16 : 0);
+    if (state == FL_FLOW_CONFIRMED || (oldest >= 0 && rank <= highest)) continue;
     oldest = (int)i;
-    longest = age;
+    highest = rank;
   }
   return oldest;
 }
@@ -170,12 +201,13 @@ __attribute__((noinline)) int fl_enter(const struct fl_work* w, __u32 state, __u
     if (at < 0 && may_evict) {
       at = fl_evictable(b, now);
       if (at >= 0) {
-        fl_erase(w, bucket * FL_FLOW_ENTRIES + (__u32)at);
-        FL_ADD(w->page, flow_evictions, 1);
+        const __u32 word = b->entry[(__u32)at & 7u];
+        fl_erase(w, bucket * FL_FLOW_ENTRIES + (__u32)at, fl_eviction_of(word));
       }
     }
     if (at < 0) {
       FL_ADD(w->page, flow_inserts_refused, 1);
+      FL_ADD_OF_VIP(w, w->vip, inserts_refused);
       return 0;
     }
   }
@@ -187,6 +219,7 @@ __attribute__((noinline)) int fl_enter(const struct fl_work* w, __u32 state, __u
                 (bucket == home ? 0 : FL_FLOW_SECOND);
   if (bucket != home) fl_add_overflow(w, home, +1);
   FL_ADD(w->page, flow_inserts, 1);
+  FL_ADD_OF_VIP(w, w->vip, inserts);
   FL_ADD(w->page, flows, 1);
   return 1;
 }
@@ -201,24 +234,75 @@ static __always_inline __u32 fl_with_state(__u32 word, __u32 state) {
   return (word & ~FL_FLOW_STATE_MASK) | state << FL_FLOW_STATE_SHIFT;
 }
 
-/// A TCP packet of a flow that is half-open: the new entry word, 0: released.
-static __always_inline __u32
-fl_tcp_on_new(struct fl_work* w, struct fl_backend_counters* backend, __u32 word) {
-  const __u8 flags = w->tcp_flags;
-  if (fl_is_plain_syn(flags)) {
+/// What a segment says about its connection (path/flow_state.cc).
+enum fl_says { FL_SAYS_SYN, FL_SAYS_RST, FL_SAYS_FIN, FL_SAYS_ACK, FL_SAYS_NOTHING };
+
+static __always_inline int fl_what_it_says(__u8 flags) {
+  if (fl_is_plain_syn(flags)) return FL_SAYS_SYN;
+  if (flags & FL_TCP_RST) return FL_SAYS_RST;
+  if (flags & FL_TCP_FIN) return FL_SAYS_FIN;
+  return (flags & (FL_TCP_ACK | FL_TCP_SYN)) == FL_TCP_ACK ? FL_SAYS_ACK : FL_SAYS_NOTHING;
+}
+
+/// What becomes of an entry. `state` 0: released for the reason `event`. Not `seen`: not even
+/// touched.
+struct fl_fate {
+  __u32 state;
+  __u32 event;
+  int seen;
+};
+
+/// An ACK so long after an RST, in ticks, shows that the client lives.
+#define FL_TICKS_TO_REVIVE 2u
+
+static __always_inline struct fl_fate fl_tcp_on_new(
+    struct fl_work* w, struct fl_backend_counters* backend, int says
+) {
+  struct fl_fate fate = {FL_FLOW_NEW, 0, 1};
+  if (says == FL_SAYS_SYN) {
     if (fl_standing_of(backend, w->now) != FL_GOOD) {
       w->retried = 1;
-      return 0;
+      fate.state = 0;
+      fate.event = FL_EVENT_REROUTED;
+      return fate;
     }
     fl_note_syn(backend, w->now);
-    return word;
   }
-  if (!(flags & FL_TCP_RST)) fl_note_handshake(backend);
-  if (flags & (FL_TCP_RST | FL_TCP_FIN)) {
-    if (backend->in_flight) backend->in_flight--;
-    return fl_with_state(word, FL_FLOW_CLOSING);
+  if (says == FL_SAYS_RST) fate.state = FL_FLOW_RESET;
+  if (says == FL_SAYS_FIN) fate.state = FL_FLOW_CLOSING;
+  if (says == FL_SAYS_ACK) fate.state = FL_FLOW_CONFIRMED;
+  if (says == FL_SAYS_FIN || says == FL_SAYS_ACK) fl_note_handshake(backend);
+  return fate;
+}
+
+static __always_inline struct fl_fate fl_tcp_on_confirmed(int says, int expired) {
+  struct fl_fate fate = {FL_FLOW_CONFIRMED, 0, 1};
+  if (says == FL_SAYS_SYN) {
+    // A live flow stays where it is; a spoofed SYN does not even keep it alive.
+    fate.seen = 0;
+    if (expired) fate.state = 0;
+    fate.event = FL_EVENT_REUSED;
   }
-  return fl_with_state(word, FL_FLOW_CONFIRMED);
+  if (says == FL_SAYS_RST) fate.state = FL_FLOW_RESET;
+  if (says == FL_SAYS_FIN) fate.state = FL_FLOW_CLOSING;
+  return fate;
+}
+
+/// Closing, reset or adopted: not in flight, and a SYN is a new connection.
+static __always_inline struct fl_fate fl_tcp_on_others(__u32 state, int says, __u16 idle) {
+  struct fl_fate fate = {state, 0, says == FL_SAYS_FIN || says == FL_SAYS_ACK};
+  if (says == FL_SAYS_SYN) {
+    fate.state = 0;
+    fate.event = FL_EVENT_REUSED;
+  }
+  if (says == FL_SAYS_FIN) fate.state = FL_FLOW_CLOSING;
+  if (says == FL_SAYS_ACK && state == FL_FLOW_RESET) {
+    if (idle >= FL_TICKS_TO_REVIVE)
+      fate.state = FL_FLOW_CONFIRMED;
+    else
+      fate.seen = 0;
+  }
+  return fate;
 }
 
 /// Applies the packet to the entry at `at`; an enum fl_hit. The diagram is in docs/data-path.md.
@@ -233,37 +317,35 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   if (member && member->vip != w->vip) return FL_FOREIGN;
   if (!member || (member->state != FL_MEMBER_ACTIVE && member->state != FL_MEMBER_DRAINING)) {
     w->retried = member != 0;
-    fl_erase(w, at);
+    fl_erase(w, at, FL_EVENT_REROUTED);
     return FL_RELEASED;
   }
   struct fl_backend_counters* const backend = fl_backend(w->page, member->backend);
   if (!backend) return FL_FOREIGN;
   const __u16 now = fl_tick(w->now);
   const __u16 idle = (__u16)(now - b->seen[i]);
-  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
-  __u32 next = word;
+  const __u32 state = fl_state_of(word);
+  const int expired = idle > fl_idle_limit(w, word);
+  const int says = fl_what_it_says(w->tcp_flags);
+  struct fl_fate fate = {FL_FLOW_CONFIRMED, FL_EVENT_REUSED, 1};
   if (w->protocol == IPPROTO_UDP) {
-    if (idle > fl_idle_limit(w, word)) next = 0;
-    if (next && state == FL_FLOW_NEW) next = fl_with_state(word, FL_FLOW_CONFIRMED);
+    if (expired) fate.state = 0;
   } else if (state == FL_FLOW_NEW) {
-    next = fl_tcp_on_new(w, backend, word);
-  } else if (fl_is_plain_syn(w->tcp_flags)) {
-    // A live flow stays where it is; a spoofed SYN does not even keep it alive.
-    if (state == FL_FLOW_CONFIRMED && idle <= fl_idle_limit(w, word)) {
-      w->member = number;
-      return FL_KEPT;
-    }
-    next = 0;
-  } else if (state == FL_FLOW_CONFIRMED && (w->tcp_flags & (FL_TCP_FIN | FL_TCP_RST))) {
-    if (backend->in_flight) backend->in_flight--;
-    next = fl_with_state(word, FL_FLOW_CLOSING);
+    fate = fl_tcp_on_new(w, backend, says);
+  } else if (state == FL_FLOW_CONFIRMED) {
+    fate = fl_tcp_on_confirmed(says, expired);
+  } else {
+    fate = fl_tcp_on_others(state, says, idle);
   }
-  if (!next) {
-    fl_erase(w, at);
+  if (!fate.state) {
+    fl_erase(w, at, fate.event);
     return FL_RELEASED;
   }
+  const __u32 next = fl_with_state(word, fate.state);
+  if (fl_is_open(word) && !fl_is_open(next) && backend->in_flight) backend->in_flight--;
+  if (!fl_is_open(word) && fl_is_open(next)) backend->in_flight++;
   if (next != word) b->entry[i] = next;
-  if (b->seen[i] != now) b->seen[i] = now;
+  if (fate.seen && b->seen[i] != now) b->seen[i] = now;
   w->member = number;
   return FL_KEPT;
 }

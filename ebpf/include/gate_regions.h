@@ -68,14 +68,15 @@ struct {
   __type(value, __u64);
 } fl_gate_macs SEC(".maps");
 
-/// The meter of new flows (path/new_flow_meter.hh), by queue.
+/// The meters (path/new_flow_meter.hh) of a queue: two, of new flows and of adoptions.
 struct fl_gate_meter {
   __s64 credit;
   __u64 updated;
+  __u64 flooded;
 };
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, FL_MAX_WORKERS);
+  __uint(max_entries, 2 * FL_MAX_WORKERS);
   __type(key, __u32);
   __type(value, struct fl_gate_meter);
 } fl_gate_meters SEC(".maps");

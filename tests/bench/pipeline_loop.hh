@@ -153,6 +153,15 @@ class PipelineLoop {
       }
     }
   }
+  /// The same table with a limit of new flows.
+  void limit_new_flows(std::uint32_t limit) {
+    testing::TestTable table = bench_table(2);
+    table.generation = 2;
+    table.new_flow_limit = limit;
+    limited_ = std::make_unique<testing::TestBank>(table);
+    path::use_table(context_, limited_->view());
+  }
+  [[nodiscard]] const flow::FlowTable& flows() const { return context_.flows; }
   [[nodiscard]] const path::Burst& burst() const { return burst_; }
   path::Burst& mutable_burst() { return burst_; }
   path::WorkerContext& context() { return context_; }
@@ -196,6 +205,7 @@ class PipelineLoop {
 
   Traffic traffic_;
   testing::TestBank bank_;
+  std::unique_ptr<testing::TestBank> limited_;
   FlowRegion region_;
   Pages buffers_;
   Pages page_;

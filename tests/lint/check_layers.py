@@ -28,7 +28,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
                     "dataplane/shm", "dataplane/flow"],
     "control/sim": ["control/model", "control/policy", "control/steering", "control/config", "control/health/dampener.hh",
                     "dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path"],
-    "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net"],
+    "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net", "control/api/flow_file.hh"],
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",
                 "ebpf"],  # path: lookup runs the very code; the others: next hops for the gate

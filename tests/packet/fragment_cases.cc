@@ -156,7 +156,7 @@ std::vector<PacketCase> with_their_flow() {
        .in = whole,
        .out = to4(kPairUdp).udp(40000, 53).payload(5)},
       {.says = "A flow of fragments only does not time out while they come.",
-       .before = {{0, first4(kPairUdp, 1)}, {40000, first4(kPairUdp, 2)}},
+       .before = {{0, first4(kPairUdp, 1)}, {10000, first4(kPairUdp, 2)}},
        .then = World{.pair_slots = {1}},
        .after_ms = 40000,
        .in = first4(kPairUdp, 3),

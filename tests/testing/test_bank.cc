@@ -172,7 +172,10 @@ TestBank::TestBank(const TestTable& table) {
   bank.idle_new_ms = table.idle_new_ms;
   bank.idle_confirmed_ms = table.idle_confirmed_ms;
   bank.idle_closing_ms = table.idle_closing_ms;
+  bank.idle_reset_ms = table.idle_reset_ms;
+  bank.idle_adopted_ms = table.idle_adopted_ms;
   bank.idle_udp_ms = table.idle_udp_ms;
+  bank.idle_udp_new_ms = table.idle_udp_new_ms;
 
   lines_.resize(line + slot_lines);
   auto* const index = reinterpret_cast<std::uint16_t*>(lines_[bank.index_line].bytes);

@@ -61,7 +61,10 @@ struct TestTable {
   std::uint32_t idle_new_ms = 3000;
   std::uint32_t idle_confirmed_ms = 300000;
   std::uint32_t idle_closing_ms = 10000;
+  std::uint32_t idle_reset_ms = 3000;
+  std::uint32_t idle_adopted_ms = 10000;
   std::uint32_t idle_udp_ms = 60000;
+  std::uint32_t idle_udp_new_ms = 20000;
 };
 
 /// The bytes of a bank and a view of them. Vip numbers are positions in `vips`; members are

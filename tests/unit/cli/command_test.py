@@ -75,6 +75,23 @@ class CommandTest(unittest.TestCase):
                       "b1          100  43691  66.66 %\n"
                       "b2           50  21846  33.34 %\n", out)
 
+    def test_a_long_list_of_flows_comes_in_chunks(self):
+        status, out, _ = self.run_cli("show flow list limit 2200 | json")
+        listed = json.loads(out)
+        self.assertEqual((status, len(listed["flows"])), (0, 2200))
+        self.assertEqual(listed["next"], 2200)
+        self.assertEqual([r["arguments"]["limit"] for r in self.node.requests], [1000, 1000, 200])
+        whole = json.loads(self.run_cli("show flow list limit 1000000 | json")[1])
+        self.assertEqual(len({flow["id"] for flow in whole["flows"]}), 2500)
+        self.assertNotIn("next", whole)
+        self.assertEqual(len(json.loads(self.run_cli("show flow list | json")[1])["flows"]), 100)
+
+    def test_a_flow_file_that_is_not_there(self):
+        status, out, err = self.run_cli("show", "flow", "list", "file", "/nonexistent/flows.0")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("/nonexistent/flows.0", err)
+        self.assertEqual(self.node.requests, [])
+
     def test_lookup_why_reads_as_sentences(self):
         _, out, _ = self.run_cli("lookup tcp 198.51.100.7:40000 203.0.113.10:80 why")
         self.assertEqual(out, (

@@ -66,7 +66,10 @@ TEST(Completion, WorksAfterTheNodeAndOffersNothingAfterAMistake) {
 }
 
 TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
-  EXPECT_EQ(candidates(""), "show set drain undrain freeze thaw add del lookup help quit exit ");
+  EXPECT_EQ(
+      candidates(""),
+      "show set drain undrain clear flush freeze thaw add del lookup help quit exit "
+  );
 }
 
 }  // namespace

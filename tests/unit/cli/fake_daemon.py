@@ -40,6 +40,15 @@ CONTROL = {
     "show flow": {"workers": [{"worker": 0, "buckets": 131072, "entries": 7, "new": 1,
                                "confirmed": 5, "closing": 1}],
                   "backends": [{"backend": "b1", "vip": "web", "flows": 7}]},
+    "show flow tuple": {"found": True, "state": "confirmed", "backend": "b1", "age_ms": 250, "worker": 0},
+    "show flow list": {},
+    "show flow stats": {
+        "workers": [{"worker": 0, "buckets": 4, "entries": 7, "load": 0.21875, "confirmed": 7}],
+        "fill": [{"entries": 0, "buckets": 3}, {"entries": 7, "buckets": 1}],
+        "ages": [{"below_s": 1, "confirmed": 7}, {"below_s": 4, "confirmed": 0}, {"confirmed": 0}],
+        "flush": {"sequence": 1, "running": False, "workers": [{"worker": 0, "done": True}]}},
+    "flush flow": {"sequence": 1, "flows_per_second": 1000},
+    "clear flow tuple": {"found": True, "state": "confirmed", "backend": "b1", "sequence": 2},
     "show stats": {"workers": [{"worker": 0, "core": 0, **COUNTERS}], "total": COUNTERS,
                    "node_latency_us": {"p50": 3.5, "p99": 12, "mean": 4.2}},
     "show drop": {"reasons": [
@@ -134,12 +143,21 @@ class FakeNode:
                         "message": f"no {key} '{arguments[key]}'"}
         if command == "show backend":
             result["backends"] = known(BACKENDS, "id", arguments.get("backend"))
-        if command == "show flow" and "src" in arguments:
-            result = {"found": True, "state": "confirmed", "backend": "b1", "age_ms": 250,
-                      "worker": 0}
+        if command == "show flow list":
+            result = flow_chunk(arguments)
         if arguments.get("dst") == "192.0.2.99":
             result = {"why": "no vip has this destination"}
         return {"ok": True, "result": result}
+
+
+def flow_chunk(arguments):
+    """Flows 0 to 2499, as a control daemon gives them: at most 1000 in an answer, and where to go on."""
+    begin = arguments.get("cursor", 0)
+    end = min(begin + arguments.get("limit", 100), 2500)
+    assert end - begin <= 1000
+    chunk = {"flows": [{"id": f"{i:014x}", "worker": 0, "vip": "web", "backend": "b1", "state": "confirmed",
+                        "age_ms": 250} for i in range(begin, end)]}
+    return chunk | ({"next": end} if end < 2500 else {})
 
 
 if __name__ == "__main__":

@@ -134,9 +134,8 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   const BadLine cases[] = {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
-       "unknown command 'bogus', expected show, set, drain, undrain, freeze, thaw, add, del, "
-       "lookup, "
-       "help, quit or exit"},
+       "unknown command 'bogus', expected show, set, drain, undrain, clear, flush, freeze, thaw, "
+       "add, del, lookup, help, quit or exit"},
       {"s", "'s' could be show or set"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, memory, port, "
@@ -175,7 +174,10 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"lookup tcp 1.2.3.4:5 5.6.7.8:9 whny",
        "lookup tcp 1.2.3.4:5 5.6.7.8:9: unknown word 'whny', did you mean 'why'?"},
       {"show flow vip web tuple tcp 1.2.3.4:5 5.6.7.8:9",
-       "show flow vip web: unknown word 'tuple', expected backend"},
+       "show flow vip web: unknown word 'tuple', expected backend, worker or file"},
+      {"show flow list state half",
+       "state 'half': must be new, confirmed, closing, reset or adopted"},
+      {"flush flow vip web rate 0", "rate '0': must be a whole number from 1 to 1000000000"},
       {"show rate every 10ms", "interval '10ms': write 500ms, 2s, 1m or 1h, from 100ms to 24h"},
       {"show rate every nan", "interval 'nan': write 500ms, 2s, 1m or 1h, from 100ms to 24h"},
       {"show rate count 0", "count '0': must be a whole number from 1 to 1000000"},

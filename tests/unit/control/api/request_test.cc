@@ -102,7 +102,7 @@ const Refused kRefused[] = {
      "argument 'dport' must be a whole number, 1 to 65535"},
     {"a tuple beside a vip",
      R"({"command":"show flow","arguments":{"vip":"web","protocol":"tcp"}})",
-     "a tuple stands alone, leave out vip and backend"},
+     "a tuple stands alone, leave out vip, backend and worker"},
 };
 
 class RefusedRequests : public testing::TestWithParam<Refused> {};

@@ -124,6 +124,17 @@ TEST(Load, ShortestFileGetsDefaults) {
   EXPECT_EQ(c->workers.cores, std::vector<std::uint32_t>{0});
 }
 
+TEST(Load, UdpVipsMayBeStateless) {
+  const std::string rest = ", backends: [{id: b, address: 10.0.0.1}]}]";
+  const std::string udp = "vips: [{name: w, address: 203.0.113.1, protocol: udp, port: 53";
+  const auto stateless = parse_config(udp + ", udp: stateless" + rest, "c.yaml");
+  const auto tracked = parse_config(udp + ", udp: tracked" + rest, "c.yaml");
+
+  ASSERT_TRUE(stateless && tracked);
+  EXPECT_TRUE(stateless->vips[0].stateless);
+  EXPECT_FALSE(tracked->vips[0].stateless);
+}
+
 TEST(Load, VipHealthInheritsTheGlobalOne) {
   const auto c = parse_config(
       "health: {interval: 2s, rise: 5}\n"

@@ -122,6 +122,10 @@ inline const Refusal kDoubtful[] = {
     {"an unspecified gateway",
      "ports: [{device: net_null0, gateway: 0.0.0.0}]\n" VIP,
      "c.yaml:1: ports[0].gateway: '0.0.0.0' is not of one host, use a unicast address"},
+    {"stateless TCP",
+     "vips: [{name: w, address: 203.0.113.1, port: 80, udp: stateless,\n"
+     "  backends: [{id: b, address: 10.0.0.1}]}]\n",
+     "c.yaml:1: vips[0].udp: 'stateless' is for protocol: udp, TCP flows are always tracked"},
 };
 
 }  // namespace fairlead::config

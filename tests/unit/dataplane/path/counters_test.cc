@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The books: what a worker's page says after packets of all kinds.
+#include <numeric>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -67,7 +68,8 @@ TEST(Counters, AnExpiredFlowLeavesItsBackendsCount) {
   }
 
   EXPECT_EQ(0U, worker.page().backends[0].in_flight);
-  EXPECT_EQ(10U, worker.page().flow_expired);
+  EXPECT_EQ(10U, worker.page().flow_events[FL_EVENT_EXPIRED_NEW]);
+  EXPECT_EQ(10U, worker.page().vips[0].events[FL_EVENT_EXPIRED_NEW]);
   EXPECT_EQ(0U, worker.page().flows);
 }
 
@@ -121,6 +123,32 @@ TEST(Counters, AFullTableRefusesAndSaysSo) {
   EXPECT_EQ(0, worker.unaccounted());
 }
 
+/// inserts = entries + what has left, for the worker and each vip; and every way out was taken.
+void expect_entries_add_up(TestWorker& worker, const steer::TableView& table) {
+  std::vector<std::uint64_t> entries(2);
+  worker.context().flows.for_each([&](std::uint32_t member, flow::FlowState, flow::Tick) {
+    ++entries[table.member(member).vip];
+  });
+  const auto left = [](const std::uint64_t(&events)[FL_EVENT_COUNT]) {
+    return std::accumulate(events, events + FL_EVENT_HANDED_OVER + 1, std::uint64_t{0});
+  };
+  const fl_worker_page& page = worker.page();
+  EXPECT_EQ(page.flow_inserts, worker.context().flows.size() + left(page.flow_events));
+  for (std::size_t v = 0; v < 2; ++v)
+    EXPECT_EQ(page.vips[v].inserts, entries[v] + left(page.vips[v].events)) << v;
+  for (std::size_t e = 0; e < FL_EVENT_COUNT; ++e)
+    EXPECT_EQ(page.flow_events[e], page.vips[0].events[e] + page.vips[1].events[e]) << e;
+  for (const fl_flow_event e :
+       {FL_EVENT_EVICTED_NEW,
+        FL_EVENT_EVICTED_CLOSING,
+        FL_EVENT_EVICTED_RESET,
+        FL_EVENT_REUSED,
+        FL_EVENT_REROUTED,
+        FL_EVENT_ADOPTED})
+    EXPECT_GT(page.flow_events[e], 0U) << e;
+  EXPECT_EQ(0U, page.flow_events[FL_EVENT_EVICTED_CONFIRMED]);
+}
+
 TEST(Counters, AddUpAfterAnyMixOfPackets) {
   const TestBank bank(table());
   TestWorker worker(16);
@@ -150,6 +178,7 @@ TEST(Counters, AddUpAfterAnyMixOfPackets) {
   });
   for (unsigned b = 0; b < 3; ++b) EXPECT_EQ(open[b], worker.page().backends[b].in_flight) << b;
   EXPECT_EQ(worker.context().flows.size(), worker.page().flows);
+  expect_entries_add_up(worker, bank.view());
   EXPECT_EQ(
       worker.page().vips[0].packets + worker.page().vips[1].packets, worker.page().tx_packets
   );

@@ -81,7 +81,7 @@ TEST_F(Inherit, KeepsEveryFlowOnItsBackend) {
     EXPECT_EQ(0U, heir_.run_one(tcp(client, "A")).member) << client;
 
   EXPECT_EQ(1U, heir_.run_one(tcp(kFlows + 1, "S")).member) << "a new flow follows the new table";
-  EXPECT_EQ(heir_.page().flow_inherited, kFlows);
+  EXPECT_EQ(heir_.page().flow_events[FL_EVENT_INHERITED], kFlows);
   EXPECT_EQ(heir_.context().flows.size(), kFlows + 1U);
 }
 
@@ -123,7 +123,7 @@ TEST_F(Inherit, AFlowIsCountedOnce) {
 
   EXPECT_EQ(former_.page().backends[0].in_flight, 0U);
   EXPECT_EQ(former_.page().flows, 0U);
-  EXPECT_EQ(former_.page().flow_handed_over, kFlows);
+  EXPECT_EQ(former_.page().flow_events[FL_EVENT_HANDED_OVER], kFlows);
   EXPECT_EQ(heir_.page().backends[0].in_flight, kFlows);
 }
 
@@ -135,7 +135,7 @@ TEST_F(Inherit, TwoPacketsInOneBurstInheritOnce) {
 
   EXPECT_EQ(results[0].member, 0U);
   EXPECT_EQ(results[1].member, 0U);
-  EXPECT_EQ(heir_.page().flow_inherited, 1U);
+  EXPECT_EQ(heir_.page().flow_events[FL_EVENT_INHERITED], 1U);
 }
 
 TEST_F(Inherit, FlowsCanGoBackAgain) {
@@ -194,7 +194,7 @@ TEST_F(InheritIntoAFullTable, FlowsWithoutRoomStayWithTheirBackendAllTheSame) {
     for (std::uint16_t client = 1; client <= kFlows; ++client)
       EXPECT_EQ(0U, heir_.run_one(tcp(client, "A")).member) << client;
 
-  EXPECT_LE(heir_.page().flow_inherited, 16U);
+  EXPECT_LE(heir_.page().flow_events[FL_EVENT_INHERITED], 16U);
 }
 
 // The former owner goes on with other flows, which move its entries about, while they are read.

@@ -39,9 +39,24 @@ TEST(NewFlowMeter, EntersFlowsAgainSoonAfterTheFlood) {
   NewFlowMeter meter;
   base::Nanoseconds now = base::kSecond;
   allowed(meter, 10'000, 100, 1000, now);
-  now += kMeterDepth + base::kMillisecond;
+  now += kMeterDepth + kMeterDepth / 2 + base::kMillisecond;
 
   EXPECT_EQ(500U, allowed(meter, 10'000, 5, 100, now));
+}
+
+TEST(NewFlowMeter, DoesNotSwitchBackAndForthAroundTheLimit) {
+  NewFlowMeter meter;
+  base::Nanoseconds now = base::kSecond;
+  allowed(meter, 10'000, 100, 1000, now);
+  unsigned changes = 0;
+  bool before = meter.flooded;
+  for (int i = 0; i < 5000; ++i) {  // 9 and 11 a millisecond, the limit being 10
+    allowed(meter, 10'000, i % 2 == 0 ? 9 : 11, 1, now);
+    changes += meter.flooded != before ? 1 : 0;
+    before = meter.flooded;
+  }
+
+  EXPECT_EQ(0U, changes);
 }
 
 TEST(NewFlowMeter, ALimitOfZeroIsNone) {

@@ -133,7 +133,7 @@ TEST(PacketPath, NeverAllocates) {
   EXPECT_GT(worker.page().fragments_first, 1000U);
   EXPECT_GT(worker.page().icmp_errors, 1000U);
   EXPECT_GT(worker.page().flow_inserts, 10'000U);
-  EXPECT_GT(worker.page().flow_expired, 0U);
+  EXPECT_GT(worker.page().flow_events[FL_EVENT_EXPIRED_NEW], 0U);
 }
 
 TEST(PacketPath, TheHookCountsAllocations) {

@@ -281,11 +281,15 @@ TEST_F(CrewOnRings, FlowsThatADeviceSendsToOtherQueuesKeepTheirBackend) {
   collect_all(port);
 
   expect_nothing_moved();
-  EXPECT_EQ(page(0).flow_inherited + page(1).flow_inherited, kFlows);
+  EXPECT_EQ(
+      page(0).flow_events[FL_EVENT_INHERITED] + page(1).flow_events[FL_EVENT_INHERITED], kFlows
+  );
   const base::Nanoseconds deadline = sys::monotonic_ns() + 20 * base::kSecond;
   while (in_flight() != kFlows && sys::monotonic_ns() < deadline) tick();
   EXPECT_EQ(in_flight(), kFlows) << "each flow is counted by one worker";
-  EXPECT_EQ(page(0).flow_handed_over + page(1).flow_handed_over, kFlows);
+  EXPECT_EQ(
+      page(0).flow_events[FL_EVENT_HANDED_OVER] + page(1).flow_events[FL_EVENT_HANDED_OVER], kFlows
+  );
 }
 
 TEST_F(CrewOnRings, AStoppedWorkersFlowsAreFoundAndThenForgottenThere) {

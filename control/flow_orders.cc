@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writing flow orders, and watching them.
+#include "control/flow_orders.hh"
+
+#include <algorithm>
+
+#include "control/api/counters.hh"
+#include "control/api/flow_answers.hh"
+#include "dataplane/sys/log.hh"
+
+namespace fairlead::control {
+namespace {
+
+// A worker that has shown no sign of life for so long does not keep an order open: when it wakes
+// it finds the newest one.
+constexpr base::Nanoseconds kSilent = base::kSecond;
+
+const fl_flow_order& order_of(const Node& node) {
+  return *node.regions.steering.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+}
+
+bool alive(const fl_worker_page& page, base::Nanoseconds now) {
+  const std::uint64_t beat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED);
+  return beat != 0 && now < beat + kSilent;
+}
+
+bool done(const fl_worker_page& page, const fl_flow_order& order) {
+  return __atomic_load_n(&page.flush_sequence, __ATOMIC_ACQUIRE) == order.sequence;
+}
+
+std::size_t living(const Node& node, base::Nanoseconds now) {
+  const auto pages = api::pages(node.regions.worker_pages());
+  return static_cast<std::size_t>(std::count_if(
+      pages.begin(), pages.end(), [now](const auto& page) { return alive(page, now); }
+  ));
+}
+
+bool at_work(const Node& node, base::Nanoseconds now) {
+  const fl_flow_order& order = order_of(node);
+  const auto pages = api::pages(node.regions.worker_pages());
+  return order.sequence != 0 && std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
+           return alive(page, now) && !done(page, order);
+         });
+}
+
+base::Result<Json> write(Node& node, fl_flow_order next, base::Nanoseconds now) {
+  if (living(node, now) == 0)
+    return base::fail(
+        base::ErrorCode::kUnavailable, "no data plane runs on this node: nobody writes flow tables"
+    );
+  if (at_work(node, now))
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        "flush " + std::to_string(order_of(node).sequence) +
+            " is still at work, see show flow stats, and ask again when it is done"
+    );
+  auto* order = node.regions.steering.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+  const std::uint64_t sequence = order->sequence + 1;
+  order->hash = next.hash;
+  order->one_flow = next.one_flow;
+  order->vip = next.vip;
+  order->backend = next.backend;
+  order->per_second = next.per_second;
+  __atomic_store_n(&order->sequence, sequence, __ATOMIC_RELEASE);
+  return Json{{"sequence", sequence}};
+}
+
+}  // namespace
+
+Answer flush_flows(Node& node, const api::Request& request, base::Nanoseconds now) {
+  if (!request.vip && !request.backend)
+    return base::invalid("flush flow: say whose, give a vip or a backend");
+  const steer::Names& names = node.publisher.names();
+  fl_flow_order order{};
+  order.vip = order.backend = FL_ANY;
+  if (request.vip) {
+    FL_ASSIGN(order.vip, api::vip_number(names, *request.vip));
+  }
+  if (request.backend) {
+    FL_ASSIGN(order.backend, api::backend_number(names, *request.backend));
+  }
+  const std::uint32_t rate = request.rate.value_or(kFlushRate);
+  const auto workers = static_cast<std::uint32_t>(std::max<std::size_t>(living(node, now), 1));
+  order.per_second = std::max(rate / workers, 1U);
+  FL_ASSIGN(Json out, write(node, order, now));
+  out["flows_per_second"] = order.per_second * workers;
+  sys::log_info(
+      "operator flushes flows vip=" + request.vip.value_or("all") +
+      " backend=" + request.backend.value_or("all") + " sequence=" + out["sequence"].dump()
+  );
+  return out;
+}
+
+Answer clear_flow(Node& node, const api::Request& request, base::Nanoseconds now) {
+  const api::FlowSource source = flow_source(node, now);
+  const fl_vip* vip = source.table.valid() ? api::vip_of(source.table, *request.tuple) : nullptr;
+  if (vip == nullptr)
+    return base::fail(base::ErrorCode::kNotFound, "no vip has this destination: it has no flows");
+  fl_flow_order order{};
+  order.hash = api::flow_hash(source.table, *request.tuple);
+  order.one_flow = 1;
+  order.vip = vip->vip;
+  order.backend = FL_ANY;
+  Json out = api::flow_entry(source, order.hash, vip->vip);
+  if (!out["found"].get<bool>()) return out;
+  FL_ASSIGN(const Json written, write(node, order, now));
+  out["sequence"] = written["sequence"];
+  sys::log_info("operator clears one flow sequence=" + out["sequence"].dump());
+  return out;
+}
+
+Json flush_state(const Node& node, base::Nanoseconds now) {
+  const fl_flow_order& order = order_of(node);
+  Json out{{"sequence", order.sequence}};
+  if (order.sequence == 0) return out;
+  const steer::Names& names = node.publisher.names();
+  out["running"] = at_work(node, now);
+  if (order.vip != FL_ANY) out["vip"] = names.vip(order.vip);
+  if (order.backend != FL_ANY) out["backend"] = names.backend(order.backend);
+  if (order.one_flow == 0) out["flows_per_second_and_worker"] = order.per_second;
+  Json workers = Json::array();
+  unsigned number = 0;
+  for (const fl_worker_page& page : api::pages(node.regions.worker_pages())) {
+    workers.push_back(
+        {{"worker", number++},
+         {"done", done(page, order)},
+         {"buckets_passed", page.flush_buckets},
+         {"flushed", page.flow_events[FL_EVENT_FLUSHED]}}
+    );
+  }
+  out["workers"] = std::move(workers);
+  return out;
+}
+
+}  // namespace fairlead::control

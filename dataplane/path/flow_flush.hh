@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Forgetting flows by order of an operator, a few cache lines per poll.
+//
+// Only the worker writes its flow table. So control does not erase: it writes an order
+// (fl_flow_order) into the steering region, and each worker carries it out on its own table, in a
+// bounded piece per poll and at most at the order's rate, between two bursts. docs/data-path.md,
+// "Flushing", has the alternatives.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/clock.hh"
+#include "dataplane/path/context.hh"
+#include "dataplane/steer/abi.h"
+
+namespace fairlead::path {
+
+/// One worker's part in flushing. Worker thread only; no wait, no allocation.
+class FlowFlush {
+ public:
+  /// Buckets looked at in one step: 16 KiB of table.
+  static constexpr std::uint32_t kBucketsPerStep = 256;
+
+  /// From now on orders are read at `order`. The one that is there counts as done: it was for an
+  /// earlier life of the worker.
+  void watch(const fl_flow_order* order, fl_worker_page& page);
+
+  /// Once per poll, between two bursts: one load if there is nothing to do.
+  void step(WorkerContext& context) {
+    if (order_ == nullptr) return;
+    const std::uint64_t wanted = __atomic_load_n(&order_->sequence, __ATOMIC_ACQUIRE);
+    if (wanted != done_) [[unlikely]]
+      work(context, wanted);
+  }
+
+ private:
+  void work(WorkerContext& context, std::uint64_t wanted);
+  void begin(WorkerContext& context, std::uint64_t wanted);
+  void finish(WorkerContext& context);
+  void forget_one(WorkerContext& context);
+  [[nodiscard]] bool is_meant(const WorkerContext& context, std::uint32_t member) const;
+
+  const fl_flow_order* order_ = nullptr;
+  std::uint64_t done_ = 0;
+  fl_flow_order now_{};             // at work on this, if its sequence is not done_
+  std::uint32_t bucket_ = 0;        // buckets below are done
+  std::int64_t credit_ = 0;         // flows x 1e9
+  base::Nanoseconds refilled_ = 0;  // when credit_ was
+};
+
+}  // namespace fairlead::path
