@@ -85,8 +85,9 @@ void rte_hash_lookup(benchmark::State& state, std::uint64_t flows, const std::st
   static std::vector<std::unique_ptr<RteHashPeer>> made;
   const auto known =
       std::find_if(made.begin(), made.end(), [&](const auto& p) { return p->flows() == flows; });
-  if (known == made.end()) made.push_back(std::make_unique<RteHashPeer>(flows, hash_of));
-  const RteHashPeer& table = known == made.end() ? *made.back() : **known;
+  const bool fresh = known == made.end();
+  const RteHashPeer& table =
+      fresh ? *made.emplace_back(std::make_unique<RteHashPeer>(flows, hash_of)) : **known;
   if (!table.whole()) return state.SkipWithError("rte_hash could not hold the flows");
   Draw draw(flows);
   std::uint64_t numbers[kBurst];
