@@ -181,12 +181,9 @@ vips:
         return self.ask("show status")["result"]
 
     def books(self) -> dict[str, int]:
-        """The law's terms from worker 0's page (dataplane/steer/abi.h)."""
-        page = 128  # of worker 0
-        data = (self.folder / "run/workers").read_bytes()[page + 128:page + 128 + 256 + 512]
-        words = struct.unpack("<96Q", data)
-        return {"rx": words[0], "tx": words[2], "punted": words[4], "answered": words[21],
-                "dropped": sum(words[32:96])}
+        """The law's terms from worker 0's page."""
+        tool = self.build / "tests/live/dataplane/print_books"
+        return dict(json.loads(self.run(str(tool), str(self.folder / "run"))))
 
     def cli(self, *words: str) -> str:
         """What `fairlead` says; only the data plane's commands have somebody to answer."""
