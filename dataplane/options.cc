@@ -3,13 +3,35 @@
 #include "dataplane/options.hh"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <map>
+#include <string>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 
 namespace fairlead::dataplane {
 namespace {
+
+/// Whether two paths name one file, however they are spelled; it need not exist yet.
+bool same_file(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error)) return true;
+  const auto canonical =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(a, error), error);
+  const auto other = std::filesystem::weakly_canonical(std::filesystem::absolute(b, error), error);
+  return !error && canonical == other;
+}
+
+/// Outputs are written beside their place and renamed, so devices, pipes and links would be lost.
+bool replaceable(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(path, error);
+  return !std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
+         std::filesystem::is_directory(status);  // a folder is refused where it is opened
+}
 
 std::string one_line(std::string text) {
   for (char& c : text) {
@@ -42,24 +64,30 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
     return base::invalid("--out is missing: --replay needs a file for the forwarded packets");
   }
   for (const std::string* path : outputs) {
-    if (*path == replay.in) {
+    if (path->empty()) continue;
+    if (!replaceable(*path)) {
+      return base::invalid(
+          *path + ": is not a regular file, a replay would replace it; choose another output"
+      );
+    }
+    if (same_file(*path, replay.in)) {
       return base::invalid(
           "--replay " + replay.in + ": input and output are the same file; choose another output"
       );
     }
-    if (*path == options.config) {
+    if (same_file(*path, options.config)) {
       return base::invalid(
           "--config " + options.config + ": a replay would overwrite it; choose another output"
       );
     }
   }
-  if (replay.out == replay.decisions) {
+  if (same_file(replay.out, replay.decisions)) {
     return base::invalid(
         "--decisions " + replay.decisions + ": same file as --out; choose another one"
     );
   }
   if (!replay.answers.empty() &&
-      (replay.answers == replay.out || replay.answers == replay.decisions)) {
+      (same_file(replay.answers, replay.out) || same_file(replay.answers, replay.decisions))) {
     return base::invalid(
         "--answers " + replay.answers + ": same file as another output; choose another one"
     );

@@ -2,6 +2,8 @@
 // Reading the command line; CLI11's exceptions end here.
 #include "control/sim/options.hh"
 
+#include <cmath>
+
 #include <CLI/CLI.hpp>
 
 #include "control/config/units.hh"
@@ -65,6 +67,8 @@ base::Result<Overrides> overrides_of(const CLI::App& app, const Raw& raw) {
   if (given("--nodes")) o.nodes = raw.nodes;
   if (given("--backends")) o.backends = raw.backends;
   if (given("--seed")) o.seed = raw.seed;
+  if (std::isnan(raw.load)) return base::invalid("--load nan: not a number; above 0 to 10");
+  if (std::isnan(raw.rate)) return base::invalid("--rate nan: not a number; requests a second");
   if (given("--load")) o.load = raw.load;
   if (given("--rate")) o.rate = raw.rate;
   if (given("--load") && given("--rate"))

@@ -58,6 +58,11 @@ CASES = [
     (["--config", "good.yaml", "--out", "out.pcap"], "give --replay"),
     (["--config", "good.yaml", "--replay", "good.pcap"], "--out is missing"),
     (["--config", "good.yaml", "--replay", "good.pcap", "--out", "good.pcap"], "same file"),
+    (["--config", "good.yaml", "--replay", "good.pcap", "--out", "./good.pcap"], "same file"),
+    (["--config", "good.yaml", "--replay", "good.pcap", "--out", "out.pcap", "--decisions", "run/../good.yaml"],
+     "would overwrite it"),
+    (["--config", "good.yaml", "--replay", "good.pcap", "--out", "out.pcap", "--decisions", "./out.pcap"], "same file"),
+    (["--config", "good.yaml", "--replay", "good.pcap", "--out", "pipe"], "pipe: is not a regular file"),
     ([*REPLAY, "good.pcap", "--clock", "wall"], "wall"),
     ([*REPLAY, "good.pcap", "--hugepages", "maybe"], "maybe"),
     ([*REPLAY, "absent.pcap"], "absent.pcap: no such file"),
@@ -105,6 +110,7 @@ def main() -> int:
         folder = Path(name)
         for file, content in FILES.items():
             (folder / file).write_bytes(content)
+        os.mkfifo(folder / "pipe")
         for arguments, words in CASES:
             wrong = run(dataplane, arguments, folder, words)
             print("ok  " if wrong is None else "FAIL", " ".join(arguments), wrong or "")
