@@ -113,7 +113,7 @@ def main() -> int:
         os.mkfifo(folder / "pipe")
         for arguments, words in CASES:
             wrong = run(dataplane, arguments, folder, words)
-            print("ok  " if wrong is None else "FAIL", " ".join(arguments), wrong or "")
+            print("ok  " if wrong is None else "FAIL", ascii(" ".join(arguments)), wrong or "")
             failed += wrong is not None
     return 1 if failed else 0
 
