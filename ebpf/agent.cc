@@ -153,7 +153,7 @@ json Agent::status() const {
          {"connected", s.connected},
          {"sent", s.sent},
          {"streams", s.streams},
-         {"last_error", s.last_error}}
+         {"last_error", as_json(s.trouble, now)}}
     );
   }
   json result = {
@@ -171,7 +171,7 @@ json Agent::status() const {
   if (url_) {
     const auto s = url_->state(now);
     result["url"] = {
-        {"answers", s.answers}, {"failures", s.failures}, {"last_error", s.last_error}};
+        {"answers", s.answers}, {"failures", s.failures}, {"last_error", as_json(s.trouble, now)}};
   }
   return result;
 }

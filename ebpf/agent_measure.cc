@@ -115,10 +115,11 @@ void UrlLoad::run() {
     lock.lock();
     if (answer) {
       state_.load = *answer;
+      state_.trouble.end();
       ++state_.answers;
       answered_at_ = now;
     } else {
-      state_.last_error = answer.error().what;
+      state_.trouble.begin(answer.error().what, now);
       ++state_.failures;
     }
     stopped_.wait_for(lock, std::chrono::nanoseconds(interval_), [this] { return stop_; });

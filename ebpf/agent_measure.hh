@@ -11,6 +11,7 @@
 
 #include "dataplane/base/clock.hh"
 #include "ebpf/agent_load.hh"
+#include "ebpf/agent_trouble.hh"
 #include "ebpf/vip_table.hh"
 
 namespace fairlead::agent {
@@ -48,7 +49,7 @@ class UrlLoad {
     Load load;  // empty if stale: no good answer for 3 intervals (at least 1 s)
     std::uint64_t answers = 0;
     std::uint64_t failures = 0;
-    std::string last_error;
+    Trouble trouble;
   };
   [[nodiscard]] State state(base::Nanoseconds now) const;
 

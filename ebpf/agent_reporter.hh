@@ -12,6 +12,7 @@
 #include "control/api/fairlead.grpc.pb.h"
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
+#include "ebpf/agent_trouble.hh"
 
 namespace fairlead::agent {
 
@@ -51,14 +52,17 @@ class Reporter {
     bool connected = false;
     std::uint64_t sent = 0;
     std::uint64_t streams = 0;  // opened so far; above 1: reconnected
-    std::string last_error;
+    Trouble trouble;
   };
   [[nodiscard]] State state() const;
   [[nodiscard]] const std::string& to() const { return to_; }
 
  private:
+  /// What a stream does while there is no connection.
+  enum class Opening : std::uint8_t { kFailsAtOnce, kWaits };
+
   void run();
-  std::uint64_t stream();
+  std::uint64_t stream(Opening opening);
   bool take_newest(v1::LoadReport& report, std::uint64_t last_sequence);
   void note_sent();
 

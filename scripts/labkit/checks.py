@@ -20,6 +20,7 @@ from labkit.takeover import Strokes
 
 MAX_DEAD_S = 2.0
 MAX_FOLLOW_MS = 10.0
+MAX_FIRST_REPORT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,28 @@ def judge_common(outcome: Outcome, run: Measured) -> None:
     outcome.require(figures["disagreements"] == 0, f"{figures['disagreements']} answers from another backend than logged")
     outcome.require(figures["p95_us"] <= report.MAX_P95_US, f"p95 {figures['p95_us']} us is above {report.MAX_P95_US}")
     outcome.broken += run.errors
+
+
+def start(fleet: Fleet, size: Size) -> Outcome:
+    """A fleet that has just come up: every agent's load report is at every node within 2 s. No load."""
+    begun = time.monotonic()
+    first_s: dict[str, dict[str, float]] = {}
+    wanted = len(fleet.plan.nodes) * len(fleet.pool())
+    while sum(map(len, first_s.values())) < wanted and time.monotonic() < begun + size.seconds:
+        for node in fleet.plan.nodes:
+            for row in fleet.ask(node, "show backend", vip="web")["backends"]:
+                if "report_age_ms" in row:
+                    seen_s = time.monotonic() - begun - row["report_age_ms"] / 1000
+                    first_s.setdefault(row["id"], {}).setdefault(node.name, round(max(seen_s, 0.0), 3))
+        time.sleep(0.02)
+    times = sorted(s for nodes in first_s.values() for s in nodes.values())
+    outcome = Outcome({"reports_expected": wanted, "reports": len(times), "first_report_s": _spread(times),
+                       "last_by_backend_s": {name: max(nodes.values()) for name, nodes in first_s.items()},
+                       "seed": size.seed})
+    outcome.require(len(times) == wanted, f"{wanted - len(times)} of {wanted} first reports did not arrive")
+    outcome.require(not times or times[-1] <= MAX_FIRST_REPORT_S,
+                    f"the last first report came {times[-1] if times else 0:.1f} s after the fleet was up")
+    return outcome
 
 
 def failover(fleet: Fleet, size: Size) -> Outcome:
@@ -279,7 +302,7 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "takeover": takeover, "failover": failover, "reload": reload, "leave": leave, "chaos": chaos}
+    "start": start, "takeover": takeover, "failover": failover, "reload": reload, "leave": leave, "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:

@@ -12,8 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 # KIND: seconds, nodes, requests a second. failover has three nodes: two must be left to see that they do not both take a
 # connection whose frames the bridge floods.
-SIZES = {"failover": ("12", "3", "400"), "reload": ("10", "2", "200"), "takeover": ("9", "2", "200"),
-         "leave": ("9", "2", "200"), "chaos": ("16", "2", "200")}
+SIZES = {"start": ("20", "5", "1"), "failover": ("12", "3", "400"), "reload": ("10", "2", "200"),
+         "takeover": ("9", "2", "200"), "leave": ("9", "2", "200"), "chaos": ("16", "2", "200")}
+BACKENDS = {"start": "10"}
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
         print(f"skipped: not built: {', '.join(missing)}")
         return 77
     seconds, nodes, rate = SIZES[kind]
-    command = [str(ROOT / "scripts/lab"), "check", kind, "--name", f"test-{kind}", "--nodes", nodes, "--backends", "4",
+    command = [str(ROOT / "scripts/lab"), "check", kind, "--name", f"test-{kind}", "--nodes", nodes, "--backends", BACKENDS.get(kind, "4"),
                "--rate", rate, "--seconds", seconds]
     return subprocess.run(command, env=os.environ | {"FAIRLEAD_BUILD": build}, timeout=100, check=False).returncode
 

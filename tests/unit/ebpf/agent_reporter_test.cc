@@ -7,6 +7,11 @@
 #include <functional>
 #include <future>
 
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -141,6 +146,83 @@ TEST(Reporter, ReceiverThatHangsHoldsNobodyUp) {
   EXPECT_TRUE(good.wait_for(2000));
   auto ended = std::async(std::launch::async, [&stuck] { stuck.reset(); });
   EXPECT_EQ(ended.wait_for(kPatience), std::future_status::ready);
+}
+
+/// A port that takes connections and ends them at once: a receiver that is starting.
+class Closing {
+ public:
+  Closing() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof to;
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&to), size), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&to), &size), 0);
+    port_ = ntohs(to.sin_port);
+  }
+  ~Closing() { close(fd_); }
+  Closing(const Closing&) = delete;
+  Closing& operator=(const Closing&) = delete;
+
+  /// One attempt; false if none came.
+  bool refuse() {
+    pollfd waiting{fd_, POLLIN, 0};
+    if (poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kPatience).count())) != 1)
+      return false;
+    const int peer = accept(fd_, nullptr, nullptr);
+    const linger reset{1, 0};
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(peer);
+    return true;
+  }
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  int fd_;
+  int port_ = 0;
+};
+
+TEST(Reporter, WaitsForAReceiverInsideOneCallSoThatSomebodyPollsTheConnection) {
+  auto starting = std::make_unique<Closing>();
+  Reporter reporter("127.0.0.1:" + std::to_string(starting->port()));
+  reporter.post(report(1));
+  for (int attempt = 0; attempt < 6; ++attempt) ASSERT_TRUE(starting->refuse()) << attempt;
+  EXPECT_EQ(reporter.state().streams, 2U) << "one that told the reason, one that waits";
+  EXPECT_FALSE(reporter.state().trouble.what.empty());
+  EXPECT_FALSE(reporter.state().trouble.recovered);
+
+  const int port = starting->port();
+  starting.reset();
+  Receiver receiver(port);
+
+  ASSERT_TRUE(receiver.wait_for(1));
+  EXPECT_EQ(reporter.state().streams, 2U);
+}
+
+TEST(Reporter, ATroubleThatIsOverSaysSo) {
+  auto receiver = std::make_unique<Receiver>();
+  const int port = receiver->port();
+  Reporter reporter(receiver->address());
+  reporter.post(report(1));
+  ASSERT_TRUE(receiver->wait_for(1));
+  EXPECT_TRUE(as_json(reporter.state().trouble, 0).is_null());
+
+  receiver.reset();
+  Receiver again(port);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (std::uint64_t sequence = 2;
+       !reporter.state().trouble.recovered && std::chrono::steady_clock::now() < deadline;
+       ++sequence) {
+    reporter.post(report(sequence));
+    std::this_thread::yield();
+  }
+
+  const Trouble trouble = reporter.state().trouble;
+  EXPECT_FALSE(trouble.what.empty());
+  const nlohmann::json told = as_json(trouble, trouble.at_ns + 3 * base::kSecond);
+  EXPECT_EQ(told["age_s"], 3);
+  EXPECT_EQ(told["recovered"], true);
 }
 
 TEST(Reporter, LeaveTellsHowManyFlowsAreLeft) {
