@@ -6,13 +6,12 @@
 #include "control/daemon.hh"
 #include "control/options.hh"
 #include "control/regions.hh"
-#include "dataplane/base/printable.hh"
+#include "dataplane/sys/report.hh"
 
 namespace {
 
 int report(const fairlead::base::Error& error) {
-  std::fprintf(stderr, "fairlead-control: %s\n", fairlead::base::printable(error.what).c_str());
-  return fairlead::base::exit_status(error);
+  return fairlead::sys::report("fairlead-control", error);
 }
 
 }  // namespace

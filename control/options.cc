@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "dataplane/base/printable.hh"
+
 namespace fairlead::control {
 
 base::Result<Options> parse_options(int argc, const char* const* argv) {
@@ -41,7 +43,9 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion&) {
     options.text = app.version() + "\n";
   } catch (const CLI::Error& e) {
-    return base::invalid(std::string(e.what()) + "; see fairlead-control --help");
+    return base::invalid(
+        "command line: " + base::excerpt(e.what(), 300) + "; see fairlead-control --help"
+    );
   }
   options.log_level = kLevels.at(level);
   return options;

@@ -7,6 +7,7 @@
 #include "control/api/counters.hh"
 #include "control/model/names.hh"
 #include "control/show.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::control {
 namespace {
@@ -153,7 +154,9 @@ std::string_view member_state_name(std::uint8_t state) {
 tl::unexpected<base::Error> no_vip(const Node& node, const std::string& name) {
   std::vector<std::string> names;
   for (const model::Vip& vip : node.config.vips) names.push_back(vip.name);
-  return base::fail(base::ErrorCode::kNotFound, "no vip '" + name + "'; known: " + listed(names));
+  return base::fail(
+      base::ErrorCode::kNotFound, "no vip " + base::quoted(name) + "; known: " + listed(names)
+  );
 }
 
 tl::unexpected<base::Error> no_backend(const Node& node, const api::Request& request) {
@@ -164,10 +167,10 @@ tl::unexpected<base::Error> no_backend(const Node& node, const api::Request& req
       if (std::find(ids.begin(), ids.end(), backend.id) == ids.end()) ids.push_back(backend.id);
     }
   }
-  const std::string where = request.vip ? " in vip '" + *request.vip + "'" : "";
+  const std::string where = request.vip ? " in vip " + base::quoted(*request.vip) : "";
   return base::fail(
       base::ErrorCode::kNotFound,
-      "no backend '" + request.backend.value_or("") + "'" + where + "; known: " + listed(ids)
+      "no backend " + base::quoted(request.backend.value_or("")) + where + "; known: " + listed(ids)
   );
 }
 

@@ -12,6 +12,7 @@
 #include <rte_mempool.h>
 
 #include "dataplane/balance.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/numa.hh"
 #include "dataplane/sys/log.hh"
@@ -229,22 +230,25 @@ const std::vector<Form>& forms() {
 base::Result<void> check(const Form& form, const json& arguments) {
   const std::string command(form.command);
   if (!arguments.is_object())
-    return base::invalid("'" + command + "': arguments must be an object");
+    return base::invalid(base::quoted(command) + ": arguments must be an object");
   for (const auto& [key, type] : form.must) {
-    if (!arguments.contains(key)) return base::invalid("'" + command + "' needs '" + key + "'");
+    if (!arguments.contains(key))
+      return base::invalid(base::quoted(command) + " needs '" + key + "'");
   }
   for (const auto& [key, value] : arguments.items()) {
     const auto must = form.must.find(key);
     const auto may = form.may.find(key);
     if (must == form.must.end() && may == form.may.end()) {
-      return base::invalid("'" + command + "' takes no '" + key + "'; leave it out");
+      return base::invalid(
+          base::quoted(command) + " takes no " + base::quoted(key) + "; leave it out"
+      );
     }
     const json::value_t type = must != form.must.end() ? must->second : may->second;
     const bool fits = value.type() == type && (type != json::value_t::number_unsigned ||
                                                value.get<std::uint64_t>() < 65536);
     if (fits) continue;
     return base::invalid(
-        "'" + command + "': '" + key + "' must be " +
+        base::quoted(command) + ": '" + key + "' must be " +
         (type == json::value_t::string ? "a string" : "a whole number from 0 to 65535")
     );
   }
@@ -261,7 +265,7 @@ base::Result<json> answer(Forwarder& f, const std::string& command, const json& 
     FL_TRY(check(form, arguments));
     return form.answer(f, arguments);
   }
-  return base::invalid("no command '" + command + "' here; known: " + known);
+  return base::invalid("no command " + base::quoted(command) + " here; known: " + known);
 }
 
 }  // namespace fairlead::dataplane

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/sys/json_line.hh"
 
 namespace fairlead::dataplane {
@@ -98,7 +99,7 @@ std::string Console::answer_line(const std::string& line) {
     for (const auto& item : request.items()) {
       if (item.key() != "command" && item.key() != "arguments") {
         return base::invalid(
-            "unknown key '" + item.key().substr(0, kShown) + "', known: command, arguments"
+            "unknown key " + base::quoted(item.key()) + ", known: command, arguments"
         );
       }
     }

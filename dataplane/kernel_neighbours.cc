@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::dataplane {
@@ -77,7 +78,9 @@ base::Result<KernelInterface> kernel_interface(const std::string& name) {
   KernelInterface found;
   found.index = ::if_nametoindex(name.c_str());
   if (found.index == 0) {
-    return base::invalid("ports[].device: interface '" + name + "' is not there; see 'ip link'");
+    return base::invalid(
+        "ports[].device: interface " + base::quoted(name) + " is not there; see 'ip link'"
+    );
   }
   const sys::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};

@@ -7,21 +7,19 @@
 #include <unistd.h>
 
 #include "control/config/config.hh"
-#include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/options.hh"
 #include "dataplane/replay.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/report.hh"
 
 namespace {
 
-using fairlead::base::Error;
 using fairlead::dataplane::Hugepages;
 using fairlead::dataplane::Options;
 
-int report(const Error& error) {
-  std::fprintf(stderr, "fairlead-dataplane: %s\n", fairlead::base::printable(error.what).c_str());
-  return fairlead::base::exit_status(error);
+int report(const fairlead::base::Error& error) {
+  return fairlead::sys::report("fairlead-dataplane", error);
 }
 
 bool may_do_without_hugepages(const fairlead::config::Config& config, const Options& options) {

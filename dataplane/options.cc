@@ -3,43 +3,17 @@
 #include "dataplane/options.hh"
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
 #include <map>
 #include <string>
-#include <system_error>
 
 #include <CLI/CLI.hpp>
 
+#include "dataplane/base/printable.hh"
+#include "dataplane/sys/output_file.hh"
+
 namespace fairlead::dataplane {
 namespace {
-
-/// Whether two paths name one file, however they are spelled; it need not exist yet.
-bool same_file(const std::string& a, const std::string& b) {
-  if (a.empty() || b.empty()) return false;
-  std::error_code error;
-  if (std::filesystem::equivalent(a, b, error)) return true;
-  const auto canonical =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(a, error), error);
-  const auto other = std::filesystem::weakly_canonical(std::filesystem::absolute(b, error), error);
-  return !error && canonical == other;
-}
-
-/// Outputs are written beside their place and renamed, so devices, pipes and links would be lost.
-bool replaceable(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::symlink_status(path, error);
-  return !std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
-         std::filesystem::is_directory(status);  // a folder is refused where it is opened
-}
-
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
-}
 
 base::Result<Options> check(Options options, const ReplayOptions& replay, bool other_given) {
   if (options.config.empty()) {
@@ -47,10 +21,11 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
         "--config is missing: give the configuration file, e.g. --config config/control.yaml"
     );
   }
-  const std::string* const outputs[] = {&replay.out, &replay.decisions, &replay.answers};
+  const sys::NamedFile outputs[] = {
+      {"--out", replay.out}, {"--decisions", replay.decisions}, {"--answers", replay.answers}};
   if (replay.in.empty()) {
-    const bool any = std::any_of(std::begin(outputs), std::end(outputs), [](const auto* path) {
-      return !path->empty();
+    const bool any = std::any_of(std::begin(outputs), std::end(outputs), [](const auto& file) {
+      return !file.path.empty();
     });
     if (any || other_given) {
       return base::invalid(
@@ -63,35 +38,8 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
   if (replay.out.empty()) {
     return base::invalid("--out is missing: --replay needs a file for the forwarded packets");
   }
-  for (const std::string* path : outputs) {
-    if (path->empty()) continue;
-    if (!replaceable(*path)) {
-      return base::invalid(
-          *path + ": is not a regular file, a replay would replace it; choose another output"
-      );
-    }
-    if (same_file(*path, replay.in)) {
-      return base::invalid(
-          "--replay " + replay.in + ": input and output are the same file; choose another output"
-      );
-    }
-    if (same_file(*path, options.config)) {
-      return base::invalid(
-          "--config " + options.config + ": a replay would overwrite it; choose another output"
-      );
-    }
-  }
-  if (same_file(replay.out, replay.decisions)) {
-    return base::invalid(
-        "--decisions " + replay.decisions + ": same file as --out; choose another one"
-    );
-  }
-  if (!replay.answers.empty() &&
-      (same_file(replay.answers, replay.out) || same_file(replay.answers, replay.decisions))) {
-    return base::invalid(
-        "--answers " + replay.answers + ": same file as another output; choose another one"
-    );
-  }
+  const sys::NamedFile inputs[] = {{"--replay", replay.in}, {"--config", options.config}};
+  FL_TRY(sys::check_outputs(outputs, inputs));
   options.replay = replay;
   return options;
 }
@@ -141,7 +89,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
     options.text = "fairlead-dataplane " FL_VERSION "\n";
     return options;
   } catch (const CLI::ParseError& e) {
-    return base::invalid("command line: " + one_line(e.what()) + "; see --help");
+    return base::invalid("command line: " + base::excerpt(e.what(), 300) + "; see --help");
   }
   if (huge->count() > 0) options.hugepages = hugepages;
   return check(std::move(options), replay, clock->count() + mtu->count() > 0);

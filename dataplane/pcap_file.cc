@@ -4,13 +4,11 @@
 #include "dataplane/pcap_file.hh"
 
 #include <array>
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <utility>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <pcap/pcap.h>
 
@@ -28,28 +26,18 @@ struct FileHeader {
 };
 static_assert(sizeof(FileHeader) == 24);
 
-constexpr std::size_t kBufferBytes = 1 << 20;
-
-base::Result<void> check_regular(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) {
-    return base::invalid(
-        path + ": " + (errno == ENOENT ? "no such file" : "cannot be read") +
-        "; give a pcap file to --replay"
-    );
-  }
-  if (!S_ISREG(info.st_mode)) return base::invalid(path + ": not a regular file; give a pcap file");
-  if (info.st_size == 0) return base::invalid(path + ": file is empty; give a pcap file");
-  return {};
-}
-
 }  // namespace
 
-base::Result<PcapSummary> check_pcap(const std::string& path) {
-  FL_TRY(check_regular(path));
+base::Result<PcapSummary> check_pcap(int file, const std::string& path) {
+  struct stat info {};
+  if (::fstat(file, &info) == 0 && info.st_size == 0) {
+    return base::invalid(path + ": file is empty; give a pcap file");
+  }
+  // By its descriptor, so that it is the same file whatever its name means by now.
+  const std::string opened = "/proc/self/fd/" + std::to_string(file);
   std::array<char, PCAP_ERRBUF_SIZE> why{};
   const std::unique_ptr<pcap_t, decltype(&pcap_close)> pcap(
-      pcap_open_offline(path.c_str(), why.data()), &pcap_close
+      pcap_open_offline(opened.c_str(), why.data()), &pcap_close
   );
   if (!pcap) return base::invalid(path + ": not a pcap file: " + why.data());
   if (const int link = pcap_datalink(pcap.get()); link != DLT_EN10MB) {
@@ -89,51 +77,11 @@ base::Result<PcapSummary> check_pcap(const std::string& path) {
   return summary;
 }
 
-base::Result<std::FILE*> open_part(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-    return base::invalid(path + ": is a folder; give a file name");
-  }
-  const std::string part = path + ".part";
-  std::FILE* file = std::fopen(part.c_str(), "wbe");
-  if (file == nullptr) {
-    const auto error = base::system_error("write " + part, errno).value();
-    return base::invalid(error.what + "; choose another output");
-  }
-  std::setvbuf(file, nullptr, _IOFBF, kBufferBytes);
-  return file;
-}
-
-base::Result<void> commit_part(const std::string& path, std::FILE* file) {
-  const std::string part = path + ".part";
-  const bool failed = std::fflush(file) != 0 || std::ferror(file) != 0;
-  const int error = errno;
-  const bool close_failed = std::fclose(file) != 0;
-  if (failed || close_failed || std::rename(part.c_str(), path.c_str()) != 0) {
-    const int why = failed ? error : errno;
-    ::unlink(part.c_str());
-    return base::system_error("write " + path, why);
-  }
-  return {};
-}
-
-void discard_part(const std::string& path, std::FILE* file) {
-  std::fclose(file);
-  ::unlink((path + ".part").c_str());
-}
-
 base::Result<PcapWriter> PcapWriter::create(const std::string& path) {
-  FL_ASSIGN(std::FILE * file, open_part(path));
+  FL_ASSIGN(sys::OutputFile file, sys::OutputFile::stage(path));
   const FileHeader header;
-  std::fwrite(&header, sizeof header, 1, file);
-  return PcapWriter(path, file);
-}
-
-PcapWriter::PcapWriter(PcapWriter&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, nullptr)) {}
-
-PcapWriter::~PcapWriter() {
-  if (file_ != nullptr) discard_part(path_, file_);
+  std::fwrite(&header, sizeof header, 1, file.file());
+  return PcapWriter(std::move(file));
 }
 
 void PcapWriter::begin(std::uint64_t time_us, std::uint32_t length) {
@@ -142,15 +90,11 @@ void PcapWriter::begin(std::uint64_t time_us, std::uint32_t length) {
       static_cast<std::uint32_t>(time_us % 1000000),
       length,
       length};
-  std::fwrite(record.data(), sizeof record, 1, file_);
+  std::fwrite(record.data(), sizeof record, 1, file_.file());
 }
 
 void PcapWriter::append(const void* bytes, std::size_t length) {
-  std::fwrite(bytes, 1, length, file_);
-}
-
-base::Result<void> PcapWriter::commit() {
-  return commit_part(path_, std::exchange(file_, nullptr));
+  std::fwrite(bytes, 1, length, file_.file());
 }
 
 }  // namespace fairlead::dataplane

@@ -11,6 +11,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/balance.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/captured_stderr.hh"
 #include "dataplane/device.hh"
 #include "dataplane/eal.hh"
@@ -28,7 +29,7 @@ void forget_device(const std::string& device) {
 }
 
 std::string where(const std::string& device) {
-  return "ports[].device '" + device + "': ";
+  return "ports[].device " + base::quoted(device, 200) + ": ";
 }
 
 base::Error port_error(

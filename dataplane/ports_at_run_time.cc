@@ -4,6 +4,7 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/kernel_neighbours.hh"
 #include "dataplane/sys/log.hh"
@@ -132,7 +133,8 @@ base::Result<unsigned> add_port(Forwarder& f, const model::Port& port) {
   const auto same = [&](const auto& station) { return station->port.device() == port.device; };
   if (std::any_of(f.stations.begin(), f.stations.end(), same)) {
     return base::fail(
-        base::ErrorCode::kAlreadyExists, "'" + port.device + "' is a port already; see show port"
+        base::ErrorCode::kAlreadyExists,
+        base::quoted(port.device) + " is a port already; see show port"
     );
   }
   const unsigned number = free_number(f.stations);

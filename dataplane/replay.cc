@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <map>
@@ -13,7 +12,6 @@
 #include <span>
 #include <vector>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -28,6 +26,8 @@
 #include "dataplane/port.hh"
 #include "dataplane/shm/region.hh"
 #include "dataplane/static_table.hh"
+#include "dataplane/sys/input_file.hh"
+#include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::dataplane {
@@ -50,17 +50,11 @@ class DecisionsFile {
  public:
   static base::Result<DecisionsFile> create(const std::string& path) {
     DecisionsFile out;
-    out.path_ = path;
     if (path.empty()) return out;
-    FL_ASSIGN(out.file_, open_part(path));
-    std::fputs(kCsvHeader, out.file_);
+    FL_ASSIGN(sys::OutputFile file, sys::OutputFile::stage(path));
+    std::fputs(kCsvHeader, file.file());
+    out.file_.emplace(std::move(file));
     return out;
-  }
-  DecisionsFile(DecisionsFile&& other) noexcept
-      : path_(std::move(other.path_)), file_(std::exchange(other.file_, nullptr)) {}
-  DecisionsFile& operator=(DecisionsFile&&) = delete;
-  ~DecisionsFile() {
-    if (file_ != nullptr) discard_part(path_, file_);
   }
 
   /// Packets are numbered from 1. Rows come out in this order: behind a packet that waits for its
@@ -68,23 +62,23 @@ class DecisionsFile {
   void write(
       std::uint64_t packet, const path::Burst& burst, unsigned i, const steer::Names& names
   ) {
-    if (file_ == nullptr) return;
+    if (!file_) return;
     if (packet != next_) {
       later_[packet] = row(packet, burst, i, names);
       return;
     }
     const std::string text = row(packet, burst, i, names);
-    std::fwrite(text.data(), 1, text.size(), file_);
+    std::fwrite(text.data(), 1, text.size(), file_->file());
     ++next_;
     for (; !later_.empty() && later_.begin()->first == next_; ++next_) {
       const std::string& kept = later_.begin()->second;
-      std::fwrite(kept.data(), 1, kept.size(), file_);
+      std::fwrite(kept.data(), 1, kept.size(), file_->file());
       later_.erase(later_.begin());
     }
   }
   base::Result<void> commit() {
-    if (file_ == nullptr) return {};
-    return commit_part(path_, std::exchange(file_, nullptr));
+    if (!file_) return {};
+    return file_->commit();
   }
 
  private:
@@ -109,8 +103,7 @@ class DecisionsFile {
     return row;
   }
 
-  std::string path_;
-  std::FILE* file_ = nullptr;
+  std::optional<sys::OutputFile> file_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::string> later_;
 };
@@ -326,8 +319,8 @@ base::Result<void> report(const Replay& replay, double seconds) {
   return {};
 }
 
-base::Result<Replay> prepare(const ReplayOptions& options) {
-  FL_ASSIGN(const PcapSummary input, check_pcap(options.in));
+base::Result<Replay> prepare(const ReplayOptions& options, int pcap) {
+  FL_ASSIGN(const PcapSummary input, check_pcap(pcap, options.in));
   FL_ASSIGN(PcapWriter out, PcapWriter::create(options.out));
   FL_ASSIGN(DecisionsFile decisions, DecisionsFile::create(options.decisions));
   std::optional<PcapWriter> answers;
@@ -357,7 +350,10 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   FL_ASSIGN(
       const StaticTable table, StaticTable::build(config, no_flood_limit(options.replay->clock))
   );
-  FL_ASSIGN(Replay replay, prepare(*options.replay));
+  FL_ASSIGN(
+      const sys::UniqueFd input, sys::open_input(options.replay->in, "a pcap file for --replay")
+  );
+  FL_ASSIGN(Replay replay, prepare(*options.replay, input.get()));
   FL_TRY(make_flows(replay, config));
   replay.names = steer::read_names(table.view());
   replay.context.page = replay.page.get();
@@ -367,8 +363,6 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   replay.context.hops = fixed_hops(config, options.replay->mtu, backend_macs);
   path::use_table(replay.context, table.view());
 
-  const sys::UniqueFd input(::open(options.replay->in.c_str(), O_RDONLY));
-  if (!input.valid()) return base::system_error("read " + options.replay->in, errno);
   FL_ASSIGN(const Eal eal, Eal::start(replay_plan(input.get()), options.verbose));
   FL_ASSIGN(rte_mempool * pool, make_pool("fl_replay", kBuffers));
   FL_TRY(start_port(replay, pool));

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/agent_memory.hh"
 
@@ -130,8 +131,7 @@ base::Result<json> Agent::answer(const std::string& command, const json& argumen
   if (command == "show memory") return memory_report();
   return base::fail(
       base::ErrorCode::kNotFound,
-      "no command '" + command.substr(0, 60) +
-          "'; there are: show status, show counters, show memory"
+      "no command " + base::quoted(command) + "; there are: show status, show counters, show memory"
   );
 }
 

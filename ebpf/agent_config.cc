@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "control/config/section.hh"
-#include "control/config/text_file.hh"
 #include "control/config/units.hh"
 #include "control/config/yaml.hh"
+#include "dataplane/base/printable.hh"
+#include "dataplane/sys/input_file.hh"
 
 namespace fairlead::agent {
 namespace {
@@ -58,8 +59,8 @@ std::vector<net::Prefix> read_sources(const Section& root, const char* key, Diag
       diagnosis.error(
           items[i].line,
           element(key, i),
-          "'" + items[i].text.substr(0, 60) +
-              "' is not an address or prefix, use an outer source, for example 192.0.2.11"
+          base::quoted(items[i].text) +
+              " is not an address or prefix, use an outer source, for example 192.0.2.11"
       );
       continue;
     }
@@ -76,14 +77,20 @@ std::vector<net::Prefix> read_sources(const Section& root, const char* key, Diag
   return sources;
 }
 
+/// "[2001:db8::1]".
+bool is_ipv6(std::string_view text) {
+  if (text.size() < 4 || text.front() != '[' || text.back() != ']') return false;
+  const auto address = net::IpAddr::parse(text.substr(1, text.size() - 2));
+  return address && !address->is_v4();
+}
+
 bool is_endpoint(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0 || text.size() > 255) return false;
   const auto port = config::parse_whole(text.substr(colon + 1));
   const std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  const bool plain = host.find_first_of(":/ []") == std::string_view::npos;
-  return port && *port >= 1 && *port <= 65535 && (bracketed || plain);
+  const bool plain = host.find_first_of(":/ []@?#\"\\") == std::string_view::npos;
+  return port && *port >= 1 && *port <= 65535 && (is_ipv6(host) || plain);
 }
 
 void read_report(const Section& root, Diagnosis& diagnosis, AgentConfig& config) {
@@ -99,20 +106,41 @@ void read_report(const Section& root, Diagnosis& diagnosis, AgentConfig& config)
       diagnosis.error(
           items[i].line,
           path,
-          "'" + to.substr(0, 60) + "' is not HOST:PORT, use for example 192.0.2.11:9200"
+          base::quoted(to) + " is not HOST:PORT, use for example 192.0.2.11:9200"
       );
     } else if (std::count(known.begin(), known.end(), to) > 0) {
-      diagnosis.error(items[i].line, path, "'" + to + "' is there twice, remove one");
+      diagnosis.error(items[i].line, path, base::quoted(to) + " is there twice, remove one");
     }
     config.report_to.push_back(to);
   }
 }
 
+/// http or https with a host, and a port from 1 to 65535 if one is given. The rest is libcurl's.
+bool is_url(std::string_view text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  if (text.substr(0, scheme) != "http" && text.substr(0, scheme) != "https") return false;
+  if (text.find_first_of(" \"<>\\^`{|}") != std::string_view::npos || text.size() > 2000)
+    return false;
+  std::string_view authority = text.substr(scheme + 3);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  authority.remove_prefix(std::min(authority.size(), authority.rfind('@') + 1));
+  const bool bracketed = authority.starts_with('[');
+  const auto close = bracketed ? authority.find(']') : 0;
+  if (close == std::string_view::npos) return false;
+  const auto colon = authority.find(':', close);
+  const std::string_view host = authority.substr(0, colon);
+  const bool plain = host.find_first_of("[]@") == std::string_view::npos;
+  if (bracketed ? !is_ipv6(host) : host.empty() || !plain) return false;
+  if (colon == std::string_view::npos) return true;
+  const auto port = config::parse_whole(authority.substr(colon + 1));
+  return port && *port >= 1 && *port <= 65535;
+}
+
 void read_load(const Section& root, AgentConfig& config) {
   const Section s = root.section("load", {"url", "cgroup"});
   config.load_url = s.text("url", "");
-  if (!config.load_url.empty() && !config.load_url.starts_with("http://") &&
-      !config.load_url.starts_with("https://")) {
+  if (!config.load_url.empty() && !is_url(config.load_url)) {
     s.error("url", "is not a URL, use for example http://127.0.0.1:8081/load");
   }
   config.cgroup = s.text("cgroup", "");
@@ -173,7 +201,7 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
 }
 
 base::Result<AgentConfig> load_agent_config(const std::string& path) {
-  FL_ASSIGN(const std::string text, config::read_text_file(path, kMostFileBytes));
+  FL_ASSIGN(const std::string text, sys::read_input(path, kMostFileBytes, "a YAML file"));
   return parse_agent_config(text, path);
 }
 

@@ -14,6 +14,7 @@
 
 #include "dataplane/base/printable.hh"
 #include "dataplane/console.hh"
+#include "dataplane/sys/report.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/agent.hh"
 
@@ -27,8 +28,7 @@ constexpr base::Nanoseconds kLeaveEvery = 200 * base::kMillisecond;
 constexpr int kQuietRounds = 2;
 
 int report(const base::Error& error) {
-  std::fprintf(stderr, "fairlead-agent: %s\n", base::printable(error.what).c_str());
-  return base::exit_status(error);
+  return sys::report("fairlead-agent", error);
 }
 
 /// SIGTERM and SIGINT as a descriptor; blocks them in all threads made later.
@@ -123,7 +123,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return report(base::invalid(std::string(e.what()) + "; see --help").value());
+    return report(
+        base::invalid("command line: " + base::excerpt(e.what(), 300) + "; see --help").value()
+    );
   }
   auto config = agent::load_agent_config(path);
   if (!config) return report(config.error());

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "dataplane/base/printable.hh"
+
 namespace fairlead::api {
 namespace {
 
@@ -45,7 +47,8 @@ base::Result<std::uint32_t> number_of(
   }
   return base::fail(
       base::ErrorCode::kNotFound,
-      "no " + std::string(what) + " '" + name + "'; known: " + (known.empty() ? "none" : known)
+      "no " + std::string(what) + " " + base::quoted(name) +
+          "; known: " + (known.empty() ? "none" : known)
   );
 }
 

@@ -36,10 +36,13 @@ base::Result<nlohmann::json> answer_from_file(
 ) {
   const nlohmann::json line{{"command", command}, {"arguments", arguments}};
   FL_ASSIGN(const Request request, parse_request(line.dump()));
-  FL_ASSIGN(
-      const shm::Region region, shm::Region::attach(path, FL_REGION_FLOWS, shm::Access::kRead)
-  );
-  FL_ASSIGN(const flow::FlowTable flows, table_in(region));
+  const auto unusable = [](const base::Error& error) {
+    return base::invalid(error.what + "; give the file flows.N of a node's runtime directory");
+  };
+  const auto region = shm::Region::attach(path, FL_REGION_FLOWS, shm::Access::kRead);
+  if (!region) return unusable(region.error());
+  const auto flows = table_in(*region);
+  if (!flows) return unusable(flows.error());
   const std::filesystem::path file(path);
   const auto steering = shm::Region::attach(
       (file.parent_path() / "steering").string(), FL_REGION_STEERING, shm::Access::kRead
@@ -52,7 +55,7 @@ base::Result<nlohmann::json> answer_from_file(
             ": no table, so the hash key is not known; tuples cannot be looked up"
     );
   const steer::Names names = steer::read_names(table);
-  return answer_flows(request, {{{worker_of(file), flows}}, table, names, sys::monotonic_ns()});
+  return answer_flows(request, {{{worker_of(file), *flows}}, table, names, sys::monotonic_ns()});
 }
 
 }  // namespace fairlead::api

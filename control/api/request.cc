@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/api/flow_answers.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/sys/json_line.hh"
 
 namespace fairlead::api {
@@ -79,16 +80,6 @@ constexpr std::array<std::pair<std::string_view, Argument>, 13> kArguments = {{
     {"dport", kTuple},
 }};
 
-// What a client sent, in a message: bounded, printable, one line.
-std::string shown(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text.substr(0, 60)) {
-    const auto u = static_cast<unsigned char>(c);
-    out += u < 0x20 || u >= 0x7f ? '?' : c;
-  }
-  return out + (text.size() > 60 ? "...'" : "'");
-}
-
 base::Result<std::string> text_of(const Json& arguments, const std::string& key) {
   const Json& value = arguments.at(key);
   if (!value.is_string()) return base::invalid("argument '" + key + "' must be text");
@@ -118,7 +109,7 @@ base::Result<std::string> state_of(const Json& arguments) {
   FL_ASSIGN(std::string state, text_of(arguments, "state"));
   if (!state_named(state)) {
     return base::invalid(
-        "argument 'state': " + shown(state) +
+        "argument 'state': " + base::quoted(state) +
         " is not a flow's state: new, confirmed, closing, reset, adopted"
     );
   }
@@ -137,7 +128,7 @@ base::Result<net::IpAddr> address_of(const Json& arguments, const std::string& k
   FL_ASSIGN(const std::string text, text_of(arguments, key));
   const auto address = net::IpAddr::parse(text);
   if (!address)
-    return base::invalid("argument '" + key + "': " + shown(text) + " is not an address");
+    return base::invalid("argument '" + key + "': " + base::quoted(text) + " is not an address");
   return *address;
 }
 
@@ -151,7 +142,9 @@ base::Result<net::FiveTuple> tuple_of(const Json& arguments) {
   }
   FL_ASSIGN(const std::string protocol, text_of(arguments, "protocol"));
   if (protocol != "tcp" && protocol != "udp") {
-    return base::invalid("argument 'protocol': " + shown(protocol) + " is neither tcp nor udp");
+    return base::invalid(
+        "argument 'protocol': " + base::quoted(protocol) + " is neither tcp nor udp"
+    );
   }
   FL_ASSIGN(const net::IpAddr source, address_of(arguments, "src"));
   FL_ASSIGN(const net::IpAddr destination, address_of(arguments, "dst"));
@@ -177,7 +170,7 @@ base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
     });
     if (known == kArguments.end() || (rule.allowed & known->second) == 0) {
       return base::invalid(
-          "'" + std::string(rule.name) + "' has no argument " + shown(item.key()) +
+          "'" + std::string(rule.name) + "' has no argument " + base::quoted(item.key()) +
           ", see docs/control-socket.md"
       );
     }
@@ -242,7 +235,9 @@ base::Result<Request> parse_request(std::string_view line) {
   FL_ASSIGN(const Json root, sys::parse_json_object(line));
   for (const auto& item : root.items()) {
     if (item.key() != "command" && item.key() != "arguments") {
-      return base::invalid("unknown key " + shown(item.key()) + ", known: command, arguments");
+      return base::invalid(
+          "unknown key " + base::quoted(item.key()) + ", known: command, arguments"
+      );
     }
   }
   const auto command = root.find("command");
@@ -257,7 +252,7 @@ base::Result<Request> parse_request(std::string_view line) {
   const auto rule =
       std::find_if(kRules.begin(), kRules.end(), [&](const Rule& r) { return r.name == name; });
   if (rule == kRules.end()) {
-    return base::invalid("unknown command " + shown(name) + ", see docs/control-socket.md");
+    return base::invalid("unknown command " + base::quoted(name) + ", see docs/control-socket.md");
   }
   return fill(arguments == root.end() ? Json::object() : *arguments, *rule);
 }

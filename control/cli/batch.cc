@@ -56,7 +56,7 @@ int each_line(
   int status = 0;
   const auto tell = [&](unsigned number, const base::Error& error) {
     const std::string text = name + ":" + std::to_string(number) + ": " + error.what;
-    std::fprintf(errors, "%s\n", base::printable(text).c_str());
+    std::fprintf(errors, "%s\n", base::message(text).c_str());
     status = std::max(status, status_of(error));
   };
   for (unsigned number = 1;; ++number) {
@@ -93,7 +93,7 @@ int run_batch_file(Session& session, const std::string& path, AfterError after, 
   if (!open || S_ISDIR(status.st_mode)) {
     const int error = open ? EISDIR : errno;
     const std::string why = path + ": " + std::system_category().message(error);
-    std::fprintf(errors, "fairlead: cannot read %s\n", base::printable(why).c_str());
+    std::fprintf(errors, "fairlead: cannot read %s\n", base::message(why).c_str());
     return 2;
   }
   if (after == AfterError::kStop && S_ISREG(status.st_mode)) {

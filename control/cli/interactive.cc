@@ -111,7 +111,7 @@ int run_interactive(Session& session) {
     catch_interrupts();
     const auto next = tokens ? session.run(*tokens) : tl::unexpected<base::Error>(tokens.error());
     if (!next) {
-      std::fprintf(stderr, "error: %s\n", base::printable(next.error().what).c_str());
+      std::fprintf(stderr, "error: %s\n", base::message(next.error().what).c_str());
     } else if (*next == Next::kQuit) {
       break;
     }

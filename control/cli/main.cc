@@ -11,14 +11,14 @@
 #include "control/cli/interactive.hh"
 #include "control/cli/options.hh"
 #include "control/cli/reference.hh"
-#include "dataplane/base/printable.hh"
+#include "dataplane/sys/report.hh"
 
 namespace {
 
 using namespace fairlead;
 
 int fail(const base::Error& error) {
-  std::fprintf(stderr, "fairlead: %s\n", base::printable(error.what).c_str());
+  sys::tell("fairlead", error.what);
   return cli::status_of(error);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "control/cli/nearest.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -111,7 +112,8 @@ base::Result<void> Matcher::take(const Token& token) {
     }
   } else if (fitting.size() > 1 && next.empty()) {
     return base::invalid(
-        before_ + (before_.empty() ? "" : ": ") + "'" + text + "' could be " + enumerate(fitting)
+        before_ + (before_.empty() ? "" : ": ") + base::quoted(text) + " could be " +
+        enumerate(fitting)
     );
   }
   if (next.empty()) {
@@ -119,7 +121,7 @@ base::Result<void> Matcher::take(const Token& token) {
     return tl::unexpected<base::Error>(refusal(token, all));
   }
   readings_ = std::move(next);
-  before_ += (before_.empty() ? "" : " ") + text;
+  before_ += (before_.empty() ? "" : " ") + base::excerpt(text);
   return {};
 }
 
@@ -128,10 +130,10 @@ base::Error Matcher::refusal(const Token& token, const std::vector<Step>& all) c
   for (const Step& step : all) add_once(words, step.element->word);
   const std::string context = before_.empty() ? "" : before_ + ": ";
   const std::string guess = did_you_mean(token.text, words);
-  std::string what = context + "unknown word '" + token.text + "'";
-  if (before_.empty()) what = "unknown " + noun_ + " '" + token.text + "'";
+  std::string what = context + "unknown word " + base::quoted(token.text);
+  if (before_.empty()) what = "unknown " + noun_ + " " + base::quoted(token.text);
   if (words.empty()) {
-    what = context + "nothing may follow, but there is '" + token.text + "'";
+    what = context + "nothing may follow, but there is " + base::quoted(token.text);
   } else if (!guess.empty()) {
     what += guess;
   } else {

@@ -7,6 +7,7 @@
 
 #include "control/cli/nearest.hh"
 #include "control/cli/values.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -30,7 +31,9 @@ base::Result<void> set_place(std::string& field, const std::string& value, Optio
 
 base::Result<void> set_node(Options& options, const std::string& value) {
   if (value.find('/') != std::string::npos || value == "." || value == "..") {
-    return base::invalid("--node '" + value + "': is a node's id, not a path; use --runtime-dir");
+    return base::invalid(
+        "--node " + base::quoted(value) + ": is a node's id, not a path; use --runtime-dir"
+    );
   }
   return set_place(options.settings.selection.node, value, options);
 }
@@ -101,7 +104,7 @@ base::Result<const Option*> option_named(const std::string& name) {
   }
   const std::string guess = did_you_mean(name, known);
   return base::invalid(
-      "unknown option '" + name + "'" + (guess.empty() ? "; --help lists them" : guess)
+      "unknown option " + base::quoted(name) + (guess.empty() ? "; --help lists them" : guess)
   );
 }
 

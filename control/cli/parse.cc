@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "control/cli/matcher.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -18,7 +19,9 @@ base::Result<std::string> node_of(const Token& token) {
   const std::string name = token.text.substr(1);
   const auto stored = value_kind("VIP").store(name, checked);  // the same alphabet as names
   if (!stored || name.front() == '.') {
-    return base::invalid("node '" + name + "': write @NODE or @all, as in @lb1 show status");
+    return base::invalid(
+        "node " + base::quoted(name) + ": write @NODE or @all, as in @lb1 show status"
+    );
   }
   return name;
 }

@@ -8,6 +8,7 @@
 #include "control/cli/grammar.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/session.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -83,7 +84,7 @@ base::Result<std::string> help_text(const std::string& topic) {
   add(filter_rules());
   if (out.empty()) {
     return base::invalid(
-        "help: no command begins with '" + topic + "'" + did_you_mean(topic, topics)
+        "help: no command begins with " + base::quoted(topic) + did_you_mean(topic, topics)
     );
   }
   if (topic.empty()) {

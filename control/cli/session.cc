@@ -10,6 +10,7 @@
 #include "control/cli/client.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/pages.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -64,7 +65,7 @@ base::Result<void> select_reason(Json& result, const std::string& wanted) {
   if (kept.empty()) {
     const std::string guess = did_you_mean(wanted, known);
     return base::invalid(
-        "no drop reason '" + wanted + "'" +
+        "no drop reason " + base::quoted(wanted) +
         (guess.empty() ? "; show drop | json lists them" : guess)
     );
   }

@@ -11,6 +11,7 @@
 
 #include "control/cli/nearest.hh"
 #include "dataplane/base/check.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/net/addr.hh"
 
 namespace fairlead::cli {
@@ -23,9 +24,7 @@ constexpr unsigned kHighestPortNumber = 15;  // of the data plane's ports
 constexpr unsigned kMostWorkers = 64;
 constexpr unsigned kHighestCount = 1000000;
 
-std::string quoted(std::string_view text) {
-  return "'" + std::string(text) + "'";
-}
+using base::quoted;
 
 template <typename T>
 std::optional<T> number(std::string_view text) {
@@ -49,7 +48,7 @@ base::Result<void> store_name(
   }
   if (!good) {
     return base::invalid(
-        std::string(what) + " " + quoted(text.substr(0, kLongestName)) +
+        std::string(what) + " " + quoted(text) +
         ": must be 1 to 64 letters, digits, '.', '_', '-' or ':'"
     );
   }

@@ -9,9 +9,10 @@
 #include "control/config/load_simulation.hh"
 #include "control/config/load_vips.hh"
 #include "control/config/section.hh"
-#include "control/config/text_file.hh"
 #include "control/config/units.hh"
 #include "control/model/names.hh"
+#include "dataplane/base/printable.hh"
+#include "dataplane/sys/input_file.hh"
 
 namespace fairlead::config {
 namespace {
@@ -71,7 +72,7 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
     if (s.require("device", "device: \"net_af_xdp0,iface=eth0\""))
       port.device = s.text("device", "");
     if (!port.device.empty() && !devices.insert(port.device).second) {
-      s.error("device", "'" + port.device + "' is listed twice, remove one");
+      s.error("device", base::quoted(port.device) + " is listed twice, remove one");
     }
     if (port.device.substr(0, 10) == "net_af_xdp" && af_xdp_interface(port.device).empty()) {
       s.error(
@@ -91,7 +92,9 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
     }
     port.punt_tap = s.text("punt_tap", "");
     if (port.punt_tap.size() > 15 || port.punt_tap.find_first_of("/ ,") != std::string::npos) {
-      s.error("punt_tap", "'" + port.punt_tap + "' is no interface name, use up to 15 letters");
+      s.error(
+          "punt_tap", base::quoted(port.punt_tap) + " is no interface name, use up to 15 letters"
+      );
     }
     if (!port.punt_tap.empty() && (port.device.substr(0, 10) == "net_af_xdp" ||
                                    port.device.substr(0, 13) == "net_af_packet")) {
@@ -264,7 +267,7 @@ base::Result<Config> parse_config(
 }
 
 base::Result<Config> load_config(const std::string& path, Purpose purpose) {
-  FL_ASSIGN(const std::string text, read_text_file(path, kMostFileBytes));
+  FL_ASSIGN(const std::string text, sys::read_input(path, kMostFileBytes, "a YAML file"));
   return parse_config(text, path, purpose);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/config/units.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/net/mss.hh"
 
 namespace fairlead::config {
@@ -38,7 +39,7 @@ std::optional<std::uint8_t> load_dscp(const Section& s) {
   if (text == "copy") return std::nullopt;
   const auto value = parse_whole(text);
   if (!value || *value > 63) {
-    s.error("dscp", "'" + text.substr(0, 20) + "' is not copy or a number from 0 to 63");
+    s.error("dscp", base::quoted(text) + " is not copy or a number from 0 to 63");
     return std::nullopt;
   }
   return static_cast<std::uint8_t>(*value);
@@ -82,7 +83,7 @@ void load_vip_outgoing(const Section& s, model::Vip& vip) {
   if (!value || *value < net::kLeastMss || *value > 9000) {
     s.error(
         "mss",
-        "'" + mss.substr(0, 20) + "' is not off, auto or a number of bytes from " +
+        base::quoted(mss) + " is not off, auto or a number of bytes from " +
             std::to_string(net::kLeastMss) + " to 9000"
     );
     return;

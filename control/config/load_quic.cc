@@ -7,6 +7,7 @@
 #include <string>
 
 #include "control/model/quic.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::config {
 namespace {
@@ -67,7 +68,7 @@ void load_server_id(const Section& b, const model::Vip& vip, model::Backend& bac
   if (backend.server_id.empty() || !fits)
     b.error(
         "server_id",
-        "'" + text + "' must be hexadecimal, two digits a byte, as many bytes as the " +
+        base::quoted(text) + " must be hexadecimal, two digits a byte, as many bytes as the " +
             "server_id_bytes of one of the vip's quic configurations"
     );
 }
@@ -77,8 +78,9 @@ void check_server_ids(const Section& s, const model::Vip& vip) {
   if (!clash) return;
   s.error(
       "quic",
-      "backends '" + vip.backends[clash->first].id + "' and '" + vip.backends[clash->second].id +
-          "' have the same server id in configuration " + std::to_string(clash->config.number) +
+      "backends " + base::quoted(vip.backends[clash->first].id) + " and " +
+          base::quoted(vip.backends[clash->second].id) +
+          " have the same server id in configuration " + std::to_string(clash->config.number) +
           ", raise server_id_bytes or give one of them a server_id"
   );
 }

@@ -12,12 +12,6 @@
 namespace fairlead::config {
 namespace {
 
-// A value in a message: bounded, printable.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 60;
-  return "'" + base::printable(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
-}
-
 // NUL would end a path or name early, a line break would forge a line of a log.
 bool has_control_character(std::string_view text) {
   return base::printable(text) != text;
@@ -58,16 +52,6 @@ std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
-}
-
-bool is_name(std::string_view text) {
-  const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == ':' || c == '-';
-  };
-  // "." and ".." would be folders, "-x" an option.
-  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
-         std::all_of(text.begin(), text.end(), good);
 }
 
 bool is_endpoint(std::string_view text) {
@@ -121,7 +105,7 @@ Section::Section(
     const auto near = nearest(entry.key, known_);
     const std::string hint =
         near ? "did you mean '" + std::string(*near) + "'?" : "known here: " + joined(known_);
-    const std::string key = shown(entry.key);
+    const std::string key = base::quoted(entry.key);
     diagnosis_->error(
         entry.line, path_of(std::string_view(key).substr(1, key.size() - 2)), "unknown key, " + hint
     );
@@ -162,7 +146,7 @@ bool Section::require(std::string_view key, std::string_view example) const {
 }
 
 void Section::refuse(std::string_view key, std::string_view value, std::string_view what) const {
-  error(key, shown(value) + " " + std::string(what));
+  error(key, base::quoted(value) + " " + std::string(what));
 }
 
 std::optional<std::string> Section::scalar(std::string_view key, std::string_view wanted) const {
@@ -191,11 +175,10 @@ std::string Section::text(std::string_view key, std::string fallback) const {
 }
 
 std::string Section::name(std::string_view key, std::string fallback) const {
-  constexpr std::string_view kForm = "1 to 64 letters, digits, '.', '_', ':' or '-'";
-  const auto raw = scalar(key, kForm);
+  const auto raw = scalar(key, kNameForm);
   if (!raw) return fallback;
   if (is_name(*raw)) return *raw;
-  refuse(key, *raw, "is not a name, use " + std::string(kForm));
+  refuse(key, *raw, "is not a name, use " + std::string(kNameForm));
   return fallback;
 }
 

@@ -118,6 +118,16 @@ std::string format_bytes(std::uint64_t bytes) {
   return format(bytes, std::span(kSizes).first(4));
 }
 
+bool is_name(std::string_view text) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == ':' || c == '-';
+  };
+  // "." and ".." would be folders, "-x" an option.
+  return !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
+         std::all_of(text.begin(), text.end(), good);
+}
+
 std::optional<std::string_view> nearest(
     std::string_view word, std::span<const std::string_view> known
 ) {

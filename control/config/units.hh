@@ -32,6 +32,10 @@ std::string format_duration(base::Nanoseconds ns);
 /// Shortest form that parse_bytes reads back.
 std::string format_bytes(std::uint64_t bytes);
 
+/// A name of a backend, vip or node, as messages describe it.
+inline constexpr std::string_view kNameForm = "1 to 64 letters, digits, '.', '_', ':' or '-'";
+bool is_name(std::string_view text);
+
 /// The word with the least edit distance (insertions, deletions, substitutions, swaps of
 /// neighbours), if that is small enough to be a slip: at most 1 + length / 3.
 std::optional<std::string_view> nearest(

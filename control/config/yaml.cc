@@ -9,6 +9,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "dataplane/base/printable.hh"
+
 namespace fairlead::config {
 namespace {
 
@@ -106,7 +108,7 @@ class TreeBuilder final : public YAML::EventHandler {
       if (e.key == key.text) {
         throw Refused{
             key.line,
-            "'" + key.text + "' is given twice (first in line " + std::to_string(e.line) +
+            base::quoted(key.text) + " is given twice (first in line " + std::to_string(e.line) +
                 "), remove one of them"};
       }
     }

@@ -3,11 +3,10 @@
 #include "control/sim/commands.hh"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/model/names.hh"
@@ -16,6 +15,8 @@
 #include "control/sim/options.hh"
 #include "control/sim/run_plot.hh"
 #include "control/sim/simulation.hh"
+#include "dataplane/sys/output_file.hh"
+#include "dataplane/sys/report.hh"
 
 namespace fairlead::sim {
 
@@ -46,6 +47,17 @@ class Progress {
   bool shown_;
   int last_ = -1;
 };
+
+/// Nothing for an empty path.
+base::Result<std::optional<sys::OutputFile>> staged(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  FL_ASSIGN(sys::OutputFile file, sys::OutputFile::stage(path));
+  return std::optional<sys::OutputFile>(std::move(file));
+}
+
+void write(const sys::OutputFile& file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file.file());  // commit() tells errors
+}
 
 struct Input {
   Setup setup;
@@ -117,7 +129,7 @@ base::Result<Input> read_input(const Options& o) {
   if (!o.config.empty()) {
     FL_ASSIGN(config, config::load_config(o.config, config::Purpose::kSimulate));
     for (const std::string& warning : config.warnings)
-      std::fprintf(stderr, "fairlead-sim: warning: %s\n", warning.c_str());
+      sys::tell("fairlead-sim", "warning: " + warning);
   }
   if (!o.scenario.empty()) {
     FL_ASSIGN(input.setup, scenario_setup(o, o.config.empty() ? nullptr : &config));
@@ -138,14 +150,46 @@ base::Result<Input> read_input(const Options& o) {
   return input;
 }
 
-base::Result<bool> make_directory(const std::string& path) {
-  for (std::size_t at = 1; at <= path.size(); ++at) {
-    if (at < path.size() && path[at] != '/') continue;
-    if (::mkdir(path.substr(0, at).c_str(), 0755) != 0 && errno != EEXIST)
-      return base::system_error("make directory " + path, errno);
+/// The files of a run, opened before it begins; without commit() nothing of them stays.
+class Outputs {
+ public:
+  static base::Result<Outputs> stage(const Options& o, const Input& input) {
+    Outputs outputs;
+    if (!o.out.empty()) {
+      FL_ASSIGN(sys::OutputFolder folder, sys::OutputFolder::make(o.out));
+      outputs.folder_.emplace(std::move(folder));
+      FL_ASSIGN(sys::OutputFile rows, sys::OutputFile::stage(decisions_path(o)));
+      FL_ASSIGN(outputs.report_, staged(report_path(o)));
+      const auto* ids = input.has_requests ? &input.requests.ids : nullptr;
+      outputs.decisions_.emplace(std::move(rows), input.setup, ids, input.start);
+    }
+    FL_ASSIGN(outputs.plot_, staged(o.plot));
+    return outputs;
   }
-  return true;
-}
+  static std::string decisions_path(const Options& o) {
+    return o.out.empty() ? "" : o.out + "/decisions.csv";
+  }
+  static std::string report_path(const Options& o) {
+    return o.out.empty() ? "" : o.out + "/report.json";
+  }
+
+  [[nodiscard]] DecisionsFile* decisions() { return decisions_ ? &*decisions_ : nullptr; }
+  base::Result<void> commit(const Setup& setup, const Measures& measures, Time first_arrival) {
+    if (report_) write(*report_, report_json(setup, measures, first_arrival));
+    if (plot_) write(*plot_, run_svg(setup, measures));
+    if (decisions_) FL_TRY(decisions_->commit());
+    if (report_) FL_TRY(report_->commit());
+    if (plot_) FL_TRY(plot_->commit());
+    if (folder_) folder_->keep();
+    return {};
+  }
+
+ private:
+  std::optional<sys::OutputFolder> folder_;  // outlives the files in it
+  std::optional<DecisionsFile> decisions_;
+  std::optional<sys::OutputFile> report_;
+  std::optional<sys::OutputFile> plot_;
+};
 
 void print_summary(const Setup& setup, const Measures& m) {
   std::printf(
@@ -166,27 +210,21 @@ void print_summary(const Setup& setup, const Measures& m) {
 }
 
 base::Result<bool> run_one(const Options& o) {
+  const sys::NamedFile outputs_named[] = {
+      {"--out", Outputs::decisions_path(o)},
+      {"--out", Outputs::report_path(o)},
+      {"--plot", o.plot}};
+  const sys::NamedFile inputs_named[] = {
+      {"--config", o.config}, {"--requests", o.requests}, {"--updates", o.updates}};
+  FL_TRY(sys::check_outputs(outputs_named, inputs_named));
   FL_ASSIGN(const Input input, read_input(o));
+  FL_ASSIGN(Outputs outputs, Outputs::stage(o, input));
   const Setup& setup = input.setup;
   Progress progress(!o.quiet);
   Watchers watchers;
-  std::optional<DecisionsFile> decisions;
   Time first_arrival = kNever;
-  if (!o.out.empty()) {
-    FL_TRY(make_directory(o.out));
-    FL_ASSIGN(
-        DecisionsFile file,
-        DecisionsFile::create(
-            o.out + "/decisions.csv",
-            setup,
-            input.has_requests ? &input.requests.ids : nullptr,
-            input.start
-        )
-    );
-    decisions.emplace(std::move(file));
-  }
-  if (decisions)
-    watchers.decision = [&](const Decision& d) {
+  if (DecisionsFile* decisions = outputs.decisions(); decisions != nullptr)
+    watchers.decision = [&first_arrival, decisions](const Decision& d) {
       first_arrival = std::min(first_arrival, d.arrival);
       decisions->add(d);
     };
@@ -197,17 +235,16 @@ base::Result<bool> run_one(const Options& o) {
   if (!o.plot.empty()) watchers.sample_interval = std::max<Time>(setup.duration / 120, 10 * kMilli);
   const Measures measures = Simulation(setup, watchers).run();
   progress.end();
-  if (decisions) {
-    FL_TRY(decisions->close());
-    const Time first = first_arrival == kNever ? 0 : first_arrival;
-    FL_TRY(write_whole(o.out + "/report.json", report_json(setup, measures, first)));
-  }
-  if (!o.plot.empty()) FL_TRY(write_whole(o.plot, run_svg(setup, measures)));
+  FL_TRY(outputs.commit(setup, measures, first_arrival == kNever ? 0 : first_arrival));
   if (!o.quiet) print_summary(setup, measures);
   return true;
 }
 
 base::Result<bool> run_comparison(const Options& o) {
+  const sys::NamedFile named[] = {{"--json", o.json}, {"--plot", o.plot}};
+  FL_TRY(sys::check_outputs(named, {}));
+  FL_ASSIGN(std::optional<sys::OutputFile> json, staged(o.json));
+  FL_ASSIGN(std::optional<sys::OutputFile> plot, staged(o.plot));
   Progress progress(!o.quiet);
   FL_ASSIGN(
       const ComparisonResult result,
@@ -220,17 +257,24 @@ base::Result<bool> run_comparison(const Options& o) {
   );
   progress.end();
   std::fputs(comparison_table(result).c_str(), stdout);
-  if (!o.json.empty()) FL_TRY(write_whole(o.json, comparison_json(result)));
-  if (!o.plot.empty()) FL_TRY(write_whole(o.plot, comparison_svg(result)));
+  if (json) write(*json, comparison_json(result));
+  if (plot) write(*plot, comparison_svg(result));
+  if (json) FL_TRY(json->commit());
+  if (plot) FL_TRY(plot->commit());
   return true;
 }
 
 base::Result<bool> run_training(const Options& o) {
+  const sys::NamedFile named[] = {{"--out", o.out}};
+  FL_TRY(sys::check_outputs(named, {}));
+  FL_ASSIGN(sys::OutputFile file, sys::OutputFile::stage(o.out));
   const auto told = [](std::uint32_t episode, double reward) {
     std::printf("episode %u: mean reward %.4f\n", episode + 1, reward);
     std::fflush(stdout);
   };
-  return write_whole(o.out, actor_source(train(o.training, told), o.training));
+  write(file, actor_source(train(o.training, told), o.training));
+  FL_TRY(file.commit());
+  return true;
 }
 
 }  // namespace
@@ -246,8 +290,7 @@ int run_command_line(int argc, char** argv) {
                                   : options->compares ? run_comparison(*options)
                                                       : run_one(*options);
   if (done) return 0;
-  std::fprintf(stderr, "fairlead-sim: %s\n", done.error().what.c_str());
-  return base::exit_status(done.error());
+  return sys::report("fairlead-sim", done.error());
 }
 
 }  // namespace fairlead::sim

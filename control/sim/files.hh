@@ -4,7 +4,6 @@
 // wrong.
 #pragma once
 
-#include <cstdio>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "control/sim/setup.hh"
 #include "control/sim/simulation.hh"
 #include "dataplane/base/result.hh"
+#include "dataplane/sys/output_file.hh"
 
 namespace fairlead::sim {
 
@@ -31,38 +31,31 @@ base::Result<RequestsFile> read_requests(const std::string& path);
 /// Reads and checks JSON lines; times absolute, rising.
 base::Result<std::vector<FileUpdate>> read_updates(const std::string& path);
 
-/// Larger input files are refused.
+/// Larger input files are refused, and times beyond these.
 inline constexpr std::size_t kMostFileBytes = std::size_t{8} << 30;
-base::Result<bool> write_whole(const std::string& path, std::string_view text);
+inline constexpr double kMostMicroseconds = 4e15;          // the year 2096, counted from 1970
+inline constexpr Time kLongestRun = 30 * 86400 * kSecond;  // from the first to the last
 
 /// decisions.csv, one row for every request, in order of arrival.
 class DecisionsFile {
  public:
   /// `ids`: of requests from a file, else nothing (then rows are numbered from 1). `start`: added
   /// to every time.
-  static base::Result<DecisionsFile> create(
-      const std::string& path,
-      const Setup& setup,
-      const std::vector<std::string_view>* ids,
-      Time start
+  DecisionsFile(
+      sys::OutputFile file, const Setup& setup, const std::vector<std::string_view>* ids, Time start
   );
-  DecisionsFile(DecisionsFile&&) noexcept;
-  DecisionsFile& operator=(DecisionsFile&&) = delete;
-  ~DecisionsFile();
 
   void add(const Decision& decision);
-  /// Flushes; the error names the file.
-  base::Result<bool> close();
+  /// The file appears under its name; the error names it.
+  base::Result<void> commit() { return file_.commit(); }
 
  private:
-  DecisionsFile() = default;
   void write(const Decision& decision);
 
-  std::string path_;
-  std::FILE* file_ = nullptr;
-  const Setup* setup_ = nullptr;
-  const std::vector<std::string_view>* ids_ = nullptr;
-  Time start_ = 0;
+  sys::OutputFile file_;
+  const Setup* setup_;
+  const std::vector<std::string_view>* ids_;
+  Time start_;
   std::uint64_t written_ = 0;     // rows
   std::deque<Decision> waiting_;  // rows from written_ on; outcome may be missing
   std::deque<bool> known_;

@@ -132,6 +132,11 @@ base::Result<bool> use_updates(
       if (nodes.insert(node.id).second) setup.node_ids.push_back(node.id);
   }
   setup.nodes = static_cast<std::uint32_t>(setup.node_ids.size());
+  if (setup.nodes > kMostNodes)
+    return base::invalid(
+        "updates name " + std::to_string(setup.nodes) +
+        " nodes with those of the configuration, the limit is " + std::to_string(kMostNodes)
+    );
   if (setup.backends.size() > FL_MAX_BACKENDS)
     return base::invalid(
         "updates name " + std::to_string(setup.backends.size()) +

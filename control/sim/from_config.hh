@@ -8,6 +8,8 @@
 
 namespace fairlead::sim {
 
+inline constexpr std::uint32_t kMostNodes = 1000;
+
 /// Pure. `updates`, `requests`: absolute times. `start`: becomes time 0 (whole seconds). The first
 /// vip of the file is simulated; one that lists no backends gets simulation.backends.
 base::Result<Setup> setup_from(const config::Config& config);

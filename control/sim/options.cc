@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "control/config/units.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/steer/abi.h"
 
 namespace fairlead::sim {
@@ -26,6 +27,26 @@ struct Raw {
   std::uint64_t seed = 0;
   std::uint32_t requests = 0;
 };
+
+/// CLI11 itself takes -1 for the largest number, and so all that is larger.
+void add_seed(CLI::App& app, const char* name, std::uint64_t& seed, const char* help) {
+  app.add_option(name, seed, help)->check([](const std::string& text) -> std::string {
+    if (config::parse_whole(text)) return "";
+    return base::quoted(text) + " is no whole number from 0 to 18446744073709551615";
+  });
+}
+
+/// Options of a single run say nothing to a subcommand.
+base::Result<bool> none_of_a_run(const CLI::App& app, const CLI::App& command) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0) continue;
+    return base::invalid(
+        option->get_name() + " is of a single run: write it behind " + command.get_name() +
+        " if that knows it; see fairlead-sim " + command.get_name() + " --help"
+    );
+  }
+  return true;
+}
 
 void add_common(CLI::App& app, Raw& raw) {
   app.add_option("--nodes", raw.nodes, "load balancer nodes, 1 to 1000")
@@ -52,7 +73,8 @@ base::Result<bool> duration(
   constexpr base::Nanoseconds kMost = 30ULL * 24 * 3600 * base::kSecond;
   if (!value || *value > kMost || static_cast<Time>(*value) < least)
     return base::invalid(
-        std::string(option) + ": '" + text + "' is no duration, use for example 500ms or 60s"
+        std::string(option) + ": " + base::quoted(text) +
+        " is no duration, use for example 500ms or 60s"
     );
   out = static_cast<Time>(*value);
   return true;
@@ -125,7 +147,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_option("--updates", options.updates, "JSON lines of monitoring updates");
   app.add_option("--out", options.out, "directory for decisions.csv and report.json");
   app.add_option("--policy", options.policy, "instead of the configuration's");
-  app.add_option("--seed", raw.seed, "of all randomness");
+  add_seed(app, "--seed", raw.seed, "of all randomness");
   app.add_option("--plot", options.plot, "write pictures of the run to this SVG file");
   app.add_flag("--quiet", options.quiet, "no progress bar, no summary");
   add_common(app, raw);
@@ -139,7 +161,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   compare->add_option("--scenario", scenarios_text, "scenarios, separated by commas");
   compare->add_option("--seeds", options.comparison.seeds, "number of seeds")
       ->check(CLI::Range(1, 1000));
-  compare->add_option("--first-seed", options.comparison.first_seed, "the first of them");
+  add_seed(*compare, "--first-seed", options.comparison.first_seed, "the first of them");
   compare->add_option("--jobs", options.comparison.jobs, "threads")->check(CLI::Range(1, 256));
   compare->add_option("--plot", options.plot, "write a picture to this SVG file");
   compare->add_option("--json", options.json, "write all figures to this file");
@@ -150,7 +172,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   train->add_option("--out", options.out, "file to write")->required();
   train->add_option("--episodes", options.training.episodes, "number of episodes")
       ->check(CLI::Range(1, 100000));
-  train->add_option("--seed", options.training.seed, "of the first episode");
+  add_seed(*train, "--seed", options.training.seed, "of the first episode");
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -161,10 +183,14 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
     options.text = app.version() + "\n";
     return options;
   } catch (const CLI::Error& e) {
-    return base::invalid(std::string(e.what()) + "; see fairlead-sim --help");
+    return base::invalid(
+        "command line: " + base::excerpt(e.what(), 300) + "; see fairlead-sim --help"
+    );
   }
   options.compares = compare->parsed();
   options.trains = train->parsed();
+  if (options.compares) FL_TRY(none_of_a_run(app, *compare));
+  if (options.trains) FL_TRY(none_of_a_run(app, *train));
   FL_ASSIGN(
       options.overrides,
       options.compares ? overrides_of(*compare, compare_raw) : overrides_of(app, raw)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Decisions and report.
-#include <cerrno>
 #include <cmath>
-#include <cstring>
+#include <cstdio>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -36,50 +36,17 @@ nlohmann::ordered_json latency_json(const Histogram& h, bool all) {
 
 }  // namespace
 
-base::Result<bool> write_whole(const std::string& path, std::string_view text) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return base::system_error("write " + path, errno);
-  const bool whole = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const bool closed = std::fclose(file) == 0;
-  if (!whole || !closed) return base::system_error("write " + path, errno);
-  return true;
-}
-
 std::string node_id(const Setup& setup, std::uint32_t node) {
   return node < setup.node_ids.size() ? setup.node_ids[node] : "lb" + std::to_string(node + 1);
 }
 
-base::Result<DecisionsFile> DecisionsFile::create(
-    const std::string& path,
-    const Setup& setup,
-    const std::vector<std::string_view>* ids,
-    Time start
-) {
-  DecisionsFile out;
-  out.path_ = path;
-  out.file_ = std::fopen(path.c_str(), "wb");
-  if (out.file_ == nullptr) return base::system_error("write " + path, errno);
-  out.setup_ = &setup;
-  out.ids_ = ids;
-  out.start_ = start;
+DecisionsFile::DecisionsFile(
+    sys::OutputFile file, const Setup& setup, const std::vector<std::string_view>* ids, Time start
+)
+    : file_(std::move(file)), setup_(&setup), ids_(ids), start_(start) {
   std::fputs(
-      "request_id,arrival_us,node_id,backend_id,start_us,completion_us,outcome\n", out.file_
+      "request_id,arrival_us,node_id,backend_id,start_us,completion_us,outcome\n", file_.file()
   );
-  return out;
-}
-
-DecisionsFile::DecisionsFile(DecisionsFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      file_(std::exchange(other.file_, nullptr)),
-      setup_(other.setup_),
-      ids_(other.ids_),
-      start_(other.start_),
-      written_(other.written_),
-      waiting_(std::move(other.waiting_)),
-      known_(std::move(other.known_)) {}
-
-DecisionsFile::~DecisionsFile() {
-  if (file_ != nullptr) std::fclose(file_);
 }
 
 void DecisionsFile::add(const Decision& decision) {
@@ -100,27 +67,20 @@ void DecisionsFile::add(const Decision& decision) {
 
 void DecisionsFile::write(const Decision& d) {
   static constexpr const char* kOutcomes[] = {"ok", "rejected", "failed"};
+  std::FILE* file = file_.file();
   if (ids_ != nullptr) {
     const std::string_view id = (*ids_)[d.row];
-    std::fwrite(id.data(), 1, id.size(), file_);
+    std::fwrite(id.data(), 1, id.size(), file);
   } else {
-    std::fprintf(file_, "%llu", static_cast<unsigned long long>(d.row + 1));
+    std::fprintf(file, "%llu", static_cast<unsigned long long>(d.row + 1));
   }
   const std::string node = d.node < setup_->nodes ? node_id(*setup_, d.node) : "";
   const char* backend = d.backend == kNoBackend ? "" : setup_->backends[d.backend].id.c_str();
-  std::fprintf(file_, ",%lld,%s,%s,", microseconds(d.arrival + start_), node.c_str(), backend);
-  if (d.start >= 0) std::fprintf(file_, "%lld", microseconds(d.start + start_));
-  std::fputc(',', file_);
-  if (d.completion >= 0) std::fprintf(file_, "%lld", microseconds(d.completion + start_));
-  std::fprintf(file_, ",%s\n", kOutcomes[static_cast<int>(d.outcome)]);
-}
-
-base::Result<bool> DecisionsFile::close() {
-  const bool bad = std::ferror(file_) != 0;
-  const bool closed = std::fclose(file_) == 0;
-  file_ = nullptr;
-  if (bad || !closed) return base::system_error("write " + path_, errno);
-  return true;
+  std::fprintf(file, ",%lld,%s,%s,", microseconds(d.arrival + start_), node.c_str(), backend);
+  if (d.start >= 0) std::fprintf(file, "%lld", microseconds(d.start + start_));
+  std::fputc(',', file);
+  if (d.completion >= 0) std::fprintf(file, "%lld", microseconds(d.completion + start_));
+  std::fprintf(file, ",%s\n", kOutcomes[static_cast<int>(d.outcome)]);
 }
 
 std::string report_json(const Setup& setup, const Measures& m, Time first_arrival) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "control/sim/scenario.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::sim {
 
@@ -113,8 +114,8 @@ base::Result<bool> apply_knob(std::string_view text, PolicySpec& spec) {
     std::string names;
     for (const auto& [known, k] : knobs()) names += " " + known;
     return base::invalid(
-        "policy '" + spec.name + "': no parameter '" + name +
-        "', write NAME=NUMBER with one of:" + names
+        "policy " + base::quoted(spec.name) + ": no parameter " + base::quoted(name) +
+        ", write NAME=NUMBER with one of:" + names
     );
   }
   const std::string number(text.substr(equals + 1));
@@ -122,7 +123,10 @@ base::Result<bool> apply_knob(std::string_view text, PolicySpec& spec) {
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (error != std::errc() || end != number.data() + number.size() ||
       !(value >= knob->second.least && value <= knob->second.most))
-    return base::invalid("policy '" + spec.name + "': '" + number + "' is no value for " + name);
+    return base::invalid(
+        "policy " + base::quoted(spec.name) + ": " + base::quoted(number) + " is no value for " +
+        name
+    );
   knob->second.set(spec, value);
   return true;
 }
@@ -155,7 +159,7 @@ base::Result<PolicySpec> make_policy(std::string_view text) {
   }
   std::string names;
   for (const Row& row : rows()) names += " " + std::string(row.info.name);
-  return base::invalid("policy '" + std::string(name) + "': unknown, use one of:" + names);
+  return base::invalid("policy " + base::quoted(name) + ": unknown, use one of:" + names);
 }
 
 }  // namespace fairlead::sim

@@ -7,16 +7,17 @@
 #include <optional>
 #include <unordered_map>
 
-#include "control/config/text_file.hh"
 #include "control/policy/random.hh"
 #include "control/sim/files.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/net/addr.hh"
+#include "dataplane/sys/input_file.hh"
 
 namespace fairlead::sim {
 
 namespace {
 
-constexpr double kMostMicroseconds = 4e15;  // the year 2096, counted from 1970
+constexpr std::size_t kLongestId = 255;
 constexpr std::array<std::string_view, 5> kColumns = {
     "request_id", "arrival_us", "src_ip", "src_port", "service_us"};
 
@@ -71,6 +72,7 @@ class Reader {
           "empty file, the first line must be request_id,arrival_us[,src_ip,src_port,service_us]"
       );
     }
+    if (out_->requests.empty()) return fault("holds no requests, add rows below the header");
     FL_TRY(unique_ids());
     connect();
     return true;
@@ -89,11 +91,11 @@ class Reader {
       const auto at = std::find(kColumns.begin(), kColumns.end(), names.field[i]);
       if (at == kColumns.end())
         return fault(
-            "column '" + std::string(names.field[i]) +
-            "' is unknown, use request_id,arrival_us[,src_ip,src_port,service_us]"
+            "column " + base::quoted(names.field[i]) +
+            " is unknown, use request_id,arrival_us[,src_ip,src_port,service_us]"
         );
       auto& place = place_[static_cast<std::size_t>(at - kColumns.begin())];
-      if (place) return fault("column '" + std::string(*at) + "' is there twice, remove one");
+      if (place) return fault("column " + base::quoted(*at) + " is there twice, remove one");
       place = i;
     }
     if (!place_[0] || !place_[1]) return fault("the header must have request_id and arrival_us");
@@ -110,25 +112,29 @@ class Reader {
           std::to_string(fields.count) + " fields, the header has " + std::to_string(columns_)
       );
     const auto field = [&](std::size_t column) { return fields.field[*place_[column]]; };
-    if (field(0).empty()) return fault("request_id is empty");
+    FL_TRY(id(field(0)));
     const auto arrival = number(field(1));
-    if (!arrival || *arrival < 0 || *arrival > kMostMicroseconds)
+    if (!arrival || *arrival < 0 || *arrival > kMostMicroseconds ||
+        *arrival != std::floor(*arrival))
       return fault(
-          "arrival_us '" + std::string(field(1)) + "' must be a number of microseconds, 0 or more"
+          "arrival_us " + base::quoted(field(1)) +
+          " must be a whole number of microseconds, 0 or more"
       );
     FileRequest request;
-    request.at = static_cast<Time>(*arrival * 1000);
+    request.at = static_cast<Time>(*arrival) * 1000;
     if (!out_->requests.empty() && request.at < out_->requests.back().at)
       return fault(
-          "arrival_us " + std::string(field(1)) +
+          "arrival_us " + base::excerpt(field(1)) +
           " is before the row above, sort the file by arrival_us"
       );
+    if (!out_->requests.empty() && request.at - out_->requests.front().at > kLongestRun)
+      return fault("arrival_us is more than 30 days after the first, shorten the file");
     if (out_->has_sources) FL_TRY(source(field(2), field(3), request));
     if (place_[4] && !field(4).empty()) {
       const auto work = number(field(4));
       if (!work || *work < 0 || *work > kMostMicroseconds)
         return fault(
-            "service_us '" + std::string(field(4)) + "' must be a number of microseconds, 0 or more"
+            "service_us " + base::quoted(field(4)) + " must be a number of microseconds, 0 or more"
         );
       request.work = *work * 1e-6;
     }
@@ -138,17 +144,36 @@ class Reader {
     return true;
   }
 
+  /// Ids stand in decisions.csv as they are, so nothing of CSV may be in them.
+  [[nodiscard]] base::Result<bool> id(std::string_view text) const {
+    if (text.empty()) return fault("request_id is empty");
+    if (text.size() > kLongestId)
+      return fault(
+          "request_id " + base::quoted(text) + " has " + std::to_string(text.size()) +
+          " bytes, use at most " + std::to_string(kLongestId)
+      );
+    const auto plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+    const bool printable =
+        std::all_of(text.begin(), text.end(), plain) || base::printable(text) == text;
+    if (!printable || text.find('"') != std::string_view::npos)
+      return fault(
+          "request_id " + base::quoted(text) +
+          " has a quote or what is no text in it, write ids plainly"
+      );
+    return true;
+  }
+
   base::Result<bool> source(std::string_view ip, std::string_view port, FileRequest& request)
       const {
     const auto address = net::IpAddr::parse(std::string(ip));
-    if (!address) return fault("src_ip '" + std::string(ip) + "' is no IP address");
+    if (!address) return fault("src_ip " + base::quoted(ip) + " is no IP address");
     // IPv6 addresses are folded: the model needs flows that differ, not what is in them.
     std::uint64_t folded = 0;
     for (const char c : ip) folded = policy::mix64(folded * 31 + static_cast<unsigned char>(c));
     request.source = static_cast<std::uint32_t>(folded);
     const auto number_of = number(port);
     if (!number_of || *number_of < 0 || *number_of > 65535 || *number_of != std::floor(*number_of))
-      return fault("src_port '" + std::string(port) + "' must be 0 to 65535");
+      return fault("src_port " + base::quoted(port) + " must be 0 to 65535");
     request.port = static_cast<std::uint16_t>(*number_of);
     return true;
   }
@@ -168,7 +193,7 @@ class Reader {
     if (second == 0) return true;
     line_ = lines_[second];
     return fault(
-        "request_id '" + std::string(ids[second]) + "' was used before, ids must be unique"
+        "request_id " + base::quoted(ids[second]) + " was used before, ids must be unique"
     );
   }
 
@@ -207,7 +232,7 @@ class Reader {
 
 base::Result<RequestsFile> read_requests(const std::string& path) {
   RequestsFile file;
-  FL_ASSIGN(file.text, config::read_text_file(path, kMostFileBytes));
+  FL_ASSIGN(file.text, sys::read_input(path, kMostFileBytes, "a CSV file"));
   FL_TRY(Reader(path, file).read());
   return file;
 }

@@ -9,6 +9,7 @@
 
 #include "control/sim/portable_math.hh"
 #include "control/sim/workload.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::sim {
 
@@ -157,7 +158,7 @@ base::Result<Setup> make_scenario(const ScenarioOptions& o) {
   if (std::none_of(scenarios().begin(), scenarios().end(), known)) {
     std::string names;
     for (const ScenarioInfo& s : scenarios()) names += " " + std::string(s.name);
-    return base::invalid("scenario '" + o.name + "': unknown, use one of:" + names);
+    return base::invalid("scenario " + base::quoted(o.name) + ": unknown, use one of:" + names);
   }
   const bool hidden = o.name == "hetero-hidden" || o.name == "mixed" || o.name == "lies";
   const bool declared = o.name == "hetero" || o.name == "flash";

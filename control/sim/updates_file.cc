@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Monitoring updates from JSON lines.
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
-#include "control/config/text_file.hh"
+#include "control/config/units.hh"
 #include "control/sim/files.hh"
+#include "dataplane/base/printable.hh"
+#include "dataplane/sys/input_file.hh"
+#include "dataplane/sys/json_line.hh"
 
 namespace fairlead::sim {
 
@@ -19,22 +25,28 @@ class LineReader {
   explicit LineReader(std::string place) : place_(std::move(place)) {}
 
   base::Result<FileUpdate> read(std::string_view line) {
-    const json value = json::parse(line, nullptr, false);
-    if (value.is_discarded()) return fault("not JSON, write one object a line");
-    if (!value.is_object()) return fault("must be an object {\"t_us\":..,\"backends\":[..]}");
+    const auto parsed = sys::parse_json_object(line, R"({"t_us":0,"backends":[{"id":"b1"}]})");
+    if (!parsed) return fault(parsed.error().what);
+    const json& value = *parsed;
+    FL_TRY(keys(value, {"t_us", "backends", "nodes"}));
     FileUpdate update;
     double t = -1;
-    FL_TRY(number(value, "t_us", 4e15, t));
+    FL_TRY(number(value, "t_us", kMostMicroseconds, t));
     if (t < 0) return fault("t_us is missing");
-    update.at = static_cast<Time>(t * 1000);
+    if (t != std::floor(t)) return fault("t_us must be whole microseconds");
+    update.at = static_cast<Time>(t) * 1000;
+    std::set<std::string> named;
     FL_ASSIGN(const json backends, list(value, "backends"));
     for (const json& entry : backends) {
       FL_ASSIGN(FileReport report, backend(entry));
+      if (!named.insert(report.id).second) return twice("backend", report.id);
       update.backends.push_back(std::move(report));
     }
+    named.clear();
     FL_ASSIGN(const json nodes, list(value, "nodes"));
     for (const json& entry : nodes) {
       FL_ASSIGN(FileNode node, node_of(entry));
+      if (!named.insert(node.id).second) return twice("node", node.id);
       update.nodes.push_back(std::move(node));
     }
     return update;
@@ -43,6 +55,23 @@ class LineReader {
  private:
   [[nodiscard]] tl::unexpected<base::Error> fault(const std::string& what) const {
     return base::invalid(place_ + ": " + what);
+  }
+  [[nodiscard]] tl::unexpected<base::Error> twice(const char* what, const std::string& id) const {
+    return fault(
+        std::string(what) + " " + base::quoted(id) + " is twice in this update, remove one"
+    );
+  }
+  [[nodiscard]] base::Result<bool> keys(
+      const json& object, std::initializer_list<std::string_view> known
+  ) const {
+    if (!object.is_object()) return fault("backends and nodes are lists of objects");
+    for (const auto& item : object.items()) {
+      if (std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
+      std::string names;
+      for (const std::string_view name : known) names += " " + std::string(name);
+      return fault("unknown key " + base::quoted(item.key()) + ", known here:" + names);
+    }
+    return true;
   }
   base::Result<json> list(const json& object, const char* key) const {
     const auto at = object.find(key);
@@ -61,12 +90,14 @@ class LineReader {
     return true;
   }
   base::Result<std::string> id(const json& object) const {
-    if (!object.is_object()) return fault("backends and nodes are lists of objects");
     const auto at = object.find("id");
-    if (at != object.end() && at->is_string() && !at->get<std::string>().empty())
-      return at->get<std::string>();
-    if (at != object.end() && at->is_number_integer()) return at->dump();
-    return fault("id is missing or no name");
+    if (at == object.end()) return fault("id is missing");
+    if (at->is_string() && config::is_name(at->get<std::string>())) return at->get<std::string>();
+    const std::string shown = at->is_string() ? base::quoted(at->get<std::string>()) : "";
+    return fault(
+        "id " + shown + (shown.empty() ? "" : " ") + "is no name, use in quotes " +
+        std::string(config::kNameForm)
+    );
   }
   base::Result<bool> state(const json& object, bool& down, bool& removed) const {
     const auto at = object.find("state");
@@ -79,6 +110,7 @@ class LineReader {
   }
   base::Result<FileReport> backend(const json& entry) const {
     FileReport report;
+    FL_TRY(keys(entry, {"id", "cpu", "memory", "active", "capacity", "latency_us", "state"}));
     FL_ASSIGN(report.id, id(entry));
     FL_TRY(state(entry, report.down, report.removed));
     FL_TRY(number(entry, "cpu", 64, report.cpu));
@@ -90,6 +122,7 @@ class LineReader {
   }
   base::Result<FileNode> node_of(const json& entry) const {
     FileNode node;
+    FL_TRY(keys(entry, {"id", "forward_latency_us", "state"}));
     FL_ASSIGN(node.id, id(entry));
     FL_TRY(state(entry, node.down, node.removed));
     FL_TRY(number(entry, "forward_latency_us", 1e9, node.forward_latency_us));
@@ -102,7 +135,7 @@ class LineReader {
 }  // namespace
 
 base::Result<std::vector<FileUpdate>> read_updates(const std::string& path) {
-  FL_ASSIGN(const std::string text, config::read_text_file(path, kMostFileBytes));
+  FL_ASSIGN(const std::string text, sys::read_input(path, kMostFileBytes, "a file of JSON lines"));
   std::vector<FileUpdate> updates;
   std::string_view rest = text;
   for (std::size_t number = 1; !rest.empty(); ++number) {
@@ -118,8 +151,11 @@ base::Result<std::vector<FileUpdate>> read_updates(const std::string& path) {
     FL_ASSIGN(FileUpdate update, LineReader(place).read(line));
     if (!updates.empty() && update.at < updates.back().at)
       return base::invalid(place + ": t_us is before the line above, sort the file by t_us");
+    if (!updates.empty() && update.at - updates.front().at > kLongestRun)
+      return base::invalid(place + ": t_us is more than 30 days after the first, shorten the file");
     updates.push_back(std::move(update));
   }
+  if (updates.empty()) return base::invalid(path + ":1: holds no updates, leave --updates out");
   return updates;
 }
 

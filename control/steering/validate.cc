@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "control/model/quic.hh"
+#include "dataplane/base/printable.hh"
 
 namespace fairlead::steering {
 
@@ -19,7 +20,7 @@ namespace {
 
 Result<bool> check_name(const std::string& what, const std::string& name) {
   if (name.empty() || name.size() > 255)
-    return invalid(what + " '" + name + "': a name has 1 to 255 bytes");
+    return invalid(what + " " + base::quoted(name) + ": a name has 1 to 255 bytes");
   return true;
 }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Escapes of control characters.
+// Escapes of what is not text, and cuts.
 #include "dataplane/base/printable.hh"
+
+#include <algorithm>
 
 namespace fairlead::base {
 namespace {
+
+constexpr std::size_t kMessageEnd = 250;  // bytes of it that are kept of a message that is cut
 
 void escape(unsigned char byte, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -24,24 +28,78 @@ void escape(unsigned char byte, std::string& out) {
   }
 }
 
+bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+/// Bytes of the UTF-8 character that `text` begins with; 0: it begins with none (RFC 3629).
+std::size_t character_bytes(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return 1;
+  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) return 0;
+  const auto second = static_cast<unsigned char>(text[1]);
+  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  if (overlong || beyond) return 0;
+  return std::all_of(text.begin() + 1, text.begin() + bytes, continues) ? bytes : 0;
+}
+
+/// The first `most` bytes or a little less: no character is cut.
+std::string_view beginning(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t end = most;
+  while (end > 0 && most - end < 3 && continues(text[end])) --end;
+  return text.substr(0, continues(text[end]) ? most : end);
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (byte < 0x20 || byte == 0x7f) {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const std::size_t bytes = character_bytes(text);
+    if (byte < 0x20 || byte == 0x7f || bytes == 0) {
       escape(byte, out);
-    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
-      escape(next, out);  // U+0080 to U+009F: "\u009b" begins a terminal command as ESC [ does
-      ++i;
-    } else {
-      out += text[i];
+      text.remove_prefix(1);
+      continue;
     }
+    if (byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
+      // U+0080 to U+009F: "\u009b" begins a terminal command as ESC [ does.
+      escape(static_cast<unsigned char>(text[1]), out);
+    } else {
+      out += text.substr(0, bytes);
+    }
+    text.remove_prefix(bytes);
   }
   return out;
+}
+
+std::string excerpt(std::string_view text, std::size_t most) {
+  const std::string_view shown = beginning(text, most);
+  return printable(shown) + (shown.size() < text.size() ? "..." : "");
+}
+
+std::string quoted(std::string_view text, std::size_t most) {
+  return "'" + excerpt(text, most) + "'";
+}
+
+std::string message(std::string_view text) {
+  // Cut before it is escaped too: foreign text may have gigabytes.
+  if (text.size() > 2 * kMostMessage) {
+    return message(
+        std::string(beginning(text, kMostMessage)) + " ... " +
+        std::string(text.substr(text.size() - kMessageEnd))
+    );
+  }
+  std::string whole = printable(text);
+  if (whole.size() <= kMostMessage) return whole;
+  std::string_view end(whole);
+  end.remove_prefix(whole.size() - kMessageEnd);
+  while (continues(end.front())) end.remove_prefix(1);
+  return std::string(beginning(whole, kMostMessage - kMessageEnd - 5)) + " ... " + std::string(end);
 }
 
 }  // namespace fairlead::base

@@ -183,9 +183,13 @@ Result<Region> Region::attach(const std::string& path, fl_region_kind kind, Acce
   if (const std::string pin = map_pin_of(path); !pin.empty()) {
     FL_ASSIGN(fd, open_line_map(pin));
   } else {
-    const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+    // NONBLOCK: somebody may have named a pipe.
+    const int flags = (access == Access::kRead ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC;
     fd = sys::UniqueFd(::open(path.c_str(), flags));
     if (!fd.valid()) return system_error("open region " + path, errno);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+      return fail(ErrorCode::kDataLoss, "region " + path + " is not a regular file");
   }
   FL_ASSIGN(Region region, map(std::move(fd), path, access));
   FL_TRY(region.check(kind));

@@ -9,13 +9,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dataplane/base/printable.hh"
 #include "dataplane/base/result.hh"
 
 namespace fairlead::sys {
 
 /// The object of a line. Refused: what is no object, and a key that an object has twice (JSON
 /// leaves open which one counts, so sender and reader could mean different things).
-inline base::Result<nlohmann::json> parse_json_object(std::string_view line) {
+/// `example`: what to send instead.
+inline base::Result<nlohmann::json> parse_json_object(
+    std::string_view line, std::string_view example = R"({"command":"show status"})"
+) {
   using Json = nlohmann::json;
   std::vector<std::set<std::string>> open;  // keys of the objects around the place
   std::string twice;
@@ -23,15 +27,17 @@ inline base::Result<nlohmann::json> parse_json_object(std::string_view line) {
     if (event == Json::parse_event_t::object_start) open.emplace_back();
     if (event == Json::parse_event_t::object_end) open.pop_back();
     if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second) {
-      twice = value.get<std::string>().substr(0, 60);
+      twice = value.get<std::string>();
     }
     return true;
   };
   Json root = Json::parse(line, note, false);
   if (!root.is_object()) {
-    return base::invalid("not a JSON object on one line, send {\"command\":\"show status\"}");
+    return base::invalid("not a JSON object on one line, send " + std::string(example));
   }
-  if (!twice.empty()) return base::invalid("key '" + twice + "' is there twice, send it once");
+  if (!twice.empty()) {
+    return base::invalid("key " + base::quoted(twice) + " is there twice, send it once");
+  }
   return root;
 }
 

@@ -50,7 +50,7 @@ void set_log_level(LogLevel level) {
 }
 
 void log(LogLevel level, std::string_view text) {
-  logger()->log(level_of(level), "{}", base::printable(text));
+  logger()->log(level_of(level), "{}", base::message(text));
 }
 
 }  // namespace fairlead::sys

@@ -157,14 +157,32 @@ class Contract(unittest.TestCase):
             head + "a\n": "r.csv:2: 1 fields", head + "a,x\n": "r.csv:2: arrival_us 'x'", head + "a,-1\n": "r.csv:2: arrival_us",
             head + "a,nan\n": "r.csv:2: arrival_us", head + "a,5\nb,4\n": "r.csv:3: arrival_us 4 is before",
             head + "a,1\nb,2\na,3\n": "r.csv:4: request_id 'a'", head + ",1\n": "r.csv:2: request_id is empty",
-            head + "a,1\n\nb,2\n": "r.csv:3: empty line", full + "a,1,10.0.0.300,1\n": "r.csv:2: src_ip",
+            head + "a,1\n\nb,2\n": "r.csv:3: empty line", head: "r.csv:1: holds no requests",
+            head + 'a,2.5\n': "r.csv:2: arrival_us '2.5' must be a whole number", head + '"a,1\n': "r.csv:2: request_id '\"a' has a quote",
+            head + "9" * 100000 + ",1\n": "9...' has 100000 bytes", head + "a\0b,1\n": "r.csv:2: request_id 'a\\x00b'",
+            head + "a\x1b[2J,1\n": "r.csv:2: request_id 'a\\x1b[2J'", head + "a,1" + "9" * 100000 + "\n": "r.csv:2: arrival_us '19999",
+            head + "a,0\nb,4e15\n": "r.csv:3: arrival_us is more than 30 days", "x" * 100000: "r.csv:1: column 'xxx", full + "a,1,10.0.0.300,1\n": "r.csv:2: src_ip",
             full + "a,1,10.0.0.3,70000\n": "r.csv:2: src_port", "request_id,arrival_us,src_ip\n": "r.csv:1: src_ip and src_port",
             "request_id,arrival_us,service_us\na,1,-4\n": "r.csv:2: service_us"}
         for text, message in bad_requests.items():
             self.file("r.csv", text)
             self.refused(message, "--config", "c.yaml", "--requests", "r.csv", "--out", "out")
         bad_updates = {
-            "{\n": "u.jsonl:1: not JSON", "[]\n": "u.jsonl:1: must be an object", "{}\n": "u.jsonl:1: t_us is missing",
+            "": "u.jsonl:1: holds no updates", "{\n": "u.jsonl:1: not a JSON object", "[]\n": "u.jsonl:1: not a JSON object",
+            '{"t_us":1,"vips":[]}\n': "u.jsonl:1: unknown key 'vips', known here: t_us backends nodes",
+            '{"t_us":1,"t_us":2}\n': "u.jsonl:1: key 't_us' is there twice", '{"t_us":5.5}\n': "u.jsonl:1: t_us must be whole",
+            '{"t_us":1,"backends":[{"id":"b1","cpus":1}]}\n': "u.jsonl:1: unknown key 'cpus'",
+            '{"t_us":1,"nodes":[{"id":"lb1","cpu":1}]}\n': "u.jsonl:1: unknown key 'cpu'",
+            '{"t_us":1,"backends":[{"id":"b1","cpu":1,"cpu":0}]}\n': "u.jsonl:1: key 'cpu' is there twice",
+            '{"t_us":1,"backends":[{"id":"b1"},{"id":"b1"}]}\n': "u.jsonl:1: backend 'b1' is twice",
+            '{"t_us":1,"nodes":[{"id":"n"},{"id":"n"}]}\n': "u.jsonl:1: node 'n' is twice",
+            '{"t_us":1,"backends":[{"id":7}]}\n': "u.jsonl:1: id is no name", '{"t_us":1,"backends":[{"id":"b,1"}]}\n': "id 'b,1' is no name",
+            '{"t_us":1,"backends":[{"id":"b\\u0000"}]}\n': "id 'b\\x00' is no name",
+            '{"t_us":1,"backends":[{"id":"' + "b" * 300 + '"}]}\n': "bbb...' is no name",
+            '{"t_us":1,"backends":[7]}\n': "u.jsonl:1: backends and nodes are lists of objects",
+            '{"t_us":1,"backends":[{"id":"b1","capacity":1e99}]}\n': "u.jsonl:1: capacity must be",
+            '{"t_us":1}\n{"t_us":4e15}\n': "u.jsonl:2: t_us is more than 30 days",
+            '{"t_us":1,"nodes":[' + ",".join(f'{{"id":"n{i}"}}' for i in range(1001)) + ']}\n': "nodes", "{}\n": "u.jsonl:1: t_us is missing",
             '{"t_us":2}\n{"t_us":1}\n': "u.jsonl:2: t_us is before", '{"t_us":1,"backends":{}}\n': "u.jsonl:1: backends must be",
             '{"t_us":1,"backends":[{"cpu":1}]}\n': "u.jsonl:1: id is missing",
             '{"t_us":1,"backends":[{"id":"b1","cpu":-1}]}\n': "u.jsonl:1: cpu must be",
@@ -174,17 +192,71 @@ class Contract(unittest.TestCase):
         for text, message in bad_updates.items():
             self.file("u.jsonl", text)
             self.refused(message, "--config", "c.yaml", "--requests", "r.csv", "--updates", "u.jsonl", "--out", "out")
+        for file, good in (("r.csv", head + "a,1\nb,2\n"), ("u.jsonl", '{"t_us":0,"backends":[{"id":"b1","cpu":0.5}]}\n')):
+            self.requests(2)
+            self.file("u.jsonl", '{"t_us":0}\n')
+            for length in range(len(good)):  # cut anywhere: accepted or refused, never worse
+                self.file(file, good[:length])
+                done = subprocess.run([SIM, "--config", "c.yaml", "--requests", "r.csv", "--updates", "u.jsonl", "--quiet"],
+                                      capture_output=True, text=True, cwd=self.dir, timeout=60)
+                self.assertIn(done.returncode, (0, 2), (file, length, done.stderr))
+                self.assertEqual(done.stderr.count("\n"), done.returncode // 2, (file, length, done.stderr))
+        self.requests()
         self.refused("c2.yaml:1: cannot read", "--config", "c2.yaml")
         self.refused("missing.csv:1: cannot read", "--config", "c.yaml", "--requests", "missing.csv")
         self.refused("scenario 'x': unknown", "--scenario", "x")
         self.refused("policy 'x': unknown", "--scenario", "homog", "--policy", "x")
         self.refused("nothing to simulate")
         self.refused("--duration: 'soon'", "--scenario", "homog", "--duration", "soon")
-        self.assertFalse((self.dir / "out/report.json").exists())
+        for number in ("-1", "18446744073709551616", "1e3", "0x10", "", "one"):
+            self.refused("is no whole number", "--scenario", "homog", "--seed", number)
+            self.refused("is no whole number", "compare", "wlc", "--first-seed", number)
+            self.refused("is no whole number", "train", "--out", "t.cc", "--seed", number)
+        self.refused("--out is of a single run", "--out", "x", "compare", "wlc")
+        self.refused("/bin/true:1: column '\\x7fELF", "--config", "c.yaml", "--requests", "/bin/true")
+        self.refused("--" + "x" * 20, "--" + "x" * 100000)
+        self.refused("policy 'xxxx", "--scenario", "homog", "--policy", "x" * 100000)
+        self.assertFalse((self.dir / "out").exists())
+
+    def test_refused_outputs_leave_everything_as_it_was(self) -> None:
+        self.requests(10)
+        self.file("u.jsonl", '{"t_us":0}\n')
+        (self.dir / "s").mkdir()
+        for name in ("file", "s/decisions.csv", "s/report.json", "s/g.svg"):
+            self.file(name, "before\n")
+        self.file("s/in.csv", "request_id,arrival_us\na,1\n")
+        (self.dir / "decisions.csv").symlink_to("r.csv")
+        run = ("--config", "c.yaml", "--requests", "r.csv", "--updates", "u.jsonl")
+        before = self.tree()
+        for arguments, message in (
+                (("--out", "file"), "file: is not a folder"), (("--out", "file/sub"), "file/sub: cannot be written"),
+                (("--out", "/proc/x"), "/proc/x: cannot be written"), (("--out", "s", "--plot", "s"), "is a folder"),
+                (("--out", "s", "--plot", "/nosuch/x.svg"), "/nosuch/x.svg: cannot be written"),
+                (("--out", "new/folder", "--plot", "/nosuch/x.svg"), "/nosuch/x.svg: cannot be written"),
+                (("--out", "s", "--plot", "./c.yaml"), "--plot ./c.yaml: same file as --config"),
+                (("--plot", "s/../u.jsonl"), "same file as --updates"), (("--out", "s", "--plot", "s/report.json"), "same file as --out"),
+                (("--out", "."), "is not a regular file"), (("--plot", "/dev/null"), "is not a regular file"), (("--plot", "s/"), "is a folder")):
+            self.refused(message, *run, *arguments)
+            self.assertEqual(self.tree(), before, arguments)
+        self.file("s/decisions.csv", "request_id,arrival_us\na,1\n")
+        before = self.tree()
+        self.refused("same file as --requests", "--config", "c.yaml", "--requests", "s/decisions.csv", "--out", "s")
+        self.file("u.jsonl", '{"t_us":0,"backends":[{"id":"' + "b" * 300 + '"}]}\n')
+        before = self.tree()
+        self.refused("is no name", *run, "--out", "s", "--plot", "s/g.svg")
+        self.refused("same file as --json", "compare", "wlc", "--json", "s/g.svg", "--plot", "s/../s/g.svg")
+        self.refused("cannot be written", "compare", "wlc", "--json", "s/g.svg", "--plot", "/nosuch/x.svg")
+        self.refused("is a folder", "train", "--out", "s", "--episodes", "1")
+        self.assertEqual(self.tree(), before)
+
+    def tree(self) -> dict[str, bytes]:
+        return {str(p): p.read_bytes() if p.is_file() else b"" for p in self.dir.rglob("*")}
 
     def refused(self, message: str, *arguments: str) -> None:
         done = self.run_sim(*arguments, status=2)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertLess(len(done.stderr), 1100)
+        self.assertTrue(done.stderr[:-1].isprintable(), ascii(done.stderr))
         self.assertIn(message, done.stderr)
 
 

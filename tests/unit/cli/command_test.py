@@ -92,6 +92,35 @@ class CommandTest(unittest.TestCase):
         self.assertIn("/nonexistent/flows.0", err)
         self.assertEqual(self.node.requests, [])
 
+    def test_what_is_no_flow_file_is_wrong_input(self):
+        pipe, empty, cut = (os.path.join(self.root, name) for name in ("pipe", "empty", "cut"))
+        os.mkfifo(pipe)
+        pathlib.Path(empty).write_bytes(b"")
+        pathlib.Path(cut).write_bytes(b"\0" * 8000)
+        for path in (pipe, empty, cut, self.root, "/bin/true", "/dev/zero", "/proc/self/maps", "/" + "a" * 5000, "/no\x1b[2J"):
+            for command in ("list", "stats", "tuple"):
+                words = ["show", "flow", command] if command != "tuple" else [
+                    "show", "flow", "tcp", "192.0.2.1:1", "203.0.113.10:80"]
+                with self.subTest((command, path[:30])):
+                    status, out, err = self.run_cli(*words, "file", path)
+                    self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
+                    self.assertLess(len(err), 1100)
+                    self.assertTrue(err[:-1].isprintable(), ascii(err))
+        self.assertEqual(self.node.requests, [])
+
+    def test_long_words_are_told_in_short(self):
+        word = "x" * 100_000
+        for words in ((word,), ("show", word), ("show", "vip", word), ("set", "backend", word, "weight", "1"), ("@" + word, "show", "vip"),
+                      ("help", word), ("--" + word,), ("--socket", "/" + word, "show", "vip"), ("--node", "a/" + word, "show", "vip"),
+                      ("-f", "/" + word), ("lookup", "tcp", word, word), ("show vip | match '" + word + "('",), ("show", "vip", "|", word),
+                      ("set", "backend", "b1", "weight", "9" * 100_000), ("--timeout", word, "show", "vip"), ("show", "drop", "reason", word)):
+            with self.subTest([w[:20] for w in words]):
+                status, out, err = self.run_cli(*words)
+                self.assertEqual((out, err.count("\n")), ("", 1))
+                self.assertNotEqual(status, 0)
+                self.assertLess(len(err), 1100)
+        self.assertEqual([r for r in self.node.requests if r["command"] != "show drop"], [])
+
     def test_lookup_why_reads_as_sentences(self):
         _, out, _ = self.run_cli("lookup tcp 198.51.100.7:40000 203.0.113.10:80 why")
         self.assertEqual(out, (

@@ -138,6 +138,41 @@ INSTANTIATE_TEST_SUITE_P(
             "a.yaml:4: load.url",
             "not a URL"},
         Refusal{
+            "URL without a host",
+            kLeast + "load: {url: \"http://\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "URL with a path alone",
+            kLeast + "load: {url: \"http:///load\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "URL with a port alone",
+            kLeast + "load: {url: \"http://:80/\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "URL with an absurd port",
+            kLeast + "load: {url: \"http://h:65536/\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "URL of a file",
+            kLeast + "load: {url: \"file:///etc/passwd\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "URL with half an IPv6 address",
+            kLeast + "load: {url: \"http://[::1/\"}\n",
+            "a.yaml:4: load.url",
+            "not a URL"},
+        Refusal{
+            "receiver in empty brackets",
+            kLeast + "report: {to: [\"[]:1\"]}\n",
+            "a.yaml:4: report.to[0]",
+            "HOST:PORT"},
+        Refusal{
             "relative cgroup",
             kLeast + "load: {cgroup: nginx}\n",
             "a.yaml:4: load.cgroup",
@@ -195,10 +230,18 @@ TEST(AgentConfig, MissingFileIsBadInput) {
   EXPECT_EQ(base::exit_status(config.error()), 2);
 }
 
+TEST(AgentConfig, UrlsOfEveryFormAreTaken) {
+  for (const char* url :
+       {"http://h", "https://h.example:8443/load?all=1", "http://[::1]:80/load", "http://u:p@h/"}) {
+    const auto config = parse_agent_config(kLeast + "load: {url: \"" + url + "\"}\n", "a.yaml");
+    EXPECT_TRUE(config) << url;
+  }
+}
+
 TEST(AgentConfig, WhatIsNoFileIsRefusedAndNotWaitedFor) {
   const auto config = load_agent_config("/dev/zero");
   ASSERT_FALSE(config);
-  EXPECT_EQ(config.error().what, "/dev/zero:1: is not a file, name a YAML file");
+  EXPECT_EQ(config.error().what, "/dev/zero:1: is not a regular file, name a YAML file");
 }
 
 }  // namespace

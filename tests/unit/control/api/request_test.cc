@@ -46,7 +46,7 @@ const Refused kRefused[] = {
      "unknown command 'reboot', see docs/control-socket.md"},
     {"a command with control characters",
      "{\"command\":\"a\\u0001\\nb\"}",
-     "unknown command 'a??b', see docs/control-socket.md"},
+     "unknown command 'a\\x01\\nb', see docs/control-socket.md"},
     {"an unknown key",
      R"({"command":"show status","args":{}})",
      "unknown key 'args', known: command, arguments"},

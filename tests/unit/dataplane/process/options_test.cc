@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
             "same file as --out"},
         Bad{"answers over out",
             {"--config", "c", "--replay", "a", "--out", "b", "--answers", "b"},
-            "same file as another output"},
+            "same file as --out"},
         Bad{"--mtu without replay", {"--config", "c", "--mtu", "1500"}, "belong to a replay"},
         Bad{"an impossible MTU",
             {"--config", "c", "--replay", "a", "--out", "b", "--mtu", "67"},

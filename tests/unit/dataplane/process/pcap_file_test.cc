@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/sys/input_file.hh"
+
 namespace fairlead::dataplane {
 namespace {
 
@@ -38,8 +40,12 @@ class PcapFile : public testing::Test {
     EXPECT_TRUE(writer->commit());
     return read(path("good"));
   }
+  static base::Result<PcapSummary> checked(const std::string& file) {
+    FL_ASSIGN(const sys::UniqueFd opened, sys::open_input(file, "a pcap file"));
+    return check_pcap(opened.get(), file);
+  }
   static std::string refusal(const std::string& file) {
-    const auto result = check_pcap(file);
+    const auto result = checked(file);
     return result ? "accepted" : result.error().what;
   }
 
@@ -48,7 +54,7 @@ class PcapFile : public testing::Test {
 };
 
 TEST_F(PcapFile, CountsPackets) {
-  const auto summary = check_pcap(write(good()));
+  const auto summary = checked(write(good()));
 
   ASSERT_TRUE(summary);
   EXPECT_EQ(summary->packets, 2U);
@@ -64,7 +70,7 @@ TEST_F(PcapFile, WritesHeaderAndRecords) {
 }
 
 TEST_F(PcapFile, RefusesMissing) {
-  EXPECT_NE(refusal(path("none")).find("no such file"), std::string::npos);
+  EXPECT_NE(refusal(path("none")).find("No such file"), std::string::npos);
 }
 
 TEST_F(PcapFile, RefusesEmpty) {
@@ -116,11 +122,17 @@ TEST_F(PcapFile, RefusesOtherLinkTypes) {
   EXPECT_NE(refusal(write(bytes)).find("only Ethernet"), std::string::npos);
 }
 
-TEST_F(PcapFile, LeavesNothingWithoutCommit) {
-  { const auto writer = PcapWriter::create(path("half")); }
+TEST_F(PcapFile, CutAnywhereItIsRefusedOrShorter) {
+  const std::string whole = good();
 
-  EXPECT_FALSE(std::filesystem::exists(path("half")));
-  EXPECT_FALSE(std::filesystem::exists(path("half.part")));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const auto summary = checked(write(whole.substr(0, length)));
+    if (summary) {
+      EXPECT_EQ(summary->packets, 1U) << length;
+    } else {
+      EXPECT_EQ(base::exit_status(summary.error()), 2) << length;
+    }
+  }
 }
 
 }  // namespace
