@@ -14,31 +14,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include "ebpf/include/counters.h"
+#include "ebpf/include/gate_fast.h"
 #include "ebpf/include/gate_flow.h"
 #include "ebpf/include/gate_outer.h"
 #include "ebpf/include/gate_owner.h"
 #include "ebpf/include/packet.h"
 #include "ebpf/include/vip_match.h"
-
-struct {
-  __uint(type, BPF_MAP_TYPE_XSKMAP);
-  __uint(max_entries, FL_MAX_WORKERS);
-  __type(key, __u32);
-  __type(value, __u32);
-} xsks_map SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, FL_GATE_COUNTER_COUNT);
-  __type(key, __u32);
-  __type(value, __u64);
-} fl_gate_count SEC(".maps");
-
-static __always_inline int count(__u32 counter, int verdict) {
-  __u64* n = bpf_map_lookup_elem(&fl_gate_count, &counter);
-  if (n) (*n)++;
-  return verdict;
-}
 
 /// An AF_XDP socket gets frames before the kernel's own MAC filter: on a segment that floods, two
 /// nodes would forward the same packet.
@@ -220,12 +201,6 @@ static __always_inline void account(
   b->bytes += p->ip_bytes;
 }
 
-static __always_inline int transmit(void) {
-  const struct fl_gate_settings* const settings = fl_settings();
-  if (settings && settings->tx_ifindex) return (int)bpf_redirect(settings->tx_ifindex, 0);
-  return XDP_TX;
-}
-
 /// The gate's turn (or nobody's, without state): forwards the packet or drops it.
 static __always_inline int handle(
     struct xdp_md* ctx, struct fl_work* w, const struct fl_packet* p, __u32 vip_line, int reason
@@ -235,31 +210,39 @@ static __always_inline int handle(
   if (!reason) reason = fl_forward(ctx, p, w);
   if (!w->stateless) account(w, p, reason, (__u32)(ctx->data_end - ctx->data));
   if (reason) return count(FL_GATE_DROPPED, XDP_DROP);
-  return count(w->stateless ? FL_GATE_STATELESS : FL_GATE_FORWARDED, transmit());
+  return count(w->stateless ? FL_GATE_STATELESS : FL_GATE_FORWARDED, transmit(fl_settings()));
 }
 
-/// The worker whose flows and counters a queue's packets belong to.
-static __always_inline __u32 worker_of(__u32 queue) {
-  const __u8* line = fl_line(&fl_worker_lines, 1);
-  if (!line || queue >= FL_GATE_QUEUES) return queue;
-  FL_KEEP(line);
-  const __u8 number = line[FL_QUEUE_WORKER_OFFSET % FL_LINE_BYTES + queue];
-  return number ? number - 1u : queue;
-}
+/// What a CPU knows of the packet that it has on the long way. Not on the stack, of which the
+/// kernel gives a chain of calls 512 bytes.
+struct fl_scratch {
+  struct fl_packet packet;
+  struct fl_work work;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct fl_scratch);
+} fl_gate_scratch SEC(".maps");
 
 /// A packet of a vip: to whoever owns the queue.
 static __always_inline int serve(
-    struct xdp_md* ctx, const struct fl_packet* p, __u32 bank, __u32 vip_line, int reason
+    struct xdp_md* ctx, struct fl_scratch* on, __u32 bank, __u32 vip_line, int reason
 ) {
+  const struct fl_packet* const p = &on->packet;
+  struct fl_work* const w = &on->work;
   __u32 queue = ctx->rx_queue_index;
   const int has_socket = bpf_map_lookup_elem(&xsks_map, &queue) != 0;
-  struct fl_work w = {.bank = bank, .worker = worker_of(queue)};
-  w.page = FL_FIRST_PAGE + w.worker * FL_PAGE_LINES;
-  w.now = bpf_ktime_get_coarse_ns();
+  __builtin_memset(w, 0, sizeof *w);
+  w->bank = bank;
+  w->worker = worker_of(queue);
+  w->page = FL_FIRST_PAGE + w->worker * FL_PAGE_LINES;
+  w->now = bpf_ktime_get_coarse_ns();
   struct fl_sign* const sign =
-      w.worker < FL_MAX_WORKERS ? fl_line(&fl_worker_lines, w.page + 1) : 0;
+      w->worker < FL_MAX_WORKERS ? fl_line(&fl_worker_lines, w->page + 1) : 0;
   enum fl_turn turn = FL_TURN_DATAPLANE;
-  if (sign) turn = fl_begin_turn(sign, has_socket, w.now);
+  if (sign) turn = fl_begin_turn(sign, has_socket, w->now);
   if (turn == FL_TURN_DATAPLANE) {
     if (!has_socket) return count(FL_GATE_NO_SOCKET, XDP_PASS);
     return count(FL_GATE_REDIRECTED, (int)bpf_redirect_map(&xsks_map, queue, XDP_PASS));
@@ -268,8 +251,8 @@ static __always_inline int serve(
     if (turn == FL_TURN_GATE) fl_end_turn(sign);
     return count(FL_GATE_ICMP, XDP_PASS);
   }
-  w.stateless = turn != FL_TURN_GATE;
-  const int verdict = handle(ctx, &w, p, vip_line, reason);
+  w->stateless = turn != FL_TURN_GATE;
+  const int verdict = handle(ctx, w, p, vip_line, reason);
   if (turn == FL_TURN_GATE) {
     sign->gate_packets++;
     fl_end_turn(sign);
@@ -277,33 +260,42 @@ static __always_inline int serve(
   return verdict;
 }
 
-SEC("xdp")
-int xsk_def_prog(struct xdp_md* ctx) {
+/// All rules.
+__attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   void* const data = (void*)(long)ctx->data;
   void* const data_end = (void*)(long)ctx->data_end;
   if (data + sizeof(struct ethhdr) > data_end) return count(FL_GATE_TRUNCATED, XDP_PASS);
   if (*(__u8*)data & 1) return count(FL_GATE_MULTICAST, XDP_PASS);
   if (for_another_host(fl_settings(), data)) return count(FL_GATE_OTHER_HOST, XDP_PASS);
 
-  struct fl_packet p;
-  const int reason = fl_parse_packet(ctx, &p);
+  struct fl_scratch* const on = fl_line(&fl_gate_scratch, 0);
+  if (!on) return XDP_PASS;
+  struct fl_packet* const p = &on->packet;
+  const int reason = fl_parse_packet(ctx, p);
   const __u32 bank = fl_bank_in_force();
   if (!reason) {
-    const __u32 vip_line = bank ? fl_find_vip(bank, &p) : 0;
-    if (vip_line || (!bank && configured_vip(&p))) return serve(ctx, &p, bank, vip_line, reason);
+    const __u32 vip_line = bank ? fl_find_vip(bank, p) : 0;
+    if (vip_line && p->family == 4) fl_remember_vip(bank, vip_line, p);
+    if (vip_line || (!bank && configured_vip(p))) return serve(ctx, on, bank, vip_line, reason);
     return count(FL_GATE_NO_VIP, XDP_PASS);
   }
   if (reason == FL_REASON_NOT_IP) return count(FL_GATE_NOT_IP, XDP_PASS);
-  if (!p.family)
+  if (!p->family)
     return count(
         reason == FL_REASON_TRUNCATED_IP || reason == FL_REASON_TRUNCATED_ETHERNET
             ? FL_GATE_TRUNCATED
             : FL_GATE_BAD_HEADER,
         XDP_PASS
     );
-  if (p.neighbour_discovery) return count(FL_GATE_ICMP, XDP_PASS);
-  if (address_is_vip(&p)) return serve(ctx, &p, 0, 0, reason);
+  if (p->neighbour_discovery) return count(FL_GATE_ICMP, XDP_PASS);
+  if (address_is_vip(p)) return serve(ctx, on, 0, 0, reason);
   return count(reason == FL_REASON_ICMP ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS);
+}
+
+SEC("xdp")
+int xsk_def_prog(struct xdp_md* ctx) {
+  const int verdict = fl_go_the_short_way(ctx);
+  return verdict != FL_TAKE_THE_LONG_WAY ? verdict : fl_go_the_long_way(ctx);
 }
 
 // What libxdp looks for: a program that manages xsks_map by the rules of version 1.

@@ -18,6 +18,17 @@ struct fl_outer {
   __u8 family;
 };
 
+/// Does the configuration want the outer headers as net/encap.hh writes them? `line`: the bank's
+/// fourth.
+static __always_inline int fl_outer_is_usual(const __u8* line) {
+#define FL_OUTER(field) line[FL_IN_LINE(struct fl_bank, field)]
+  const __u32 flags = FL_OUTER(outer_flags);
+  return FL_OUTER(outer_ttl) == FL_OUTER_TTL && FL_OUTER(outer_dscp) == FL_OUTER_DSCP_INNER &&
+         !FL_OUTER(outer_entropy4) &&
+         !(flags & (FL_OUTER_DF_CLEAR | FL_OUTER_DF_INNER | FL_OUTER_UDP_CHECKSUM));
+#undef FL_OUTER
+}
+
 static __always_inline __u32 fl_outer_bytes(__u8 family, __u8 encapsulation) {
   const __u32 ip = family == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   if (encapsulation != FL_ENCAP_GUE) return ip;

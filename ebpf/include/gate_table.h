@@ -11,14 +11,17 @@
 #include "ebpf/include/gate_regions.h"
 #include "ebpf/include/packet.h"
 
-/// The bank in force: number of its first line in `steering`, 0: none.
-static __always_inline __u32 fl_bank_in_force(void) {
+/// The bank of a generation: number of its first line in `steering`, 0: none.
+static __always_inline __u32 fl_bank_of(__u64 generation) {
   const struct fl_gate_settings* const settings = fl_settings();
-  const struct fl_current* const current = fl_line(&fl_steering, 1);
-  if (!settings || !settings->bank_lines || !current) return 0;
-  const __u64 generation = *(const volatile __u64*)&current->generation;
-  if (!generation) return 0;
+  if (!settings || !settings->bank_lines || !generation) return 0;
   return FL_BANKS_OFFSET / FL_LINE_BYTES + (__u32)(generation % FL_BANKS) * settings->bank_lines;
+}
+
+/// The bank in force, 0: none.
+static __always_inline __u32 fl_bank_in_force(void) {
+  const struct fl_current* const current = fl_line(&fl_steering, 1);
+  return current ? fl_bank_of(*(const volatile __u64*)&current->generation) : 0;
 }
 
 /// First `bits` bits of a 64-bit word in network order.

@@ -23,6 +23,7 @@
 #include "ebpf/bpffs.hh"
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
+#include "ebpf/include/gate_vip.h"
 #include "ebpf/vip_table.hh"
 
 namespace fairlead::testing {
@@ -181,6 +182,29 @@ void GateWorld::use(const TestTable& table, bool published) {
       made.used_bytes
   );
   __atomic_store_n(&current->generation, generation_, __ATOMIC_RELEASE);
+}
+
+void GateWorld::forget_vips() {
+  const std::vector<fl_gate_vip> none(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  for (std::uint32_t i = 0; i < FL_GATE_VIPS; ++i)
+    if (bpf_map_update_elem(map("fl_gate_vips"), &i, none.data(), BPF_ANY) != 0) fail("forget");
+}
+
+std::size_t GateWorld::falsify_memory(std::uint32_t source) {
+  std::size_t known = 0;
+  std::vector<fl_gate_vip> of_cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  for (std::uint32_t i = 0; i < FL_GATE_VIPS; ++i) {
+    if (bpf_map_lookup_elem(map("fl_gate_vips"), &i, of_cpus.data()) != 0) fail("memory");
+    bool any = false;
+    for (fl_gate_vip& vip : of_cpus) {
+      any = any || vip.generation != 0;
+      vip.source = source;
+    }
+    if (!any) continue;
+    ++known;
+    if (bpf_map_update_elem(map("fl_gate_vips"), &i, of_cpus.data(), BPF_ANY) != 0) fail("memory");
+  }
+  return known;
 }
 
 std::uint64_t GateWorld::count(std::uint32_t counter) const {

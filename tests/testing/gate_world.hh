@@ -45,6 +45,10 @@ class GateWorld {
   [[nodiscard]] fl_worker_page& page() { return workers_.at<fl_workers>(0)->worker[0]; }
   [[nodiscard]] shm::Region& flows() { return flows_; }
   [[nodiscard]] int program() const { return program_; }
+  /// What is remembered of destinations (ebpf/include/gate_fast.h) is as nothing.
+  void forget_vips();
+  /// From now on what is remembered says another outer source; how many destinations there are.
+  std::size_t falsify_memory(std::uint32_t source);
   /// rx_packets - tx_packets - punted - sum(drops).
   [[nodiscard]] std::int64_t unaccounted();
 
