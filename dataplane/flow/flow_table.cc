@@ -68,6 +68,22 @@ std::uint64_t FlowTable::buckets_for(std::uint64_t flows) {
   );
 }
 
+/// The confirmed flow's entry in its second bucket, for find_confirmed(). If there is none, `word`
+/// is that of no flow.
+bool FlowTable::look_elsewhere(std::uint64_t hash, std::uint32_t& word, Tick*& seen) const {
+  word = FL_FLOW_EMPTY;
+  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
+  if (overflow_count(home) == 0) return false;
+  const std::uint32_t extra = fl_flow_extra(hash);
+  const std::uint32_t second = fl_flow_second_bucket(home, fl_flow_tag(hash), extra, mask_);
+  const Position at =
+      match(second, fl_flow_tag(hash), extra << FL_FLOW_EXTRA_SHIFT | FL_FLOW_SECOND);
+  if (at == kNoPosition || state(at) != FlowState::kConfirmed) return false;
+  word = entry(at);
+  seen = &buckets_[second].seen[at % FL_FLOW_ENTRIES];
+  return true;
+}
+
 void FlowTable::add_overflow(std::uint32_t bucket, int by) {
   const std::uint32_t count = overflow_count(bucket);
   if (count == kOverflowStuck) return;

@@ -154,13 +154,18 @@ class FlowTable {
     return match(second, tag, wanted | FL_FLOW_SECOND);
   }
 
-  /// A confirmed flow's entry in its home bucket.
-  struct Confirmed {
-    std::uint32_t member;
-    Tick* seen;  // null: none was found, which says nothing: ask find()
+  /// Entries of a burst's flows: see find_confirmed().
+  struct ConfirmedFlows {
+    static constexpr unsigned kMost = 32;
+    alignas(32) std::uint32_t word[kMost];  // as word() has it
+    Tick* seen[kMost];
   };
-  /// What find() mostly ends with, in half the instructions.
-  [[nodiscard]] Confirmed find_confirmed(std::uint64_t hash) const;
+  /// Bit i, for i < count: hash[i] has a confirmed flow's entry, and `out` says which. That is what
+  /// find() mostly ends with, in half the instructions. A bit that is not set says nothing (two
+  /// entries of a bucket may share a tag): ask find(). Bits from `count` on are void. Requires:
+  /// count <= kMost; hash is readable up to a multiple of 8.
+  std::uint32_t find_confirmed(const std::uint64_t* hash, unsigned count, ConfirmedFlows& out)
+      const;
 
   /// The packed entry (see fl_flow_bucket), for callers that look at several of its fields.
   [[nodiscard]] std::uint32_t word(Position at) const { return entry(at); }
@@ -254,6 +259,8 @@ class FlowTable {
   [[nodiscard]] std::uint32_t& entry(Position at) const {
     return buckets_[at / FL_FLOW_ENTRIES].entry[at % FL_FLOW_ENTRIES];
   }
+  bool look_at_home(const std::uint64_t& hash, std::uint32_t& word, Tick*& seen) const;
+  bool look_elsewhere(std::uint64_t hash, std::uint32_t& word, Tick*& seen) const;
   [[nodiscard]] Position match(std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted) const;
   [[nodiscard]] std::uint32_t free_mask(std::uint32_t bucket) const;
   [[nodiscard]] std::uint32_t old_mask(std::uint32_t bucket, Tick now, Tick limit) const;

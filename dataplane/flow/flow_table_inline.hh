@@ -33,19 +33,61 @@ inline Position FlowTable::match(std::uint32_t bucket, std::uint16_t tag, std::u
   return kNoPosition;
 }
 
-inline FlowTable::Confirmed FlowTable::find_confirmed(std::uint64_t hash) const {
-  constexpr std::uint32_t kCompared = FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND | FL_FLOW_STATE_MASK;
-  fl_flow_bucket& line = buckets_[fl_flow_bucket_of(hash, mask_)];
-  const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(line.tag));
-  const __m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16(static_cast<short>(fl_flow_tag(hash))));
-  // Two bits an entry. None: any entry will do, it does not fit.
-  const auto hits = static_cast<std::uint32_t>(_mm_movemask_epi8(same)) | 1U << 16;
-  const auto i = static_cast<std::uint32_t>(__builtin_ctz(hits)) / 2 % FL_FLOW_ENTRIES;
-  const std::uint32_t wanted = fl_flow_extra(hash) << FL_FLOW_EXTRA_SHIFT |
-                               std::uint32_t{FL_FLOW_CONFIRMED} << FL_FLOW_STATE_SHIFT;
-  const std::uint32_t word = line.entry[i];
-  const bool fits = (word & kCompared) == wanted;
-  return {word & FL_FLOW_MEMBER_MASK, fits ? &line.seen[i] : nullptr};
+/// fl_flow_extra() of eight hashes, in the place where an entry has it.
+[[nodiscard]] inline __m256i extras_in_place(const std::uint64_t* hash) {
+  const __m256 low = _mm256_loadu_ps(reinterpret_cast<const float*>(hash));
+  const __m256 high = _mm256_loadu_ps(reinterpret_cast<const float*>(hash + 4));
+  const __m256i upper_halves = _mm256_permute4x64_epi64(
+      _mm256_castps_si256(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1))),
+      _MM_SHUFFLE(3, 1, 2, 0)
+  );
+  constexpr int kUp = FL_FLOW_EXTRA_SHIFT - (40 - 32);
+  return _mm256_and_si256(
+      _mm256_slli_epi32(upper_halves, kUp), _mm256_set1_epi32(static_cast<int>(FL_FLOW_EXTRA_MASK))
+  );
+}
+
+inline bool FlowTable::look_at_home(const std::uint64_t& hash, std::uint32_t& word, Tick*& seen)
+    const {
+  auto* const line = reinterpret_cast<std::byte*>(&buckets_[fl_flow_bucket_of(hash, mask_)]);
+  // From memory: one instruction brings it into all lanes. It is fl_flow_tag().
+  std::int16_t tag;
+  __builtin_memcpy(&tag, reinterpret_cast<const std::byte*>(&hash) + 6, sizeof tag);
+  const __m128i tags =
+      _mm_load_si128(reinterpret_cast<const __m128i*>(line + offsetof(fl_flow_bucket, tag)));
+  const auto hits =
+      static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi16(tags, _mm_set1_epi16(tag))));
+  const std::uint64_t twice = _tzcnt_u32(hits) % 16;  // twice the entry's index
+  __builtin_memcpy(&word, line + offsetof(fl_flow_bucket, entry) + 2 * twice, sizeof word);
+  seen = reinterpret_cast<Tick*>(line + offsetof(fl_flow_bucket, seen) + twice);
+  return hits != 0;
+}
+
+inline std::uint32_t FlowTable::find_confirmed(
+    const std::uint64_t* hash, unsigned count, ConfirmedFlows& out
+) const {
+  // First all entries, then all comparisons, eight at a time: what needs a bucket's address is one
+  // by one, and hardly anything is decided there, so no branch waits for memory.
+  std::uint32_t found = 0;
+  for (unsigned at = 0; at < count; at += 8) {
+#pragma GCC unroll 8
+    for (unsigned i = at; i < at + 8; ++i) {
+      if (look_at_home(hash[i], out.word[i], out.seen[i])) [[likely]]
+        continue;
+      if (look_elsewhere(hash[i], out.word[i], out.seen[i])) found |= 1U << i;
+    }
+  }
+  const __m256i compared =
+      _mm256_set1_epi32(static_cast<int>(FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND | FL_FLOW_STATE_MASK));
+  const __m256i confirmed = _mm256_set1_epi32(FL_FLOW_CONFIRMED << FL_FLOW_STATE_SHIFT);
+  for (unsigned at = 0; at < count; at += 8) {
+    const __m256i words = _mm256_load_si256(reinterpret_cast<const __m256i*>(&out.word[at]));
+    const __m256i fits = _mm256_cmpeq_epi32(
+        _mm256_and_si256(words, compared), _mm256_or_si256(extras_in_place(hash + at), confirmed)
+    );
+    found |= static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(fits))) << at;
+  }
+  return found;
 }
 
 inline std::uint32_t FlowTable::overflow_count(std::uint32_t bucket) const {

@@ -9,6 +9,8 @@
 namespace fairlead::path {
 namespace {
 
+static_assert(kBurstPackets == flow::FlowTable::ConfirmedFlows::kMost);
+
 constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(net::IpProto::kUdp);
 
 /// Bit i: the packet begins or ends a connection.
@@ -31,18 +33,26 @@ struct Keeper {
   flow::Tick longest_idle;  // beyond it the state machine has to look
 };
 
-/// The flow of packet i as it is, if that is all there is to do.
-inline bool keep(WorkerContext& context, Burst& burst, unsigned i, const Keeper& keeper) {
-  const flow::FlowTable::Confirmed flow = context.flows.find_confirmed(burst.hash[i]);
-  if (flow.seen == nullptr || flow.member >= keeper.member_count) [[unlikely]]
+/// Packet i stays with its confirmed flow, whose entry is `word`, last seen at `seen`, if that is
+/// all there is to do.
+inline bool keep(
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    std::uint32_t word,
+    flow::Tick& seen,
+    const Keeper& keeper
+) {
+  const std::uint32_t number = word & FL_FLOW_MEMBER_MASK;
+  if (number >= keeper.member_count) [[unlikely]]
     return false;
-  const fl_member& member = keeper.members[flow.member];
+  const fl_member& member = keeper.members[number];
   const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
-  const auto idle = static_cast<flow::Tick>(keeper.now - *flow.seen);
+  const auto idle = static_cast<flow::Tick>(keeper.now - seen);
   if ((member.vip != keeper.vip) | !serves | (idle > keeper.longest_idle)) [[unlikely]]
     return false;
-  if (idle != 0) *flow.seen = keeper.now;
-  burst.member[i] = flow.member;
+  if (idle != 0) seen = keeper.now;
+  burst.member[i] = number;
   burst.chosen[i] = &member;
   burst.backend[i] = member.backend;
   burst.outer4[i] = net::load32(member.address);
@@ -70,7 +80,10 @@ void leave_to_stages(Burst& burst, std::uint32_t packets) {
 void flow_lookup_plain(WorkerContext& context, Burst& burst) {
   burst.kept = burst.over6 = 0;
   if (burst.plain_vip_count == 0) return;
-  const std::uint32_t quiet = ~speaking(burst);
+  const std::uint32_t quiet = ~speaking(burst) & burst.plain.any();
+  flow::FlowTable::ConfirmedFlows flows;
+  const std::uint32_t found =
+      quiet == 0 ? 0 : context.flows.find_confirmed(burst.hash.data(), burst.count, flows) & quiet;
   const flow::Tick now = flow::tick_of(context.now);
   const steer::TableView& table = context.table;
   std::uint32_t rest = 0;
@@ -84,10 +97,11 @@ void flow_lookup_plain(WorkerContext& context, Burst& burst) {
         vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff},
     };
     // A QUIC packet's connection id may say otherwise than its flow.
-    const std::uint32_t may_be_kept = (vip->flags & FL_VIP_QUIC) != 0 ? 0 : quiet;
+    const std::uint32_t may_be_kept = (vip->flags & FL_VIP_QUIC) != 0 ? 0 : found;
     std::uint32_t other = packets & ~may_be_kept;
     for (std::uint32_t left = packets & may_be_kept; left != 0; left &= left - 1) {
-      if (!keep(context, burst, static_cast<unsigned>(__builtin_ctz(left)), keeper)) [[unlikely]]
+      const auto i = static_cast<unsigned>(__builtin_ctz(left));
+      if (!keep(context, burst, i, flows.word[i], *flows.seen[i], keeper)) [[unlikely]]
         other |= left & -left;
     }
     for (std::uint32_t left = packets; left != 0; left &= left - 1)

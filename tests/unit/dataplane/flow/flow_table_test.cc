@@ -3,6 +3,7 @@
 
 #include <random>
 #include <unordered_map>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -74,6 +75,46 @@ TEST(FlowTable, FindsFlowsThatOverflowedTheirHome) {
     ASSERT_NE(kNoPosition, at) << i;
     EXPECT_EQ(i, t.flows.member(at));
   }
+}
+
+TEST(FlowTable, FindsTheConfirmedOfABurst) {
+  Table t(64);
+  std::mt19937_64 random(7);
+  constexpr FlowState kStates[] = {
+      FlowState::kNew, FlowState::kConfirmed, FlowState::kClosing, FlowState::kReset};
+  std::vector<std::uint64_t> known(500);
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    known[i] = random();
+    t.insert(known[i], static_cast<std::uint32_t>(i + 1), kStates[i % std::size(kStates)]);
+  }
+
+  unsigned confirmed = 0;
+  unsigned elsewhere = 0;
+  for (unsigned round = 0; round < 200; ++round) {
+    std::uint64_t hash[FlowTable::ConfirmedFlows::kMost];
+    // Of the same bucket and tag, of the same bucket and extra, and of nobody.
+    for (std::uint64_t& h : hash) {
+      constexpr std::uint64_t kOther[] = {0, std::uint64_t{1} << 40, std::uint64_t{1} << 48, 1};
+      h = known[random() % known.size()] ^ kOther[random() % 4];
+    }
+    const unsigned count = 1 + round % FlowTable::ConfirmedFlows::kMost;
+    FlowTable::ConfirmedFlows out;
+    const std::uint32_t found = t.flows.find_confirmed(hash, count, out);
+    for (unsigned i = 0; i < count; ++i) {
+      const Position at = t.flows.find(hash[i]);
+      const bool expected = at != kNoPosition && t.flows.state(at) == FlowState::kConfirmed;
+      ASSERT_EQ(expected, (found >> i & 1U) != 0) << "round " << round << " hash " << i;
+      if (!expected) continue;
+      ++(t.flows.in_second_bucket(at) ? elsewhere : confirmed);
+      EXPECT_EQ(t.flows.word(at), out.word[i]);
+      EXPECT_EQ(kNow, *out.seen[i]);
+      *out.seen[i] = kNow + 1;
+      EXPECT_EQ(kNow + 1, t.flows.seen(at));
+      *out.seen[i] = kNow;
+    }
+  }
+  EXPECT_LT(100U, confirmed);
+  EXPECT_LT(10U, elsewhere);
 }
 
 TEST(FlowTable, FindsAnOverflowedFlowAfterItsHomeHasRoomAgain) {
