@@ -59,11 +59,17 @@ int fl_restore_frame(struct xdp_md* ctx) {
   return XDP_ABORTED;
 }
 
-/// The floor: what any program that sends a frame back costs.
+/// The floors: what any program that sends a frame back, or lets it go, costs.
 SEC("xdp")
 int fl_send_back(struct xdp_md* ctx) {
   (void)ctx;
   return XDP_TX;
+}
+
+SEC("xdp")
+int fl_let_go(struct xdp_md* ctx) {
+  (void)ctx;
+  return XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
