@@ -11,34 +11,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "dataplane/net/gue.h"
-#include "ebpf/include/counters.h"
+#include "ebpf/include/decap_fast.h"
+#include "ebpf/include/decap_maps.h"
 #include "ebpf/include/ecn.h"
 #include "ebpf/include/parse.h"
 #include "ebpf/include/second_chance.h"
 #include "ebpf/include/sources.h"
 #include "ebpf/include/vip_match.h"
-
-struct {
-  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, FL_SOURCE_MAX);
-  __type(key, struct fl_source_key);
-  __type(value, __u32);
-} fl_sources SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, FL_DECAP_COUNTER_COUNT);
-  __type(key, __u32);
-  __type(value, __u64);
-} fl_decap_count SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct fl_decap_settings);
-} fl_decap_settings SEC(".maps");
 
 /// What the outer headers say.
 struct tunnel {
@@ -48,27 +27,10 @@ struct tunnel {
   struct fl_hop hop;
 };
 
-static __always_inline int count(__u32 counter, int verdict) {
-  __u64* n = bpf_map_lookup_elem(&fl_decap_count, &counter);
-  if (n) (*n)++;
-  return verdict;
-}
-
 static __always_inline __be16 type_of(__u8 protocol) {
   if (protocol == IPPROTO_IPIP) return bpf_htons(ETH_P_IP);
   if (protocol == IPPROTO_IPV6) return bpf_htons(ETH_P_IPV6);
   return 0;
-}
-
-/// An enum fl_source_kind; 0: a stranger.
-static __always_inline __u32 kind_of_source(const struct fl_l3* outer) {
-  struct fl_source_key key = {
-      .prefix_bits = FL_SOURCE_FAMILY_BITS + (outer->family == 4 ? 32 : 128),
-      .family = outer->family,
-  };
-  __builtin_memcpy(key.address, outer->source, sizeof key.address);
-  const __u32* const kind = bpf_map_lookup_elem(&fl_sources, &key);
-  return kind ? *kind : 0;
 }
 
 /// Reads the GUE header at `offset`. Returns 0 or the counter of what is wrong.
@@ -209,8 +171,8 @@ static __always_inline int second_chance(
   return count(FL_DECAP_PASSED_ON, XDP_TX);
 }
 
-SEC("xdp")
-int fl_decap(struct xdp_md* ctx) {
+/// All rules.
+static __always_inline int decapsulate_the_long_way(struct xdp_md* ctx) {
   struct fl_l2 l2;
   struct fl_l3 outer = {};
   struct fl_l3 inner = {};
@@ -222,7 +184,7 @@ int fl_decap(struct xdp_md* ctx) {
 
   __u32 wrong = parse_tunnel(ctx, &outer, &t);
   if (!t.type) return count(FL_DECAP_PASSED, XDP_PASS);
-  const __u32 source = kind_of_source(&outer);
+  const __u32 source = fl_kind_of_source(&outer);
   int vip = 0;
   if (!wrong) wrong = check_inner(ctx, &t, &inner, &vip);
   if (!source) {
@@ -244,6 +206,12 @@ int fl_decap(struct xdp_md* ctx) {
   if (ecn == FL_ECN_CE && inner.ecn != FL_ECN_CE) count(FL_DECAP_ECN_CE, 0);
   if (strip(ctx, &l2, &t)) return count(FL_DECAP_FAILED, XDP_DROP);
   return count(t.counter, XDP_PASS);
+}
+
+SEC("xdp")
+int fl_decap(struct xdp_md* ctx) {
+  const int verdict = fl_decapsulate_the_short_way(ctx);
+  return verdict != FL_TAKE_THE_LONG_WAY ? verdict : decapsulate_the_long_way(ctx);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
