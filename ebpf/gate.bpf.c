@@ -16,7 +16,7 @@
 #include "ebpf/include/counters.h"
 #include "ebpf/include/gate_fast.h"
 #include "ebpf/include/gate_flow.h"
-#include "ebpf/include/gate_outer.h"
+#include "ebpf/include/gate_forward.h"
 #include "ebpf/include/gate_owner.h"
 #include "ebpf/include/packet.h"
 #include "ebpf/include/vip_match.h"
@@ -91,6 +91,7 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   const int tcp = w->protocol == IPPROTO_TCP;
   const int untracked = w->vip_flags & FL_VIP_STATELESS;
   const int fresh = !tcp || fl_is_plain_syn(w->tcp_flags);
+  w->seeking = !fresh && !untracked;  // nobody here saw it begin: a guess
   const int mid_life = !fresh && fl_what_it_says(w->tcp_flags) == FL_SAYS_ACK;
   int may_enter = 0;
   if (!w->stateless && !untracked && (fresh || mid_life)) {
@@ -152,6 +153,7 @@ static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p,
   w->table_size = vip->table_size;
   w->vip = vip->vip & (FL_MAX_VIPS - 1);
   w->bucket_mask = settings->bucket_mask;
+  w->vip_line = vip_line;
   w->choices = vip->choices;
   w->encapsulation = vip->encapsulation;
   w->vip_flags = vip->flags;
@@ -170,7 +172,7 @@ static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p,
 
 /// The books of a packet that the gate handled.
 static __always_inline void account(
-    const struct fl_work* w, const struct fl_packet* p, int reason, __u32 sent_bytes
+    const struct fl_work* w, const struct fl_packet* p, int reason
 ) {
   __u64* const totals = fl_counter(w->page, offsetof(struct fl_worker_page, rx_packets));
   if (!totals) return;
@@ -180,7 +182,8 @@ static __always_inline void account(
     FL_ADD(w->page, drops[(__u32)reason % FL_MAX_DROP_REASONS], 1);
   } else {
     totals[2]++;
-    totals[3] += sent_bytes;
+    // A tunnel carries no padding.
+    totals[3] += w->outer_bytes ? p->l3 + w->outer_bytes + p->ip_bytes : p->frame_bytes;
   }
   if (!w->bank) return;  // no vip known
   struct fl_vip_counters* const vip = fl_line(
@@ -208,7 +211,7 @@ static __always_inline int handle(
   if (!reason && !vip_line) reason = FL_REASON_NO_TABLE;
   if (!reason) reason = prepare(w, p, vip_line) ? choose_member(w) : FL_REASON_NO_TABLE;
   if (!reason) reason = fl_forward(ctx, p, w);
-  if (!w->stateless) account(w, p, reason, (__u32)(ctx->data_end - ctx->data));
+  if (!w->stateless) account(w, p, reason);
   if (reason) return count(FL_GATE_DROPPED, XDP_DROP);
   return count(w->stateless ? FL_GATE_STATELESS : FL_GATE_FORWARDED, transmit(fl_settings()));
 }

@@ -346,6 +346,8 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   if (!fl_is_open(word) && fl_is_open(next)) backend->in_flight++;
   if (next != word) b->entry[i] = next;
   if (fate.seen && b->seen[i] != now) b->seen[i] = now;
+  // Perhaps adopted in mid-life: its backend is a guess, and stays one.
+  w->seeking = !fl_is_open(next);
   w->member = number;
   return FL_KEPT;
 }

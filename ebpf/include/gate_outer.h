@@ -24,16 +24,17 @@ static __always_inline int fl_outer_is_usual(const __u8* line) {
 #define FL_OUTER(field) line[FL_IN_LINE(struct fl_bank, field)]
   const __u32 flags = FL_OUTER(outer_flags);
   return FL_OUTER(outer_ttl) == FL_OUTER_TTL && FL_OUTER(outer_dscp) == FL_OUTER_DSCP_INNER &&
-         !FL_OUTER(outer_entropy4) &&
+         !FL_OUTER(outer_entropy4) && !FL_OUTER(outer_entropy6) &&
          !(flags & (FL_OUTER_DF_CLEAR | FL_OUTER_DF_INNER | FL_OUTER_UDP_CHECKSUM));
 #undef FL_OUTER
 }
 
-static __always_inline __u32 fl_outer_bytes(__u8 family, __u8 encapsulation) {
+static __always_inline __u32 fl_outer_bytes(__u8 family, __u8 encapsulation, __u32 hops) {
   const __u32 ip = family == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   if (encapsulation != FL_ENCAP_GUE) return ip;
-  const __u32 hops = family == 6 ? 0 : FL_GUE_PRIVATE_BYTES;
-  return ip + sizeof(struct udphdr) + FL_GUE_BASE_BYTES + hops;
+  const __u32 fixed = ip + sizeof(struct udphdr) + FL_GUE_BASE_BYTES;
+  if (family == 6) return fixed + (hops ? FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP6_BYTES : 0);
+  return fixed + FL_GUE_PRIVATE_BYTES + hops * FL_GUE_HOP_BYTES;
 }
 
 /// TTL or hop limit less by one; the IPv4 checksum follows (RFC 1624, equation 3).
@@ -86,14 +87,16 @@ static __always_inline void fl_write_outer6(
   __builtin_memcpy(at + 3, o->destination, 16);
 }
 
-/// UDP and GUE headers at `at`. Towards IPv4 the (empty) hop list, towards IPv6 none.
+/// UDP and GUE headers at `at`, with the head of a hop list: towards IPv6 none if it is empty.
 static __always_inline void fl_write_gue(
-    __u32* at, __u8 family, __u8 inner_protocol, __u64 hash, __u32 udp_bytes
+    __u32* at, __u8 family, __u8 inner_protocol, __u64 hash, __u32 udp_bytes, __u32 hops
 ) {
+  const __u32 listed = family != 6 || hops;
+  const __u32 words = listed + hops * (family == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES) / 4;
   at[0] = (__u32)bpf_htons(fl_gue_source_port(hash)) | (__u32)bpf_htons(FL_GUE_PORT) << 16;
   at[1] = bpf_htons((__u16)udp_bytes);  // checksum 0
-  at[2] = (family == 6 ? 0u : 1u) | (__u32)inner_protocol << 8;
-  if (family != 6) at[3] = 0;
+  at[2] = words | (__u32)inner_protocol << 8;
+  if (listed) at[3] = (family == 6 ? FL_GUE_PRIVATE_HOPS6 : FL_GUE_PRIVATE_HOPS) << 8 | hops << 24;
 }
 
 static __always_inline void fl_write_mac(__u8* at, __u64 mac) {
@@ -142,7 +145,7 @@ static __always_inline int fl_write_tunnel(
     if ((void*)(udp + 16) > data_end) return -1;
     payload += o->bytes - ip_bytes;
     protocol = IPPROTO_UDP;
-    fl_write_gue((__u32*)udp, o->family, inner, w->hash, payload);
+    fl_write_gue((__u32*)udp, o->family, inner, w->hash, payload, w->hop_count);
   }
   if (o->family == 6) {
     if ((void*)(ip + sizeof(struct ipv6hdr)) > data_end) return -1;
@@ -194,34 +197,6 @@ static __always_inline int fl_forward_l2(
   if (data + sizeof(struct ethhdr) > data_end) return FL_REASON_TRUNCATED_ETHERNET;
   fl_write_mac(data, mac);
   fl_write_mac((__u8*)data + 6, settings->own);
-  return FL_REASON_NONE;
-}
-
-/// Writes the frame to be sent; returns an enum fl_reason.
-__attribute__((noinline)) int fl_forward(
-    struct xdp_md* ctx, const struct fl_packet* p, const struct fl_work* w
-) {
-  if (!p || !w) return FL_REASON_NO_BACKEND;
-  const struct fl_gate_settings* const settings = fl_settings();
-  const struct fl_member* const member = fl_member_of(w, w->member);
-  if (!settings || !member) return FL_REASON_NO_BACKEND;
-  if (w->encapsulation == FL_ENCAP_L2) return fl_forward_l2(ctx, settings, p, member);
-
-  struct fl_outer o = {};
-  o.family = member->family;
-  o.bytes = fl_outer_bytes(o.family, w->encapsulation);
-  o.own = settings->own;
-  o.next_hop = o.family == 6 ? settings->gateway6 : settings->gateway4;
-  __builtin_memcpy(o.destination, member->address, 16);
-  if (p->ip_bytes + o.bytes > settings->mtu) return FL_REASON_TOO_BIG;
-  if (!fl_outer_source(w, &o)) return FL_REASON_NO_SOURCE_ADDRESS;
-  if (!o.next_hop) return FL_REASON_NO_NEXT_HOP;
-  // The stated length counts: Ethernet padding behind the inner packet is cut off.
-  const __u32 padding = p->frame_bytes - p->l3 - p->ip_bytes;
-  if (padding && bpf_xdp_adjust_tail(ctx, -(int)padding)) return FL_REASON_TRUNCATED_IP;
-  if (fl_decrement_ttl(ctx, p)) return FL_REASON_TRUNCATED_IP;
-  if (bpf_xdp_adjust_head(ctx, -(int)o.bytes)) return FL_REASON_NO_HEADROOM;
-  if (fl_write_frame(ctx, &o, p) || fl_write_tunnel(ctx, &o, p, w)) return FL_REASON_NO_HEADROOM;
   return FL_REASON_NONE;
 }
 

@@ -7,6 +7,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_TABLE_H
 #define FAIRLEAD_EBPF_GATE_TABLE_H
 
+#include "dataplane/net/gue.h"
 #include "dataplane/steer/flow_hash.h"
 #include "ebpf/include/gate_regions.h"
 #include "ebpf/include/packet.h"
@@ -97,8 +98,14 @@ struct fl_work {
   __u8 encapsulation;
   __u8 protocol;
   __u8 tcp_flags;
-  __u8 stateless; /* the flow table may not be written */
-  __u8 retried;   /* the flow's last backend did not answer */
+  __u32 vip_line;    /* of the vip in `steering` */
+  __u32 outer_bytes; /* between Ethernet header and packet, once they are written */
+  __u32 outer_family;
+  __u32 hop_count;
+  __u32 hop[FL_GUE_MAX_HOPS + 1]; /* members to ask besides `member` */
+  __u8 seeking;                   /* the backend is a guess: GUE names others to ask */
+  __u8 stateless;                 /* the flow table may not be written */
+  __u8 retried;                   /* the flow's last backend did not answer */
   __u8 vip_flags;
 };
 
@@ -107,9 +114,13 @@ static __always_inline const struct fl_member* fl_member_of(const struct fl_work
   return fl_line(&fl_steering, w->members + number);
 }
 
-static __always_inline __u32 fl_slot(const struct fl_work* w, __u32 index) {
+/// A slot as it lies in the table; see fl_slot_member() and fl_slot_earlier().
+static __always_inline __u32 fl_slot_word(const struct fl_work* w, __u32 index) {
   const __u32* const line = fl_line(&fl_steering, w->slots + index / 16);
-  return line ? line[index % 16] & (FL_MAX_MEMBERS - 1) : FL_NO_MEMBER;
+  return line ? line[index % 16] : FL_MAX_MEMBERS - 1;
+}
+static __always_inline __u32 fl_slot(const struct fl_work* w, __u32 index) {
+  return fl_slot_word(w, index) & (FL_MAX_MEMBERS - 1);
 }
 
 #endif

@@ -11,6 +11,11 @@
 #include "ebpf/include/ecn.h"
 #include "ebpf/include/parse.h"
 
+/// Of a SYN; filled up to 64, so that an index can be bounded by a mask.
+struct fl_tcp_options {
+  __u8 byte[64];
+};
+
 /// Words of addresses hold the bytes as they lie on the wire; IPv4 in the low half of the first.
 struct fl_packet {
   __u64 source[2];
@@ -19,6 +24,7 @@ struct fl_packet {
   __u32 ip_bytes;
   __u32 frame_bytes;
   __u32 l3; /* offset: 14, 18 or 22 */
+  __u32 l4; /* offset, of a flow's packets */
   __u8 protocol;
   __u8 family; /* 0: the IP header could not be read */
   __u8 tcp_flags;
@@ -47,6 +53,7 @@ static __always_inline int fl_parse_l4(
 ) {
   if (offset > FL_MAX_OFFSET) return FL_REASON_IPV6_EXTENSIONS;
   offset = fl_bounded(offset);
+  p->l4 = offset;
   if (p->protocol == IPPROTO_TCP) {
     const struct tcphdr* tcp = data + offset;
     if ((void*)(tcp + 1) > data_end || l4_bytes < sizeof *tcp) return FL_REASON_TRUNCATED_L4;

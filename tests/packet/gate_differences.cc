@@ -52,16 +52,13 @@ bool is_about_quic(const PacketCase& row) {
   return of_subject.contains(row.says);
 }
 
-/// What the configuration or the node adds to a packet, and answers of its own.
-bool is_about_extras(const PacketCase& row) {
-  static const auto outer = sentences(outer_cases());
-  static const auto seeking = sentences(seeking_cases());
-  static const auto answers = sentences(answer_cases());
-  return outer.contains(row.says) || seeking.contains(row.says) || answers.contains(row.says);
+bool is_about_answers(const PacketCase& row) {
+  static const auto of_subject = sentences(answer_cases());
+  return of_subject.contains(row.says);
 }
 
 bool lacks_room(const PacketCase& row) {
-  return row.reason == FL_REASON_NO_HEADROOM;
+  return row.world.headroom < 128;
 }
 
 }  // namespace
@@ -100,23 +97,18 @@ const std::vector<GateDifference>& gate_differences() {
        Verdict::kForward,
        FL_REASON_NONE,
        "connection ids are not read: the flow decides"},
-      {"extras",
-       is_about_extras,
-       Verdict::kForward,
-       FL_REASON_NONE,
-       "forwarded, but with TTL 64, inner DSCP, DF, plain source, MSS as it came and no hops"},
       {"too big",
-       is_about_extras,
+       is_about_answers,
        Verdict::kDrop,
        FL_REASON_TOO_BIG,
        "no answer is sent: the sender learns of it when the data plane is back"},
       {"echo",
-       is_about_extras,
+       is_about_answers,
        Verdict::kPunt,
        FL_REASON_ICMP,
        "no answer is sent: the kernel gets it"},
       {"flooded",
-       is_about_extras,
+       is_about_answers,
        Verdict::kPunt,
        FL_REASON_NONE,
        "broadcast and multicast frames are the kernel's"},

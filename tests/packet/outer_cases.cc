@@ -197,12 +197,115 @@ std::vector<PacketCase> mss_rows() {
   };
 }
 
+/// The frame with the checksum at `check` that the layer-4 header at `l4` should have, from there
+/// to the frame's end; its IP header is at `ip`. By the definition, byte for byte.
+Frame summed(Frame frame, std::size_t ip, std::size_t l4, std::size_t check, IpProto protocol) {
+  frame[check] = frame[check + 1] = 0;
+  const bool four = frame[ip] >> 4 == 4;
+  const std::size_t bytes = frame.size() - l4;
+  std::uint32_t sum = static_cast<std::uint32_t>(protocol) + static_cast<std::uint32_t>(bytes);
+  const auto add = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) sum += (i - from) % 2 == 0 ? frame[i] * 256U : frame[i];
+  };
+  add(ip + (four ? 12 : 8), ip + (four ? 20 : 40));
+  add(l4, frame.size());
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  const std::uint32_t value = sum == 0xffff ? 0xffff : ~sum & 0xffff;
+  frame[check] = static_cast<std::uint8_t>(value >> 8);
+  frame[check + 1] = static_cast<std::uint8_t>(value);
+  return frame;
+}
+
+/// GUE with an outer UDP checksum; all lengths from the frame's start.
+struct Nesting {
+  std::size_t l4;        // inner, in front of the tunnel
+  std::size_t check;     // of it, from l4 on
+  std::size_t outer_l4;  // outer UDP
+  std::size_t inner;     // the packet inside, behind the tunnel
+};
+
+PacketCase sum_row(
+    std::string says, IpProto protocol, const Nesting& at, const Frame& in, const Frame& out
+) {
+  const std::size_t l4 = at.inner + at.l4 - 14;
+  return row(
+      std::move(says),
+      {.udp_checksum = true},
+      summed(in, 14, at.l4, at.l4 + at.check, protocol),
+      summed(
+          summed(out, at.inner, l4, l4 + at.check, protocol),
+          14,
+          at.outer_l4,
+          at.outer_l4 + 6,
+          IpProto::kUdp
+      )
+  );
+}
+
+std::vector<PacketCase> udp_checksum_rows() {
+  const auto outer4 = [](IpProto protocol, const char* client, const char* vip, std::uint16_t port
+                      ) {
+    return sent()
+        .ipv4(kNode4, kBackend4)
+        .df()
+        .udp(gue_port(protocol, client, 40000, vip, port), 19523)
+        .gue();
+  };
+  return {
+      sum_row(
+          "The outer UDP checksum is right without a look at the payload: TCP of IPv4.",
+          IpProto::kTcp,
+          {34, 16, 34, 50},
+          packet().ipv4(kClient4, kGue4).tcp(40000, 80, "S").payload(7),
+          outer4(IpProto::kTcp, kClient4, kGue4, 80)
+              .ipv4(kClient4, kGue4)
+              .ttl(63)
+              .tcp(40000, 80, "S")
+              .payload(7)
+      ),
+      sum_row(
+          "The same: TCP of IPv6 over IPv4.",
+          IpProto::kTcp,
+          {54, 16, 34, 50},
+          packet().ipv6(kClient6, kGue6to4).tcp(40000, 80, "S").payload(100),
+          outer4(IpProto::kTcp, kClient6, kGue6to4, 80)
+              .ipv6(kClient6, kGue6to4)
+              .ttl(63)
+              .tcp(40000, 80, "S")
+              .payload(100)
+      ),
+      sum_row(
+          "The same: UDP of IPv6 over IPv6.",
+          IpProto::kUdp,
+          {54, 6, 54, 66},
+          packet().ipv6(kClient6, kGue6).udp(40000, 53).payload(31),
+          sent()
+              .ipv6(kNode6, kBackend6)
+              .flow_label(flow_label(IpProto::kUdp, kClient6, 40000, kGue6, 53))
+              .udp(gue_port(IpProto::kUdp, kClient6, 40000, kGue6, 53), 19523)
+              .gue_without_list()
+              .ipv6(kClient6, kGue6)
+              .ttl(63)
+              .udp(40000, 53)
+              .payload(31)
+      ),
+      row("A datagram without checksum gets none outside either.",
+          {.udp_checksum = true},
+          packet().ipv4(kClient4, kGue4).udp(40000, 53).payload(9),
+          outer4(IpProto::kUdp, kClient4, kGue4, 53)
+              .ipv4(kClient4, kGue4)
+              .ttl(63)
+              .udp(40000, 53)
+              .payload(9)),
+  };
+}
+
 }  // namespace
 
 std::vector<PacketCase> outer_cases() {
   std::vector<PacketCase> all = header_rows();
   all.push_back(of_a_known_flow());
-  for (auto* part : {entropy_rows, mss_rows}) {
+  for (auto* part : {entropy_rows, mss_rows, udp_checksum_rows}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

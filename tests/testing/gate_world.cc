@@ -113,6 +113,8 @@ void GateWorld::reset() {
   const std::array<std::uint64_t, 2> meter{};
   const std::uint32_t first = 0;
   if (bpf_map_update_elem(map("fl_gate_meters"), &first, meter.data(), BPF_ANY) != 0) fail("meter");
+  const std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  if (bpf_map_update_elem(map("fl_gate_outer_id"), &first, ids.data(), BPF_ANY) != 0) fail("id");
   steering_.at<fl_current>(FL_LINE_BYTES)->generation = 0;
   elapsed_ = 0;
   set_settings(usual_settings());
