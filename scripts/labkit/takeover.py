@@ -20,6 +20,9 @@ SOURCES = [f"10.99.0.{i}" for i in range(100, 132)]
 SETTLE_S = 4.0   # until the connections are open
 REST_S = 0.7     # between strokes
 HANG_S = 0.5
+# What was sent so shortly before a stroke may still be in a queue or the worker's hands when it falls: its loss is that
+# stroke's, not the one's before it.
+ON_THE_WAY_US = 20_000
 MEDIAN_KILL_MS = 10.0
 
 
@@ -52,10 +55,10 @@ class Strokes:
         while time.monotonic() < end:
             kind, act = kinds[turn % len(kinds)]
             turn += 1
-            begun = time.time_ns() // 1000
+            begun = time.time_ns() // 1000 - ON_THE_WAY_US
             act()
             time.sleep(REST_S)
-            self._log.append((kind, begun, time.time_ns() // 1000))
+            self._log.append((kind, begun, time.time_ns() // 1000 - ON_THE_WAY_US))
         text, _ = child.communicate(timeout=self._seconds + 30)
         self.held = json.loads(text) if text else {}
         self._lost_us = [int(line) for line in Path(lost).read_text(encoding="ascii").split()] if lost.exists() else []
