@@ -15,6 +15,7 @@
 
 #include "control/actions.hh"
 #include "control/api/counters.hh"
+#include "dataplane/sys/interface.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/bpffs.hh"
@@ -71,6 +72,8 @@ void block_signals() {
 }
 
 base::Result<bool> Daemon::start(config::Config config) {
+  if (!config.interface.empty() && !options_.no_gate)
+    FL_TRY(sys::require_interface(config.interface_at, config.interface));
   log_warnings(config);
   if (config.fleet.hash_key_is_default) {
     sys::log_warn(
@@ -274,6 +277,7 @@ void Daemon::reload() {
   auto config = config::load_config(options_.config);
   if (!config) {
     ++node_->reloads_refused;
+    node_->reload_error = config.error().what;
     sys::log_error("reload refused, nothing changes: " + config.error().what);
     return;
   }
@@ -283,6 +287,7 @@ void Daemon::reload() {
     sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
   }
   ++node_->reloads;
+  node_->reload_error.clear();
   // What lasts as long as the process keeps its values.
   config->node.id = node_->config.node.id;
   config->runtime_dir = node_->config.runtime_dir;
@@ -305,6 +310,11 @@ void Daemon::reload() {
 monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
   const std::lock_guard lock(mutex_);
   return node_->intake.accept(report, sys::monotonic_ns(), wall_us());
+}
+
+void Daemon::on_malformed() {
+  const std::lock_guard lock(mutex_);
+  node_->intake.count_malformed();
 }
 
 std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::string& reason) {

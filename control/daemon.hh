@@ -44,6 +44,7 @@ class Daemon final : private monitor::Sink {
   void turn();
 
   monitor::Refusal on_report(const monitor::LoadReport& report) override;
+  void on_malformed() override;
   std::optional<std::uint64_t> on_leave(const std::string& id, const std::string& reason) override;
 
   Options options_;

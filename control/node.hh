@@ -45,6 +45,7 @@ struct Node {
   std::uint64_t transitions = 0;  // of health
   std::uint64_t reloads = 0;
   std::uint64_t reloads_refused = 0;
+  std::string reload_error;  // of the last reload; "" after a good one
   std::uint64_t publish_errors = 0;
   std::string last_error;  // of publishing; "" after a success
 };

@@ -3,12 +3,12 @@
 #include "control/regions.hh"
 
 #include <cerrno>
-#include <filesystem>
 
 #include <fcntl.h>
 
 #include "control/api/counters.hh"
 #include "dataplane/flow/flow_table.hh"
+#include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/patient_lock.hh"
 #include "ebpf/bpffs.hh"
 
@@ -32,9 +32,9 @@ base::Result<sys::UniqueFd> take_lock(const std::string& path) {
 base::Result<Regions> Regions::open(
     const std::string& dir, std::uint64_t bank_bytes, base::Nanoseconds now
 ) {
-  std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  if (error) return base::system_error("make " + dir, error.value());
+  auto folder = sys::OutputFolder::make(dir);
+  if (!folder) return base::annotate("node.runtime_dir", folder.error());
+  folder->keep();  // others may have begun to use it
   Regions r;
   r.dir = dir;
   FL_ASSIGN(r.lock, take_lock(dir + "/control.lock"));

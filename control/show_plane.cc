@@ -6,6 +6,7 @@
 #include "control/api/counters.hh"
 #include "control/model/names.hh"
 #include "control/show.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
 
@@ -136,6 +137,8 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"publish_to_acknowledge_ms", timing(node.publisher.publish_to_acknowledge())},
       {"decision_to_acknowledge_ms", timing(node.publisher.decision_to_acknowledge())},
   };
+  out["reloads"] = {{"taken", node.reloads}, {"refused", node.reloads_refused}};
+  if (!node.reload_error.empty()) out["reloads"]["error"] = base::message(node.reload_error);
   if (!node.last_error.empty()) out["error"] = node.last_error;
   return out;
 }

@@ -6,9 +6,12 @@
 #include <ctime>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "dataplane/sys/system_clock.hh"
+#include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::dataplane {
 namespace {
@@ -66,10 +69,23 @@ std::string decision_row(
 }
 
 base::Result<std::FILE*> DecisionLog::open_file(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "abe");
-  if (file == nullptr) return base::system_error("decision_log.file: write " + path, errno);
+  // NONBLOCK: a pipe without a reader must not hold the start.
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  sys::UniqueFd fd(::open(path.c_str(), flags, 0666));
+  if (!fd.valid()) {
+    const auto error =
+        base::system_error("decision_log.file: " + path + ": cannot be written", errno);
+    return base::invalid(error.value().what + "; name another file or off");
+  }
   struct stat info {};
-  if (::fstat(::fileno(file), &info) == 0 && info.st_size == 0) {
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return base::invalid(
+        "decision_log.file: " + path + " is not a regular file; name another one or off"
+    );
+  }
+  std::FILE* file = ::fdopen(fd.release(), "ab");
+  if (file == nullptr) return base::system_error("decision_log.file: write " + path, errno);
+  if (info.st_size == 0) {
     std::fputs(kDecisionHeader, file);
     std::fflush(file);
   }

@@ -126,6 +126,12 @@ base::Error eal_error(const std::string& log, int rte_error, const EalPlan& plan
             "address (" +
             telling_line(log) + ")"};
   }
+  if (has(log, "Invalid 'command line' arguments")) {
+    return {
+        ErrorCode::kInvalidArgument,
+        "--eal: DPDK refuses an argument; give what dpdk-testpmd takes too (" + telling_line(log) +
+            ")"};
+  }
   return {
       ErrorCode::kFailedPrecondition,
       "DPDK does not start: " + (log.empty() ? rte_strerror(rte_error) : telling_line(log)) +

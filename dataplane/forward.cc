@@ -12,7 +12,9 @@
 #include <rte_cycles.h>
 
 #include "dataplane/console.hh"
+#include "dataplane/device.hh"
 #include "dataplane/numa.hh"
+#include "dataplane/sys/interface.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "dataplane/sys/unique_fd.hh"
@@ -77,6 +79,16 @@ base::Result<void> make_crew(Forwarder& f, unsigned found) {
   setup.pages = f.regions.workers.at<fl_workers>(0);
   setup.gate_interface = f.config.interface;
   f.crew = std::make_unique<Crew>(std::move(setup));
+  return {};
+}
+
+/// Before anything is made that would be left behind.
+base::Result<void> check_interfaces(const config::Config& config) {
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    const auto interface = kernel_interface_of(config.ports[i].device);
+    if (!interface) continue;
+    FL_TRY(sys::require_interface("ports[" + std::to_string(i) + "].device", *interface));
+  }
   return {};
 }
 
@@ -177,6 +189,7 @@ Station::Setup Forwarder::station_setup(const model::Port& port, unsigned number
 base::Result<void> run_forwarding(const config::Config& config, const Options& options) {
   FL_ASSIGN(const sys::UniqueFd signals, watch_signals());
   FL_ASSIGN(EalPlan plan, make_plan(config, options));
+  FL_TRY(check_interfaces(config));
   Forwarder f(config);
   f.started = sys::monotonic_ns();
   f.crew_cores = worker_cores(config.workers, allowed_cpus());

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 
 #include "dataplane/forward.hh"
 #include "dataplane/shm/process_state.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/patient_lock.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -42,11 +42,9 @@ base::Result<bool> take_place(shm::Region& workers, bool replace) {
 base::Result<Regions> open_regions(const config::Config& config, bool replace, unsigned& found) {
   const base::Nanoseconds now = sys::monotonic_ns();
   const std::string& folder = config.runtime_dir;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    return base::system_error("node.runtime_dir: make " + folder, error.value());
-  }
+  auto made = sys::OutputFolder::make(folder);
+  if (!made) return base::annotate("node.runtime_dir", made.error());
+  made->keep();  // others may have begun to use it
   Regions regions;
   FL_ASSIGN(
       shm::Region steering,

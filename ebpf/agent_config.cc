@@ -175,6 +175,7 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
   root.require("interface", "interface: eth0");
   config.backend = root.name("backend", "");
   config.interface = root.interface("interface");
+  config.interface_at = name + ":" + std::to_string(root.line_of("interface")) + ": interface";
   config.runtime_dir = root.text("runtime_dir", "/run/fairlead-agent/" + config.backend);
   if (config.runtime_dir.front() != '/' || config.runtime_dir.size() > 80) {
     root.error(

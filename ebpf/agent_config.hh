@@ -15,6 +15,7 @@ namespace fairlead::agent {
 struct AgentConfig {
   std::string backend;                 // id, as in the nodes' configuration
   std::string interface;               // where tunnel packets arrive
+  std::string interface_at;            // where that was named: "file:line: key"
   std::string runtime_dir;             // default /run/fairlead-agent/<backend>
   std::vector<ebpf::ServedVip> vips;   // at least one
   std::vector<net::Prefix> nodes;      // outer sources; empty: no tunnel (l2 vips), no XDP

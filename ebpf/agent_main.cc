@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include <sys/signalfd.h>
@@ -14,6 +13,8 @@
 
 #include "dataplane/base/printable.hh"
 #include "dataplane/console.hh"
+#include "dataplane/sys/interface.hh"
+#include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/report.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/agent.hh"
@@ -87,9 +88,10 @@ void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
 
 base::Result<void> run(agent::AgentConfig config) {
   const sys::UniqueFd signals = ending_signals();
-  std::error_code error;
-  std::filesystem::create_directories(config.runtime_dir, error);
-  if (error) return base::system_error("create " + config.runtime_dir, error.value());
+  if (!config.nodes.empty()) FL_TRY(sys::require_interface(config.interface_at, config.interface));
+  // Goes away again if this agent does not come to run.
+  auto folder = sys::OutputFolder::make(config.runtime_dir);
+  if (!folder) return base::annotate("runtime_dir", folder.error());
   const std::string socket = config.runtime_dir + "/agent.sock";
 
   // The socket first: a second agent for the same backend ends here, before it touches the program.
@@ -104,6 +106,7 @@ base::Result<void> run(agent::AgentConfig config) {
       )
   );
   FL_ASSIGN(agent, agent::Agent::start(std::move(config)));
+  folder->keep();
   std::fprintf(stderr, "fairlead-agent: ready backend=%s\n", agent->config().backend.c_str());
   serve(*agent, console, signals.get());
   leave(*agent, console, signals.get());

@@ -119,13 +119,19 @@ bool SocketServer::read_lines(Client& client) {
   for (auto end = client.in.find('\n'); end != std::string::npos; end = client.in.find('\n')) {
     const std::string line = client.in.substr(0, end);
     client.in.erase(0, end + 1);
-    client.out += answer_(line, client.peer) + "\n";
+    if (!client.skipping) client.out += answer_(line, client.peer) + "\n";
+    client.skipping = false;
     if (client.out.size() > kMostUnread) return false;
   }
-  if (client.in.size() <= kMostLine) return true;
-  client.out += error_reply({base::ErrorCode::kInvalidArgument, "line longer than 64 KiB"}) + "\n";
-  (void)write_out(client);
-  return false;
+  if (client.in.size() <= kMostLine && !client.skipping) return true;
+  // Read away, not cut off: whoever still sends would be reset before it sees why.
+  if (!client.skipping) {
+    const base::Error error{base::ErrorCode::kInvalidArgument, "line longer than 64 KiB"};
+    client.out += error_reply(error) + "\n";
+  }
+  client.in.clear();
+  client.skipping = true;
+  return true;
 }
 
 bool SocketServer::write_out(Client& client) {

@@ -15,8 +15,8 @@ namespace fairlead::api {
 /// Whether the peer may change things: root, or the user this process runs as.
 enum class Peer : std::uint8_t { kReader, kWriter };
 
-/// Main thread only. A client that sends a line of more than 64 KiB, or does not read its
-/// answers, is disconnected; nobody else notices.
+/// Main thread only. A line of more than 64 KiB is refused at once and read away to its end; a
+/// client that does not read its answers is disconnected; nobody else notices.
 class SocketServer {
  public:
   using Answer = std::function<std::string(const std::string& line, Peer peer)>;
@@ -46,7 +46,8 @@ class SocketServer {
     Peer peer = Peer::kReader;
     std::string in;
     std::string out;
-    bool ended = false;  // the peer sends no more
+    bool skipping = false;  // the rest of a line that was too long
+    bool ended = false;     // the peer sends no more
   };
 
   SocketServer() = default;

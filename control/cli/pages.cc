@@ -36,6 +36,8 @@ constexpr Column kStatus[] = {
     {"gate interface", "gate.interface"},
     {"gate mode", "gate.mode"},
     {"gate error", "gate.error"},
+    {"reloads refused", "reloads.refused", F::kCount},
+    {"last reload refused", "reloads.error"},
     {"last error", "error"},
 };
 

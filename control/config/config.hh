@@ -100,8 +100,9 @@ struct Simulation {
 struct Config {
   std::string file;  // where it came from
   model::Node node;
-  std::string runtime_dir;  // default /run/fairlead/<node.id>
-  std::string interface;    // XDP gate's; "": no gate
+  std::string runtime_dir;   // default /run/fairlead/<node.id>
+  std::string interface;     // XDP gate's; "": no gate
+  std::string interface_at;  // where it was named: "file:line: key"
   std::vector<model::Port> ports;
   Workers workers;
   Memory memory;

@@ -44,6 +44,7 @@ void load_node(const Section& s, Config& c) {
     );
   }
   c.interface = s.interface("interface");
+  c.interface_at = c.file + ":" + std::to_string(s.line_of("interface")) + ": node.interface";
 }
 
 // The interface of "net_af_xdp0,iface=eth0,start_queue=0"; "" for other devices.
@@ -101,7 +102,11 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
       s.error("punt_tap", "the kernel has this port's interface already, remove punt_tap");
     }
     port.checksums = static_cast<model::Checksums>(s.word("checksums", kChecksums, 0));
-    if (c.interface.empty()) c.interface = af_xdp_interface(port.device);
+    if (c.interface.empty()) {
+      c.interface = af_xdp_interface(port.device);
+      c.interface_at = c.file + ":" + std::to_string(s.line_of("device")) + ": ports[" +
+                       std::to_string(i) + "].device";
+    }
     c.ports.push_back(std::move(port));
   }
 }

@@ -32,18 +32,19 @@ struct LoadReport {
 };
 
 /// Why a report is not believed. X(enumerator, name in metrics).
-#define FL_INTAKE_REFUSALS(X)                                                             \
-  X(kNone, "none")                                                                        \
-  X(kUnknownBackend, "unknown_backend")                                                   \
-  X(kNotFinite, "not_finite") /* NaN or infinity in any field */                          \
-  X(kNegative, "negative")                                                                \
-  X(kOutOfRange, "out_of_range")    /* cpu above 64, latency above an hour, ... */        \
-  X(kNoPeriod, "no_period")         /* period 0 or above an hour */                       \
-  X(kStale, "stale")                /* measured more than 3 periods (at least 3 s) ago */ \
-  X(kFromFuture, "from_future")     /* measured more than 5 s after now */                \
-  X(kDuplicate, "duplicate")        /* the sequence number of the last report again */    \
-  X(kSequenceBack, "sequence_back") /* a lower one, and not 1 (restart) */                \
-  X(kCounterBack, "counter_back")   /* completed fell without a restart */                \
+#define FL_INTAKE_REFUSALS(X)                                                               \
+  X(kNone, "none")                                                                          \
+  X(kMalformed, "malformed") /* bytes that are no LoadReport: wrong types, cut, no UTF-8 */ \
+  X(kUnknownBackend, "unknown_backend")                                                     \
+  X(kNotFinite, "not_finite") /* NaN or infinity in any field */                            \
+  X(kNegative, "negative")                                                                  \
+  X(kOutOfRange, "out_of_range")    /* cpu above 64, latency above an hour, ... */          \
+  X(kNoPeriod, "no_period")         /* period 0 or above an hour */                         \
+  X(kStale, "stale")                /* measured more than 3 periods (at least 3 s) ago */   \
+  X(kFromFuture, "from_future")     /* measured more than 5 s after now */                  \
+  X(kDuplicate, "duplicate")        /* the sequence number of the last report again */      \
+  X(kSequenceBack, "sequence_back") /* a lower one, and not 1 (restart) */                  \
+  X(kCounterBack, "counter_back")   /* completed fell without a restart */                  \
   X(kJump, "jump")                  /* 32 times the usual; believed when it stays */
 
 enum class Refusal : std::uint8_t {
@@ -86,6 +87,9 @@ class Intake {
 
   /// Believes a report or says why not. `now`: monotonic; `wall_us`: microseconds since 1970.
   Refusal accept(const LoadReport& report, base::Nanoseconds now, std::uint64_t wall_us);
+
+  /// Counts what came in place of a report.
+  void count_malformed() { ++refused_[static_cast<std::size_t>(Refusal::kMalformed)]; }
 
   /// The backend asked to be drained. False: unknown. A report that begins a new sequence (the
   /// agent was started again) takes it back.

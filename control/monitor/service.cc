@@ -32,35 +32,49 @@ LoadReport from_wire(const v1::LoadReport& m) {
   return r;
 }
 
-// One stream of reports; deletes itself when gRPC is done with it.
-class ReportStream final : public grpc::ServerReadReactor<v1::LoadReport> {
+// One stream of reports; deletes itself when gRPC is done with it. It takes bytes and parses them
+// itself: gRPC would end the stream of an agent at the first message that is none, uncounted.
+class ReportStream final : public grpc::ServerReadReactor<grpc::ByteBuffer> {
  public:
-  ReportStream(Sink& sink, v1::ReportReply& reply) : sink_(sink), reply_(reply) {
-    StartRead(&message_);
+  ReportStream(Sink& sink, grpc::ByteBuffer& reply) : sink_(sink), reply_(reply) {
+    StartRead(&bytes_);
   }
   void OnReadDone(bool ok) override {
     if (!ok) {
-      Finish(grpc::Status::OK);
+      bool own = false;
+      Finish(grpc::SerializationTraits<v1::ReportReply>::Serialize(sums_, &reply_, &own));
       return;
     }
-    const Refusal refusal = sink_.on_report(from_wire(message_));
+    const Refusal refusal = take();
     if (refusal == Refusal::kNone) {
-      reply_.set_accepted(reply_.accepted() + 1);
+      sums_.set_accepted(sums_.accepted() + 1);
     } else {
-      reply_.set_refused(reply_.refused() + 1);
-      reply_.set_reason(std::string(to_string(refusal)));
+      sums_.set_refused(sums_.refused() + 1);
+      sums_.set_reason(std::string(to_string(refusal)));
     }
-    StartRead(&message_);
+    StartRead(&bytes_);
   }
   void OnDone() override { delete this; }
 
  private:
+  Refusal take() {
+    v1::LoadReport message;
+    if (grpc::SerializationTraits<v1::LoadReport>::Deserialize(&bytes_, &message).ok())
+      return sink_.on_report(from_wire(message));
+    sink_.on_malformed();
+    return Refusal::kMalformed;
+  }
+
   Sink& sink_;
-  v1::ReportReply& reply_;
-  v1::LoadReport message_;
+  grpc::ByteBuffer& reply_;
+  grpc::ByteBuffer bytes_;
+  v1::ReportReply sums_;
 };
 
-class GrpcService final : public Service, private v1::Monitoring::CallbackService {
+using RawReports = v1::Monitoring::WithRawCallbackMethod_Report<
+    v1::Monitoring::WithCallbackMethod_Leave<v1::Monitoring::Service>>;
+
+class GrpcService final : public Service, private RawReports {
  public:
   explicit GrpcService(Sink& sink) : sink_(sink) {}
   ~GrpcService() override {
@@ -75,15 +89,15 @@ class GrpcService final : public Service, private v1::Monitoring::CallbackServic
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMostMessageBytes);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(static_cast<v1::Monitoring::CallbackService*>(this));
+    builder.RegisterService(static_cast<RawReports*>(this));
     server_ = builder.BuildAndStart();
     return server_ != nullptr && port_ != 0;
   }
   [[nodiscard]] int port() const override { return port_; }
 
  private:
-  grpc::ServerReadReactor<v1::LoadReport>* Report(
-      grpc::CallbackServerContext*, v1::ReportReply* reply
+  grpc::ServerReadReactor<grpc::ByteBuffer>* Report(
+      grpc::CallbackServerContext*, grpc::ByteBuffer* reply
   ) override {
     return new ReportStream(sink_, *reply);
   }

@@ -17,6 +17,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual Refusal on_report(const LoadReport& report) = 0;
+  /// Something came that is no report.
+  virtual void on_malformed() = 0;
   /// Flows that this node still holds to the backend; nullopt: it is in no pool.
   virtual std::optional<std::uint64_t> on_leave(
       const std::string& backend_id, const std::string& reason

@@ -16,10 +16,10 @@ namespace {
 
 /// Text of options until it is checked.
 struct Raw {
-  std::string duration;
-  std::string interval;
-  std::string delay;
-  std::string exchange;
+  std::optional<std::string> duration;
+  std::optional<std::string> interval;
+  std::optional<std::string> delay;
+  std::optional<std::string> exchange;
   double load = 0;
   double rate = 0;
   std::uint32_t nodes = 0;
@@ -66,9 +66,13 @@ void add_common(CLI::App& app, Raw& raw) {
 }
 
 base::Result<bool> duration(
-    const std::string& text, const char* option, Time least, std::optional<Time>& out
+    const std::optional<std::string>& given,
+    const char* option,
+    Time least,
+    std::optional<Time>& out
 ) {
-  if (text.empty()) return true;
+  if (!given) return true;
+  const std::string& text = *given;
   const auto value = config::parse_duration(text);
   constexpr base::Nanoseconds kMost = 30ULL * 24 * 3600 * base::kSecond;
   if (!value || *value > kMost || static_cast<Time>(*value) < least)

@@ -45,6 +45,15 @@ std::size_t character_bytes(std::string_view text) {
   return std::all_of(text.begin() + 1, text.begin() + bytes, continues) ? bytes : 0;
 }
 
+/// Characters that are not seen or that turn others around (bidirectional text).
+bool hides(std::string_view character) {
+  if (character.size() != 3) return false;
+  const auto last = static_cast<unsigned char>(character[2]);
+  const std::string_view begin = character.substr(0, 2);
+  if (begin == "\xe2\x80") return (last >= 0x8b && last <= 0x8f) || (last >= 0xa8 && last <= 0xae);
+  return (begin == "\xe2\x81" && last >= 0xa0 && last <= 0xaf) || character == "\xef\xbb\xbf";
+}
+
 /// The first `most` bytes or a little less: no character is cut.
 std::string_view beginning(std::string_view text, std::size_t most) {
   if (text.size() <= most) return text;
@@ -69,6 +78,8 @@ std::string printable(std::string_view text) {
     if (byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
       // U+0080 to U+009F: "\u009b" begins a terminal command as ESC [ does.
       escape(static_cast<unsigned char>(text[1]), out);
+    } else if (hides(text.substr(0, bytes))) {
+      for (const char c : text.substr(0, bytes)) escape(static_cast<unsigned char>(c), out);
     } else {
       out += text.substr(0, bytes);
     }

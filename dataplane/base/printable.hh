@@ -13,7 +13,7 @@ inline constexpr std::size_t kMostQuoted = 60;
 inline constexpr std::size_t kMostMessage = 1000;
 
 /// `text` as one line that no terminal takes for a command: control bytes become \n, \t, \x1b;
-/// those of Unicode (U+0080 to U+009F) and bytes that are no UTF-8 too. Everything else stays.
+/// those of Unicode (C1, invisible, text direction) and what is no UTF-8 too. The rest stays.
 std::string printable(std::string_view text);
 
 /// Foreign text inside a message, printable; longer than `most` bytes: its beginning and "...".

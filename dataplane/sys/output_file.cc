@@ -48,7 +48,7 @@ tl::unexpected<base::Error> unwritable(const std::string& path, int error) {
     case ENOMEM:
       return told;
     default:
-      return base::invalid(told.value().what + "; choose another output");
+      return base::invalid(told.value().what + "; choose another place");
   }
 }
 
@@ -88,7 +88,7 @@ base::Result<OutputFile> OutputFile::stage(const std::string& path) {
     return base::invalid(path + ": is a folder; give a file name");
   }
   if (path.empty() || path.back() == '/') {
-    return base::invalid(path + ": is no file name; choose another output");
+    return base::invalid(path + ": is no file name; choose another place");
   }
   // O_EXCL: whatever has this name already is somebody's, perhaps an input.
   std::string part;
@@ -159,7 +159,7 @@ base::Result<OutputFolder> OutputFolder::make(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return unwritable(path, errno);
   if (!S_ISDIR(info.st_mode)) {
-    return base::invalid(path + ": is not a folder; choose another output");
+    return base::invalid(path + ": is not a folder; choose another place");
   }
   return folder;
 }

@@ -47,8 +47,8 @@ class OutputFile {
   std::FILE* file_;
 };
 
-/// A folder for outputs, made with those above it where they are missing. Goes away again, if it is
-/// empty, unless keep() is called.
+/// A folder for outputs (or of a daemon that may not come to run), made with those above it where
+/// they are missing. Goes away again, if it is empty, unless keep() is called.
 class OutputFolder {
  public:
   static base::Result<OutputFolder> make(const std::string& path);

@@ -208,6 +208,8 @@ class Contract(unittest.TestCase):
         self.refused("policy 'x': unknown", "--scenario", "homog", "--policy", "x")
         self.refused("nothing to simulate")
         self.refused("--duration: 'soon'", "--scenario", "homog", "--duration", "soon")
+        for option in ("--duration", "--interval", "--delay", "--exchange"):
+            self.refused(option + ": ''", "--scenario", "homog", option, "")
         for number in ("-1", "18446744073709551616", "1e3", "0x10", "", "one"):
             self.refused("is no whole number", "--scenario", "homog", "--seed", number)
             self.refused("is no whole number", "compare", "wlc", "--first-seed", number)

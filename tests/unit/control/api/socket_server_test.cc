@@ -66,7 +66,7 @@ TEST(SocketServer, AnswersLineByLineInOrder) {
   EXPECT_EQ(client.read(), "w:three\n");
 }
 
-TEST(SocketServer, EndlessLineIsCutAndOthersGoOn) {
+TEST(SocketServer, EndlessLineIsRefusedOnceAndOthersGoOn) {
   SocketServer server = echo_server();
   Client bad;
   Client good;
@@ -79,9 +79,14 @@ TEST(SocketServer, EndlessLineIsCutAndOthersGoOn) {
   good.send("still here\n");
   turns(server);
 
-  EXPECT_NE(bad.read().find("line longer than 64 KiB"), std::string::npos);
+  const std::string refusal = bad.read();
+  EXPECT_NE(refusal.find("line longer than 64 KiB"), std::string::npos);
+  EXPECT_EQ(refusal.find('\n'), refusal.size() - 1);
   EXPECT_EQ(good.read(), "w:still here\n");
-  EXPECT_EQ(server.clients(), 1U);
+
+  bad.send("its end\nand another\n");
+  turns(server);
+  EXPECT_EQ(bad.read(), "w:and another\n");
 }
 
 TEST(SocketServer, ClientThatGoesAwayIsForgotten) {

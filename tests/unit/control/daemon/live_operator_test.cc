@@ -68,29 +68,6 @@ TEST(ControlRights, AStrangerMayLookAndChangeNothing) {
   EXPECT_EQ(control.backend("b1")["configured_weight"], 100);
 }
 
-/// The body of GET /metrics.
-std::string metrics_of(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(static_cast<std::uint16_t>(port));
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string reply;
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
-    const std::string request =
-        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    (void)!::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
-    char buffer[16384];
-    for (;;) {
-      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
-      if (got <= 0) break;
-      reply.append(buffer, static_cast<std::size_t>(got));
-    }
-  }
-  ::close(fd);
-  return reply;
-}
-
 bool has_line(const std::string& text, const std::string& line) {
   return text.find("\n" + line + "\n") != std::string::npos;
 }
@@ -99,7 +76,7 @@ TEST(ControlMetrics, SayWhatTheDaemonDoes) {
   Backend b1(1);
   auto b2 = std::make_unique<Backend>(2);
   RunningControl control;
-  const int port = control.serve_metrics();
+  control.serve_metrics();
   control.write_config({&b1, b2.get()});
   control.start();
   b2->stop();
@@ -115,7 +92,7 @@ TEST(ControlMetrics, SayWhatTheDaemonDoes) {
   pages->worker[0].tx_packets = 3;
   pages->worker[0].drops[FL_REASON_TX_FULL] = 7;
 
-  const std::string text = metrics_of(port);
+  const std::string text = control.metrics();
   const Json status = control.result("show status");
 
   EXPECT_NE(text.find("HTTP/1.1 200"), std::string::npos) << text.substr(0, 200);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Load reports and leaving over real gRPC.
 #include <chrono>
+#include <functional>
 #include <limits>
 
 #include <grpcpp/grpcpp.h>
@@ -18,9 +19,10 @@ class Agent {
     // A connection of its own: gRPC would hand out that of the agent before, which may be broken.
     grpc::ChannelArguments own;
     own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = v1::Monitoring::NewStub(grpc::CreateCustomChannel(
+    channel_ = grpc::CreateCustomChannel(
         "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), own
-    ));
+    );
+    stub_ = v1::Monitoring::NewStub(channel_);
   }
 
   static v1::LoadReport report(const std::string& id, std::uint64_t sequence) {
@@ -54,6 +56,34 @@ class Agent {
     return reply;
   }
 
+  /// The same with messages of any bytes.
+  v1::ReportReply send_bytes(const std::vector<std::string>& messages) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    grpc::ByteBuffer answer;
+    const auto stream = bytes_stream(context, answer);
+    for (const std::string& message : messages) stream->Write(bytes_of(message));
+    stream->WritesDone();
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    v1::ReportReply reply;
+    EXPECT_TRUE(grpc::SerializationTraits<v1::ReportReply>::Deserialize(&answer, &reply).ok());
+    return reply;
+  }
+
+  /// A message of a megabyte.
+  void send_too_much() {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    grpc::ByteBuffer answer;
+    const auto stream = bytes_stream(context, answer);
+    stream->Write(bytes_of(std::string(1 << 20, 'x')));
+    stream->WritesDone();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+
   grpc::Status leave(const std::string& id, v1::LeaveReply* reply) {
     grpc::ClientContext context;
     context.set_wait_for_ready(true);
@@ -65,6 +95,25 @@ class Agent {
   }
 
  private:
+  using BytesStream = grpc::ClientWriter<grpc::ByteBuffer>;
+  std::unique_ptr<BytesStream> bytes_stream(
+      grpc::ClientContext& context, grpc::ByteBuffer& answer
+  ) {
+    const grpc::internal::RpcMethod method(
+        "/fairlead.v1.Monitoring/Report", grpc::internal::RpcMethod::CLIENT_STREAMING, channel_
+    );
+    return std::unique_ptr<BytesStream>(
+        grpc::internal::ClientWriterFactory<grpc::ByteBuffer>::Create(
+            channel_.get(), method, &context, &answer
+        )
+    );
+  }
+  static grpc::ByteBuffer bytes_of(const std::string& message) {
+    const grpc::Slice slice(message);
+    return {&slice, 1};
+  }
+
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Monitoring::Stub> stub_;
 };
 
@@ -90,6 +139,119 @@ TEST(ControlReports, GoodOnesAreShownBadOnesCounted) {
   EXPECT_EQ(row["capacity"], 64);
   EXPECT_FALSE(control.backend("b2").contains("cpu"));
   EXPECT_EQ(control.result("show status")["agents"], 1);
+}
+
+/// What a report may change, as operators see it.
+Json measured(const RunningControl& control) {
+  Json rows = control.result("show backend");
+  for (Json& row : rows["backends"]) row.erase("report_age_ms");
+  return {rows, control.result("show status")["digest"], control.result("show status")["agents"]};
+}
+
+std::uint64_t refused(const RunningControl& control, const std::string& reason) {
+  const std::string text = control.metrics();
+  const std::string name = "fairlead_reports_refused_total{reason=\"" + reason + "\"} ";
+  const auto at = text.find(name);
+  return at == std::string::npos ? 0 : std::stoull(text.substr(at + name.size()));
+}
+
+TEST(ControlReports, BadOnesChangeNothingAndAreCountedByReason) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1, &b2}, "policy: {name: static}\n");
+  control.start();
+  Agent agent(control.grpc_port());
+  ASSERT_EQ(agent.send({Agent::report("b1", 5)}).accepted(), 1U);
+  const Json before = measured(control);
+
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinite = std::numeric_limits<double>::infinity();
+  const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  using Report = v1::LoadReport;
+  const std::pair<const char*, std::function<void(Report&)>> bad[] = {
+      {"unknown_backend", [](Report& r) { r.set_backend_id("b9"); }},
+      {"unknown_backend", [](Report& r) { r.set_backend_id(""); }},
+      {"unknown_backend", [](Report& r) { r.set_backend_id(std::string(30'000, 'x')); }},
+      {"unknown_backend", [](Report& r) { r.set_backend_id(std::string("b1\0", 3)); }},
+      {"not_finite", [&](Report& r) { r.set_cpu_utilization(nan); }},
+      {"not_finite", [&](Report& r) { r.set_mean_latency_us(infinite); }},
+      {"not_finite", [&](Report& r) { r.set_rps_fractional(-infinite); }},
+      {"negative", [](Report& r) { r.set_mem_utilization(-0.1); }},
+      {"negative", [](Report& r) { r.set_mean_latency_us(-1e300); }},
+      {"out_of_range", [](Report& r) { r.set_cpu_utilization(1e300); }},
+      {"out_of_range", [](Report& r) { r.set_active_connections(4'000'000'000); }},
+      {"out_of_range", [](Report& r) { r.set_capacity(4'000'000'000); }},
+      {"no_period", [](Report& r) { r.set_period_us(0); }},
+      {"no_period", [&](Report& r) { r.set_period_us(most); }},
+      {"from_future", [&](Report& r) { r.set_timestamp_unix_us(most); }},
+      {"stale", [](Report& r) { r.set_timestamp_unix_us(0); }},
+      {"duplicate", [](Report& r) { r.set_sequence(5); }},
+      {"sequence_back", [](Report& r) { r.set_sequence(4); }},
+      {"counter_back", [](Report& r) { r.set_completed(0); }},
+      {"jump", [](Report& r) { r.set_mean_latency_us(3e9); }},
+  };
+  for (const auto& [reason, spoil] : bad) {
+    Report report = Agent::report("b1", 6);
+    spoil(report);
+    const std::uint64_t counted = refused(control, reason);
+    const auto reply = agent.send({report});
+    EXPECT_EQ(reply.accepted(), 0U) << reason;
+    EXPECT_EQ(reply.reason(), reason);
+    EXPECT_EQ(refused(control, reason), counted + 1) << reason;
+    EXPECT_EQ(measured(control), before) << reason;
+  }
+}
+
+TEST(ControlReports, BytesThatAreNoReportChangeNothingAndTheStreamGoesOn) {
+  Backend b1(1);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1}, "policy: {name: static}\n");
+  control.start();
+  Agent agent(control.grpc_port());
+  ASSERT_EQ(agent.send({Agent::report("b1", 5)}).accepted(), 1U);
+  const Json before = measured(control);
+  const std::string good = Agent::report("b1", 6).SerializeAsString();
+
+  std::vector<std::string> bad = {
+      "\x0a\x05"
+      "b1",                                                // a text that ends early
+      "\x0a\x02\xff\xfe",                                  // no UTF-8
+      "\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  // a number of 11 bytes
+      "\xff\xff\xff\xff",                                  // no field
+      std::string("\0\0", 2),                              // field 0
+      "{\"backend_id\":\"b1\"}",                           // JSON
+  };
+  const auto reply = agent.send_bytes(bad);
+  EXPECT_EQ(reply.accepted(), 0U);
+  EXPECT_EQ(reply.refused(), bad.size());
+  EXPECT_EQ(reply.reason(), "malformed");
+  EXPECT_EQ(refused(control, "malformed"), bad.size());
+  EXPECT_EQ(measured(control), before);
+
+  // Wrong types: each field as another one is skipped as unknown, so the report lacks it.
+  bad.clear();
+  for (std::size_t length = 0; length < good.size(); ++length)
+    bad.push_back(good.substr(0, length));
+  bad.push_back("\x08\x01" + good.substr(4));  // the id is a number
+  EXPECT_EQ(agent.send_bytes(bad).accepted(), 0U);
+  EXPECT_EQ(measured(control), before);
+
+  EXPECT_EQ(agent.send_bytes({"\xff", good}).accepted(), 1U);
+}
+
+TEST(ControlReports, AFloodOfThemAndMessagesWithoutEndAreSurvived) {
+  Backend b1(1);
+  RunningControl control;
+  control.write_config({&b1});
+  control.start();
+  Agent agent(control.grpc_port());
+  const std::vector<v1::LoadReport> flood(20'000, Agent::report("b9", 1));
+  EXPECT_EQ(agent.send(flood).refused(), flood.size());
+  agent.send_too_much();
+  EXPECT_EQ(Agent(control.grpc_port()).send({Agent::report("b1", 1)}).accepted(), 1U);
 }
 
 TEST(ControlReports, FrozenWeightsStayWhateverIsMeasuredUntilTheyAreThawed) {

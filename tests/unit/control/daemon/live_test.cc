@@ -4,8 +4,11 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <thread>
+
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
@@ -64,30 +67,82 @@ TEST(Control, KilledAndStartedAgainItGoesOn) {
   EXPECT_EQ(control.backend("b3")["state"], "down");
 }
 
+/// What a reload may change, as operators see it.
+Json in_force(const RunningControl& control) {
+  Json status = control.result("show status");
+  Json seen;
+  for (const char* key : {"generation", "digest", "policy", "vips", "backends", "frozen"})
+    seen["status"][key] = status[key];
+  seen["vips"] = control.result("show vip");
+  for (Json& row : control.result("show backend")["backends"])
+    seen["backends"].push_back({row["id"], row["configured_weight"], row["state"], row["slots"]});
+  return seen;
+}
+
 TEST(Control, RefusedReloadChangesNothing) {
   Backend b1(1);
   Backend b2(2);
   RunningControl control;
+  control.serve_metrics();
   control.write_config({&b1});
+  const std::string good = control.config_text();
   control.start();
-  const Json before = control.result("show status");
+  control.result("set backend", {{"backend", "b1"}, {"weight", 50}});
+  ASSERT_TRUE(control.eventually([&] { return control.backend("b1")["configured_weight"] == 50; }));
+  const Json before = in_force(control);
 
-  control.write_file("vips: [{name: web, adress: 203.0.113.10}]\n");
+  std::string deep(100'000, '[');
+  const std::pair<std::string, std::string> bad[] = {
+      {"vips: [{name: web, adress: 203.0.113.10}]\n",
+       "c.yaml:1: vips[0].adress: unknown key, did you mean 'address'?"},
+      {"", "c.yaml:1: file is empty"},
+      {good.substr(0, good.size() / 2), "c.yaml:"},
+      {good + good, "is given twice"},
+      {good + "health: {interval: 0s}\n", "c.yaml:"},
+      {good + "policy: {name: best}\n", "is not one of"},
+      {good + "x\x1b[2J: 1\n", "c.yaml:"},
+      {"vips: " + deep, "c.yaml:1:"},
+  };
+  std::uint64_t refused = 0;
+  for (const auto& [text, message] : bad) {
+    control.write_file(text);
+    control.signal(SIGHUP);
+    ++refused;
+    ASSERT_TRUE(control.eventually([&] {
+      return control.result("show status")["reloads"]["refused"] == refused;
+    })) << text.substr(0, 200);
+    const std::string log = control.log();
+    const std::string last = log.substr(log.rfind('\n', log.size() - 2) + 1);
+    EXPECT_NE(last.find("reload refused, nothing changes: "), std::string::npos) << last;
+    EXPECT_NE(last.find(message), std::string::npos) << last;
+    EXPECT_EQ(in_force(control), before);
+    EXPECT_NE(
+        control.result("show status")["reloads"]["error"].get<std::string>().find(message),
+        std::string::npos
+    );
+  }
+  std::filesystem::remove(control.config_path());
+  ASSERT_EQ(::mkfifo(control.config_path().c_str(), 0600), 0);
   control.signal(SIGHUP);
+  ++refused;
   ASSERT_TRUE(control.eventually([&] {
-    return control.log().find("reload refused, nothing changes: ") != std::string::npos;
+    return control.result("show status")["reloads"]["refused"] == refused;
   }));
+  EXPECT_EQ(in_force(control), before);
+  std::filesystem::remove(control.config_path());
   EXPECT_NE(
-      control.log().find("c.yaml:1: vips[0].adress: unknown key, did you mean 'address'?"),
+      control.metrics().find(
+          "fairlead_reloads_total{result=\"refused\"} " + std::to_string(refused)
+      ),
       std::string::npos
   );
-  EXPECT_EQ(control.result("show status")["digest"], before["digest"]);
 
   control.write_config({&b1, &b2});
   control.signal(SIGHUP);
   EXPECT_TRUE(control.eventually([&] {
     return control.result("show status")["backends"] == 2 && control.backend("b2")["slots"] > 0;
   }));
+  EXPECT_FALSE(control.result("show status")["reloads"].contains("error"));
   EXPECT_EQ(control.terminate(), 0);
 }
 

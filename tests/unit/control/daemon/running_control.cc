@@ -98,9 +98,34 @@ void RunningControl::write_config(
   write_file(text + "]}\n");
 }
 
-int RunningControl::serve_metrics() {
+std::string RunningControl::config_text() const {
+  return whole_file(config_path());
+}
+
+void RunningControl::serve_metrics() {
   metrics_port_ = free_port();
-  return metrics_port_;
+}
+
+std::string RunningControl::metrics() const {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(metrics_port_));
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {
+    const std::string request =
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    (void)!::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    char buffer[16384];
+    for (;;) {
+      const auto got = ::recv(fd, buffer, sizeof buffer, 0);
+      if (got <= 0) break;
+      reply.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+  ::close(fd);
+  return reply;
 }
 
 pid_t RunningControl::spawn(const std::string& stderr_file) const {

@@ -47,9 +47,11 @@ class RunningControl {
       const std::string& health = ""
   ) const;
   void write_file(const std::string& text) const;
+  [[nodiscard]] std::string config_text() const;  // what was written last
 
   /// From the next write_config() on /metrics is served on this port of 127.0.0.1.
-  int serve_metrics();
+  void serve_metrics();
+  [[nodiscard]] std::string metrics() const;  // the answer to GET /metrics
   void start();
   /// Runs to its end; exit status and what it wrote to stderr.
   std::pair<int, std::string> run_to_end();

@@ -36,6 +36,12 @@ TEST(Printable, BytesThatAreNoTextAreEscaped) {
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // half of a UTF-16 pair
 }
 
+TEST(Printable, WhatHidesTextIsEscaped) {
+  EXPECT_EQ(printable("a\u202eb"), "a\\xe2\\x80\\xaeb");  // right to left
+  EXPECT_EQ(printable("\ufeffid"), "\\xef\\xbb\\xbfid");  // byte order mark
+  EXPECT_EQ(printable("\u200b\u2066"), "\\xe2\\x80\\x8b\\xe2\\x81\\xa6");
+}
+
 TEST(Quoted, ShortTextWhole) {
   EXPECT_EQ(base::quoted("web"), "'web'");
   EXPECT_EQ(base::quoted(""), "''");

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -111,6 +112,16 @@ TEST_F(DecisionLogFile, AFolderThatIsNotThereIsNamed) {
 
   ASSERT_FALSE(log);
   EXPECT_NE(log.error().what.find("/nonexistent/decisions.csv"), std::string::npos);
+  EXPECT_EQ(base::exit_status(log.error()), 2);
+}
+
+TEST_F(DecisionLogFile, WhatIsNoFileIsRefusedAtOnce) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  for (const std::string& path : {path_, std::string("/dev/full"), std::string("/tmp")}) {
+    const auto log = DecisionLog::open(path, "lb1");
+    ASSERT_FALSE(log) << path;
+    EXPECT_EQ(base::exit_status(log.error()), 2) << log.error().what;
+  }
 }
 
 }  // namespace
