@@ -13,6 +13,15 @@ constexpr base::Nanoseconds kMillisecondsPerTick = FL_FLOW_TICK_NS / base::kMill
 constexpr std::uint64_t kLongestLimit = 65000;
 constexpr std::uint32_t kOverflowStuck = 255;
 
+/// Which entries had better move.
+enum class Mobility : std::uint8_t { kGoesHome, kUnsettled, kSettled };
+
+Mobility mobility_of(std::uint32_t word) {
+  if ((word & FL_FLOW_SECOND) != 0) return Mobility::kGoesHome;
+  const bool confirmed = (word & FL_FLOW_STATE_MASK) == FL_FLOW_CONFIRMED << FL_FLOW_STATE_SHIFT;
+  return confirmed ? Mobility::kSettled : Mobility::kUnsettled;
+}
+
 Tick ticks(std::uint32_t milliseconds) {
   const std::uint64_t up =
       (std::uint64_t{milliseconds} + kMillisecondsPerTick - 1) / kMillisecondsPerTick;
@@ -116,18 +125,10 @@ std::uint64_t FlowTable::identity(Position at) const {
 void FlowTable::put(
     Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now
 ) {
-  const std::uint32_t bucket = at / FL_FLOW_ENTRIES;
-  const std::uint32_t i = at % FL_FLOW_ENTRIES;
   const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
-  fl_flow_bucket& line = buckets_[bucket];
-  line.tag[i] = fl_flow_tag(hash);
-  line.seen[i] = now;
-  line.entry[i] = (line.entry[i] & FL_FLOW_COUNT_BIT) | (member & FL_FLOW_MEMBER_MASK) |
-                  static_cast<std::uint32_t>(state) << FL_FLOW_STATE_SHIFT |
-                  fl_flow_extra(hash) << FL_FLOW_EXTRA_SHIFT |
-                  (bucket == home ? 0U : FL_FLOW_SECOND);
-  if (bucket != home) add_overflow(home, +1);
-  ++size_;
+  const bool outside = at / FL_FLOW_ENTRIES != home;
+  write(at, hash, member, state, now, outside ? FL_FLOW_SECOND : 0U);
+  if (outside) add_overflow(home, +1);
 }
 
 void FlowTable::erase(Position at) {
@@ -163,13 +164,13 @@ Position FlowTable::make_room(std::uint32_t home, std::uint32_t second) {
   for (const std::uint32_t bucket : {home, second})
     for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i)
       __builtin_prefetch(&buckets_[other_bucket(bucket * FL_FLOW_ENTRIES + i)], 1);
-  // Entries that can go home first: that saves their lookups a line. Room in the home bucket before
-  // room in the second, for the same reason.
-  for (const std::uint32_t bucket : {home, second}) {
-    for (const std::uint32_t going_home : {FL_FLOW_SECOND, 0U}) {
+  // Entries that can go home first: that saves their lookups a line. Confirmed ones last: under a
+  // flood the others are enough, and its victims' packets still find their flows in one line.
+  for (const Mobility wanted : {Mobility::kGoesHome, Mobility::kUnsettled, Mobility::kSettled}) {
+    for (const std::uint32_t bucket : {home, second}) {
       for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
         const Position from = bucket * FL_FLOW_ENTRIES + i;
-        if ((entry(from) & FL_FLOW_SECOND) != going_home) continue;
+        if (mobility_of(entry(from)) != wanted) continue;
         const std::uint32_t other = other_bucket(from);
         if (other < fence_ && bucket >= fence_) continue;
         const Position to = free_entry(other);

@@ -17,7 +17,8 @@
 //   of all hits.
 //
 //   Moves. Where both buckets are full, one entry of the 16 is moved to its own other bucket
-//   (cuckoo hashing with partial keys: Fan et al., "Cuckoo Filter", 2014; depth 1). An insert is
+//   (cuckoo hashing with partial keys: Fan et al., "Cuckoo Filter", 2014; depth 1): one that can
+//   go home if there is one, else one that is not confirmed. An insert is
 //   refused only if all 18 buckets in reach are full of entries that may not be evicted:
 //   tests/unit/dataplane/flow fills to 75 % and 85 % and counts refusals.
 //
@@ -25,8 +26,9 @@
 //   about every kSweepPeriod; besides, an insert reuses expired entries that it meets. Nothing
 //   else scans, there are no timers and no lists.
 //
-//   Eviction. When nothing is free and nothing can be moved, an entry that is not confirmed gives
-//   way: a reset flow first, else the longest idle one. An honest client's half-open flow is
+//   Eviction. When nothing is free and nothing can be moved (or the table is more than 31/32 full,
+//   as a flood makes it, and 16 lines for a move are not worth it), an entry that is not confirmed
+//   gives way: a reset flow first, else the longest idle one. An honest client's half-open flow is
 //   confirmed within a round trip; what has waited longest is the least likely to be one. Confirmed
 //   flows are never evicted: a SYN flood cannot displace them.
 //
@@ -203,7 +205,7 @@ class FlowTable {
   /// Adds a flow that find() does not know. kReclaimed: took the place of an expired entry;
   /// kEvicted: of one that was not confirmed; kRefused: no room (see Eviction above).
   /// `protocol_of(member)` tells which time-out applies (17: UDP).
-  /// Cost: one or two lines; where both are full up to 16 more, once.
+  /// Cost: one or two lines; where both are full up to 16 more, once, unless the table is.
   template <typename ProtocolOf>
   Insertion insert(
       std::uint64_t hash,
@@ -214,6 +216,10 @@ class FlowTable {
       const ProtocolOf& protocol_of,
       Evict evict = Evict::kAllowed
   );
+
+  /// The same where the flow's home bucket has room, as nearly all have; else kNoPosition, and
+  /// nothing has changed.
+  Position insert_at_home(std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
 
   /// Advances the expiry hand as far as the time since the last call asks for, at most
   /// kMaxBucketsPerStep; calls ended(EndedFlow) for each entry removed.
@@ -268,7 +274,17 @@ class FlowTable {
   void add_overflow(std::uint32_t bucket, int by);
   [[nodiscard]] Position free_entry(std::uint32_t bucket) const;
   [[nodiscard]] std::uint32_t other_bucket(Position at) const;
+  void write(
+      Position at,
+      std::uint64_t hash,
+      std::uint32_t member,
+      FlowState state,
+      Tick now,
+      std::uint32_t second
+  );
   void put(Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
+  /// Above 31/32: a move that makes room costs 16 lines, and leaves the next one hardly any.
+  [[nodiscard]] bool is_nearly_full() const { return size_ > capacity() / 32 * 31; }
   [[nodiscard]] Position make_room(std::uint32_t home, std::uint32_t second);
   void move(Position from, Position to);
   [[nodiscard]] EndedFlow take(Position at);
@@ -277,7 +293,12 @@ class FlowTable {
 
   template <typename IsExpired>
   Insertion insert_crowded(
-      std::uint32_t home, std::uint32_t second, Tick now, Evict evict, const IsExpired& is_expired
+      std::uint32_t home,
+      std::uint32_t second,
+      Tick now,
+      Evict evict,
+      const IdleLimits& limits,
+      const IsExpired& is_expired
   );
   template <typename ProtocolOf>
   [[nodiscard]] bool expired(

@@ -126,6 +126,36 @@ bool FlowTable::expired(
   return age > limits.of(state(at), protocol_of(member(at)) == 17);
 }
 
+inline void FlowTable::write(
+    Position at,
+    std::uint64_t hash,
+    std::uint32_t member,
+    FlowState state,
+    Tick now,
+    std::uint32_t second
+) {
+  fl_flow_bucket& line = buckets_[at / FL_FLOW_ENTRIES];
+  const std::uint32_t i = at % FL_FLOW_ENTRIES;
+  line.tag[i] = fl_flow_tag(hash);
+  line.seen[i] = now;
+  line.entry[i] = (line.entry[i] & FL_FLOW_COUNT_BIT) | (member & FL_FLOW_MEMBER_MASK) |
+                  static_cast<std::uint32_t>(state) << FL_FLOW_STATE_SHIFT |
+                  fl_flow_extra(hash) << FL_FLOW_EXTRA_SHIFT | second;
+  ++size_;
+}
+
+inline Position FlowTable::insert_at_home(
+    std::uint64_t hash, std::uint32_t member, FlowState state, Tick now
+) {
+  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
+  const std::uint32_t free = free_mask(home);
+  if (free == 0) [[unlikely]]
+    return kNoPosition;
+  const Position at = home * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(free));
+  write(at, hash, member, state, now, 0);
+  return at;
+}
+
 template <typename ProtocolOf>
 FlowTable::Insertion FlowTable::insert(
     std::uint64_t hash,
@@ -136,34 +166,38 @@ FlowTable::Insertion FlowTable::insert(
     const ProtocolOf& protocol_of,
     Evict evict
 ) {
+  if (const Position at = insert_at_home(hash, member, state, now); at != kNoPosition) [[likely]]
+    return {Outcome::kInserted, at, {}};
   const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
   const std::uint32_t second =
       fl_flow_second_bucket(home, fl_flow_tag(hash), fl_flow_extra(hash), mask_);
-  Insertion result;
-  result.at = free_entry(home);
-  if (result.at == kNoPosition) [[unlikely]] {
-    result = insert_crowded(home, second, now, evict, [&](Position at) {
-      return expired(at, now, limits, protocol_of);
-    });
-    if (result.outcome == Outcome::kRefused) return result;
-  } else {
-    result.outcome = Outcome::kInserted;
-  }
-  put(result.at, hash, member, state, now);
+  const Insertion result = insert_crowded(home, second, now, evict, limits, [&](Position at) {
+    return expired(at, now, limits, protocol_of);
+  });
+  if (result.outcome != Outcome::kRefused) put(result.at, hash, member, state, now);
   return result;
 }
 
 template <typename IsExpired>
 FlowTable::Insertion FlowTable::insert_crowded(
-    std::uint32_t home, std::uint32_t second, Tick now, Evict evict, const IsExpired& is_expired
+    std::uint32_t home,
+    std::uint32_t second,
+    Tick now,
+    Evict evict,
+    const IdleLimits& limits,
+    const IsExpired& is_expired
 ) {
   for (const std::uint32_t bucket : {home, second}) {
     if (const Position at = free_entry(bucket); at != kNoPosition)
       return {Outcome::kInserted, at, {}};
-    for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
-      const Position at = bucket * FL_FLOW_ENTRIES + i;
+    for (std::uint32_t old = old_mask(bucket, now, limits.shortest); old != 0; old &= old - 1) {
+      const Position at = bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(old));
       if (is_expired(at)) return {Outcome::kReclaimed, at, take(at)};
     }
+  }
+  if (is_nearly_full() && evict == Evict::kAllowed) {
+    if (const Position victim = evictable(home, second, now); victim != kNoPosition)
+      return {Outcome::kEvicted, victim, take(victim)};
   }
   if (const Position at = make_room(home, second); at != kNoPosition)
     return {Outcome::kInserted, at, {}};

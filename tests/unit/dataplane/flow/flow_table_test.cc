@@ -117,6 +117,49 @@ TEST(FlowTable, FindsTheConfirmedOfABurst) {
   EXPECT_LT(10U, elsewhere);
 }
 
+TEST(FlowTable, MakesRoomByMovingWhatIsNotConfirmed) {
+  Table t(64);
+  const auto state_of = [](std::uint64_t i) {
+    return i % 3 == 0 ? FlowState::kNew : FlowState::kConfirmed;
+  };
+  for (std::uint64_t i = 1; i <= 8; ++i) t.insert(crowded(i), 1, state_of(i));
+  // The second buckets are all but full, too: soon moves are what remains.
+  for (std::uint32_t bucket = 1; bucket < 64; bucket += 2)
+    for (std::uint64_t i = 1; i < FL_FLOW_ENTRIES; ++i) t.insert(i << 40 | bucket);
+  for (std::uint64_t i = 9; i < 40; ++i) t.insert(crowded(i));
+
+  for (std::uint64_t i = 1; i <= 8; ++i) {
+    if (state_of(i) != FlowState::kConfirmed) continue;
+    const Position at = t.flows.find(crowded(i));
+    ASSERT_NE(kNoPosition, at) << i;
+    EXPECT_FALSE(t.flows.in_second_bucket(at)) << i;
+  }
+}
+
+TEST(FlowTable, EvictsInsteadOfMovingWhenNearlyFull) {
+  Table t(64);
+  std::mt19937_64 random(3);
+  while (t.flows.size() < t.flows.capacity()) t.insert(random());
+  const auto free_one_each = [&](std::uint32_t first, std::uint32_t last) {
+    for (std::uint32_t bucket = first; bucket < last; ++bucket)
+      t.flows.erase(bucket * FL_FLOW_ENTRIES + bucket % FL_FLOW_ENTRIES);
+  };
+  // A flow whose two buckets are below 20; above, there is room.
+  const auto among_the_full = [&] {
+    for (;;) {
+      const std::uint64_t hash = random() & ~std::uint64_t{0x3f} & ~std::uint64_t{0xffff} << 48;
+      const std::uint32_t second = fl_flow_second_bucket(0, 0, fl_flow_extra(hash), 63);
+      if (second < 20) return hash;
+    }
+  };
+  free_one_each(20, 35);  // 497 of 512 are left: more than 31/32
+
+  EXPECT_EQ(FlowTable::Outcome::kEvicted, t.insert(among_the_full()));
+
+  free_one_each(35, 64);
+  EXPECT_EQ(FlowTable::Outcome::kInserted, t.insert(among_the_full()));
+}
+
 TEST(FlowTable, FindsAnOverflowedFlowAfterItsHomeHasRoomAgain) {
   Table t(64);
   for (std::uint64_t i = 1; i <= 9; ++i) t.insert(crowded(i), static_cast<std::uint32_t>(i));
