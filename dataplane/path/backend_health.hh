@@ -52,6 +52,12 @@ inline Standing standing(fl_backend_counters& backend, base::Nanoseconds now) {
   return now < backend.ejected_until_ns ? Standing::kEjected : Standing::kHalfOpen;
 }
 
+/// standing() would say kGood and change nothing.
+inline bool is_undisputed(const fl_backend_counters& backend, base::Nanoseconds now) {
+  return (backend.ejected_until_ns == 0) &
+         ((backend.pending < kEjectPending) | (now < backend.pending_since_ns + kEjectSilence));
+}
+
 /// A flow goes to a half-open backend: no other for a while.
 inline void begin_probe(fl_backend_counters& backend, base::Nanoseconds now) {
   const auto renewals = static_cast<unsigned>(backend.ejected_until_ns & kRenewalsMask);

@@ -57,6 +57,7 @@ struct Burst {
   unsigned live_count = 0;
   std::array<std::uint8_t, kBurstPackets> missed;  // not in the flow table
   unsigned missed_count = 0;
+  std::uint32_t unknown = 0;                      // bit i, of missed: stage 3 found no entry at all
   std::array<std::uint8_t, kBurstPackets> aside;  // fragments and ICMP errors
   unsigned aside_count = 0;
   std::array<std::uint8_t, kBurstPackets> answers;  // to be answered if it may be: reason says why

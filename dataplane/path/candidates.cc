@@ -4,12 +4,8 @@
 
 #include <algorithm>
 
-#include "dataplane/path/backend_health.hh"
-
 namespace fairlead::path {
 namespace {
-
-constexpr std::uint32_t kLooksFull = 0xffffffffU;
 
 /// Up to `limit` slots after candidate 0's, in order, wrapping: calls visit(member number) until it
 /// returns true.
@@ -75,23 +71,32 @@ bool external_counts_fresh(const WorkerContext& context) {
 }
 
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external) {
+  Candidates candidates;
+  look_up_candidates(context.table, *flow.vip, flow.hash, candidates);
+  return choose_among(context, flow, candidates, use_external);
+}
+
+std::uint32_t choose_among(
+    WorkerContext& context, const NewFlow& flow, const Candidates& candidates, bool use_external
+) {
   const fl_vip& vip = *flow.vip;
   std::uint32_t best = FL_NO_MEMBER;
   std::uint64_t best_score = ~std::uint64_t{0};
   for (std::uint32_t c = 0; c < vip.choices; ++c) {
-    const std::uint32_t number =
-        context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
+    const std::uint32_t number = candidates[c];
     const fl_member& member = context.table.member(number);
     if (member.state != FL_MEMBER_ACTIVE) continue;
     const std::uint32_t inverse = inverse_weight(context, member);
     if (inverse == kLooksFull) continue;
     fl_backend_counters& backend = context.page->backends[member.backend];
     const Standing now = standing(backend, context.now);
-    if (now == Standing::kHalfOpen && flow.probes) {
-      begin_probe(backend, context.now);
-      return number;
+    if (now != Standing::kGood) [[unlikely]] {
+      if (now == Standing::kHalfOpen && flow.probes) {
+        begin_probe(backend, context.now);
+        return number;
+      }
+      if (now == Standing::kEjected || flow.avoid_half_open) continue;
     }
-    if (now == Standing::kEjected || (now == Standing::kHalfOpen && flow.avoid_half_open)) continue;
     const std::uint64_t s = score(context, member, backend.in_flight, inverse, use_external);
     if (s >= best_score) continue;
     best = number;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "dataplane/net/gue.h"
+#include "dataplane/path/backend_health.hh"
 #include "dataplane/path/context.hh"
 
 namespace fairlead::path {
@@ -18,6 +19,9 @@ inline constexpr std::uint32_t kWalkSlots = 64;
 /// are ejected, and then every new flow walks to the end: 64 steps cost 60 ns, 16 steps 15 ns.
 inline constexpr std::uint32_t kEjectedWalkSlots = 16;
 
+/// An inverse weight by which control says that a backend is to look full.
+inline constexpr std::uint32_t kLooksFull = 0xffffffffU;
+
 struct NewFlow {
   const fl_vip* vip;
   std::uint64_t hash;
@@ -29,6 +33,76 @@ struct NewFlow {
 /// a half-open one takes the flow as its probe; else the first usable slot of the walk; else the
 /// first active one, ejected or not; else FL_NO_MEMBER. Score: see fl_score in steer/abi.h.
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external);
+
+/// Members of a flow's candidates, in their order: the first vip.choices count.
+using Candidates = std::array<std::uint32_t, FL_MAX_CANDIDATES>;
+/// The same for a flow whose candidates are known already.
+std::uint32_t choose_among(
+    WorkerContext& context, const NewFlow& flow, const Candidates& candidates, bool use_external
+);
+
+/// The same for what nearly all flows are: all candidates are active, in good standing, and none
+/// looks full. FL_NO_MEMBER if one is not: ask choose_among(). Changes nothing. Nothing in it
+/// depends on a branch that could not be foreseen. `scores`: the worker's, or null.
+inline std::uint32_t choose_if_all_good(
+    const WorkerContext& context,
+    const fl_vip& vip,
+    const Candidates& candidates,
+    const fl_score* scores,
+    bool use_external
+) {
+  std::uint64_t best = FL_NO_MEMBER;
+  std::uint64_t best_score = ~std::uint64_t{0};
+  bool good = true;
+  for (std::uint32_t c = 0; c < vip.choices; ++c) {
+    const fl_member& member = context.table.member(candidates[c]);
+    const fl_backend_counters& backend = context.page->backends[member.backend];
+    std::uint64_t inverse = member.inverse_weight;
+    std::uint64_t flows = std::uint64_t{backend.in_flight} + 1;
+    if (scores != nullptr) {
+      const fl_score& score = scores[member.backend];
+      if (score.inverse_weight != 0) inverse = score.inverse_weight;
+      if (use_external) flows += score.external;
+    }
+    good &= (member.state == FL_MEMBER_ACTIVE) & (inverse != kLooksFull) &
+            is_undisputed(backend, context.now);
+    const std::uint64_t score = flows * inverse;
+    // By masks: compilers make a branch of a choice, and this one is a coin's.
+    const std::uint64_t better = std::uint64_t{0} - std::uint64_t{score < best_score};
+    best ^= (best ^ candidates[c]) & better;
+    best_score ^= (best_score ^ score) & better;
+  }
+  return good ? static_cast<std::uint32_t>(best) : FL_NO_MEMBER;
+}
+
+/// Calls visit(number, slot) for each of a flow's candidates. Requires: table_size is not 0.
+template <typename Visit>
+void for_each_slot(const fl_vip& vip, std::uint64_t hash, const Visit& visit) {
+  // Unrolled, fl_candidate_slot() is two multiplications by constants.
+#pragma GCC unroll 4
+  for (std::uint32_t c = 0; c < FL_MAX_CANDIDATES; ++c) {
+    if (c >= vip.choices) return;
+    visit(c, fl_candidate_slot(hash, c, vip.table_size));
+  }
+}
+
+/// First touch of the slots that the candidates lie in.
+inline void prefetch_slots(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash) {
+  if (vip.table_size == 0) return;
+  for_each_slot(vip, hash, [&](std::uint32_t, std::uint32_t slot) {
+    __builtin_prefetch(table.slot_address(vip, slot), 0, 3);
+  });
+}
+
+/// The candidates' members, and the first touch of their records.
+inline void look_up_candidates(
+    const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, Candidates& out
+) {
+  for_each_slot(vip, hash, [&](std::uint32_t c, std::uint32_t slot) {
+    out[c] = table.slot(vip, slot);
+    __builtin_prefetch(&table.member(out[c]), 0, 3);
+  });
+}
 
 /// Member number that depends on nothing but flow and generation: the first candidate that is
 /// active or draining, then the walk. For flows without an entry: every packet of such a flow, on

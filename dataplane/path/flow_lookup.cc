@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stage 3: packets of known flows get their flow's backend; the others go to `missed`.
+#include "dataplane/path/candidates.hh"
 #include "dataplane/path/flow_state.hh"
 #include "dataplane/path/pipeline.hh"
 
@@ -69,12 +70,17 @@ class VipHits {
 
 void flow_lookup(WorkerContext& context, Burst& burst) {
   burst.missed_count = 0;
+  burst.unknown = 0;
   if (burst.live_count == 0) return;
   std::array<flow::Position, kBurstPackets> found;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const flow::Position at = context.flows.find(burst.hash[burst.live[k]]);
     found[k] = at;
-    if (at == flow::kNoPosition) continue;
+    if (at == flow::kNoPosition) {
+      burst.unknown |= 1U << burst.live[k];
+      prefetch_slots(context.table, *burst.vip[burst.live[k]], burst.hash[burst.live[k]]);
+      continue;
+    }
     const std::uint32_t number = context.flows.member(at);
     if (number < context.table.member_count())
       __builtin_prefetch(&context.table.member(number), 0, 3);

@@ -139,6 +139,7 @@ void inherit(WorkerContext& context, Burst& burst) {
   }
   if (burst.missed_count == 0) return;
   prefetch_legacies(context, burst);
+  burst.unknown = 0;  // what enters a flow here, stage 4 has to meet
   unsigned missed = 0;
   for (unsigned k = 0; k < burst.missed_count; ++k) {
     const unsigned i = burst.missed[k];

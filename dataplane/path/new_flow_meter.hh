@@ -48,4 +48,15 @@ inline void refill(NewFlowMeter& meter, std::uint32_t limit, base::Nanoseconds n
   return !meter.flooded;
 }
 
+/// So many new flows may be entered, whatever else the burst brings: take_credit() would say so of
+/// each, and charge_all() charges them.
+[[nodiscard]] inline bool has_credit_for(
+    const NewFlowMeter& meter, std::uint32_t limit, std::uint32_t flows
+) {
+  return limit == 0 || (!meter.flooded && meter.credit > flows * kFlowCost);
+}
+inline void charge_all(NewFlowMeter& meter, std::uint32_t limit, std::uint32_t flows) {
+  if (limit != 0) meter.credit -= flows * kFlowCost;
+}
+
 }  // namespace fairlead::path

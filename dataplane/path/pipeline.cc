@@ -70,13 +70,15 @@ void recount(WorkerContext& context) {
 
 void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   parse(context, burst, parsing);
-  maintain(context);
   classify_plain(context, burst);
   classify(context, burst);
+  // Here, because the flows' buckets have been asked for and are on their way.
+  maintain(context);
   flow_lookup_plain(context, burst);
   flow_lookup(context, burst);
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
+  if (parsing == Parsing::kCareful) burst.unknown = 0;
   select(context, burst);
   if (burst.aside_count != 0) [[unlikely]]
     aside(context, burst);

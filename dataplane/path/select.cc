@@ -14,11 +14,40 @@ namespace {
 using flow::FlowState;
 using flow::FlowTable;
 
-/// What does not change within a burst.
-struct Selection {
-  bool use_external;
-  bool flooded = false;  // some flow was refused by the meter
+constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
+
+/// Flows that entered the table in this burst: eight bits of each one's hash. So a flow that comes
+/// twice in a burst is found again, and few others are looked for.
+class Entered {
+ public:
+  void add(std::uint64_t hash) { word(hash) |= bit(hash); }
+  [[nodiscard]] bool may_have(std::uint64_t hash) { return (word(hash) & bit(hash)) != 0; }
+
+ private:
+  std::uint64_t& word(std::uint64_t hash) { return words_[hash >> 38 & 3]; }
+  static std::uint64_t bit(std::uint64_t hash) { return std::uint64_t{1} << (hash >> 32 & 63); }
+  std::uint64_t words_[4] = {};
 };
+
+/// What there is to know within a burst.
+struct Selection {
+  const fl_score* scores;  // the worker's, or null
+  bool use_external;
+  bool calm;  // the meter has credit for a whole burst of new flows
+  flow::Tick tick;
+  bool flooded = false;     // some flow was refused by the meter
+  std::uint32_t begun = 0;  // by begin_ordinary()
+  Entered entered = {};
+};
+
+Selection selection_of(const WorkerContext& context) {
+  return {
+      .scores = context.scores == nullptr ? nullptr : context.scores->score[context.worker],
+      .use_external = external_counts_fresh(context),
+      .calm = has_credit_for(context.new_flows, context.table.bank().new_flow_limit, kBurstPackets),
+      .tick = flow::tick_of(context.now),
+  };
+}
 
 /// Why a packet without an entry is here.
 enum class Arrival : std::uint8_t {
@@ -28,8 +57,7 @@ enum class Arrival : std::uint8_t {
 };
 
 Arrival arrival_of(const net::ParsedPacket& packet) {
-  if (packet.tuple.protocol != static_cast<std::uint8_t>(net::IpProto::kTcp))
-    return Arrival::kNewFlow;
+  if (packet.tuple.protocol != kTcp) return Arrival::kNewFlow;
   if (is_plain_syn(packet.tcp_flags)) return Arrival::kNewFlow;
   constexpr std::uint8_t kAll = net::kTcpSyn | net::kTcpAck | net::kTcpFin | net::kTcpRst;
   return (packet.tcp_flags & kAll) == net::kTcpAck ? Arrival::kMidLife : Arrival::kPassing;
@@ -61,24 +89,28 @@ bool enter(
     unsigned i,
     std::uint32_t member,
     FlowState state,
-    FlowTable::Evict evict
+    FlowTable::Evict evict,
+    Selection& selection
 ) {
   const FlowTable::Insertion insertion = context.flows.insert(
       burst.hash[i],
       member,
       state,
-      flow::tick_of(context.now),
+      selection.tick,
       context.limits,
       protocol_of(context.table),
       evict
   );
   count_insertion(context, *burst.vip[i], insertion);
+  selection.entered.add(burst.hash[i]);
   return insertion.outcome != FlowTable::Outcome::kRefused;
 }
 
 /// Enters a flow that began elsewhere, if there is room for it.
-void adopt(WorkerContext& context, Burst& burst, unsigned i, std::uint32_t member) {
-  if (enter(context, burst, i, member, FlowState::kAdopted, FlowTable::Evict::kNever))
+void adopt(
+    WorkerContext& context, Burst& burst, unsigned i, std::uint32_t member, Selection& selection
+) {
+  if (enter(context, burst, i, member, FlowState::kAdopted, FlowTable::Evict::kNever, selection))
     count_event(*context.page, burst.vip[i]->vip, FL_EVENT_ADOPTED);
 }
 
@@ -99,13 +131,17 @@ void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::u
 
 /// A new flow below the limit: best candidate, and an entry. FL_NO_MEMBER if it got none.
 std::uint32_t track_new_flow(
-    WorkerContext& context, Burst& burst, unsigned i, const Selection& selection
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const Candidates& candidates,
+    Selection& selection
 ) {
-  const bool tcp = burst.parsed[i].tuple.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
+  const bool tcp = burst.parsed[i].tuple.protocol == kTcp;
   const NewFlow flow{burst.vip[i], burst.hash[i], tcp && !burst.retried[i], burst.retried[i]};
-  const std::uint32_t member = choose_backend(context, flow, selection.use_external);
+  const std::uint32_t member = choose_among(context, flow, candidates, selection.use_external);
   if (member == FL_NO_MEMBER) return member;
-  if (!enter(context, burst, i, member, FlowState::kNew, FlowTable::Evict::kAllowed))
+  if (!enter(context, burst, i, member, FlowState::kNew, FlowTable::Evict::kAllowed, selection))
     return FL_NO_MEMBER;
   fl_backend_counters& backend = context.page->backends[context.table.member(member).backend];
   ++backend.flows_begun;
@@ -114,9 +150,52 @@ std::uint32_t track_new_flow(
   return member;
 }
 
+/// What nearly all packets without an entry are: a SYN below the limit of new flows, of a flow that
+/// nobody can have met, to candidates with which all is well, with room in its home bucket. The
+/// same as select_packet() does, which is the definition. False: ask that; nothing has changed.
+[[gnu::always_inline]] inline bool begin_ordinary(
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const Candidates& candidates,
+    Selection& selection
+) {
+  const fl_vip& vip = *burst.vip[i];
+  const net::ParsedPacket& packet = burst.parsed[i];
+  const std::uint64_t hash = burst.hash[i];
+  const bool ordinary = ((burst.unknown >> i & 1U) != 0) & !selection.entered.may_have(hash) &
+                        selection.calm & (packet.tuple.protocol == kTcp) &
+                        (packet.kind == net::PacketKind::kFlow) & is_plain_syn(packet.tcp_flags) &
+                        !burst.retried[i] & (vip.table_size != 0) &
+                        ((vip.flags & FL_VIP_STATELESS) == 0);
+  if (!ordinary) return false;
+  const std::uint32_t number =
+      choose_if_all_good(context, vip, candidates, selection.scores, selection.use_external);
+  if (number == FL_NO_MEMBER) return false;
+  if (context.flows.insert_at_home(hash, number, FlowState::kNew, selection.tick) ==
+      flow::kNoPosition)
+    return false;
+  selection.entered.add(hash);
+  ++selection.begun;
+  ++context.page->vips[vip.vip].inserts;
+  const fl_member& member = context.table.member(number);
+  fl_backend_counters& backend = context.page->backends[member.backend];
+  ++backend.flows_begun;
+  ++backend.in_flight;
+  note_syn(backend, context.now);
+  burst.member[i] = number;
+  burst.chosen[i] = &member;
+  return true;
+}
+
+/// What begin_ordinary() left to be counted.
+void count_ordinary(WorkerContext& context, const Selection& selection) {
+  context.page->flow_inserts += selection.begun;
+  charge_all(context.new_flows, context.table.bank().new_flow_limit, selection.begun);
+}
+
 bool is_whole_tcp(const net::ParsedPacket& packet) {
-  return packet.tuple.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp) &&
-         packet.kind == net::PacketKind::kFlow;
+  return packet.tuple.protocol == kTcp && packet.kind == net::PacketKind::kFlow;
 }
 
 /// A flow of UDP that another worker has in its table: it began there with a fragment, or this
@@ -139,23 +218,28 @@ std::uint32_t placed_elsewhere(WorkerContext& context, const Burst& burst, unsig
 }
 
 std::uint32_t decide(
-    WorkerContext& context, Burst& burst, unsigned i, Selection& selection, bool may_enter
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    Arrival arrival,
+    const Candidates& candidates,
+    Selection& selection,
+    bool may_enter
 ) {
-  const Arrival arrival = arrival_of(burst.parsed[i]);
   if (!is_whole_tcp(burst.parsed[i])) {
     const std::uint32_t known = placed_elsewhere(context, burst, i);
-    if (known != FL_NO_MEMBER && may_enter) adopt(context, burst, i, known);
+    if (known != FL_NO_MEMBER && may_enter) adopt(context, burst, i, known, selection);
     if (known != FL_NO_MEMBER) return known;
   }
   if (arrival == Arrival::kNewFlow && may_enter) {
-    if (const std::uint32_t member = track_new_flow(context, burst, i, selection);
+    if (const std::uint32_t member = track_new_flow(context, burst, i, candidates, selection);
         member != FL_NO_MEMBER)
       return member;
   }
   // Without an entry every packet of the flow has to come to the same backend by itself.
   const std::uint32_t member = first_candidate(context.table, *burst.vip[i], burst.hash[i]);
   if (arrival == Arrival::kMidLife && may_enter && member != FL_NO_MEMBER)
-    adopt(context, burst, i, member);
+    adopt(context, burst, i, member, selection);
   return member;
 }
 
@@ -198,9 +282,16 @@ void pass_stateless(WorkerContext& context, Burst& burst, unsigned i) {
   burst.chosen[i] = &context.table.member(member);
 }
 
-void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& selection) {
+void select_packet(
+    WorkerContext& context,
+    Burst& burst,
+    unsigned i,
+    const Candidates& candidates,
+    Selection& selection
+) {
   const fl_vip& vip = *burst.vip[i];
-  const Hit hit = look_again(context, burst, i);
+  const bool look = (burst.unknown >> i & 1U) == 0 || selection.entered.may_have(burst.hash[i]);
+  const Hit hit = look ? look_again(context, burst, i) : Hit::kReleased;
   if (hit == Hit::kKept) return;
   if (vip.table_size == 0) return drop(burst, i, FL_REASON_NO_BACKEND);
   if ((vip.flags & FL_VIP_STATELESS) != 0) return pass_stateless(context, burst, i);
@@ -211,35 +302,11 @@ void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& 
   const bool may_enter = within_limit && hit != Hit::kForeign;
   // Nobody here saw it begin: the first candidate is a guess.
   if (arrival != Arrival::kNewFlow) burst.seeking |= 1U << i;
-  const std::uint32_t member = decide(context, burst, i, selection, may_enter);
+  const std::uint32_t member = decide(context, burst, i, arrival, candidates, selection, may_enter);
   if (member == FL_NO_MEMBER) return drop(burst, i, FL_REASON_NO_BACKEND);
   burst.member[i] = member;
   burst.chosen[i] = &context.table.member(member);
   if (arrival == Arrival::kNewFlow) log_decision(context, burst, i, member);
-}
-
-/// First touch of the slots that the candidates lie in, for all missed packets before the first is
-/// decided: the misses overlap.
-void prefetch_slots(const WorkerContext& context, const Burst& burst) {
-  for (unsigned k = 0; k < burst.missed_count; ++k) {
-    const unsigned i = burst.missed[k];
-    const fl_vip& vip = *burst.vip[i];
-    for (std::uint32_t c = 0; c < vip.choices && vip.table_size != 0; ++c)
-      __builtin_prefetch(
-          context.table.slot_address(vip, fl_candidate_slot(burst.hash[i], c, vip.table_size)), 0, 3
-      );
-  }
-}
-
-void prefetch_members(const WorkerContext& context, const Burst& burst) {
-  for (unsigned k = 0; k < burst.missed_count; ++k) {
-    const unsigned i = burst.missed[k];
-    const fl_vip& vip = *burst.vip[i];
-    for (std::uint32_t c = 0; c < vip.choices && vip.table_size != 0; ++c) {
-      const std::uint32_t slot = fl_candidate_slot(burst.hash[i], c, vip.table_size);
-      __builtin_prefetch(&context.table.member(context.table.slot(vip, slot)), 0, 3);
-    }
-  }
 }
 
 }  // namespace
@@ -251,19 +318,36 @@ void place_by_flow(WorkerContext& context, Burst& burst, unsigned i) {
   ++(hit ? context.page->flow_hits : context.page->flow_misses);
   burst.retried[i] = false;
   refill_meters(context);
-  Selection selection{external_counts_fresh(context)};
-  select_packet(context, burst, i, selection);
+  Selection selection = selection_of(context);
+  burst.unknown &= ~(1U << i);
+  Candidates candidates;
+  if (burst.vip[i]->table_size != 0)
+    look_up_candidates(context.table, *burst.vip[i], burst.hash[i], candidates);
+  select_packet(context, burst, i, candidates, selection);
   context.page->flows = context.flows.size();
 }
 
 void select(WorkerContext& context, Burst& burst) {
   if (burst.missed_count == 0) return;
-  prefetch_slots(context, burst);
-  prefetch_members(context, burst);
+  // Of all, before the first is decided: where they have to come from memory, they come together.
+  // (Stage 3 has asked for the slots.)
+  std::array<Candidates, kBurstPackets> candidates;
+  for (unsigned k = 0; k < burst.missed_count; ++k) {
+    const unsigned i = burst.missed[k];
+    if (burst.vip[i]->table_size != 0)
+      look_up_candidates(context.table, *burst.vip[i], burst.hash[i], candidates[k]);
+  }
   refill_meters(context);
-  Selection selection{external_counts_fresh(context)};
-  for (unsigned k = 0; k < burst.missed_count; ++k)
-    select_packet(context, burst, burst.missed[k], selection);
+  Selection selection = selection_of(context);
+  for (unsigned k = 0; k < burst.missed_count; ++k) {
+    const unsigned i = burst.missed[k];
+    if (begin_ordinary(context, burst, i, candidates[k], selection)) [[likely]] {
+      log_decision(context, burst, i, burst.member[i]);
+    } else {
+      select_packet(context, burst, i, candidates[k], selection);
+    }
+  }
+  count_ordinary(context, selection);
   context.page->flows = context.flows.size();
   if (selection.flooded) ++context.page->flood_bursts;
 }

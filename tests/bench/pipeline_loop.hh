@@ -127,6 +127,7 @@ class PipelineLoop {
       burst_.data[i] = buffer(next_ + i - kLead * path::kBurstPackets);
       burst_.length[i] = burst_.packet_bytes[i] = static_cast<std::uint32_t>(frame_.size());
       burst_.headroom[i] = kHeadroom;
+      __builtin_prefetch(burst_.data[i]);  // as Burst asks of its caller, and a worker does
     }
     next_ += path::kBurstPackets;
   }

@@ -26,9 +26,9 @@ struct Stage {
 };
 constexpr Stage kStages[] = {
     {"parse", [](WorkerContext& c, Burst& b) { path::parse(c, b, path::Parsing::kPlainFirst); }},
-    {"maintain", [](WorkerContext& c, Burst&) { path::maintain(c); }},
     {"classify_plain", path::classify_plain},
     {"classify", path::classify},
+    {"maintain", [](WorkerContext& c, Burst&) { path::maintain(c); }},
     {"lookup_plain", path::flow_lookup_plain},
     {"flow_lookup", path::flow_lookup},
     {"select", path::select},
