@@ -119,6 +119,33 @@ RC_GTEST_PROP(Maglev, OrderOfBackendsDoesNotMatter, ()) {
   RC_ASSERT(rename(next.slots) == next2.slots);
 }
 
+// What the balancer promises of its largest pool, all in one.
+RC_GTEST_PROP(Maglev, AThousandBackendsOf1To100ShareExactlyInAnyOrderAndLoseOnlyALeaversSlots, ()) {
+  constexpr std::uint32_t kSlots = 65537;
+  constexpr std::uint32_t kBackends = 1000;
+  std::mt19937 random(*rc::gen::arbitrary<std::uint32_t>());
+  std::vector<std::uint32_t> weights(kBackends);
+  for (std::uint32_t& w : weights) w = static_cast<std::uint32_t>(1 + random() % 100);
+  auto pool = pool_of(weights);
+  std::vector<std::uint32_t> order(kBackends);
+  std::iota(order.begin(), order.end(), 0u);
+  std::shuffle(order.begin(), order.end(), random);
+  std::vector<MaglevBackend> shuffled;
+  for (const std::uint32_t b : order) shuffled.push_back(pool[b]);
+
+  const MaglevTable table = *build_table(pool, {}, kSlots);
+  const MaglevTable other = *build_table(shuffled, {}, kSlots);
+  const auto leaver = static_cast<std::uint32_t>(random() % kBackends);
+  pool[leaver].weight = 0;
+  const MaglevTable after = *build_table(pool, table.slots, kSlots);
+
+  check_shares(pool_of(weights), table, kSlots);
+  for (std::size_t s = 0; s < kSlots; ++s) {
+    RC_ASSERT(order[other.slots[s]] == table.slots[s]);
+    RC_ASSERT((table.slots[s] == leaver) == (after.slots[s] != table.slots[s]));
+  }
+}
+
 RC_GTEST_PROP(Maglev, HistoriesKeepSharesRightAndMoveTheLeast, ()) {
   auto weights = some_weights(100);
   const std::uint32_t size = 16381;
