@@ -36,15 +36,22 @@ std::string reason(const Node& node, const Choice& choice, const std::string& ch
   if (choice.chosen == FL_NO_MEMBER) return out + "no backend of the pool can be used";
   bool among = false;
   std::size_t usable = 0;
+  double least = 0;
+  std::size_t as_small = 0;  // usable candidates that have the chosen one's score
+  for (const Candidate& c : choice.candidates)
+    if (c.member == choice.chosen) least = c.score;
   for (const Candidate& c : choice.candidates) {
     const fl_member& member = node.publisher.table().member(c.member);
     among = among || c.member == choice.chosen;
-    if (member.state == FL_MEMBER_ACTIVE && !c.ejected) ++usable;
+    const bool can = member.state == FL_MEMBER_ACTIVE && !c.ejected;
+    if (can) ++usable;
+    if (can && c.member != choice.chosen && c.score <= least) ++as_small;
   }
   if (!among) return out + "no candidate can be used, " + chosen + " is next in the table";
   if (usable == 1 || choice.candidates.size() == 1) {
     return out + chosen + " is the only usable candidate";
   }
+  if (as_small > 0) return out + chosen + " comes first among candidates of equal score";
   return out + chosen + " has the smallest score of " + std::to_string(choice.candidates.size()) +
          " candidates";
 }
@@ -62,7 +69,7 @@ Choice explain_choice(
 ) {
   Choice out;
   if (vip.table_size == 0) return out;
-  // The choice may note an ejection or a probe on the page: a copy takes that.
+  // The choice may note an ejection or a trial on the page: a copy takes that.
   const auto copy = std::make_unique<fl_worker_page>(page);
   path::WorkerContext context;
   context.table = table;

@@ -88,6 +88,13 @@ void add_report(Json& row, const Node& node, const model::Backend& backend, base
   row["report_age_ms"] = (now - report->received_ns) / base::kMillisecond;
 }
 
+/// Policies whose weights come from measured capacity.
+bool measures(model::PolicyName policy) {
+  using P = model::PolicyName;
+  return policy == P::kWrr || policy == P::kAdaptive || policy == P::kEg ||
+         policy == P::kActorCritic;
+}
+
 std::string why(const Node& node, const model::Vip& vip, const model::Backend& backend) {
   const auto state = node.checks.state(vip.name, backend.id);
   if (node.operators.drained.count({vip.name, backend.id}) > 0) return "drained by operator";
@@ -97,7 +104,11 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
   }
   const auto* weight = node.weights.find(vip.name, backend.id);
   std::string out = weight == nullptr ? "not weighed yet" : weight->why;
-  if (node.operators.weights.count({vip.name, backend.id}) > 0) out += "; weight set by operator";
+  if (node.operators.weights.count({vip.name, backend.id}) > 0) {
+    out += "; weight set by operator";
+    // These measure capacity: a configured weight only fills in for an estimate.
+    if (measures(node.config.policy)) out += ", in force only until there is an estimate";
+  }
   return out;
 }
 

@@ -204,7 +204,7 @@ constexpr Column kCores[] = {
     {"BUSY CYCLES", "busy_cycles", F::kCount},
     {"IDLE CYCLES", "idle_cycles", F::kCount},
     {"RATE", "pps", F::kPps},
-    {"CYCLES/PACKET", "cycles_per_packet", F::kDecimal},
+    {"CYCLES/PACKET", "cycles_per_packet", F::kCount},
     {"P50", "latency_p50_us", F::kMicroseconds},
     {"P99", "latency_p99_us", F::kMicroseconds},
     {"INHERITED", "inherited", F::kCount},

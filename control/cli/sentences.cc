@@ -117,8 +117,7 @@ Page lookup_page(const Call& call, const Json& result) {
                             endpoint(call.arguments, "src", "sport") + " -> " +
                             endpoint(call.arguments, "dst", "dport");
   if (!has(result, "vip")) {
-    const std::string why = has(result, "why") ? ": " + text(result, "why") : "";
-    return {{tuple + " is for no vip; the packet is left to the kernel" + why}};
+    return {{tuple + " is for no vip: the packet is left to the kernel"}};
   }
   if (call.has_flag("why")) {
     return {{

@@ -197,6 +197,7 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
       keep_matching(reply->json, regex);
     }
     std::string text = render(reply->page);
+    if (filter_named(line, "match") && text.empty()) text = "no row matches\n";
     if (filter_named(line, "count")) {
       text = std::to_string(row_count(reply->page)) + "\n";
     } else if (json) {
