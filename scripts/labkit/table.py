@@ -31,9 +31,13 @@ class LiveTable:
     def __init__(self) -> None:
         self._tty = sys.stdout.isatty()
         self._drawn = 0
+        self._shown: dict[str, Any] | None = None
 
     def show(self, elapsed_s: float, status: dict[str, Any], samples: Samples, views: dict[str, BackendView],
              events: list[Event]) -> None:
+        if status is self._shown:  # the generator has said nothing new: its end, or a busy machine
+            return
+        self._shown = status
         rows = backend_rows(status, views)
         if not self._tty:
             shares = " ".join(f"{n}:{100 * share:.0f}%/w{v.weight}{'' if v.state == 'active' else '/' + v.state}"
