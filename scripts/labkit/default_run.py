@@ -124,9 +124,10 @@ def print_report(figures: dict[str, Any]) -> None:
     print(f"throughput {figures['throughput_rps']} requests/s  latency mean {latency['mean'] / 1000:.1f} p50 "
           f"{latency['p50'] / 1000:.1f} p95 {latency['p95'] / 1000:.1f} p99 {latency['p99'] / 1000:.1f} p99.9 "
           f"{latency['p999'] / 1000:.1f} ms")
-    print(f"node latency mean {node['mean']} p99 {node['p99']} us")
-    print(f"decisions logged {figures['decisions_logged']} (of these {figures['decided_again']} for a connection that had one: a SYN sent "
-          f"again, or a last segment after the flow had ended)  skipped {figures['decisions_skipped']}")
+    if node["mean"] is not None:
+        print(f"node latency mean {node['mean']:.0f} p99 {node['p99']:.0f} us")
+    print(f"decisions logged {figures['decisions_logged']}, {figures['decided_again']} of them again for the same connection (a SYN "
+          f"sent again, a last segment after the flow's end)  skipped {figures['decisions_skipped']}")
     print(f"answers from another backend than logged {figures['disagreements']}  requests without decision "
           f"{figures['without_decision']}")
     for name, backend in figures["per_backend"].items():
