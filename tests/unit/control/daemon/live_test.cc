@@ -74,7 +74,8 @@ Json in_force(const RunningControl& control) {
   for (const char* key : {"generation", "digest", "policy", "vips", "backends", "frozen"})
     seen["status"][key] = status[key];
   seen["vips"] = control.result("show vip");
-  for (Json& row : control.result("show backend")["backends"])
+  const Json pool = control.result("show backend");  // not in the loop's head: it would be gone
+  for (const Json& row : pool["backends"])
     seen["backends"].push_back({row["id"], row["configured_weight"], row["state"], row["slots"]});
   return seen;
 }
