@@ -183,16 +183,17 @@ Position FlowTable::make_room(std::uint32_t home, std::uint32_t second) {
   return kNoPosition;
 }
 
-Position FlowTable::evictable(std::uint32_t home, std::uint32_t second, Tick now) const {
-  constexpr std::uint32_t kBeyondAnyIdle = 1U << 16;
+Position FlowTable::evictable(std::initializer_list<std::uint32_t> buckets, Tick now) const {
+  constexpr std::uint32_t kBeyondAnyIdle = 1U << 17;
   Position first = kNoPosition;
   std::uint32_t highest = 0;
-  for (const std::uint32_t bucket : {home, second}) {
+  for (const std::uint32_t bucket : buckets) {
     for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i) {
       const Position at = bucket * FL_FLOW_ENTRIES + i;
       if (state(at) == FlowState::kConfirmed) continue;
-      const std::uint32_t rank =
-          idle(at, now) + (state(at) == FlowState::kReset ? kBeyondAnyIdle : 0U);
+      // Of two that are as old, the one at home: the other's home is a line more.
+      const std::uint32_t rank = 2U * idle(at, now) + (in_second_bucket(at) ? 0U : 1U) +
+                                 (state(at) == FlowState::kReset ? kBeyondAnyIdle : 0U);
       if (first != kNoPosition && rank <= highest) continue;
       first = at;
       highest = rank;

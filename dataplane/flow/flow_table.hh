@@ -26,11 +26,12 @@
 //   about every kSweepPeriod; besides, an insert reuses expired entries that it meets. Nothing
 //   else scans, there are no timers and no lists.
 //
-//   Eviction. When nothing is free and nothing can be moved (or the table is more than 31/32 full,
-//   as a flood makes it, and 16 lines for a move are not worth it), an entry that is not confirmed
-//   gives way: a reset flow first, else the longest idle one. An honest client's half-open flow is
-//   confirmed within a round trip; what has waited longest is the least likely to be one. Confirmed
-//   flows are never evicted: a SYN flood cannot displace them.
+//   Eviction. When nothing is free and nothing can be moved, an entry that is not confirmed gives
+//   way: a reset flow first, else the longest idle one. An honest client's half-open flow is
+//   confirmed within a round trip; what has waited longest is the least likely to be one. When the
+//   table is more than 31/32 full, as a flood makes it, one of the home bucket gives way before
+//   anything else is tried: 17 more lines for a move are not worth it. Confirmed flows are never
+//   evicted: a SYN flood cannot displace them.
 //
 // Thread: one writer (the worker). Others may read the region and see torn but harmless entries.
 // No allocation after attach(); no clock is read; time is a parameter in ticks of FL_FLOW_TICK_NS.
@@ -39,6 +40,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "dataplane/base/clock.hh"
@@ -283,12 +285,12 @@ class FlowTable {
       std::uint32_t second
   );
   void put(Position at, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
-  /// Above 31/32: a move that makes room costs 16 lines, and leaves the next one hardly any.
+  /// Above 31/32: see Eviction.
   [[nodiscard]] bool is_nearly_full() const { return size_ > capacity() / 32 * 31; }
   [[nodiscard]] Position make_room(std::uint32_t home, std::uint32_t second);
   void move(Position from, Position to);
   [[nodiscard]] EndedFlow take(Position at);
-  [[nodiscard]] Position evictable(std::uint32_t home, std::uint32_t second, Tick now) const;
+  [[nodiscard]] Position evictable(std::initializer_list<std::uint32_t> buckets, Tick now) const;
   [[nodiscard]] std::uint32_t due_buckets(base::Nanoseconds now);
 
   template <typename IsExpired>

@@ -188,6 +188,11 @@ FlowTable::Insertion FlowTable::insert_crowded(
     const IsExpired& is_expired
 ) {
   for (const std::uint32_t bucket : {home, second}) {
+    // The home bucket alone, before the second is looked at: one line for an attacker's SYN.
+    if (bucket == second && evict == Evict::kAllowed && is_nearly_full()) {
+      const Position victim = evictable({home}, now);
+      if (victim != kNoPosition) return {Outcome::kEvicted, victim, take(victim)};
+    }
     if (const Position at = free_entry(bucket); at != kNoPosition)
       return {Outcome::kInserted, at, {}};
     for (std::uint32_t old = old_mask(bucket, now, limits.shortest); old != 0; old &= old - 1) {
@@ -195,14 +200,10 @@ FlowTable::Insertion FlowTable::insert_crowded(
       if (is_expired(at)) return {Outcome::kReclaimed, at, take(at)};
     }
   }
-  if (is_nearly_full() && evict == Evict::kAllowed) {
-    if (const Position victim = evictable(home, second, now); victim != kNoPosition)
-      return {Outcome::kEvicted, victim, take(victim)};
-  }
   if (const Position at = make_room(home, second); at != kNoPosition)
     return {Outcome::kInserted, at, {}};
   if (evict == Evict::kNever) return {};
-  const Position victim = evictable(home, second, now);
+  const Position victim = evictable({home, second}, now);
   if (victim == kNoPosition) return {};
   return {Outcome::kEvicted, victim, take(victim)};
 }
