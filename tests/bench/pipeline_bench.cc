@@ -3,6 +3,7 @@
 // the same frames, an empty pipeline. What the pipeline costs is the difference.
 #include <benchmark/benchmark.h>
 
+#include "tests/bench/naive_balancer.hh"
 #include "tests/bench/pipeline_loop.hh"
 
 namespace fairlead::bench {
@@ -72,6 +73,54 @@ void new_flow(benchmark::State& state, bool with_pipeline) {
   state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
 }
 
+constexpr std::uint32_t kBackends = 100;
+
+/// The same frames through the balancer that anyone would write first.
+void naive_hit(benchmark::State& state, std::uint64_t flows) {
+  static std::vector<std::pair<std::uint64_t, std::unique_ptr<NaiveBalancer>>> made;
+  PipelineLoop& loop = loop_for(Traffic::kIpv4Ipip, flows);
+  NaiveBalancer* balancer = nullptr;
+  for (const auto& [size, known] : made)
+    if (size == flows) balancer = known.get();
+  if (balancer == nullptr) {
+    balancer = made.emplace_back(flows, std::make_unique<NaiveBalancer>(kBackends)).second.get();
+    for (std::uint64_t next = 0; next < flows + PipelineLoop::kBuffers;) {
+      loop.fill(0x10, [&] { return next++ % flows; });
+      balancer->run(loop.mutable_burst());
+    }
+  }
+  Draw draw(flows);
+  for (auto _ : state) {
+    loop.fill(0x10, draw);
+    balancer->run(loop.mutable_burst());
+    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+}
+
+/// It never forgets a flow, so every repetition begins with an empty map, outside the time taken.
+void naive_new_flow(benchmark::State& state) {
+  static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000);
+  static NaiveBalancer balancer(kBackends);
+  balancer.forget_all();
+  std::uint64_t next = 0;
+  for (auto _ : state) {
+    loop.fill(0x02, [&] { return next++ & 0xfffffff; });
+    balancer.run(loop.mutable_burst());
+    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+}
+
+void register_naive_hit(std::uint64_t flows, const std::string& name) {
+  benchmark::RegisterBenchmark(("naive/ipv4_ipip_hit_" + name).c_str(), [=](benchmark::State& s) {
+    naive_hit(s, flows);
+    s.SetLabel("peer: pipeline/ipv4_ipip_hit_" + name);
+  });
+}
+
 void register_hit(Traffic traffic, std::uint64_t flows, const char* flows_name) {
   const std::string base = std::string(name_of(traffic)) + "_hit_" + flows_name;
   const std::string floor = "empty_loop/" + base;
@@ -105,6 +154,12 @@ int main(int argc, char** argv) {
   });
   benchmark::RegisterBenchmark("empty_loop/ipv4_ipip_new_flow", [](benchmark::State& state) {
     new_flow(state, false);
+  });
+  register_naive_hit(10'000, "10k");
+  register_naive_hit(1'000'000, "1M");
+  benchmark::RegisterBenchmark("naive/ipv4_ipip_new_flow", [](benchmark::State& state) {
+    naive_new_flow(state);
+    state.SetLabel("peer: pipeline/ipv4_ipip_new_flow");
   });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
