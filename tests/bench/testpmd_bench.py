@@ -19,16 +19,27 @@ import sys
 import time
 
 WINDOW_SECONDS = 0.02
+PROMPT = b"testpmd> "
 COMMAND = ["dpdk-testpmd", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m", "128", "-l", "0,1",
            "--vdev", "net_null0,size=64", "--log-level", "1", "--", "-i", "--nb-cores=1", "--total-num-mbufs=8192"]
 
 
 def packets_per_second(mode: str, windows: int) -> list[int]:
     """Of each window; the first, which holds the start, is left out."""
-    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as testpmd:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as testpmd:
+        output = b""
+
         def say(line: str) -> None:
-            testpmd.stdin.write(line + "\n")
-            testpmd.stdin.flush()
+            """Waits until testpmd asks, then says it: it takes a second to start, and commands must not pile up."""
+            nonlocal output
+            while not output.endswith(PROMPT):
+                more = os.read(testpmd.stdout.fileno(), 65536)
+                if not more:
+                    raise RuntimeError(f"dpdk-testpmd ended early: {output.decode()[-400:]}")
+                output += more
+            os.write(testpmd.stdin.fileno(), line.encode() + b"\n")
+            output += b"\n"
+
         say(f"set fwd {mode}")
         say("start")
         for _ in range(windows + 1):
@@ -37,10 +48,10 @@ def packets_per_second(mode: str, windows: int) -> list[int]:
         say("show port stats 0")
         say("stop")
         say("quit")
-        output, _ = testpmd.communicate(timeout=60)
+        output += testpmd.communicate(timeout=60)[0]
     if testpmd.returncode != 0:
-        raise RuntimeError(f"dpdk-testpmd ended with status {testpmd.returncode}: {output[-400:]}")
-    rates = [int(rate) for rate in re.findall(r"Tx-pps:\s+(\d+)", output)]
+        raise RuntimeError(f"dpdk-testpmd ended with status {testpmd.returncode}: {output.decode()[-400:]}")
+    rates = [int(rate) for rate in re.findall(rb"Tx-pps:\s+(\d+)", output)]
     return [rate for rate in rates[2:] if rate > 0]
 
 
