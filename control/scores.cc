@@ -41,6 +41,10 @@ void write_scores(Node& node, base::Nanoseconds now) {
       );
     }
   }
+  for (const auto& [id, answered] : node.checks.answered(now)) {
+    const auto number = node.publisher.steering().backend_number(id);
+    if (number) __atomic_store_n(&scores.answered_ns[*number], answered, __ATOMIC_RELAXED);
+  }
   __atomic_store_n(&scores.updated_ns, now, __ATOMIC_RELEASE);
 }
 

@@ -2,6 +2,8 @@
 // The book of health checks.
 #include "control/health/checks.hh"
 
+#include <algorithm>
+
 namespace fairlead::health {
 
 std::string_view to_string(Outcome outcome) {
@@ -89,6 +91,7 @@ Transition Checks::on_result(const ProbeResult& result) {
   if (result.outcome == Outcome::kLocal) return {};  // says nothing about the backend
   const bool ok = result.outcome == Outcome::kOk;
   ++check.probes;
+  if (ok) check.answered_ns = result.begun_ns;
   if (!ok) ++check.failures;
   check.last_rtt = result.ended_ns - result.begun_ns;
   if (!check.dampener.on_result(ok)) return {};
@@ -111,6 +114,18 @@ std::string Checks::reason(const std::string& vip, const std::string& backend) c
   if (row == nullptr) return "not probed";
   const std::string& result = row->second.last_result;
   return row->first.first == vip ? result : "vip " + row->first.first + ": " + result;
+}
+
+std::map<std::string, base::Nanoseconds> Checks::answered(base::Nanoseconds now) const {
+  std::map<std::string, base::Nanoseconds> out;
+  for (const auto& [key, check] : checks_) {
+    const Check& witness = speaker(key)->second;
+    if (!witness.probed) continue;
+    base::Nanoseconds& last = out.try_emplace(key.second, 0).first->second;
+    last = std::max(last, witness.answered_ns);
+  }
+  for (const auto& [key, check] : checks_) out.try_emplace(key.second, now);
+  return out;
 }
 
 std::vector<Target> Checks::targets() const {

@@ -60,6 +60,7 @@ struct Check {
   std::uint64_t probes = 0;
   std::uint64_t failures = 0;
   base::Nanoseconds last_rtt = 0;
+  base::Nanoseconds answered_ns = 0;  // begin of the last probe that succeeded; 0: none yet
 };
 
 struct Transition {
@@ -92,6 +93,9 @@ class Checks {
   [[nodiscard]] State state(const std::string& vip, const std::string& backend) const;
   /// What the state rests on: "timeout", "ok 200", "not probed", "vip web: timeout".
   [[nodiscard]] std::string reason(const std::string& vip, const std::string& backend) const;
+  /// By backend, over all vips: when the last probe began that a backend answered; `now` for those
+  /// that nobody probes.
+  [[nodiscard]] std::map<std::string, base::Nanoseconds> answered(base::Nanoseconds now) const;
   [[nodiscard]] const std::map<Key, Check>& all() const { return checks_; }
   /// For the prober.
   [[nodiscard]] std::vector<Target> targets() const;

@@ -110,6 +110,7 @@ void Simulation::exchange(Time now) {
 
 void Simulation::probe_round(Time now) {
   timers_.add(now + setup_->health.interval, TimerKind::kHealth);
+  routing_->health_probed(up_, now);
   if (!leader_.probe(up_)) return;
   ship(leader_.health_only(), now, true);
   if (central_queue_) start_central(now);

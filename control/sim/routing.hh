@@ -44,6 +44,8 @@ class Routing {
   /// A connection of another node arrives in mid-life: would it find its backend here?
   virtual bool finds(std::uint32_t node, std::uint64_t hash, std::uint32_t backend) = 0;
 
+  /// One round of health probes; `up`: by backend, whether it answered.
+  virtual void health_probed(const std::vector<std::uint8_t>& /*up*/, Time) {}
   /// In-flight counts are sent, and received by every living node; see Exchange.
   virtual void send_counts(Time) {}
   virtual void receive_counts(Time) {}

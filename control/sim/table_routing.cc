@@ -62,6 +62,7 @@ class TableRouting final : public Routing {
   void answered(std::uint32_t node, std::uint32_t backend, Time now) override;
   void closed(std::uint32_t node, std::uint32_t backend, Time, double, bool) override;
   bool finds(std::uint32_t node, std::uint64_t hash, std::uint32_t backend) override;
+  void health_probed(const std::vector<std::uint8_t>& up, Time now) override;
   void send_counts(Time now) override;
   void receive_counts(Time now) override;
   [[nodiscard]] double slots_moved() const override { return moved_; }
@@ -244,6 +245,13 @@ bool TableRouting::finds(std::uint32_t node, std::uint64_t hash, std::uint32_t b
     }
   }
   return false;
+}
+
+void TableRouting::health_probed(const std::vector<std::uint8_t>& up, Time now) {
+  for (std::size_t b = 0; b < number_of_.size(); ++b) {
+    if (up[b] == 0) continue;
+    for (const auto& scores : scores_) scores->answered_ns[number_of_[b]] = clock_of(now);
+  }
 }
 
 void TableRouting::send_counts(Time) {

@@ -9,10 +9,12 @@
 //     retransmission time-out (1 s, RFC 6298), so the clients' repeated SYNs already find another
 //     backend. One completed handshake clears the count: spoofed SYNs alone do not eject a
 //     backend that serves anybody.
-//   * After that it is half-open: the next new TCP flow that has it among its candidates goes to it
-//     as a probe, whatever the scores, and the ejection is renewed for twice as long as the last
-//     one: 1, 2, 4 ... seconds, at most kEjectLongest. A probe is a real client, whose SYN a
-//     backend that stays dead costs a second: with control dead nobody else would ever end it.
+//   * After that, and once control has seen it answer a probe begun since, it is half-open: the
+//     next new TCP flow that has it among its candidates goes to it as a trial, whatever the
+//     scores, and the ejection is renewed for twice as long as the last one: 1, 2, 4 ... seconds,
+//     at most kEjectLongest. A trial is a real client, whose SYN costs it a second if the backend
+//     is dead; so none is made on a guess, and with control away an ejection does not end by time
+//     (docs/health.md has the alternatives). Where no control ever was, time alone decides.
 //   * A completed handshake of any of its flows ends the ejection and forgets its length.
 //   * If every candidate is ejected, the first living one is used: ejection never refuses a flow.
 // The counters lie in the worker's page, so a restarted process keeps its opinion. The low bits of
@@ -58,8 +60,23 @@ inline bool is_undisputed(const fl_backend_counters& backend, base::Nanoseconds 
          ((backend.pending < kEjectPending) | (now < backend.pending_since_ns + kEjectSilence));
 }
 
+/// When the ejection in force was begun or last renewed.
+inline base::Nanoseconds ejected_since(const fl_backend_counters& backend) {
+  const auto renewals = static_cast<unsigned>(backend.ejected_until_ns & kRenewalsMask);
+  return backend.ejected_until_ns - (kEjectFor << renewals);
+}
+
+/// Whether a trial may be made of a backend whose ejection has lasted its time; `number` is the
+/// backend's.
+inline bool may_be_tried(
+    const fl_scores* scores, std::uint32_t number, const fl_backend_counters& backend
+) {
+  if (scores == nullptr || scores->updated_ns == 0) return true;
+  return scores->answered_ns[number] > ejected_since(backend);
+}
+
 /// A flow goes to a half-open backend: no other for a while.
-inline void begin_probe(fl_backend_counters& backend, base::Nanoseconds now) {
+inline void begin_trial(fl_backend_counters& backend, base::Nanoseconds now) {
   const auto renewals = static_cast<unsigned>(backend.ejected_until_ns & kRenewalsMask);
   backend.ejected_until_ns = ejected_until(now, std::min(renewals + 1, kEjectDoublings));
 }

@@ -43,6 +43,15 @@ std::uint64_t score(
   return (local + external + 1) * inverse;
 }
 
+/// As a new flow must see it.
+Standing standing_for_new(WorkerContext& context, const fl_member& member) {
+  fl_backend_counters& backend = context.page->backends[member.backend];
+  const Standing now = standing(backend, context.now);
+  if (now == Standing::kHalfOpen && !may_be_tried(context.scores, member.backend, backend))
+    return Standing::kEjected;
+  return now;
+}
+
 /// Usable without reservation: active, in good standing, not full by order of control.
 bool is_good(WorkerContext& context, const fl_member& member) {
   return member.state == FL_MEMBER_ACTIVE && inverse_weight(context, member) != kLooksFull &&
@@ -89,10 +98,10 @@ std::uint32_t choose_among(
     const std::uint32_t inverse = inverse_weight(context, member);
     if (inverse == kLooksFull) continue;
     fl_backend_counters& backend = context.page->backends[member.backend];
-    const Standing now = standing(backend, context.now);
+    const Standing now = standing_for_new(context, member);
     if (now != Standing::kGood) [[unlikely]] {
-      if (now == Standing::kHalfOpen && flow.probes) {
-        begin_probe(backend, context.now);
+      if (now == Standing::kHalfOpen && flow.may_be_trial) {
+        begin_trial(backend, context.now);
         return number;
       }
       if (now == Standing::kEjected || flow.avoid_half_open) continue;

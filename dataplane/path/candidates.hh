@@ -25,12 +25,12 @@ inline constexpr std::uint32_t kLooksFull = 0xffffffffU;
 struct NewFlow {
   const fl_vip* vip;
   std::uint64_t hash;
-  bool probes;           // may be a half-open backend's probe: TCP, and not a repeated SYN
+  bool may_be_trial;     // of a half-open backend: TCP, and not a repeated SYN
   bool avoid_half_open;  // repeated SYN: its last backend did not answer
 };
 
 /// Member number for a new flow: the smallest score among usable candidates (active, not ejected);
-/// a half-open one takes the flow as its probe; else the first usable slot of the walk; else the
+/// a half-open one takes the flow as its trial; else the first usable slot of the walk; else the
 /// first active one, ejected or not; else FL_NO_MEMBER. Score: see fl_score in steer/abi.h.
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external);
 

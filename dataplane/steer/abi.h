@@ -21,7 +21,7 @@
 #include "dataplane/steer/latency_bucket.h"
 
 #define FL_ABI_MAGIC 0x4441454c52494146ULL /* "FAIRLEAD" read as little-endian */
-#define FL_ABI_VERSION 2u
+#define FL_ABI_VERSION 3u
 
 #define FL_LINE_BYTES 64u
 #define FL_BANKS 4u
@@ -250,9 +250,12 @@ struct fl_score {
 
 struct FL_LINE_ALIGNED fl_scores {
   struct fl_region_header header;
-  uint64_t updated_ns; /* older than FL_SCORES_STALE_NS: ignore `external` */
+  uint64_t updated_ns; /* older than FL_SCORES_STALE_NS: ignore `external`; 0: no control ever */
   uint64_t reserved[7];
   struct fl_score score[FL_MAX_WORKERS][FL_MAX_BACKENDS];
+  /// When control last began a probe of the backend that was answered; always now for backends that
+  /// nobody probes. An ejected backend gets a trial only if this is later than its ejection.
+  uint64_t answered_ns[FL_MAX_BACKENDS];
 };
 #define FL_SCORES_STALE_NS 1000000000ull
 

@@ -39,6 +39,21 @@ __attribute__((noinline)) int fl_standing_of(struct fl_backend_counters* b, __u6
   return now < b->ejected_until_ns ? FL_EJECTED : FL_HALF_OPEN;
 }
 
+/// Whether a trial may be made of a backend whose ejection has lasted its time: control has seen it
+/// answer since.
+__attribute__((noinline)) int fl_may_be_tried(const struct fl_backend_counters* b, __u32 backend) {
+  if (!b) return 0;
+  const __u64* const updated = fl_line(&fl_score_lines, 1);
+  if (!updated || !*updated) return 1;
+  const __u64* answered = fl_line(
+      &fl_score_lines, offsetof(struct fl_scores, answered_ns) / FL_LINE_BYTES + backend / 8
+  );
+  if (!answered) return 0;
+  FL_KEEP(answered);
+  const __u32 renewals = (__u32)(b->ejected_until_ns & FL_RENEWALS_MASK);
+  return answered[backend % 8] > b->ejected_until_ns - (FL_EJECT_FOR_NS << renewals);
+}
+
 static __always_inline void fl_note_syn(struct fl_backend_counters* b, __u64 now) {
   if (!b->pending) b->pending_since_ns = now;
   b->pending++;
@@ -114,10 +129,10 @@ __attribute__((noinline)) __u32 fl_first(const struct fl_work* w, __u32 wanted) 
 }
 
 #define FL_UNUSABLE 0xffffffffffffffffull
-#define FL_PROBE 0ull
+#define FL_TRIAL 0ull
 
-/// How good a candidate is: the smaller the better; FL_PROBE: take it, FL_UNUSABLE: leave it.
-__attribute__((noinline)) __u64 fl_rate(const struct fl_work* w, __u32 number, __u32 probes) {
+/// How good a candidate is: the smaller the better; FL_TRIAL: take it, FL_UNUSABLE: leave it.
+__attribute__((noinline)) __u64 fl_rate(const struct fl_work* w, __u32 number, __u32 may_be_trial) {
   if (!w) return FL_UNUSABLE;
   const struct fl_member* const member = fl_member_of(w, number);
   if (!member || member->state != FL_MEMBER_ACTIVE) return FL_UNUSABLE;
@@ -127,19 +142,20 @@ __attribute__((noinline)) __u64 fl_rate(const struct fl_work* w, __u32 number, _
   const __u64 external = score && fl_external_fresh(w->now) ? score->external : 0;
   struct fl_backend_counters* const b = fl_backend(w->page, member->backend);
   if (!b) return FL_UNUSABLE;
-  const int standing = fl_standing_of(b, w->now);
-  if (standing == FL_HALF_OPEN && probes) {
+  int standing = fl_standing_of(b, w->now);
+  if (standing == FL_HALF_OPEN && !fl_may_be_tried(b, member->backend)) standing = FL_EJECTED;
+  if (standing == FL_HALF_OPEN && may_be_trial) {
     __u32 renewals = (__u32)(b->ejected_until_ns & FL_RENEWALS_MASK) + 1;
     if (renewals > FL_EJECT_DOUBLINGS) renewals = FL_EJECT_DOUBLINGS;
     b->ejected_until_ns = fl_ejected_until(w->now, renewals);
-    return FL_PROBE;
+    return FL_TRIAL;
   }
   if (standing == FL_EJECTED || (standing == FL_HALF_OPEN && w->retried)) return FL_UNUSABLE;
   return (b->in_flight + external + 1) * inverse + 1;
 }
 
-/// The best candidate; `probes`: may be a half-open backend's probe.
-__attribute__((noinline)) __u32 fl_choose(const struct fl_work* w, __u32 probes) {
+/// The best candidate; `may_be_trial`: of a half-open backend.
+__attribute__((noinline)) __u32 fl_choose(const struct fl_work* w, __u32 may_be_trial) {
   if (!w) return FL_NO_MEMBER;
   __u32 best = FL_NO_MEMBER;
   __u64 best_rate = FL_UNUSABLE;
@@ -147,8 +163,8 @@ __attribute__((noinline)) __u32 fl_choose(const struct fl_work* w, __u32 probes)
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++) {
     if (c >= w->choices) break;
     const __u32 number = fl_slot(w, fl_candidate_slot(w->hash, c, w->table_size));
-    const __u64 rate = fl_rate(w, number, probes);
-    if (rate == FL_PROBE) return number;
+    const __u64 rate = fl_rate(w, number, may_be_trial);
+    if (rate == FL_TRIAL) return number;
     if (rate >= best_rate) continue;
     best = number;
     best_rate = rate;

@@ -129,6 +129,36 @@ def failover(fleet: Fleet, size: Size) -> Outcome:
     return outcome
 
 
+def headless(fleet: Fleet, size: Size) -> Outcome:
+    """Every control is killed, then a backend loses power: the workers alone leave it out and send no client there to try."""
+    victim = fleet.plan.backends[1].name
+    third = size.seconds / 3
+
+    def kill_controls() -> None:
+        for node in fleet.plan.nodes:
+            fleet.kill(node.name, "control", signal.SIGKILL)
+
+    run = measure(fleet, size.rate, size.seconds, [
+        Step(third - 1, "control-kill", "all", kill_controls),
+        Step(third, "kill", victim, lambda: fleet.kill(victim))], size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    judge_common(outcome, run)
+    died_us = {e.kind: e.time_us for e in run.events}.get("kill")
+    if died_us is None:
+        return outcome
+    figures = outcome.figures
+    figures["lost_with_host"] = len(records.lost_with_host(run.joined, [(victim, died_us)]))
+    figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us)
+    figures["new_connections_after_2s"] = sum(
+        d.backend == victim and d.time_us > died_us + MAX_DEAD_S * 1e6 for d in run.decisions)
+    outcome.require(figures["new_connections_after_2s"] == 0,
+                    f"{figures['new_connections_after_2s']} new connections to the dead backend later than {MAX_DEAD_S:g} s "
+                    f"after its death")
+    avoidable = figures["failed"] - figures["lost_with_host"]
+    outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on the backend when it died")
+    return outcome
+
+
 def leave(fleet: Fleet, size: Size) -> Outcome:
     """An operator drains a backend, later another's agent is told to end: both keep what they have and get nothing new."""
     drained, leaver = fleet.plan.backends[1].name, fleet.plan.backends[2].name
@@ -302,7 +332,8 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "start": start, "takeover": takeover, "failover": failover, "reload": reload, "leave": leave, "chaos": chaos}
+    "start": start, "takeover": takeover, "failover": failover, "headless": headless, "reload": reload, "leave": leave,
+    "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:

@@ -300,11 +300,76 @@ std::vector<PacketCase> udp_cases() {
   };
 }
 
+/// Most slots are the first backend's, the flow's too, and the second's are near.
+World mostly_first(Control control) {
+  return {.pair_slots = {0, 0, 0, 0, 0, 0, 0, 1}, .control = control};
+}
+
+Frame syn_of(std::uint16_t client) {
+  return packet().ipv4(kClient4, kPair).tcp(client, 80, "S");
+}
+
+/// Three clients that the first backend does not answer, and a fourth when it is ejected for that.
+std::vector<Step> silence() {
+  return {{0, syn_of(40001)}, {0, syn_of(40002)}, {0, syn_of(40003)}, {300, syn_of(40004)}};
+}
+
+std::vector<PacketCase> ejection_cases() {
+  return {
+      {.says = "A backend that answered three handshakes in time keeps its new flows.",
+       .world = kTowardFirst,
+       .before =
+           {{0, syn_of(40001)},
+            {0, syn_of(40002)},
+            {0, syn_of(40003)},
+            {20, packet().ipv4(kClient4, kPair).tcp(40003, 80, "A")}},
+       .then = mostly_first(Control::kAway),
+       .after_ms = 300,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
+      {.says = "A backend that left three handshakes unanswered gets no new flow.",
+       .world = kTowardFirst,
+       .before = silence(),
+       .then = mostly_first(Control::kSeesAnswers),
+       .after_ms = 500,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
+      {.says = "With control away no client is the trial of an ejected backend.",
+       .world = kTowardFirst,
+       .before = silence(),
+       .then = mostly_first(Control::kAway),
+       .after_ms = 60'000,
+       .in = tcp("S"),
+       .out = tcp_to(kSecond4, "S")},
+      {.says = "An ejected backend that has answered control since gets a trial.",
+       .world = kTowardFirst,
+       .before = silence(),
+       .then = mostly_first(Control::kSeesAnswers),
+       .after_ms = 1500,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
+      {.says = "Where no control ever was, an ejected backend gets a trial when its time is over.",
+       .world = kTowardFirst,
+       .before = silence(),
+       .then = mostly_first(Control::kNever),
+       .after_ms = 1500,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
+      {.says = "With every backend ejected and control away a flow is still forwarded.",
+       .world = kTowardFirst,
+       .before = silence(),
+       .then = World{.pair_slots = {0}, .control = Control::kAway},
+       .after_ms = 60'000,
+       .in = tcp("S"),
+       .out = tcp_to(kBackend4, "S")},
+  };
+}
+
 }  // namespace
 
 std::vector<PacketCase> flow_cases() {
   std::vector<PacketCase> all = tcp_cases();
-  for (auto* part : {mid_life_cases, udp_cases}) {
+  for (auto* part : {mid_life_cases, udp_cases, ejection_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

@@ -48,6 +48,8 @@ TEST_P(GateTable, HasVerdictReasonAndBytes) {
   }
   if (row.then) enter(gate, *row.then);
   gate.advance(row.after_ms * base::kMillisecond);
+  const Control control = (row.then ? *row.then : row.world).control;
+  if (control != Control::kNever) gate.set_control(control == Control::kSeesAnswers);
 
   const auto result = gate.run(row.in);
 

@@ -17,6 +17,13 @@ namespace fairlead::packet_table {
 
 using testing::Frame;
 
+/// What the workers hear of fairlead-control about backends.
+enum class Control : std::uint8_t {
+  kNever,        // there never was one
+  kAway,         // it is gone: no probe was answered since
+  kSeesAnswers,  // every backend has just answered a probe
+};
+
 /// The world of a row: the table of world_table(), with these differences.
 struct World {
   bool published = true;
@@ -40,6 +47,7 @@ struct World {
   bool icmp_from_node = false;
   std::uint32_t icmp_error_limit = 1000;
   std::uint32_t icmp_echo_limit = 1000;
+  Control control = Control::kNever;
 };
 
 struct Step {

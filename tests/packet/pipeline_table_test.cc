@@ -42,6 +42,7 @@ TEST_P(PacketTable, HasVerdictReasonAndBytes) {
   if (row.then) enter(worker, last, last_bank);
   worker.advance(row.after_ms * base::kMillisecond);
   worker.idle();
+  if (last.control != Control::kNever) worker.set_control(last.control == Control::kSeesAnswers);
 
   const auto result = worker.run_one(row.in);
 

@@ -116,6 +116,7 @@ void GateWorld::reset() {
   const std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(map("fl_gate_outer_id"), &first, ids.data(), BPF_ANY) != 0) fail("id");
   steering_.at<fl_current>(FL_LINE_BYTES)->generation = 0;
+  scores_.at<fl_scores>(0)->updated_ns = 0;
   elapsed_ = 0;
   set_settings(usual_settings());
   wait_for_a_fresh_tick();
@@ -245,6 +246,13 @@ GateWorld::Result GateWorld::run(const Frame& frame) {
       if (now.drops[r] != drops[r]) result.reason = static_cast<fl_reason>(r);
   }
   return result;
+}
+
+void GateWorld::set_control(bool sees_answers) {
+  fl_scores& scores = *scores_.at<fl_scores>(0);
+  scores.updated_ns = sys::monotonic_ns();
+  for (std::uint64_t& answered : scores.answered_ns)
+    answered = sees_answers ? scores.updated_ns : 0;
 }
 
 void GateWorld::advance(base::Nanoseconds by) {

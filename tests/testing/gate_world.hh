@@ -31,6 +31,9 @@ class GateWorld {
   /// As the data plane's tests have it: own MAC, gateways, MTU 1500.
   [[nodiscard]] static fl_gate_settings usual_settings();
 
+  /// There is, or was, a control; it has just seen every backend answer, or none.
+  void set_control(bool sees_answers);
+
   struct Result {
     steer::Verdict verdict{};
     fl_reason reason{};

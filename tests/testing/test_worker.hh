@@ -57,6 +57,8 @@ class TestWorker {
   fl_worker_page& page() { return *page_; }
   /// Room in front of frames, for tests of too little of it.
   void set_headroom(std::uint32_t bytes) { headroom_ = bytes; }
+  /// There is, or was, a control; it has just seen every backend answer, or none.
+  void set_control(bool sees_answers);
   /// Every packet by itself, as if none were plain (path::run_carefully).
   void set_careful() { careful_ = true; }
   [[nodiscard]] std::span<const std::byte> flow_memory() { return memory_.region(); }
@@ -68,6 +70,7 @@ class TestWorker {
   static constexpr std::uint32_t kRoom = 128;
 
   std::unique_ptr<fl_worker_page> page_;
+  std::unique_ptr<fl_scores> scores_;
   FlowMemory memory_;
   path::FragmentMemory fragments_;
   path::WaitingPackets<Frame> waiting_;

@@ -45,6 +45,22 @@ TEST(Checks, FirstResultIsATransition) {
   EXPECT_EQ(checks.pending(), 1U);
 }
 
+TEST(Checks, KnowsWhenABackendLastAnsweredAnyOfItsProbes) {
+  Checks checks;
+  model::Vip other = vip({"b1", "b3"});
+  other.name = "other";
+  other.health.kind = model::ProbeKind::kNone;
+  checks.configure({vip({"b1", "b2"}), other}, 0, unknown);
+
+  checks.on_result(result(checks, "b1", Outcome::kOk));
+  checks.on_result(result(checks, "b2", Outcome::kTimeout));
+  const auto answered = checks.answered(9000);
+
+  EXPECT_EQ(answered.at("b1"), 1000U) << "when the probe began";
+  EXPECT_EQ(answered.at("b2"), 0U);
+  EXPECT_EQ(answered.at("b3"), 9000U) << "nobody probes it";
+}
+
 TEST(Checks, ReloadKeepsTheStateOfUnchangedTargets) {
   Checks checks;
   model::Vip pool = vip({"b1", "b2"});

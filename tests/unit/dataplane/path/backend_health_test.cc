@@ -52,7 +52,7 @@ TEST(BackendHealth, EjectionEndsHalfOpenAndAProbeRenewsIt) {
 
   EXPECT_EQ(Standing::kEjected, standing(b, ejected + kEjectFor - 8));
   EXPECT_EQ(Standing::kHalfOpen, standing(b, ejected + kEjectFor + 8));
-  begin_probe(b, ejected + kEjectFor);
+  begin_trial(b, ejected + kEjectFor);
   EXPECT_EQ(Standing::kEjected, standing(b, ejected + kEjectFor + 8));
   note_handshake(b);
   EXPECT_EQ(Standing::kGood, standing(b, ejected + kEjectFor + 9));
@@ -68,7 +68,7 @@ TEST(BackendHealth, EachProbeInVainDoublesTheEjectionToItsLongest) {
     EXPECT_EQ(Standing::kEjected, standing(b, at + seconds * kSecond - 8)) << seconds;
     at += seconds * kSecond + 8;
     EXPECT_EQ(Standing::kHalfOpen, standing(b, at)) << seconds;
-    begin_probe(b, at);
+    begin_trial(b, at);
     note_syn(b, at);
   }
 }
@@ -77,7 +77,7 @@ TEST(BackendHealth, ACompletedHandshakeForgetsHowLongItWas) {
   fl_backend_counters b{};
   for (int i = 0; i < 3; ++i) note_syn(b, kStart);
   ASSERT_EQ(Standing::kEjected, standing(b, kStart + kEjectSilence));
-  for (unsigned i = 1; i < 5; ++i) begin_probe(b, kStart + i * 100 * kSecond);
+  for (unsigned i = 1; i < 5; ++i) begin_trial(b, kStart + i * 100 * kSecond);
 
   note_handshake(b);
   for (int i = 0; i < 3; ++i) note_syn(b, kStart + 600 * kSecond);
@@ -120,7 +120,7 @@ class Clients {
   unsigned next_ = 1000;
 };
 
-TEST(PassiveEjection, ADeadBackendGetsNoFlowAfter250MsExceptProbesThatGetRarer) {
+TEST(PassiveEjection, WhereNoControlEverWasADeadBackendGetsTrialsThatGetRarer) {
   const TestBank bank(two_backends(1));
   TestWorker worker(1 << 15);
   worker.use(bank.view());
@@ -137,7 +137,68 @@ TEST(PassiveEjection, ADeadBackendGetsNoFlowAfter250MsExceptProbesThatGetRarer) 
   EXPECT_EQ(worker.page().backends[0].ejections, 1U);
 }
 
-TEST(PassiveEjection, ABackendThatAnswersItsProbeIsBackAtOnce) {
+TEST(PassiveEjection, WithControlAwayADeadBackendGetsNoFlowAfterItsEjection) {
+  const TestBank bank(two_backends(1));
+  TestWorker worker(1 << 15);
+  worker.use(bank.view());
+  worker.set_control(true);
+  Clients clients(worker);
+  for (int i = 0; i < 100; ++i) clients.connect(true, true);
+
+  unsigned late = 0;  // control's last word stays what it was before the death
+  for (unsigned ms = 0; ms < 60'000; ms += 5) {
+    worker.advance(5 * kMillisecond);
+    if (clients.connect(false, true) == 0 && ms > 260) ++late;
+  }
+
+  EXPECT_EQ(late, 0U);
+}
+
+TEST(PassiveEjection, EachTrialInVainNeedsAnotherAnswerToControl) {
+  const TestBank bank(two_backends(1));
+  TestWorker worker(1 << 15);
+  worker.use(bank.view());
+  worker.set_control(false);
+  Clients clients(worker);
+  const auto trials = [&](unsigned seconds) {
+    unsigned count = 0;
+    for (unsigned ms = 0; ms < seconds * 1000; ms += 5) {
+      worker.advance(5 * kMillisecond);
+      count += clients.connect(false, true) == 0;
+    }
+    return count;
+  };
+  trials(1);  // ejects it
+
+  EXPECT_EQ(trials(30), 0U);
+  worker.set_control(true);
+  EXPECT_EQ(trials(30), 1U);
+  worker.set_control(true);
+  EXPECT_EQ(trials(30), 1U);
+}
+
+TEST(PassiveEjection, WithControlAwayABackendThatServesAgainIsBackOnceAllAreEjected) {
+  const TestBank bank(two_backends(1));
+  TestWorker worker(1 << 15);
+  worker.use(bank.view());
+  worker.set_control(false);
+  Clients clients(worker);
+  for (unsigned ms = 0; ms < 2000; ms += 5) {
+    worker.advance(5 * kMillisecond);
+    clients.connect(false, false);
+  }
+  ASSERT_NE(0U, worker.page().backends[0].ejected_until_ns);
+  ASSERT_NE(0U, worker.page().backends[1].ejected_until_ns);
+
+  for (int i = 0; i < 20; ++i) clients.connect(true, true);
+
+  EXPECT_TRUE(
+      worker.page().backends[0].ejected_until_ns == 0 ||
+      worker.page().backends[1].ejected_until_ns == 0
+  );
+}
+
+TEST(PassiveEjection, ABackendThatAnswersItsTrialIsBackAtOnce) {
   const TestBank bank(two_backends(1));
   TestWorker worker(1024);
   worker.use(bank.view());
