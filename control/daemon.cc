@@ -147,7 +147,8 @@ base::Result<bool> Daemon::open_gate() {
   if (!gate) {
     const base::ErrorCode code = gate.error().code;
     // A wrong configuration ends us; a kernel that cannot leaves the data plane without fallback.
-    if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kAlreadyExists) {
+    if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kAlreadyExists ||
+        code == base::ErrorCode::kInvalidArgument) {
       return base::annotate("gate on " + node_->config.interface, gate.error());
     }
     node_->gate_error = gate.error().what;

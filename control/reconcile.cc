@@ -188,7 +188,7 @@ void Reconciler::set_gate() {
   if (!node_.gate || gate_set_) return;
   std::vector<ebpf::ServedVip> vips;
   for (const model::Vip& vip : node_.config.vips)
-    vips.push_back({vip.prefix, vip.protocol, vip.port});
+    vips.push_back({vip.prefix, vip.protocol, vip.port, !vip.answers_echo});
   if (vips != gate_vips_ || vips.empty()) {
     const auto done = node_.gate->set_vips(vips);
     if (!done) {

@@ -59,7 +59,8 @@ base::Result<Decap> Decap::attach(const std::string& interface, const std::strin
       PinnedProgram::attach(
           {.object = {static_cast<const std::byte*>(elf), bytes},
            .program = "fl_decap",
-           .link_name = "decap_link"},
+           .link_name = "decap_link",
+           .features = decap_features()},
           interface,
           bpffs_dir
       )

@@ -14,9 +14,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include "ebpf/include/counters.h"
+#include "ebpf/include/gate_answer.h"
 #include "ebpf/include/gate_fast.h"
 #include "ebpf/include/gate_flow.h"
 #include "ebpf/include/gate_forward.h"
+#include "ebpf/include/gate_icmp.h"
+#include "ebpf/include/gate_meter.h"
 #include "ebpf/include/gate_owner.h"
 #include "ebpf/include/packet.h"
 #include "ebpf/include/vip_match.h"
@@ -32,6 +35,7 @@ static __always_inline int for_another_host(
 }
 
 /// A packet that something is wrong with, or that has no ports: ours if its address is a vip's.
+/// FL_VIP_SERVED and what else is known of it; 0: it is not.
 static __always_inline int address_is_vip(const struct fl_packet* p) {
   if (!p->family) return 0;
   struct fl_destination to = {.family = p->family, .protocol = FL_VIP_KEY_ADDRESS};
@@ -56,19 +60,7 @@ static __always_inline int within_limit(const struct fl_work* w, int adoption) {
   if (!second || !meter) return 0;
   const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
   if (!limit) return 1;
-  const __s64 cost = 1000000000;
-  __s64 depth = limit * 100000000;
-  if (depth < 32 * cost) depth = 32 * cost;
-  __u64 elapsed = w->now - meter->updated;
-  if (elapsed > 64000000000ull) elapsed = 64000000000ull;
-  __s64 credit = meter->updated ? meter->credit + (__s64)elapsed * limit : depth;
-  if (credit > depth) credit = depth;
-  meter->updated = w->now;
-  if (credit >= depth / 2) meter->flooded = 0;
-  if (credit <= 0) meter->flooded = 1;
-  credit -= cost;
-  meter->credit = credit < -depth ? -depth : credit;
-  return !meter->flooded;
+  return fl_take_credit(meter, limit, w->now);
 }
 
 /// A new flow: best candidate and an entry. 1: done.
@@ -109,17 +101,35 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   return FL_REASON_NONE;
 }
 
+/// Backend of a flow that is in the table, left as it is. 1: it serves; sets w->member.
+static __always_inline int take_known(struct fl_work* w, __u32 at) {
+  if (at == FL_NO_POSITION) return 0;
+  const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
+  w->member = b ? b->entry[at % FL_FLOW_ENTRIES] & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
+  const struct fl_member* const m = fl_member_of(w, w->member);
+  return m && m->vip == w->vip && (m->state == FL_MEMBER_ACTIVE || m->state == FL_MEMBER_DRAINING);
+}
+
+/// The backend of an ICMP error: that of the flow which it speaks of. The flow stays as it is.
+static __always_inline int choose_for_error(struct fl_work* w) {
+  if (take_known(w, fl_find_flow(w))) {
+    if (!w->stateless) FL_ADD(w->page, icmp_errors, 1);
+    return FL_REASON_NONE;
+  }
+  w->member = w->table_size ? fl_first(w, FL_WANT_SERVING) : FL_NO_MEMBER;
+  if (w->member == FL_NO_MEMBER) return FL_REASON_NO_BACKEND;
+  w->seeking = 1;
+  if (!w->stateless) FL_ADD(w->page, icmp_errors_unknown, 1);
+  return FL_REASON_NONE;
+}
+
 /// The backend of a packet: its flow's, or a new one. Sets w->member, returns an enum fl_reason.
 static __always_inline int choose_member(struct fl_work* w) {
   const __u32 at = fl_find_flow(w);
   int hit = FL_RELEASED;
   if (at != FL_NO_POSITION) {
     if (w->stateless) {
-      const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
-      w->member = b ? b->entry[at % FL_FLOW_ENTRIES] & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
-      const struct fl_member* const m = fl_member_of(w, w->member);
-      if (m && m->vip == w->vip && (m->state == FL_MEMBER_ACTIVE || m->state == FL_MEMBER_DRAINING))
-        return FL_REASON_NONE;
+      if (take_known(w, at)) return FL_REASON_NONE;
     } else {
       hit = fl_apply(w, at);
     }
@@ -172,20 +182,23 @@ static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p,
 
 /// The books of a packet that the gate handled.
 static __always_inline void account(
-    const struct fl_work* w, const struct fl_packet* p, int reason
+    const struct fl_work* w, const struct fl_packet* p, int reason, int answered
 ) {
   __u64* const totals = fl_counter(w->page, offsetof(struct fl_worker_page, rx_packets));
   if (!totals) return;
   totals[0]++;
   totals[1] += p->frame_bytes;
-  if (reason) {
+  if (answered) {
+    FL_ADD(w->page, answered, 1);
+    FL_ADD(w->page, answers[(__u32)reason % FL_MAX_DROP_REASONS], 1);
+  } else if (reason) {
     FL_ADD(w->page, drops[(__u32)reason % FL_MAX_DROP_REASONS], 1);
   } else {
     totals[2]++;
     // A tunnel carries no padding.
     totals[3] += w->outer_bytes ? p->l3 + w->outer_bytes + p->ip_bytes : p->frame_bytes;
   }
-  if (!w->bank) return;  // no vip known
+  if (!w->vip_line) return;  // no vip known
   struct fl_vip_counters* const vip = fl_line(
       &fl_worker_lines,
       w->page + FL_PAGE_LINE(vips) + w->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES)
@@ -204,14 +217,36 @@ static __always_inline void account(
   b->bytes += p->ip_bytes;
 }
 
-/// The gate's turn (or nobody's, without state): forwards the packet or drops it.
+/// Answers a packet that cannot be forwarded, if its sender may be told. 0: it became the answer;
+/// else why it is dropped.
+static __always_inline int answer(
+    struct xdp_md* ctx, const struct fl_work* w, const struct fl_packet* p, int reason
+) {
+  if (reason == FL_REASON_TOO_BIG) return fl_tell_too_big(ctx, p, w);
+  if (reason == FL_REASON_ECHO) return fl_reply_to_echo(ctx, p, w);
+  return reason;
+}
+
+/// The gate's turn (or nobody's, without state): forwards or answers the packet, or drops it.
 static __always_inline int handle(
     struct xdp_md* ctx, struct fl_work* w, const struct fl_packet* p, __u32 vip_line, int reason
 ) {
   if (!reason && !vip_line) reason = FL_REASON_NO_TABLE;
-  if (!reason) reason = prepare(w, p, vip_line) ? choose_member(w) : FL_REASON_NO_TABLE;
+  if (!reason) {
+    if (!prepare(w, p, vip_line))
+      reason = FL_REASON_NO_TABLE;
+    else
+      reason = p->quoted ? choose_for_error(w) : choose_member(w);
+  }
   if (!reason) reason = fl_forward(ctx, p, w);
-  if (!w->stateless) account(w, p, reason);
+  int answered = 0;
+  if (reason == FL_REASON_TOO_BIG || reason == FL_REASON_ECHO) {
+    const int left = answer(ctx, w, p, reason);
+    answered = !left;
+    if (left) reason = left;
+  }
+  if (!w->stateless) account(w, p, reason, answered);
+  if (answered) return count(FL_GATE_ANSWERED, transmit(fl_settings()));
   if (reason) return count(FL_GATE_DROPPED, XDP_DROP);
   return count(w->stateless ? FL_GATE_STATELESS : FL_GATE_FORWARDED, transmit(fl_settings()));
 }
@@ -274,13 +309,16 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   struct fl_scratch* const on = fl_line(&fl_gate_scratch, 0);
   if (!on) return XDP_PASS;
   struct fl_packet* const p = &on->packet;
-  const int reason = fl_parse_packet(ctx, p);
   const __u32 bank = fl_bank_in_force();
+  int reason = fl_parse_packet(ctx, p);
+  if (reason == FL_REASON_ICMP && !p->neighbour_discovery) reason = fl_read_icmp(ctx, p);
   if (!reason) {
     const __u32 vip_line = bank ? fl_find_vip(bank, p) : 0;
-    if (vip_line && p->family == 4) fl_remember_vip(bank, vip_line, p);
-    if (vip_line || (!bank && configured_vip(p))) return serve(ctx, on, bank, vip_line, reason);
-    return count(FL_GATE_NO_VIP, XDP_PASS);
+    if (vip_line && p->family == 4 && !p->quoted) fl_remember_vip(bank, vip_line, p);
+    if (vip_line || (!bank && !p->quoted && configured_vip(p)))
+      return serve(ctx, on, bank, vip_line, reason);
+    if (!p->quoted) return count(FL_GATE_NO_VIP, XDP_PASS);
+    reason = FL_REASON_ICMP;
   }
   if (reason == FL_REASON_NOT_IP) return count(FL_GATE_NOT_IP, XDP_PASS);
   if (!p->family)
@@ -291,8 +329,12 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
         XDP_PASS
     );
   if (p->neighbour_discovery) return count(FL_GATE_ICMP, XDP_PASS);
-  if (address_is_vip(p)) return serve(ctx, on, 0, 0, reason);
-  return count(reason == FL_REASON_ICMP ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS);
+  const int vip = address_is_vip(p);
+  if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES))) reason = FL_REASON_ICMP;
+  if (vip) return serve(ctx, on, bank, 0, reason);
+  return count(
+      reason == FL_REASON_ICMP || reason == FL_REASON_ECHO ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS
+  );
 }
 
 SEC("xdp")

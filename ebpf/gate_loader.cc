@@ -48,7 +48,9 @@ base::Result<Gate> Gate::attach(
   PinnedProgram::Source source{
       .object = {static_cast<const std::byte*>(elf), bytes},
       .program = "xsk_def_prog",
-      .link_name = "gate_link"};
+      .link_name = "gate_link",
+      .features = gate_features(),
+      .binds_sockets = true};
   if (regions.steering >= 0) {
     source.shared = {
         {"fl_steering", regions.steering},

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "ebpf/bpffs.hh"
+#include "ebpf/requirements.hh"
 
 namespace fairlead::ebpf {
 
@@ -57,6 +58,18 @@ base::Result<void> prepare(
 
 }  // namespace
 
+namespace {
+
+/// A missing feature, if there is one, is the cause; the verifier's words would be a riddle.
+tl::unexpected<base::Error> why_not_loaded(const PinnedProgram::Source& source, int r) {
+  const std::string doing = std::string("load XDP program ") + source.program;
+  const auto able = check_kernel(source.features);
+  if (!able) return base::fail(able.error().code, doing + ": " + able.error().what);
+  return bpf_error(doing, -r);
+}
+
+}  // namespace
+
 base::Result<PinnedProgram::Object> PinnedProgram::open(
     const Source& source, const std::string& dir
 ) {
@@ -99,13 +112,13 @@ base::Result<void> PinnedProgram::load(const Source& source) {
     r = bpf_object__load(object_.get());
     maps_renewed_ = true;
   }
-  if (r != 0) return bpf_error(std::string("load XDP program ") + source.program, -r);
+  if (r != 0) return why_not_loaded(source, r);
   FL_ASSIGN(const bool filled, fill_outer(source));
   if (filled) return {};
   ::unlink((dir_ + "/" + source.outer->name).c_str());
   FL_ASSIGN(object_, open(source, dir_));
   r = bpf_object__load(object_.get());
-  if (r != 0) return bpf_error(std::string("load XDP program ") + source.program, -r);
+  if (r != 0) return why_not_loaded(source, r);
   FL_ASSIGN(const bool refilled, fill_outer(source));
   if (refilled) return {};
   return base::fail(
@@ -118,6 +131,7 @@ base::Result<PinnedProgram> PinnedProgram::attach(
 ) {
   capture_libbpf_messages();
   FL_ASSIGN(const int ifindex, interface_index(interface));
+  if (source.binds_sockets) FL_TRY(check_interface(interface));
   FL_TRY(ensure_bpffs(dir));
 
   PinnedProgram p;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dataplane/base/result.hh"
+#include "ebpf/requirements.hh"
 #include "ebpf/xdp_link.hh"
 
 struct bpf_object;
@@ -47,6 +48,8 @@ class PinnedProgram {
     const char* link_name;              // file name of the pinned link
     std::vector<SharedMap> shared = {};
     std::optional<OuterMap> outer = {};
+    std::span<const Feature> features = {};  // looked at when it does not load
+    bool binds_sockets = false;              // AF_XDP: not every interface will do
   };
 
   /// Mounts a bpffs at `dir` if there is none, loads the program with its maps pinned as `dir`/NAME

@@ -56,10 +56,12 @@ auto order_of(const fl_vip_shape& s) {
   return std::make_tuple(s.shape.family, -int{s.shape.prefix_len}, s.shape.any_port);
 }
 
-base::Result<void> add_keys(const KeySet& keys, int fd) {
-  const std::uint32_t one = 1;
-  for (const fl_vip_key& key : keys) {
-    if (bpf_map_update_elem(fd, &key, &one, BPF_ANY) != 0) return bpf_error("write vip map", errno);
+base::Result<void> add_keys(const VipTable& table, int fd) {
+  const KeySet quiet(table.quiet.begin(), table.quiet.end());
+  for (const fl_vip_key& key : table.keys) {
+    const std::uint32_t value = FL_VIP_SERVED | (quiet.contains(key) ? FL_VIP_KERNEL_ECHOES : 0);
+    if (bpf_map_update_elem(fd, &key, &value, BPF_ANY) != 0)
+      return bpf_error("write vip map", errno);
   }
   return {};
 }
@@ -105,12 +107,14 @@ base::Result<VipTable> build_vip_table(std::span<const ServedVip> vips) {
   }
   VipTable table;
   KeySet keys;
+  KeySet quiet;
   for (const ServedVip& vip : vips) {
     if (vip.protocol != net::IpProto::kTcp && vip.protocol != net::IpProto::kUdp) {
       return base::invalid("vip " + vip.prefix.to_string() + ": protocol must be tcp or udp");
     }
     keys.insert(make_key(vip, static_cast<std::uint8_t>(vip.protocol), vip.port));
     keys.insert(make_key(vip, FL_VIP_KEY_ADDRESS, 0));
+    if (vip.kernel_echoes) quiet.insert(make_key(vip, FL_VIP_KEY_ADDRESS, 0));
     const fl_vip_shape shape = make_shape(vip);
     const bool known = std::any_of(table.shapes.begin(), table.shapes.end(), [&](const auto& s) {
       return order_of(s) == order_of(shape);
@@ -128,12 +132,13 @@ base::Result<VipTable> build_vip_table(std::span<const ServedVip> vips) {
     return order_of(a) < order_of(b);
   });
   table.keys.assign(keys.begin(), keys.end());
+  table.quiet.assign(quiet.begin(), quiet.end());
   return table;
 }
 
 base::Result<void> write_vip_table(const VipTable& table, int vips_fd, int shapes_fd) {
   const KeySet keys(table.keys.begin(), table.keys.end());
-  FL_TRY(add_keys(keys, vips_fd));
+  FL_TRY(add_keys(table, vips_fd));
   FL_TRY(publish_shapes(table.shapes, shapes_fd));
   return remove_other_keys(keys, vips_fd);
 }

@@ -16,6 +16,7 @@ struct ServedVip {
   net::Prefix prefix;
   net::IpProto protocol = net::IpProto::kTcp;
   std::uint16_t port = 0;  // host order; 0: any
+  bool kernel_echoes = false;
   friend bool operator==(const ServedVip&, const ServedVip&) = default;
 };
 
@@ -23,6 +24,7 @@ struct ServedVip {
 struct VipTable {
   std::vector<fl_vip_shape> shapes;  // most specific first: longer prefix, then exact port
   std::vector<fl_vip_key> keys;      // each once
+  std::vector<fl_vip_key> quiet;     // of these, addresses whose echo requests are the kernel's
 };
 
 /// Refuses protocols other than TCP and UDP, more than FL_MAX_VIPS vips and more than FL_MAX_SHAPES

@@ -5,19 +5,20 @@
 #define FAIRLEAD_EBPF_COUNTERS_H
 
 /// Every frame that the gate sees is counted in exactly one of these.
-#define FL_GATE_COUNTERS(X)                                                                 \
-  X(REDIRECTED, "redirected", "to the data plane's AF_XDP socket")                          \
-  X(NO_SOCKET, "no_socket", "to a vip, but there is neither data plane nor table")          \
-  X(NO_VIP, "no_vip", "to no vip: for the kernel")                                          \
-  X(NOT_IP, "not_ip", "ARP, LLDP or another ethertype: for the kernel")                     \
-  X(TRUNCATED, "truncated", "frame ends before the destination port: for the kernel")       \
-  X(BAD_HEADER, "bad_header", "impossible IP header: for the kernel, which counts it")      \
-  X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")                 \
-  X(OTHER_HOST, "other_host", "another host's MAC address: for the kernel, which drops it") \
-  X(FORWARDED, "forwarded", "to a vip, forwarded by the gate itself")                       \
-  X(STATELESS, "stateless", "to a vip, forwarded by the gate without the flow table")       \
-  X(DROPPED, "dropped", "to a vip, dropped by the gate: the worker's page says why")        \
-  X(ICMP, "icmp", "ICMP to no vip, neighbour discovery, or while the gate forwards: for the kernel")
+#define FL_GATE_COUNTERS(X)                                                                        \
+  X(REDIRECTED, "redirected", "to the data plane's AF_XDP socket")                                 \
+  X(NO_SOCKET, "no_socket", "to a vip, but there is neither data plane nor table")                 \
+  X(NO_VIP, "no_vip", "to no vip: for the kernel")                                                 \
+  X(NOT_IP, "not_ip", "ARP, LLDP or another ethertype: for the kernel")                            \
+  X(TRUNCATED, "truncated", "frame ends before the destination port: for the kernel")              \
+  X(BAD_HEADER, "bad_header", "impossible IP header: for the kernel, which counts it")             \
+  X(MULTICAST, "multicast", "broadcast or multicast frame: for the kernel")                        \
+  X(OTHER_HOST, "other_host", "another host's MAC address: for the kernel, which drops it")        \
+  X(FORWARDED, "forwarded", "to a vip, forwarded by the gate itself")                              \
+  X(STATELESS, "stateless", "to a vip, forwarded by the gate without the flow table")              \
+  X(DROPPED, "dropped", "to a vip, dropped by the gate: the worker's page says why")               \
+  X(ICMP, "icmp", "ICMP that is neither an error about a vip's flow nor its echo: for the kernel") \
+  X(ANSWERED, "answered", "to a vip, answered by the gate itself: echo, or too big")
 
 /// Every frame that the decapsulator sees is counted in exactly one of these, except ECN_CE and
 /// those called HOP: they say how packets with a hop list (second_chance.h) were judged.

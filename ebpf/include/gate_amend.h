@@ -118,7 +118,7 @@ static __always_inline int fl_sum_outer_udp(
   const __u32 l4 = p->l4 + w->outer_bytes;
   const __u32 inner_ip = p->family == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
   const __u32 outer_ip = w->outer_family == 6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-  if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) return 0;
+  if (p->quoted || (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP)) return 0;
   if (p->family == 6 && l4 != inner + inner_ip) return 0;  // extension headers
   const __u32 l4_bytes = p->ip_bytes - (p->l4 - p->l3);
   if (p->protocol == IPPROTO_UDP) {

@@ -183,7 +183,7 @@ static __always_inline int fl_forward_l2(
     const struct fl_packet* p,
     const struct fl_member* member
 ) {
-  if (p->ip_bytes > settings->mtu) return FL_REASON_TOO_BIG;
+  if (p->ip_bytes + p->l3 - sizeof(struct ethhdr) > settings->mtu) return FL_REASON_TOO_BIG;
   __u64 mac = 0;
   __builtin_memcpy(&mac, member->mac, sizeof member->mac);
   if (!mac) {

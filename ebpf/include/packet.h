@@ -29,6 +29,9 @@ struct fl_packet {
   __u8 family; /* 0: the IP header could not be read */
   __u8 tcp_flags;
   __u8 traffic_class;
+  __u8 ttl;
+  __u8 fragmented; /* ICMP in a fragment */
+  __u8 quoted;     /* an ICMP error: source, destination, protocol and ports are its flow's */
   __u8 neighbour_discovery; /* 1: ICMPv6 of this link (RFC 4861), for the kernel alone */
 };
 
@@ -109,7 +112,12 @@ static __always_inline int fl_parse_packet4(
   p->ip_bytes = total;
   p->traffic_class = ip->tos;
   p->protocol = ip->protocol;
-  if (ip->protocol == IPPROTO_ICMP) return FL_REASON_ICMP;
+  p->ttl = ip->ttl;
+  if (ip->protocol == IPPROTO_ICMP) {
+    p->l4 = l3 + header_bytes;
+    p->fragmented = (ip->frag_off & bpf_htons(0x3fff)) != 0;
+    return FL_REASON_ICMP;
+  }
   if (fl_is_martian4(ip->saddr, ip->daddr)) return FL_REASON_MARTIAN_SOURCE;
   if (ip->ttl <= 1) return FL_REASON_TTL_EXPIRED;
   if (ip->frag_off & bpf_htons(0x3fff)) return FL_REASON_FRAGMENT;
@@ -133,9 +141,12 @@ static __always_inline int fl_may_be_skipped(__u8 next) {
 }
 
 /// Walks the extension headers: a global function, so that its many exits are checked once. Returns
-/// a reason, or layer 4's offset shifted left by 16 and its protocol in bits 8 to 15.
+/// a reason, or layer 4's offset shifted left by 16 and its protocol in bits 8 to 15. `unwanted`:
+/// bits of a Fragment header's field that end it.
+#define FL_ANY_FRAGMENT 0xfff9u
+#define FL_LATER_FRAGMENT 0xfff8u
 __attribute__((noinline)) int fl_skip_extensions(
-    struct xdp_md* ctx, __u32 offset, __u32 end, __u32 protocol
+    struct xdp_md* ctx, __u32 offset, __u32 end, __u32 protocol, __u32 unwanted
 ) {
   __u8 next = (__u8)protocol;
   for (int i = 0; i <= FL_MAX_EXTENSION_HEADERS; i++) {
@@ -146,7 +157,7 @@ __attribute__((noinline)) int fl_skip_extensions(
       return FL_REASON_IPV6_EXTENSIONS;
     __u32 bytes = (h[1] + 1u) * 8u;
     if (next == IPPROTO_FRAGMENT) {
-      if (((h[2] << 8 | h[3]) & 0xfff9) != 0) return FL_REASON_FRAGMENT;
+      if ((((__u32)h[2] << 8 | h[3]) & unwanted) != 0) return FL_REASON_FRAGMENT;
       bytes = 8;
     } else if (next == 51) {
       bytes = (h[1] + 2u) * 4u;
@@ -188,11 +199,12 @@ static __always_inline int fl_parse_packet6(
   p->ip_bytes = total;
   p->traffic_class = (__u8)(bpf_ntohl(*(const __be32*)ip) >> 20);
   const __u8 hop_limit = ip->hop_limit;
+  p->ttl = hop_limit;
   __u32 offset = l3 + sizeof *ip;
   int walked = FL_REASON_NONE;
   p->protocol = ip->nexthdr;
   if (fl_may_be_skipped(p->protocol)) {
-    const int found = fl_skip_extensions(ctx, offset, l3 + total, p->protocol);
+    const int found = fl_skip_extensions(ctx, offset, l3 + total, p->protocol, FL_ANY_FRAGMENT);
     if (found & 0xff) {
       walked = found & 0xff;
     } else {
@@ -201,6 +213,7 @@ static __always_inline int fl_parse_packet6(
     }
   }
   if (p->protocol == IPPROTO_ICMPV6) {
+    p->l4 = offset;
     p->neighbour_discovery = (__u8)fl_is_neighbour_discovery(ctx, offset, hop_limit);
     return FL_REASON_ICMP;
   }

@@ -36,6 +36,10 @@ struct fl_vip_shapes {
   struct fl_vip_shape bank[2][FL_MAX_SHAPES];
 };
 
+/// Values: bits. A vip that leaves echo requests to the kernel says so at its address.
+#define FL_VIP_SERVED 1u
+#define FL_VIP_KERNEL_ECHOES 2u
+
 /// Each vip has its own key and, once per prefix, an address key.
 #define FL_VIP_MAP_ENTRIES (2u * FL_MAX_VIPS)
 
@@ -68,8 +72,9 @@ struct fl_destination {
   __u8 protocol; /* FL_VIP_KEY_ADDRESS asks for the address alone */
 };
 
-/// Is there a vip for this destination? A global function (Linux 5.12): the verifier checks it
-/// once, by itself; inlined, its loop multiplies the states of every caller beyond the limit.
+/// Is there a vip for this destination? Its value, 0: none. A global function (Linux 5.12): the
+/// verifier checks it once, by itself; inlined, its loop multiplies the states of every caller
+/// beyond the limit.
 __attribute__((noinline)) int fl_is_vip(const struct fl_destination* to) {
   const __u32 zero = 0;
   const struct fl_vip_shapes* shapes = bpf_map_lookup_elem(&fl_vip_shapes, &zero);
@@ -88,7 +93,8 @@ __attribute__((noinline)) int fl_is_vip(const struct fl_destination* to) {
     key.protocol = to->protocol;
     key.any_port = to->protocol == FL_VIP_KEY_ADDRESS ? 1 : s->shape.any_port;
     key.port = key.any_port ? 0 : to->port;
-    if (bpf_map_lookup_elem(&fl_vips, &key)) return 1;
+    const __u32* const value = bpf_map_lookup_elem(&fl_vips, &key);
+    if (value) return (int)*value;
   }
   return 0;
 }

@@ -41,12 +41,6 @@ bool is_about_fragments(const PacketCase& row) {
          row.reason == FL_REASON_FRAGMENT || row.reason == FL_REASON_BAD_FRAGMENT;
 }
 
-bool is_about_icmp_errors(const PacketCase& row) {
-  static const auto of_subject = sentences(icmp_error_cases());
-  const bool icmp4 = row.in.size() > 23 && row.in[12] == 0x08 && row.in[23] == 1;
-  return icmp4 || of_subject.contains(row.says) || row.reason == FL_REASON_BAD_ICMP_ERROR;
-}
-
 bool is_about_quic(const PacketCase& row) {
   static const auto of_subject = sentences(quic_cases());
   return of_subject.contains(row.says);
@@ -87,26 +81,11 @@ const std::vector<GateDifference>& gate_differences() {
        FL_REASON_NONE,
        "a flow that began with a fragment is new to the gate: decided when its first whole packet "
        "comes"},
-      {"icmp",
-       is_about_icmp_errors,
-       Verdict::kPunt,
-       FL_REASON_ICMP,
-       "what an error quotes is not read: the kernel gets it"},
       {"quic",
        is_about_quic,
        Verdict::kForward,
        FL_REASON_NONE,
        "connection ids are not read: the flow decides"},
-      {"too big",
-       is_about_answers,
-       Verdict::kDrop,
-       FL_REASON_TOO_BIG,
-       "no answer is sent: the sender learns of it when the data plane is back"},
-      {"echo",
-       is_about_answers,
-       Verdict::kPunt,
-       FL_REASON_ICMP,
-       "no answer is sent: the kernel gets it"},
       {"flooded",
        is_about_answers,
        Verdict::kPunt,
@@ -117,6 +96,7 @@ const std::vector<GateDifference>& gate_differences() {
        Verdict::kForward,
        FL_REASON_NONE,
        "drivers give every XDP frame 256 bytes in front"},
+      {"headroom of answers", lacks_room, Verdict::kAnswer, FL_REASON_TOO_BIG, "the same"},
   };
   return all;
 }

@@ -34,6 +34,10 @@ void enter(GateWorld& gate, const World& world) {
   gate.set_settings(settings);
 }
 
+bool has_frame(steer::Verdict verdict) {
+  return verdict == steer::Verdict::kForward || verdict == steer::Verdict::kAnswer;
+}
+
 TEST_P(GateTable, HasVerdictReasonAndBytes) {
   if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
   const PacketCase& row = GetParam();
@@ -54,7 +58,7 @@ TEST_P(GateTable, HasVerdictReasonAndBytes) {
   const auto result = gate.run(row.in);
 
   const bool alike = row.verdict == result.verdict && row.reason == result.reason &&
-                     (row.verdict != steer::Verdict::kForward || row.out == result.out);
+                     (!has_frame(row.verdict) || row.out == result.out);
   if (!alike) {
     const GateDifference* const known = find_difference(row, result.verdict, result.reason);
     if (known != nullptr) {
@@ -62,7 +66,7 @@ TEST_P(GateTable, HasVerdictReasonAndBytes) {
     } else {
       EXPECT_EQ(to_string(row.verdict), to_string(result.verdict)) << result.counter;
       EXPECT_EQ(steer::reason_name(row.reason), steer::reason_name(result.reason));
-      if (row.verdict == steer::Verdict::kForward) {
+      if (has_frame(row.verdict)) {
         FL_EXPECT_PACKET(row.out, result.out);
       }
     }

@@ -51,6 +51,12 @@ const std::string& folder() {
   return made;
 }
 
+struct Meter {  // struct fl_gate_meter
+  std::int64_t credit = 0;
+  std::uint64_t updated = 0;
+  std::uint64_t flooded = 0;
+};
+
 /// What happens next happens within one tick of the flow table.
 void wait_for_a_fresh_tick() {
   constexpr base::Nanoseconds kEnough = FL_FLOW_TICK_NS / 2;
@@ -110,9 +116,11 @@ GateWorld::GateWorld(std::uint64_t flow_buckets)
 void GateWorld::reset() {
   std::memset(flows_.data() + FL_LINE_BYTES, 0, flows_.header().parameter * FL_LINE_BYTES);
   std::memset(static_cast<void*>(&page()), 0, sizeof(fl_worker_page));
-  const std::array<std::uint64_t, 2> meter{};
+  const Meter meter{};
   const std::uint32_t first = 0;
-  if (bpf_map_update_elem(map("fl_gate_meters"), &first, meter.data(), BPF_ANY) != 0) fail("meter");
+  for (const char* const name : {"fl_gate_meters", "fl_gate_icmp_meters"})
+    for (std::uint32_t which = 0; which < 2; ++which)
+      if (bpf_map_update_elem(map(name), &which, &meter, BPF_ANY) != 0) fail("meter");
   const std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(map("fl_gate_outer_id"), &first, ids.data(), BPF_ANY) != 0) fail("id");
   steering_.at<fl_current>(FL_LINE_BYTES)->generation = 0;
@@ -167,7 +175,12 @@ void GateWorld::use(const TestTable& table, bool published) {
   const TestBank bank(table);
   std::vector<ebpf::ServedVip> vips;
   for (const TestVip& vip : table.vips)
-    vips.push_back({net::Prefix::parse(vip.prefix).value(), vip.protocol, vip.port});
+    vips.push_back(
+        {net::Prefix::parse(vip.prefix).value(),
+         vip.protocol,
+         vip.port,
+         (vip.flags & FL_VIP_NO_ECHO) != 0}
+    );
   const auto served = ebpf::build_vip_table(vips);
   if (!served || !ebpf::write_vip_table(*served, map("fl_vips"), map("fl_vip_shapes")))
     fail("vips");
@@ -221,6 +234,7 @@ GateWorld::Result GateWorld::run(const Frame& frame) {
   for (std::uint32_t i = 0; i < before.size(); ++i) before[i] = count(i);
   const fl_worker_page& now = page();
   const std::vector<std::uint64_t> drops(std::begin(now.drops), std::end(now.drops));
+  const std::vector<std::uint64_t> answers(std::begin(now.answers), std::end(now.answers));
 
   Result result;
   result.out.resize(frame.size() + 512);
@@ -245,6 +259,11 @@ GateWorld::Result GateWorld::run(const Frame& frame) {
     for (std::size_t r = 0; r < drops.size(); ++r)
       if (now.drops[r] != drops[r]) result.reason = static_cast<fl_reason>(r);
   }
+  for (std::size_t r = 0; r < answers.size(); ++r) {
+    if (now.answers[r] == answers[r]) continue;
+    result.verdict = steer::Verdict::kAnswer;
+    result.reason = static_cast<fl_reason>(r);
+  }
   return result;
 }
 
@@ -266,10 +285,7 @@ void GateWorld::advance(base::Nanoseconds by) {
     if (backend.pending_since_ns != 0) backend.pending_since_ns -= by;
     if (backend.ejected_until_ns != 0) backend.ejected_until_ns -= by;
   }
-  struct {
-    std::int64_t credit;
-    std::uint64_t updated;
-  } meter{};
+  Meter meter;
   const std::uint32_t first = 0;
   if (bpf_map_lookup_elem(map("fl_gate_meters"), &first, &meter) != 0) fail("meter");
   if (meter.updated == 0) return;
