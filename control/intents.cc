@@ -83,6 +83,7 @@ std::vector<steering::PoolIntent> pool_intents(const Node& node) {
       steering::BackendIntent intent;
       intent.weight = weight == nullptr ? base_weight(node, vip, vip.backends[i]) : weight->weight;
       intent.state = states[i];
+      intent.parallel = weight == nullptr ? 0 : weight->parallel;
       // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
       // member that gets no new flows looks full, so that its weight makes no generations.
       intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;

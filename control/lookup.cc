@@ -9,6 +9,7 @@
 #include "control/model/names.hh"
 #include "control/show.hh"
 #include "dataplane/path/candidates.hh"
+#include "dataplane/steer/score.h"
 
 namespace fairlead::control {
 namespace {
@@ -20,7 +21,7 @@ double score_of(
     unsigned worker,
     bool fresh
 ) {
-  std::uint64_t inverse = member.inverse_weight;
+  std::uint32_t inverse = member.inverse_weight;
   std::uint64_t external = 0;
   if (scores != nullptr) {
     const fl_score& s = scores->score[worker][member.backend];
@@ -28,7 +29,9 @@ double score_of(
     if (fresh) external = s.external;
   }
   const std::uint64_t local = page.backends[member.backend].in_flight;
-  return static_cast<double>((local + external + 1) * inverse) / (1U << 20);
+  const std::uint64_t score =
+      fl_score_value(local + external + 1, fl_member_parallel(&member), inverse);
+  return static_cast<double>(score) / (3U << 20);
 }
 
 std::string reason(const Node& node, const Choice& choice, const std::string& chosen) {

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "dataplane/steer/score.h"
+
 namespace fairlead::control {
 
 void PoolWeights::restore(
@@ -20,6 +22,7 @@ void PoolWeights::restore(
     state.table_weight = member.weight;
     state.score_weight = member.weight;
     state.given = member.weight;
+    state.parallel = fl_member_parallel(&member);
   }
 }
 
@@ -69,7 +72,8 @@ bool PoolWeights::adopt(
       weight.why = "as published before the restart, estimates are being made";
     }
     const auto old = pool.weights.find(id);
-    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight;
+    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
+              old->second.parallel != weight.parallel;
     weights.emplace(id, std::move(weight));
   }
   pool.weights = std::move(weights);

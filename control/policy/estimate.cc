@@ -40,14 +40,18 @@ void feed_capacity(const Parameters& parameters, double measured, double n, Back
   }
 }
 
-/// Usual value of active / utilisation: rises by 2 % of itself a second at most, falls by 20 %.
+/// Usual value of active / utilisation: rises by 2 % of itself a second at most, falls by 20 %. Its
+/// least value, which rises by 0.2 % only: queues lengthen `active`, so the least one is without.
 void feed_stretch(double seconds, BackendState& s) {
   if (s.utilization < kLeastUtilization || s.active <= 0) return;
   const double ratio = s.active / s.utilization;
   if (s.stretch_base <= 0) {
-    s.stretch_base = ratio;
+    s.stretch_base = s.parallel = ratio;
     return;
   }
+  s.parallel = std::clamp(
+      ratio, s.parallel * std::pow(0.80, seconds), s.parallel * std::pow(1.002, seconds)
+  );
   s.stretch_base = std::clamp(
       ratio, s.stretch_base * std::pow(0.80, seconds), s.stretch_base * std::pow(1.02, seconds)
   );
@@ -99,6 +103,11 @@ void close_window(const Parameters& parameters, BackendState& s) {
   feed_stretch(s.window_seconds, s);
   s.window_seconds = s.window_done = s.window_errors = 0;
   s.window_busy = s.window_active = s.window_latency = 0;
+}
+
+std::uint32_t parallel_of(const BackendState& s) {
+  if (!(s.parallel >= 0.5)) return 0;
+  return static_cast<std::uint32_t>(std::lround(std::min<double>(s.parallel, kMostParallel)));
 }
 
 double median_positive(std::vector<double> values) {

@@ -16,6 +16,13 @@ void absorb(const Report& report, const Parameters& parameters, BackendState& st
 /// C = X / u, mixed in by completions, with a jump when the difference is certain.
 void close_window(const Parameters& parameters, BackendState& state);
 
+/// Requests that the backend serves at once without queueing, for the score: the least number being
+/// served per unit of utilisation (Little's law: c busy servers are c requests at utilisation 1;
+/// queues only add). 0: not known. At most kMostParallel: where a backend is not bound by its CPU
+/// the ratio means nothing, and a small error of a weight may outweigh a third of so many requests.
+inline constexpr std::uint32_t kMostParallel = 16;
+std::uint32_t parallel_of(const BackendState& state);
+
 /// Median of the values above 0; 0 without any.
 double median_positive(std::vector<double> values);
 

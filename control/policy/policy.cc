@@ -143,7 +143,7 @@ void keep(const Snapshot& snapshot, const State& state, base::Nanoseconds now, W
     std::string why = line("%s: configured weight", name_of(snapshot.policy));
     if (!factors[i].why.empty()) why += ", " + factors[i].why;
     result.backends.push_back(
-        {b.weight, score_inverse_weight(b.weight * factors[i].factor), std::move(why)}
+        {b.weight, score_inverse_weight(b.weight * factors[i].factor), 0, std::move(why)}
     );
   }
 }
@@ -199,6 +199,7 @@ void follow(
       out.weight = static_cast<std::uint32_t>(std::clamp(s.table_weight, 1.0, kMost));
     if (b.weight == 0) out.why = "configured weight 0: no new flows by weight";
     out.inverse_weight = score_inverse_weight(s.score_weight);
+    out.parallel = parallel_of(s);
     result.backends.push_back(std::move(out));
   }
   if (learns(snapshot.policy) && !result.frozen) learn(snapshot, now, seconds, state, result);

@@ -111,6 +111,7 @@ struct BackendState {
   double active = 0;
   double latency_us = 0;              // moving average
   double stretch_base = 0;            // usual active / utilisation, for the guard
+  double parallel = 0;                // least active / utilisation, for the score
   double window_mean_latency_us = 0;  // of the last window
   double active_before = 0;           // of the window before it
   double residual = 0;                // learned logarithm of a factor on the score weight
@@ -131,6 +132,7 @@ struct State {
 struct EffectiveWeight {
   std::uint32_t weight = 0;          // for the table, 0..10000; 0 only where configured 0
   std::uint32_t inverse_weight = 0;  // for the score (fl_score)
+  std::uint32_t parallel = 0;        // requests served at once without queueing; 0: not known
   std::string why;                   // one line for operators
 };
 

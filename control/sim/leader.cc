@@ -9,6 +9,8 @@ namespace fairlead::sim {
 
 namespace {
 
+constexpr const char* kPool = "vip";
+
 // Times of policies begin at 1 s: 0 means "never" there.
 base::Nanoseconds clock_of(Time now) {
   return base::kSecond + static_cast<base::Nanoseconds>(now);
@@ -78,7 +80,11 @@ Shipment Leader::turn(
   }
   const auto dt = static_cast<base::Nanoseconds>(now - last_turn_);
   last_turn_ = now;
-  last_ = policy::update(pool_, observed, state_, dt).backends;
+  policy::DecisionLog* log = setup_->decision_log;
+  if (log != nullptr) log->begin(kPool, state_);
+  policy::Weights weights = policy::update(pool_, observed, state_, dt);
+  if (log != nullptr) log->end(kPool, pool_, observed, dt, weights, state_);
+  last_ = std::move(weights.backends);
   if (setup_->policy.true_weights) {
     double sum = 0;
     for (const auto& b : backends) sum += b.spec().cores * b.speed();

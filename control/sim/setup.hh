@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/model/model.hh"
+#include "control/policy/decision_log.hh"
 #include "control/policy/policy.hh"
 #include "control/sim/backend_model.hh"
 
@@ -174,6 +175,7 @@ struct Setup {
   bool has_updates = false;
   std::vector<FileUpdate> updates;
   policy::Trainer* trainer = nullptr;  // while training: explores and learns in place of the actor
+  policy::DecisionLog* decision_log = nullptr;  // of the leader's policy; may be absent
 };
 
 /// Requests a second at full utilisation, by true speeds.

@@ -24,6 +24,9 @@ base::Nanoseconds clock_of(Time now) {
   return kClockStart + static_cast<base::Nanoseconds>(now);
 }
 
+constexpr std::size_t kKeptGenerations = 16;
+constexpr std::size_t kMostBankBytes = std::size_t{16} << 20;
+
 struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
@@ -80,6 +83,7 @@ class TableRouting final : public Routing {
   const OpenCounts* counts_;
   model::Vip vip_;
   steering::Steering steering_;
+  std::vector<Line> scratch_ = std::vector<Line>(kMostBankBytes / sizeof(Line));  // for encode()
   std::vector<std::shared_ptr<const Generation>> generations_;  // the last few, by number mod size
   std::uint32_t last_ = 0;                                      // number of the newest
   std::vector<std::shared_ptr<const Generation>> in_force_;     // by node
@@ -92,8 +96,6 @@ class TableRouting final : public Routing {
   std::vector<std::uint32_t> external_;  // sent, not yet received: by node, then backend
   double moved_ = 0;
 };
-
-constexpr std::size_t kKeptGenerations = 16;
 
 net::IpAddr address_of(std::uint32_t position) {
   const std::string text = "10." + std::to_string(128 + (position >> 16)) + "." +
@@ -132,6 +134,7 @@ std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment
   for (std::size_t b = 0; b < shipment.weights.size(); ++b) {
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;
+    intent.parallel = shipment.weights[b].parallel;
     intent.state = shipment.usable[b] != 0 ? FL_MEMBER_ACTIVE : FL_MEMBER_DOWN;
     pool.backends.push_back(intent);
   }
@@ -154,12 +157,13 @@ std::uint32_t TableRouting::prepare(const Shipment& shipment, Time now) {
     generation->view = previous->view;
     moved_ = 0;
   } else {
-    auto bank = std::make_shared<std::vector<Line>>((std::size_t{16} << 20) / sizeof(Line));
     const auto used =
-        steering::encode(*plan, last_, clock_of(now), std::as_writable_bytes(std::span(*bank)));
+        steering::encode(*plan, last_, clock_of(now), std::as_writable_bytes(std::span(scratch_)));
     if (!used) throw std::runtime_error("simulator: " + used.error().what);
-    bank->resize((*used + sizeof(Line) - 1) / sizeof(Line));
-    bank->shrink_to_fit();
+    const std::size_t lines = (*used + sizeof(Line) - 1) / sizeof(Line);
+    const auto bank = std::make_shared<const std::vector<Line>>(
+        scratch_.begin(), scratch_.begin() + static_cast<std::ptrdiff_t>(lines)
+    );
     const auto view = steer::TableView::attach(bank->data(), bank->size() * sizeof(Line));
     if (!view) throw std::runtime_error("simulator: " + view.error().what);
     generation->bank = bank;

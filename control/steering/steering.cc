@@ -9,6 +9,7 @@
 #include "control/steering/numbers.hh"
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
+#include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
 
@@ -120,6 +121,7 @@ class Planner {
     m.vip = vip;
     m.weight = row.weight;
     m.inverse_weight = intent.inverse_weight;
+    fl_set_member_parallel(&m, intent.parallel);
     if (m.inverse_weight == 0)  // 2^20 / weight, as policy::score_inverse_weight
       m.inverse_weight = intent.weight == 0 ? UINT32_MAX : (1u << 20) / intent.weight;
     return m;

@@ -25,6 +25,7 @@ namespace fairlead::steering {
 struct BackendIntent {
   std::uint32_t weight = 0;                  // effective, 0..kMaxWeight
   std::uint32_t inverse_weight = 0;          // see fl_score; 0: from `weight`
+  std::uint32_t parallel = 0;                // see fl_member_parallel(); 0: unknown
   fl_member_state state = FL_MEMBER_ACTIVE;  // active, draining or down; only active owns slots
 };
 

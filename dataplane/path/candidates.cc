@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/steer/score.h"
+
 namespace fairlead::path {
 namespace {
 
@@ -40,7 +42,7 @@ std::uint64_t score(
 ) {
   const std::uint64_t external =
       use_external ? context.scores->score[context.worker][member.backend].external : 0;
-  return (local + external + 1) * inverse;
+  return fl_score_value(local + external + 1, fl_member_parallel(&member), inverse);
 }
 
 /// As a new flow must see it.

@@ -8,6 +8,7 @@
 #include "dataplane/net/gue.h"
 #include "dataplane/path/backend_health.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/steer/score.h"
 
 namespace fairlead::path {
 
@@ -66,7 +67,7 @@ inline std::uint32_t choose_if_all_good(
     }
     good &= (member.state == FL_MEMBER_ACTIVE) & (inverse != kLooksFull) &
             is_undisputed(backend, context.now);
-    const std::uint64_t score = flows * inverse;
+    const std::uint64_t score = fl_score_value(flows, fl_member_parallel(&member), inverse);
     // By masks: compilers make a branch of a choice, and this one is a coin's.
     const std::uint64_t better = std::uint64_t{0} - std::uint64_t{score < best_score};
     best ^= (best ^ candidates[c]) & better;

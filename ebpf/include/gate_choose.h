@@ -4,6 +4,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_CHOOSE_H
 #define FAIRLEAD_EBPF_GATE_CHOOSE_H
 
+#include "dataplane/steer/score.h"
 #include "ebpf/include/gate_table.h"
 
 #define FL_WALK_SLOTS 64u
@@ -151,7 +152,7 @@ __attribute__((noinline)) __u64 fl_rate(const struct fl_work* w, __u32 number, _
     return FL_TRIAL;
   }
   if (standing == FL_EJECTED || (standing == FL_HALF_OPEN && w->retried)) return FL_UNUSABLE;
-  return (b->in_flight + external + 1) * inverse + 1;
+  return fl_score_value(b->in_flight + external + 1, fl_member_parallel(member), inverse) + 1;
 }
 
 /// The best candidate; `may_be_trial`: of a half-open backend.

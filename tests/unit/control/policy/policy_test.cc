@@ -8,63 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/control/policy/reporting_pool.hh"
+
 namespace fairlead::policy {
 namespace {
-
-using base::kMillisecond;
-using base::kSecond;
-using model::PolicyName;
-
-/// A pool whose backends really have these capacities (requests a second at full use).
-class Pool {
- public:
-  Pool(PolicyName policy, std::vector<double> capacities) : capacities_(std::move(capacities)) {
-    snapshot_.policy = policy;
-    for (std::size_t i = 0; i < capacities_.size(); ++i)
-      snapshot_.backends.push_back({"b" + std::to_string(i), 100, 0, true});
-  }
-
-  /// One second: ten reports of every backend at `rate` requests a second, then an update.
-  Weights second(double rate, bool reports = true) {
-    Observations observed;
-    for (std::size_t i = 0; i < capacities_.size(); ++i) {
-      Observation o;
-      for (int n = 1; reports && n <= 10; ++n) {
-        Report r;
-        r.received_ns = now_ + static_cast<base::Nanoseconds>(n) * 100 * kMillisecond;
-        r.sequence = ++sequence_;
-        r.requests_per_second = std::min(rate, capacities_[i]);
-        r.cpu = std::min(1.0, rate / capacities_[i]);
-        r.active = 4 * r.cpu;
-        r.mean_latency_us = 1e6 * 4 / capacities_[i];
-        if (spoil_) spoil_(i, r);
-        o.reports.push_back(r);
-      }
-      observed.backends.push_back(o);
-    }
-    now_ += kSecond;
-    observed.now = now_;
-    return update(snapshot_, observed, state_, kSecond);
-  }
-  Weights seconds(int count, double rate) {
-    Weights last;
-    for (int i = 0; i < count; ++i) last = second(rate);
-    return last;
-  }
-
-  Snapshot snapshot_;
-  State state_;
-  std::vector<double> capacities_;
-  std::function<void(std::size_t, Report&)> spoil_;
-
- private:
-  base::Nanoseconds now_ = 1000 * kSecond;
-  std::uint64_t sequence_ = 0;
-};
-
-double ratio(const Weights& w, std::size_t a, std::size_t b) {
-  return static_cast<double>(w.backends[a].weight) / w.backends[b].weight;
-}
 
 class Measuring : public testing::TestWithParam<PolicyName> {};
 INSTANTIATE_TEST_SUITE_P(
@@ -77,6 +24,15 @@ TEST_P(Measuring, FindsUnequalCapacities) {
   EXPECT_NEAR(ratio(w, 1, 0), 2, 0.35);
   EXPECT_NEAR(ratio(w, 2, 0), 4, 0.7);
   EXPECT_GT(w.backends[0].inverse_weight, w.backends[2].inverse_weight);
+}
+
+TEST_P(Measuring, FindsHowManyRequestsABackendServesAtOnce) {
+  Pool pool(GetParam(), {100, 200, 400});
+  for (const auto& backend : pool.seconds(30, 90).backends) EXPECT_EQ(backend.parallel, 4u);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i == 0) r.active *= 100;  // waits for something else than its CPU
+  };
+  EXPECT_LE(pool.seconds(300, 90).backends[0].parallel, 16u);
 }
 
 TEST_P(Measuring, SettlesAndThenMovesNothing) {
@@ -169,40 +125,6 @@ TEST_P(Measuring, NobodyFallsBelowTheFloorAndZeroStaysZero) {
   EXPECT_EQ(w.backends[3].inverse_weight, UINT32_MAX);
 }
 
-TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
-  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
-  pool.seconds(30, 120);
-  pool.spoil_ = [](std::size_t i, Report& r) {
-    if (i != 0) return;
-    r.requests_per_second *= 0.3;  // ten times the latency, CPU at rest, slots occupied
-    r.cpu *= 0.1;
-    r.active *= 3;
-  };
-  EXPECT_LT(ratio(pool.seconds(15, 120), 0, 1), 0.6);
-}
-
-TEST(Adaptive, ServingWithoutCompletingLooksFull) {
-  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
-  pool.seconds(20, 120);
-  pool.spoil_ = [](std::size_t i, Report& r) {
-    if (i != 0) return;
-    r.requests_per_second = 0;
-    r.active = 50;
-  };
-  const Weights w = pool.seconds(10, 120);
-  EXPECT_GT(w.backends[0].inverse_weight, 10 * w.backends[1].inverse_weight);
-}
-
-TEST(Adaptive, AJoiningBackendStartsAtThePoolsUsualWeight) {
-  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
-  pool.seconds(20, 120);
-  pool.snapshot_.backends.push_back({"b3", 100, 0, true});
-  pool.capacities_.push_back(50);
-  const Weights joined = pool.second(40);
-  EXPECT_NEAR(ratio(joined, 3, 0), 1, 0.1);
-  EXPECT_NEAR(ratio(pool.seconds(40, 40), 3, 0), 0.25, 0.1);
-}
-
 TEST(Configured, StaticIgnoresReports) {
   for (const PolicyName policy : {PolicyName::kStatic, PolicyName::kWlc}) {
     Pool pool(policy, {100, 400});
@@ -211,13 +133,6 @@ TEST(Configured, StaticIgnoresReports) {
     EXPECT_EQ(w.backends[1].inverse_weight, (1u << 20) / 100);
     EXPECT_FALSE(w.changed);
   }
-}
-
-TEST(Configured, LatencyScalesTheScoreOnly) {
-  Pool pool(PolicyName::kLatency, {100, 200, 400});
-  const Weights w = pool.seconds(10, 90);
-  EXPECT_EQ(w.backends[0].weight, w.backends[2].weight);
-  EXPECT_GT(w.backends[0].inverse_weight, 3 * w.backends[2].inverse_weight);
 }
 
 TEST(Score, InverseWeightStaysInRange) {

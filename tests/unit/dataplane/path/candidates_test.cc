@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/steer/score.h"
 #include "tests/testing/test_bank.hh"
 #include "tests/testing/test_worker.hh"
 
@@ -104,6 +105,45 @@ TEST(Candidates, OtherNodesFlowsCountWhileTheyAreFresh) {
   w.worker.advance(FL_SCORES_STALE_NS);
 
   EXPECT_FALSE(external_counts_fresh(w.worker.context()));
+}
+
+TEST(Candidates, AFreeCoreOfAFasterBackendIsTakenBeforeAnIdleSlowOne) {
+  World w(pool(2, 4));
+  for (const std::uint32_t number : {0U, 1U}) {
+    auto& member = const_cast<fl_member&>(w.bank.view().member(number));  // the bank is ours
+    member.inverse_weight = number == 0 ? 1000 : 2000;
+    fl_set_member_parallel(&member, 4);
+  }
+  const auto fast = [&] {
+    unsigned count = 0;
+    for (std::uint64_t flow = 0; flow < 200; ++flow) count += w.choose(flow) == 0;
+    return count;
+  };
+
+  w.worker.page().backends[0].in_flight = 3;
+  EXPECT_GT(fast(), 170U);
+  w.worker.page().backends[0].in_flight = 8;
+  EXPECT_LT(fast(), 30U);
+}
+
+TEST(Score, IsAPredictedFinishingTime) {
+  // Unknown parallelism: shortest expected delay.
+  EXPECT_EQ(fl_score_value(2, 0, 100), 2 * fl_score_value(1, 0, 100));
+  // Cores are free: a third of the slope. Queueing: all of it, and the same for any core count.
+  EXPECT_EQ(fl_score_value(2, 4, 100) - fl_score_value(1, 4, 100), 100U);
+  EXPECT_EQ(fl_score_value(9, 4, 100) - fl_score_value(8, 4, 100), 300U);
+  EXPECT_EQ(fl_score_value(8, 4, 100), fl_score_value(8, 0, 100));
+  // The extremes of the record do not overflow.
+  EXPECT_GT(fl_score_value(1U << 25, 255, 0x80000000U), fl_score_value(1U << 24, 255, 0x80000000U));
+}
+
+TEST(Score, ParallelismSaturates) {
+  fl_member member{};
+  EXPECT_EQ(fl_member_parallel(&member), 0U);
+  fl_set_member_parallel(&member, 16);
+  EXPECT_EQ(fl_member_parallel(&member), 16U);
+  fl_set_member_parallel(&member, 1000);
+  EXPECT_EQ(fl_member_parallel(&member), 255U);
 }
 
 TEST(Candidates, AnyOneLivingBackendOfAFewIsFound) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The utilisation law, its guard against gray backends, and who joins.
+#include <gtest/gtest.h>
+
+#include "control/policy/estimate.hh"
+#include "tests/unit/control/policy/reporting_pool.hh"
+
+namespace fairlead::policy {
+namespace {
+
+TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+  pool.seconds(30, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second *= 0.3;  // ten times the latency, CPU at rest, slots occupied
+    r.cpu *= 0.1;
+    r.active *= 3;
+  };
+  EXPECT_LT(ratio(pool.seconds(15, 120), 0, 1), 0.6);
+}
+
+TEST(Adaptive, ServingWithoutCompletingLooksFull) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
+  pool.seconds(20, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second = 0;
+    r.active = 50;
+  };
+  const Weights w = pool.seconds(10, 120);
+  EXPECT_GT(w.backends[0].inverse_weight, 10 * w.backends[1].inverse_weight);
+}
+
+TEST(Adaptive, AJoiningBackendStartsAtThePoolsUsualWeight) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200});
+  pool.seconds(20, 120);
+  pool.snapshot_.backends.push_back({"b3", 100, 0, true});
+  pool.capacities_.push_back(50);
+  const Weights joined = pool.second(40);
+  EXPECT_NEAR(ratio(joined, 3, 0), 1, 0.1);
+  EXPECT_NEAR(ratio(pool.seconds(40, 40), 3, 0), 0.25, 0.1);
+}
+
+}  // namespace
+}  // namespace fairlead::policy
