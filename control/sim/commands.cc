@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <optional>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "control/sim/options.hh"
 #include "control/sim/run_plot.hh"
 #include "control/sim/simulation.hh"
+#include "dataplane/sys/input_file.hh"
 #include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/report.hh"
 
@@ -164,6 +166,7 @@ class Outputs {
       outputs.decisions_.emplace(std::move(rows), input.setup, ids, input.start);
     }
     FL_ASSIGN(outputs.plot_, staged(o.plot));
+    FL_ASSIGN(outputs.policy_log_, staged(o.policy_log));
     return outputs;
   }
   static std::string decisions_path(const Options& o) {
@@ -174,12 +177,16 @@ class Outputs {
   }
 
   [[nodiscard]] DecisionsFile* decisions() { return decisions_ ? &*decisions_ : nullptr; }
+  [[nodiscard]] policy::DecisionLog::Sink policy_log_sink() {
+    return [this](std::string_view line) { write(*policy_log_, line); };
+  }
   base::Result<void> commit(const Setup& setup, const Measures& measures, Time first_arrival) {
     if (report_) write(*report_, report_json(setup, measures, first_arrival));
     if (plot_) write(*plot_, run_svg(setup, measures));
     if (decisions_) FL_TRY(decisions_->commit());
     if (report_) FL_TRY(report_->commit());
     if (plot_) FL_TRY(plot_->commit());
+    if (policy_log_) FL_TRY(policy_log_->commit());
     if (folder_) folder_->keep();
     return {};
   }
@@ -189,6 +196,7 @@ class Outputs {
   std::optional<DecisionsFile> decisions_;
   std::optional<sys::OutputFile> report_;
   std::optional<sys::OutputFile> plot_;
+  std::optional<sys::OutputFile> policy_log_;
 };
 
 void print_summary(const Setup& setup, const Measures& m) {
@@ -213,12 +221,15 @@ base::Result<bool> run_one(const Options& o) {
   const sys::NamedFile outputs_named[] = {
       {"--out", Outputs::decisions_path(o)},
       {"--out", Outputs::report_path(o)},
-      {"--plot", o.plot}};
+      {"--plot", o.plot},
+      {"--policy-log", o.policy_log}};
   const sys::NamedFile inputs_named[] = {
       {"--config", o.config}, {"--requests", o.requests}, {"--updates", o.updates}};
   FL_TRY(sys::check_outputs(outputs_named, inputs_named));
-  FL_ASSIGN(const Input input, read_input(o));
+  FL_ASSIGN(Input input, read_input(o));
   FL_ASSIGN(Outputs outputs, Outputs::stage(o, input));
+  policy::DecisionLog log(outputs.policy_log_sink());
+  if (!o.policy_log.empty()) input.setup.decision_log = &log;
   const Setup& setup = input.setup;
   Progress progress(!o.quiet);
   Watchers watchers;
@@ -277,6 +288,18 @@ base::Result<bool> run_training(const Options& o) {
   return true;
 }
 
+base::Result<bool> run_replay(const std::string& path) {
+  FL_ASSIGN(std::string text, sys::read_input(path, kMostFileBytes, "a decision log"));
+  std::istringstream log(std::move(text));
+  FL_ASSIGN(const policy::Replayed replayed, policy::replay(log, path));
+  std::printf(
+      "%llu turns of %llu pools: every decision follows from its inputs\n",
+      static_cast<unsigned long long>(replayed.turns),
+      static_cast<unsigned long long>(replayed.pools)
+  );
+  return true;
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -285,10 +308,11 @@ int run_command_line(int argc, char** argv) {
     std::fputs(options->text.c_str(), stdout);
     return 0;
   }
-  const base::Result<bool> done = !options            ? tl::unexpected(options.error())
-                                  : options->trains   ? run_training(*options)
-                                  : options->compares ? run_comparison(*options)
-                                                      : run_one(*options);
+  const base::Result<bool> done = !options                    ? tl::unexpected(options.error())
+                                  : !options->replays.empty() ? run_replay(options->replays)
+                                  : options->trains           ? run_training(*options)
+                                  : options->compares         ? run_comparison(*options)
+                                                              : run_one(*options);
   if (done) return 0;
   return sys::report("fairlead-sim", done.error());
 }

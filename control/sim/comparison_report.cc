@@ -131,18 +131,22 @@ std::string comparison_json(const ComparisonResult& r) {
 }
 
 std::string comparison_svg(const ComparisonResult& r) {
-  Panel ratios{"p99 as a ratio to central JSQ", "scenario", "median over seeds", {}, true, {}};
+  Panel ratios{
+      "p99 as a ratio to central JSQ", "scenario", "median and range of seeds", {}, true, {}};
   Panel late{"not served within 200 ms", "scenario", "% of requests", {}, false, {}};
   ratios.categories = late.categories = r.asked.scenarios;
   for (std::size_t p = 0; p < r.policies.size(); ++p) {
-    Series ratio{r.policies[p], {}};
-    Series share{r.policies[p], {}};
+    Series ratio{r.policies[p], {}, {}};
+    Series share{r.policies[p], {}, {}};
     for (std::size_t s = 0; s < r.runs.size(); ++s) {
       const auto at = static_cast<double>(s);
-      ratio.points.emplace_back(at, r.ratio(s, p, "jsq").median);
+      const Spread of_jsq = r.ratio(s, p, "jsq");
+      ratio.points.emplace_back(at, of_jsq.median);
+      ratio.ranges.emplace_back(of_jsq.low, of_jsq.high);
       const auto within =
           spread_of(r.runs[s][p], [](const RunResult& run) { return run.within_200ms; });
       share.points.emplace_back(at, 100 * (1 - within.median));
+      share.ranges.emplace_back(100 * (1 - within.high), 100 * (1 - within.low));
     }
     ratios.series.push_back(std::move(ratio));
     late.series.push_back(std::move(share));

@@ -10,7 +10,7 @@ namespace fairlead::sim {
 namespace {
 constexpr Time kProbeRoundTrip = kMilli;        // Prequal's probes, idle tokens
 constexpr std::uint64_t kBytesPerCount = 2;     // of an exchange: one 16-bit count a backend
-constexpr std::uint64_t kBytesPerWeight = 6;    // of an update: weight, inverse weight
+constexpr std::uint64_t kBytesPerWeight = 7;    // of an update: weight, inverse weight, parallel
 constexpr std::uint64_t kBytesPerMessage = 66;  // Ethernet, IP, UDP, version, node, time
 }  // namespace
 

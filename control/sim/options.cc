@@ -110,11 +110,11 @@ base::Result<Overrides> overrides_of(const CLI::App& app, const Raw& raw) {
 std::string lists() {
   std::string out = "\nScenarios:\n";
   for (const ScenarioInfo& s : scenarios())
-    out += "  " + std::string(s.name) + std::string(16 - s.name.size(), ' ') + std::string(s.what) +
+    out += "  " + std::string(s.name) + std::string(20 - s.name.size(), ' ') + std::string(s.what) +
            "\n";
   out += "\nPolicies (parameters: NAME:choices=3,exponent=1.1):\n";
   for (const PolicyInfo& p : policies())
-    out += "  " + std::string(p.name) + std::string(16 - p.name.size(), ' ') + std::string(p.what) +
+    out += "  " + std::string(p.name) + std::string(20 - p.name.size(), ' ') + std::string(p.what) +
            "\n";
   return out;
 }
@@ -153,6 +153,9 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_option("--policy", options.policy, "instead of the configuration's");
   add_seed(app, "--seed", raw.seed, "of all randomness");
   app.add_option("--plot", options.plot, "write pictures of the run to this SVG file");
+  app.add_option(
+      "--policy-log", options.policy_log, "file for the policy's inputs and decisions, JSON lines"
+  );
   app.add_flag("--quiet", options.quiet, "no progress bar, no summary");
   add_common(app, raw);
   app.set_version_flag("--version", std::string("fairlead-sim ") + FL_VERSION);
@@ -177,6 +180,8 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   train->add_option("--episodes", options.training.episodes, "number of episodes")
       ->check(CLI::Range(1, 100000));
   add_seed(*train, "--seed", options.training.seed, "of the first episode");
+  CLI::App* replay = app.add_subcommand("replay", "recompute the decisions of a --policy-log");
+  replay->add_option("log", options.replays, "the log")->required();
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -195,6 +200,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   options.trains = train->parsed();
   if (options.compares) FL_TRY(none_of_a_run(app, *compare));
   if (options.trains) FL_TRY(none_of_a_run(app, *train));
+  if (replay->parsed()) FL_TRY(none_of_a_run(app, *replay));
   FL_ASSIGN(
       options.overrides,
       options.compares ? overrides_of(*compare, compare_raw) : overrides_of(app, raw)

@@ -37,12 +37,15 @@ struct Options {
   std::string out;
   std::string policy;
   std::string plot;
+  std::string policy_log;
   bool quiet = false;
   Overrides overrides;
   // compare
   bool compares = false;
   Comparison comparison;
   std::string json;
+  // replay
+  std::string replays;  // a decision log
   // train
   bool trains = false;
   Training training;

@@ -34,9 +34,14 @@ std::vector<std::size_t> most_moving(const Setup& setup, const Measures& m) {
 }  // namespace
 
 std::string run_svg(const Setup& setup, const Measures& m) {
-  Panel latency{"latency over time", "seconds", "ms", {{"p50", {}}, {"p99", {}}}, true, {}};
+  Panel latency{"latency over time", "seconds", "ms", {{"p50", {}, {}}, {"p99", {}, {}}}, true, {}};
   Panel flow{
-      "requests", "seconds", "a second", {{"served", {}}, {"failed or rejected", {}}}, false, {}};
+      "requests",
+      "seconds",
+      "a second",
+      {{"served", {}, {}}, {"failed or rejected", {}, {}}},
+      false,
+      {}};
   for (const Sample& s : m.samples) {
     latency.series[0].points.emplace_back(s.seconds, s.p50_ms);
     latency.series[1].points.emplace_back(s.seconds, s.p99_ms);
@@ -46,8 +51,8 @@ std::string run_svg(const Setup& setup, const Measures& m) {
   Panel shares{"share of requests", "seconds", "% of all", {}, false, {}};
   Panel weights{"weight", "seconds", "% of all", {}, false, {}};
   for (const std::size_t b : most_moving(setup, m)) {
-    Series share{setup.backends[b].id, {}};
-    Series weight{setup.backends[b].id, {}};
+    Series share{setup.backends[b].id, {}, {}};
+    Series weight{setup.backends[b].id, {}, {}};
     for (const Sample& s : m.samples) {
       share.points.emplace_back(s.seconds, 100 * s.share[b]);
       weight.points.emplace_back(s.seconds, 100 * s.weight[b]);
@@ -55,7 +60,7 @@ std::string run_svg(const Setup& setup, const Measures& m) {
     shares.series.push_back(std::move(share));
     weights.series.push_back(std::move(weight));
   }
-  Panel curve{"percentiles", "percentile", "ms", {{setup.policy.name, {}}}, true, {}};
+  Panel curve{"percentiles", "percentile", "ms", {{setup.policy.name, {}, {}}}, true, {}};
   for (double q = 0.01; q < 0.9995; q += q < 0.989 ? 0.01 : 0.001)
     curve.series[0].points.emplace_back(100 * q, m.latency.quantile(q) * 1e-6);
   const std::string title = setup.policy.name +

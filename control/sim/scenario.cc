@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array<double, 4> kSpeeds = {0.4, 0.8, 1.2, 1.6};
 
-enum class Speeds { kEqual, kDeclared, kHidden };
+enum class Speeds { kEqual, kDeclared, kHidden, kWrong };
 
 std::vector<Backend> make_backends(std::uint32_t count, Speeds speeds) {
   std::vector<Backend> result;
@@ -27,6 +27,9 @@ std::vector<Backend> make_backends(std::uint32_t count, Speeds speeds) {
     if (speeds != Speeds::kEqual) backend.spec.speed = kSpeeds[b % kSpeeds.size()];
     if (speeds == Speeds::kDeclared)
       backend.weight = static_cast<std::uint32_t>(std::lround(100 * backend.spec.speed));
+    if (speeds == Speeds::kWrong)  // the slowest as the fastest
+      backend.weight =
+          static_cast<std::uint32_t>(std::lround(100 * kSpeeds[kSpeeds.size() - 1 - b % 4]));
     result.push_back(std::move(backend));
   }
   return result;
@@ -137,6 +140,7 @@ const std::vector<ScenarioInfo>& scenarios() {
       {"homog", "equal backends"},
       {"hetero", "speeds 1:2:3:4, weights declared right"},
       {"hetero-hidden", "the same speeds, weights declared equal"},
+      {"hetero-wrong", "the same speeds, declared the wrong way round"},
       {"antag", "a tenth of the backends lose 50 to 75 % of their speed, for 10 to 40 s each"},
       {"crash", "5 % crash as black holes and recover, then others; detected after 2 s"},
       {"crash-rst", "the same, the hosts answer with resets"},
@@ -148,6 +152,7 @@ const std::vector<ScenarioInfo>& scenarios() {
       {"diurnal", "rate follows a day of 30 s"},
       {"churn", "a tenth of the backends leave and join again"},
       {"node-death", "a node dies and returns, later another"},
+      {"node-death-rehash", "the same, the router moves flows of living nodes too"},
       {"lies", "a tenth of the backends report a tenth of their utilisation; hidden speeds"},
   };
   return kAll;
@@ -173,9 +178,10 @@ base::Result<Setup> make_scenario(const ScenarioOptions& o) {
   s.connections.requests = o.requests_per_connection;
   s.backends = make_backends(
       o.backends,
-      hidden     ? Speeds::kHidden
-      : declared ? Speeds::kDeclared
-                 : Speeds::kEqual
+      hidden                     ? Speeds::kHidden
+      : declared                 ? Speeds::kDeclared
+      : o.name == "hetero-wrong" ? Speeds::kWrong
+                                 : Speeds::kEqual
   );
   s.arrivals.rate = o.rate > 0 ? o.rate : o.load * capacity_of(s);
   if (o.name == "scale" && o.rate <= 0) s.arrivals.rate = 100'000;
@@ -192,7 +198,8 @@ base::Result<Setup> make_scenario(const ScenarioOptions& o) {
   if (o.name == "crash-rst") add_crashes(s, 0.05, FaultKind::kCrashRefuse);
   if (o.name == "mixed") add_crashes(s, 0.02, FaultKind::kCrashSilent);
   if (o.name == "churn") add_churn(s);
-  if (o.name == "node-death") add_node_death(s);
+  if (o.name == "node-death" || o.name == "node-death-rehash") add_node_death(s);
+  s.resilient_router = o.name != "node-death-rehash";
   std::stable_sort(s.faults.begin(), s.faults.end(), [](const Fault& x, const Fault& y) {
     return x.at < y.at;
   });

@@ -97,13 +97,16 @@ Axis axis_of(const Panel& panel, bool vertical) {
   Axis axis;
   double low = std::numeric_limits<double>::infinity();
   double high = -low;
-  for (const Series& s : panel.series)
-    for (const auto& [x, y] : s.points) {
-      const double value = vertical ? y : x;
-      if (vertical && panel.log_y && value <= 0) continue;
-      low = std::min(low, value);
-      high = std::max(high, value);
-    }
+  const auto include = [&](double value) {
+    if (vertical && panel.log_y && value <= 0) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  };
+  for (const Series& s : panel.series) {
+    for (const auto& [x, y] : s.points) include(vertical ? y : x);
+    for (const auto& [from, to] : s.ranges)
+      if (vertical) include(to);
+  }
   if (low > high) low = high = 1;
   axis.log = vertical && panel.log_y;
   if (!vertical && !panel.categories.empty()) {
@@ -114,6 +117,7 @@ Axis axis_of(const Panel& panel, bool vertical) {
     high *= 1.05;
   }
   if (axis.log) high *= 1.1;
+  if (axis.log && !panel.categories.empty()) low *= 0.9;  // the lowest bar is a bar, too
   if (high <= low) high = low + (low == 0 ? 1 : std::abs(low));
   axis.low = low;
   axis.high = high;
@@ -167,6 +171,19 @@ void draw_bars(std::string& out, const Panel& panel, const Axis& x, const Axis& 
           width,
           std::max(0.0, y.from - top),
           kColours[i % kColours.size()]
+      );
+    }
+  for (std::size_t i = 0; i < panel.series.size(); ++i)
+    for (std::size_t p = 0; p < panel.series[i].ranges.size(); ++p) {
+      const double middle = x.place(panel.series[i].points[p].first) - 0.4 * slot +
+                            width * (static_cast<double>(i) + 0.5);
+      append(
+          out,
+          "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"black\"/>\n",
+          middle,
+          middle,
+          y.place(panel.series[i].ranges[p].first),
+          y.place(panel.series[i].ranges[p].second)
       );
     }
 }

@@ -12,6 +12,8 @@ namespace fairlead::sim {
 struct Series {
   std::string name;  // "": not in the legend
   std::vector<std::pair<double, double>> points;
+  std::vector<std::pair<double, double>>
+      ranges;  // of bars: low and high of each point; may be empty
 };
 
 struct Panel {

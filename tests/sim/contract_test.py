@@ -139,6 +139,18 @@ class Contract(unittest.TestCase):
             digests.add(hashlib.sha256((self.dir / "o/decisions.csv").read_bytes() + (self.dir / "o/report.json").read_bytes()).digest())
         self.assertEqual(len(digests), 1)
 
+    def test_decisions_of_the_policy_can_be_replayed(self) -> None:
+        for policy in NAMES:
+            self.run_sim("--scenario", "mixed", "--policy", policy, "--duration", "8s", "--policy-log", "p.jsonl", "--quiet")
+            self.assertIn("every decision follows", self.run_sim("replay", "p.jsonl").stdout)
+        lines = (self.dir / "p.jsonl").read_text().splitlines()
+        turn = json.loads(lines[5])
+        turn["decision"]["backends"][7]["weight"] += 1
+        lines[5] = json.dumps(turn, separators=(",", ":"))
+        self.file("p.jsonl", "\n".join(lines) + "\n")
+        self.refused("p.jsonl:6: the decision does not follow", "replay", "p.jsonl")
+        self.refused("none.jsonl", "replay", "none.jsonl")
+
     def test_plot_and_compare(self) -> None:
         self.run_sim("--scenario", "antag", "--duration", "2s", "--plot", "p.svg", "--quiet")
         self.assertIn("</svg>", (self.dir / "p.svg").read_text())
