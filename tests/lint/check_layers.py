@@ -42,7 +42,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
 
 # What pure folders must not see: DPDK, logging, YAML, gRPC, files, clocks, environment.
 PURE = ["dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path",
-        "control/model", "control/policy", "control/steering"]
+        "control/model", "control/policy", "control/staging", "control/steering"]
 IMPURE = re.compile(r"#include <(rte_|spdlog|yaml-cpp|grpc|fstream|iostream|filesystem|fcntl\.h|sys/mman)"
                     r"|\b(clock_gettime|steady_clock::now|system_clock::now|getenv)\b")
 
