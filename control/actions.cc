@@ -126,7 +126,13 @@ Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
   return Json{{"frozen", frozen}};
 }
 
-Answer perform(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
+Answer perform(
+    Node& node,
+    Reconciler& reconciler,
+    ChangeControl& changes,
+    const api::Request& r,
+    base::Nanoseconds now
+) {
   switch (r.command) {
     case Command::kShowStatus:
       return show_status(node, now);
@@ -166,8 +172,9 @@ Answer perform(Node& node, Reconciler& reconciler, const api::Request& r, base::
       return freeze(node, reconciler, false);
     case Command::kLookup:
       return lookup(node, r, now);
+    default:
+      return changes.answer(r, now);
   }
-  return base::fail(base::ErrorCode::kInternal, "command without function");
 }
 
 }  // namespace
@@ -187,6 +194,7 @@ void persist(const Node& node) {
 std::string answer(
     Node& node,
     Reconciler& reconciler,
+    ChangeControl& changes,
     const std::string& line,
     api::Peer peer,
     base::Nanoseconds now
@@ -199,7 +207,7 @@ std::string answer(
          "only root and the user of fairlead-control may change things, run it with sudo"}
     );
   }
-  const Answer result = perform(node, reconciler, *request, now);
+  const Answer result = perform(node, reconciler, changes, *request, now);
   return result ? api::ok_reply(*result) : api::error_reply(result.error());
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control/api/socket_server.hh"
+#include "control/change_control.hh"
 #include "control/node.hh"
 #include "control/reconcile.hh"
 
@@ -14,6 +15,7 @@ namespace fairlead::control {
 std::string answer(
     Node& node,
     Reconciler& reconciler,
+    ChangeControl& changes,
     const std::string& line,
     api::Peer peer,
     base::Nanoseconds now

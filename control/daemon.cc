@@ -2,6 +2,7 @@
 // Start table and event loop of fairlead-control.
 #include "control/daemon.hh"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -43,20 +44,6 @@ std::uint64_t wall_us() {
 void read_away(int fd) {
   std::uint64_t count = 0;
   (void)!::read(fd, &count, sizeof count);
-}
-
-// Keys that a reload cannot change.
-std::string needs_restart(const config::Config& old, const config::Config& fresh) {
-  if (old.node.id != fresh.node.id) return "node.id";
-  if (old.runtime_dir != fresh.runtime_dir) return "node.runtime_dir";
-  if (old.interface != fresh.interface) return "node.interface";
-  if (old.ports != fresh.ports) return "ports";
-  if (old.workers != fresh.workers) return "workers";
-  if (old.memory != fresh.memory) return "memory";
-  if (old.monitoring.listen != fresh.monitoring.listen) return "monitoring.listen";
-  if (old.metrics_listen != fresh.metrics_listen) return "metrics.listen";
-  if (old.decision_log != fresh.decision_log) return "decision_log";
-  return "";
 }
 
 void log_warnings(const config::Config& config) {
@@ -118,7 +105,10 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
     node_->weights.restore(node_->publisher.table(), node_->publisher.names(), now + kHoldWeights);
   }
   reconciler_ = std::make_unique<Reconciler>(*node_);
-  reconciler_->take_config(std::move(config), now);
+  changes_ = std::make_unique<ChangeControl>(*node_, *reconciler_, options_.config, [this] {
+    prober_.set_targets(node_->checks.targets());
+  });
+  reconciler_->take_config(changes_->begin(std::move(config), now), now);
   for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
   return true;
 }
@@ -175,7 +165,7 @@ base::Result<bool> Daemon::open_services() {
       api::SocketServer::listen(
           node_->regions.dir + "/control.sock",
           [this](const std::string& line, api::Peer peer) {
-            return answer(*node_, *reconciler_, line, peer, sys::monotonic_ns());
+            return answer(*node_, *reconciler_, *changes_, line, peer, sys::monotonic_ns());
           }
       )
   );
@@ -210,6 +200,10 @@ base::Result<bool> Daemon::open_loop() {
        {signals_.get(), timer_.get(), wake_.get(), prober_.ready_fd(), socket_->fd()}) {
     watch(fd);
   }
+  file_watch_.emplace(options_.config);
+  if (file_watch_->fd() >= 0) watch(file_watch_->fd());
+  if (!file_watch_->error().empty() && node_->config.changes.watch)
+    sys::log_error("changes of the configuration file go unseen, " + file_watch_->error());
   return true;
 }
 
@@ -234,10 +228,12 @@ void Daemon::run() {
 void Daemon::turn() {
   {
     const std::lock_guard lock(mutex_);
+    changes_->tick(sys::monotonic_ns());
     reconciler_->turn(sys::monotonic_ns());
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     gate_hops_.tick(*node_, sys::monotonic_ns());
-    const base::Nanoseconds due = reconciler_->next_due();
+    base::Nanoseconds due = reconciler_->next_due();
+    if (const auto trial = changes_->next_due(); trial != 0) due = std::min(due, trial);
     itimerspec at{};
     at.it_value.tv_sec = static_cast<time_t>(due / base::kSecond);
     at.it_value.tv_nsec = static_cast<long>(due % base::kSecond);
@@ -256,6 +252,8 @@ void Daemon::turn() {
       reconciler_->on_probes(prober_.take_results());
     } else if (fd == socket_->fd()) {
       socket_->turn();
+    } else if (fd == file_watch_->fd()) {
+      if (file_watch_->changed()) changes_->reload_if_changed(sys::monotonic_ns());
     } else {
       read_away(fd);
     }
@@ -266,46 +264,11 @@ void Daemon::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     if (info.ssi_signo == SIGHUP) {
-      reload();
+      (void)changes_->reload("reload", sys::monotonic_ns());
     } else {
       ending_ = true;
     }
   }
-}
-
-void Daemon::reload() {
-  const base::Nanoseconds begun = sys::monotonic_ns();
-  auto config = config::load_config(options_.config);
-  if (!config) {
-    ++node_->reloads_refused;
-    node_->reload_error = config.error().what;
-    sys::log_error("reload refused, nothing changes: " + config.error().what);
-    return;
-  }
-  log_warnings(*config);
-  const std::string key = needs_restart(node_->config, *config);
-  if (!key.empty()) {
-    sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
-  }
-  ++node_->reloads;
-  node_->reload_error.clear();
-  // What lasts as long as the process keeps its values.
-  config->node.id = node_->config.node.id;
-  config->runtime_dir = node_->config.runtime_dir;
-  config->interface = node_->config.interface;
-  config->memory = node_->config.memory;
-  config->monitoring.listen = node_->config.monitoring.listen;
-  config->metrics_listen = node_->config.metrics_listen;
-  node_->operators.weights.clear();
-  node_->weights.end_hold();
-  const base::Nanoseconds decided = sys::monotonic_ns();
-  reconciler_->take_config(std::move(*config), decided);
-  persist(*node_);
-  prober_.set_targets(node_->checks.targets());
-  sys::log_info(
-      "reloaded " + options_.config +
-      " read_us=" + std::to_string((decided - begun) / base::kMicrosecond)
-  );
 }
 
 monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {

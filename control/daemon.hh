@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "control/api/socket_server.hh"
+#include "control/change_control.hh"
+#include "control/file_watch.hh"
 #include "control/gate_hops.hh"
 #include "control/health/prober.hh"
 #include "control/metrics.hh"
@@ -40,7 +42,6 @@ class Daemon final : private monitor::Sink {
   base::Result<bool> open_loop();
   void watch(int fd);
   void on_signal();
-  void reload();
   void turn();
 
   monitor::Refusal on_report(const monitor::LoadReport& report) override;
@@ -51,6 +52,8 @@ class Daemon final : private monitor::Sink {
   sys::UrgentMutex mutex_;  // protects node_ and reconciler_
   std::unique_ptr<Node> node_;
   std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<ChangeControl> changes_;
+  std::optional<FileWatch> file_watch_;
   GateHopsWatch gate_hops_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;

@@ -2,7 +2,41 @@
 // Intents of pools and node.
 #include "control/intents.hh"
 
+#include <algorithm>
+#include <cmath>
+
 namespace fairlead::control {
+namespace {
+
+// What the policy makes of configured weights in a pool, on average: it counts in other units.
+double pool_factor(const Node& node, const model::Vip& vip) {
+  double configured = 0;
+  double in_force = 0;
+  for (const model::Backend& backend : vip.backends) {
+    const policy::EffectiveWeight* weight = node.weights.find(vip.name, backend.id);
+    if (weight == nullptr || weight->weight == 0) continue;
+    configured += base_weight(node, vip, backend);
+    in_force += weight->weight;
+  }
+  return configured > 0 && in_force > 0 ? in_force / configured : 1;
+}
+
+std::uint32_t planned_weight(const Node& node, const model::Vip& vip, const model::Backend& next) {
+  if (next.weight == 0) return 0;
+  const model::Vip* old_vip = find_vip(node, vip.name);
+  if (old_vip == nullptr) return next.weight;
+  double factor = pool_factor(node, *old_vip);
+  const model::Backend* old = find_backend(*old_vip, next.id);
+  const policy::EffectiveWeight* weight = node.weights.find(vip.name, next.id);
+  if (old != nullptr && weight != nullptr && weight->weight > 0) {
+    const std::uint32_t before = base_weight(node, *old_vip, *old);
+    if (before > 0) factor = static_cast<double>(weight->weight) / before;
+  }
+  const auto whole = static_cast<std::uint32_t>(std::llround(factor * next.weight));
+  return std::clamp(whole, 1U, steering::kMaxWeight);
+}
+
+}  // namespace
 
 const model::Vip* find_vip(const Node& node, const std::string& name) {
   for (const model::Vip& vip : node.config.vips) {
@@ -86,6 +120,32 @@ std::vector<steering::PoolIntent> pool_intents(const Node& node) {
       intent.parallel = weight == nullptr ? 0 : weight->parallel;
       // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
       // member that gets no new flows looks full, so that its weight makes no generations.
+      intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
+      pool.backends.push_back(intent);
+    }
+    out.push_back(std::move(pool));
+  }
+  return out;
+}
+
+std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next) {
+  std::vector<steering::PoolIntent> out;
+  out.reserve(next.vips.size());
+  for (const model::Vip& vip : next.vips) {
+    steering::PoolIntent pool{vip, {}};
+    std::vector<MemberFacts> facts;
+    for (const model::Backend& backend : vip.backends) {
+      const bool known = node.checks.all().count({vip.name, backend.id}) > 0;
+      facts.push_back(
+          {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
+           is_draining(node, vip.name, backend.id)}
+      );
+    }
+    const auto states = member_states(facts, vip.health.min_healthy_pct);
+    for (std::size_t i = 0; i < vip.backends.size(); ++i) {
+      steering::BackendIntent intent;
+      intent.weight = planned_weight(node, vip, vip.backends[i]);
+      intent.state = states[i];
       intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
       pool.backends.push_back(intent);
     }

@@ -28,6 +28,9 @@ std::vector<fl_member_state> member_states(
 
 /// The same for the whole node, with the weights in force.
 std::vector<steering::PoolIntent> pool_intents(const Node& node);
+/// The same as if `next` were in force: backends that are new count as healthy, the others keep
+/// what is known of them, and the policy's factor on their weight.
+std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next);
 steering::NodeIntent node_intent(const config::Config& config);
 
 }  // namespace fairlead::control

@@ -26,6 +26,11 @@ enum Argument : unsigned {
   kLimit = 64,
   kCursor = 128,
   kRate = 256,
+  kText = 512,
+  kName = 1024,
+  kNote = 2048,
+  kTrial = 4096,
+  kRevision = 8192,
 };
 
 struct Rule {
@@ -36,7 +41,7 @@ struct Rule {
   bool writes;
 };
 
-constexpr std::array<Rule, 21> kRules = {{
+constexpr std::array<Rule, 32> kRules = {{
     {"show status", Command::kShowStatus, 0, 0, false},
     {"show version", Command::kShowVersion, 0, 0, false},
     {"show vip", Command::kShowVip, kVip, 0, false},
@@ -62,14 +67,30 @@ constexpr std::array<Rule, 21> kRules = {{
     {"freeze weights", Command::kFreezeWeights, 0, 0, true},
     {"thaw weights", Command::kThawWeights, 0, 0, true},
     {"lookup", Command::kLookup, kTuple, kTuple, false},
+    {"show config", Command::kShowConfig, 0, 0, true},  // holds the fleet's hash key
+    {"show config running", Command::kShowConfig, 0, 0, true},
+    {"show config pending", Command::kShowConfigPending, 0, 0, true},
+    {"show config history", Command::kShowConfigHistory, 0, 0, false},
+    {"config load", Command::kConfigLoad, kText | kName, kText, true},
+    {"config diff", Command::kConfigDiff, 0, 0, false},
+    {"config commit", Command::kConfigCommit, kTrial | kNote, 0, true},
+    {"config confirm", Command::kConfigConfirm, 0, 0, true},
+    {"config rollback", Command::kConfigRollback, kRevision | kNote, 0, true},
+    {"config discard", Command::kConfigDiscard, 0, 0, true},
+    {"config reload", Command::kConfigReload, 0, 0, true},
 }};
 
-constexpr std::array<std::pair<std::string_view, Argument>, 13> kArguments = {{
+constexpr std::array<std::pair<std::string_view, Argument>, 18> kArguments = {{
     {"worker", kWorker},
     {"state", kState},
     {"limit", kLimit},
     {"cursor", kCursor},
     {"rate", kRate},
+    {"text", kText},
+    {"name", kName},
+    {"note", kNote},
+    {"confirm_ms", kTrial},
+    {"revision", kRevision},
     {"vip", kVip},
     {"backend", kBackend},
     {"weight", kWeight},
@@ -162,6 +183,40 @@ base::Result<net::FiveTuple> tuple_of(const Json& arguments) {
   );
 }
 
+base::Result<std::string> configuration_of(const Json& arguments) {
+  const Json& value = arguments.at("text");
+  if (!value.is_string() || value.get_ref<const std::string&>().empty())
+    return base::invalid("argument 'text' must be the text of a configuration");
+  return value.get<std::string>();
+}
+
+base::Result<std::uint64_t> revision_of(const Json& arguments) {
+  const Json& value = arguments.at("revision");
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() == 0)
+    return base::invalid("argument 'revision' must be a number as in show config history");
+  return value.get<std::uint64_t>();
+}
+
+base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& request) {
+  if ((given & kText) != 0) {
+    FL_ASSIGN(request.text, configuration_of(arguments));
+  }
+  if ((given & kName) != 0) {
+    FL_ASSIGN(request.name, text_of(arguments, "name"));
+  }
+  if ((given & kNote) != 0) {
+    FL_ASSIGN(request.note, text_of(arguments, "note"));
+  }
+  if ((given & kTrial) != 0) {
+    FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "confirm_ms", 1000, 86'400'000));
+    request.trial = ms * base::kMillisecond;
+  }
+  if ((given & kRevision) != 0) {
+    FL_ASSIGN(request.revision, revision_of(arguments));
+  }
+  return true;
+}
+
 base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
   unsigned given = 0;
   for (const auto& item : arguments.items()) {
@@ -217,6 +272,7 @@ base::Result<Request> fill(const Json& arguments, const Rule& rule) {
   if ((given & kRate) != 0) {
     FL_ASSIGN(request.rate, whole_of(arguments, "rate", 1, 1'000'000'000));
   }
+  FL_TRY(fill_change(arguments, given, request));
   if ((given & kTuple) != 0) {
     FL_ASSIGN(request.tuple, tuple_of(arguments));
   }

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
 #include "dataplane/net/five_tuple.hh"
 
@@ -35,9 +36,19 @@ enum class Command : std::uint8_t {
   kLookup,
   kClearFlow,
   kFlushFlow,
+  kShowConfig,
+  kShowConfigPending,
+  kShowConfigHistory,
+  kConfigLoad,
+  kConfigDiff,
+  kConfigCommit,
+  kConfigConfirm,
+  kConfigRollback,
+  kConfigDiscard,
+  kConfigReload,
 };
 
-/// True for commands that change something: root and the daemon's own user only.
+/// True for commands that change something or tell a secret: root and the daemon's own user only.
 bool writes(Command command);
 
 struct Request {
@@ -51,6 +62,11 @@ struct Request {
   std::optional<std::uint32_t> limit;  // entries in one answer, 1..1000
   std::optional<std::uint64_t> cursor;
   std::optional<std::uint32_t> rate;  // flows a second, from 1
+  std::optional<std::string> text;    // a whole configuration
+  std::optional<std::string> name;    // of the file it came from
+  std::optional<std::string> note;
+  std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
+  std::optional<std::uint64_t> revision;   // from 1
 };
 
 /// Refuses, with one line: what is no JSON object, unknown commands (with the nearest known) and

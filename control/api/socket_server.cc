@@ -116,17 +116,21 @@ bool SocketServer::read_lines(Client& client) {
   if (got < 0) return errno == EAGAIN || errno == EINTR;
   if (got == 0) client.ended = true;
   client.in.append(buffer, static_cast<std::size_t>(got));
-  for (auto end = client.in.find('\n'); end != std::string::npos; end = client.in.find('\n')) {
+  // Only what is new can hold the line's end: a long line comes in many pieces.
+  const std::size_t old = client.in.size() - static_cast<std::size_t>(got);
+  for (auto end = client.in.find('\n', old); end != std::string::npos; end = client.in.find('\n')) {
     const std::string line = client.in.substr(0, end);
     client.in.erase(0, end + 1);
     if (!client.skipping) client.out += answer_(line, client.peer) + "\n";
     client.skipping = false;
     if (client.out.size() > kMostUnread) return false;
   }
-  if (client.in.size() <= kMostLine && !client.skipping) return true;
+  const bool writer = client.peer == Peer::kWriter;
+  if (client.in.size() <= (writer ? kMostWriterLine : kMostLine) && !client.skipping) return true;
   // Read away, not cut off: whoever still sends would be reset before it sees why.
   if (!client.skipping) {
-    const base::Error error{base::ErrorCode::kInvalidArgument, "line longer than 64 KiB"};
+    const std::string most = writer ? "16 MiB" : "64 KiB";
+    const base::Error error{base::ErrorCode::kInvalidArgument, "line longer than " + most};
     client.out += error_reply(error) + "\n";
   }
   client.in.clear();

@@ -15,8 +15,9 @@ namespace fairlead::api {
 /// Whether the peer may change things: root, or the user this process runs as.
 enum class Peer : std::uint8_t { kReader, kWriter };
 
-/// Main thread only. A line of more than 64 KiB is refused at once and read away to its end; a
-/// client that does not read its answers is disconnected; nobody else notices.
+/// Main thread only. A line of more than 64 KiB (of a writer: 16 MiB, for a whole configuration) is
+/// refused at once and read away to its end; a client that does not read its answers is
+/// disconnected; nobody else notices.
 class SocketServer {
  public:
   using Answer = std::function<std::string(const std::string& line, Peer peer)>;
@@ -37,6 +38,7 @@ class SocketServer {
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
 
   static constexpr std::size_t kMostLine = 64 * 1024;
+  static constexpr std::size_t kMostWriterLine = 16U << 20;
   static constexpr std::size_t kMostClients = 64;
   static constexpr std::size_t kMostUnread = 64U << 20;
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "control/cli/config_commands.hh"
+
 namespace fairlead::cli {
 namespace {
 
@@ -282,6 +284,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
   if (name == "show memory") return memory_page(result);
   if (name == "lookup") return lookup_page(call, result);
+  if (name.find("config") != std::string::npos) return config_page(call, result);
   return done_page(call, result);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/cli/client.hh"
+#include "control/cli/config_commands.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/pages.hh"
 #include "dataplane/base/printable.hh"
@@ -100,6 +101,9 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
       target == Target::kDataplane ? place.dataplane_socket : place.control_socket;
   Json arguments = call.arguments;
   if (call.is("show drop")) arguments.erase("reason");  // selected here
+  if (call.is("config load")) {
+    FL_ASSIGN(arguments, config_arguments(call));
+  }
   auto result = ask(socket, call.pattern->name, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;
@@ -144,6 +148,10 @@ std::vector<std::string> Session::names(NameSource source, std::chrono::millisec
 }
 
 base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& call) {
+  if (is_offline(call)) {
+    FL_ASSIGN(Answered answered, answer_offline(call));
+    return Reply{std::move(answered.json), std::move(answered.page)};
+  }
   if (call.pattern->rule->target != Target::kLocal) {
     const bool flows = call.pattern->name.rfind("show flow", 0) == 0;
     FL_ASSIGN(
@@ -241,7 +249,7 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
     return Next::kGoOn;
   }
   std::vector<Place> where(1);
-  if (!reads_file(command)) {
+  if (!reads_file(command) && !is_offline(command)) {
     FL_ASSIGN(where, places(settings_.selection, line.node));
   }
   if (command.is("show rate")) {

@@ -9,6 +9,7 @@
 #include <regex.h>
 #include <string>
 
+#include "control/cli/config_commands.hh"
 #include "control/cli/nearest.hh"
 #include "dataplane/base/check.hh"
 #include "dataplane/base/printable.hh"
@@ -378,7 +379,12 @@ base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
 }
 
 std::span<const ValueKind> value_kinds() {
-  return kKinds;
+  static const std::vector<ValueKind> all = [] {
+    std::vector<ValueKind> kinds(std::begin(kKinds), std::end(kKinds));
+    kinds.insert(kinds.end(), config_kinds().begin(), config_kinds().end());
+    return kinds;
+  }();
+  return all;
 }
 
 const ValueKind& value_kind(std::string_view name) {

@@ -64,6 +64,14 @@ struct Monitoring {
   friend bool operator==(const Monitoring&, const Monitoring&) = default;
 };
 
+/// Staged changes (docs/changes.md).
+struct Changes {
+  std::string directory;       // of revisions; default <runtime_dir>/changes
+  std::uint32_t history = 20;  // revisions kept, 2..1000
+  bool watch = false;          // reload when the file changes
+  friend bool operator==(const Changes&, const Changes&) = default;
+};
+
 enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kBimodal, kPareto };
 enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal };
 
@@ -99,6 +107,7 @@ struct Simulation {
 
 struct Config {
   std::string file;  // where it came from
+  std::string text;  // what it was read from
   model::Node node;
   std::string runtime_dir;   // default /run/fairlead/<node.id>
   std::string interface;     // XDP gate's; "": no gate
@@ -115,6 +124,7 @@ struct Config {
   Learning learning = Learning::kOn;
   std::string metrics_listen = "127.0.0.1:9101";  // "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
+  Changes changes;
   bool has_simulation = false;
   Simulation simulation;
   /// Legal, but probably not meant; one line each, `file:line: path: ...`.

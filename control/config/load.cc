@@ -213,6 +213,16 @@ void load_services(const Section& root, Config& c) {
   }
 }
 
+void load_changes(const Section& s, Config& c) {
+  static constexpr std::string_view kSwitch[] = {"off", "on"};
+  c.changes.directory = s.text("directory", c.runtime_dir + "/changes");
+  if (c.changes.directory.front() != '/' || c.changes.directory.size() < 2) {
+    s.error("directory", "must be a folder below '/', revisions are kept in it");
+  }
+  c.changes.history = static_cast<std::uint32_t>(s.whole("history", {2, 1000}, c.changes.history));
+  c.changes.watch = s.word("watch", kSwitch, 0) == 1;
+}
+
 }  // namespace
 
 base::Result<Config> parse_config(
@@ -238,11 +248,13 @@ base::Result<Config> parse_config(
        "policy",
        "metrics",
        "decision_log",
+       "changes",
        "simulation"},
       diagnosis
   );
   Config c;
   c.file = name;
+  c.text = text;
   load_node(root.section("node", {"id", "address", "address6", "runtime_dir", "interface"}), c);
   load_ports(root, c, diagnosis);
   load_workers(root.section("workers", {"count", "max", "cores", "idle"}), c);
@@ -264,6 +276,7 @@ base::Result<Config> parse_config(
   );
   c.outgoing = load_outgoing(root);
   load_services(root, c);
+  load_changes(root.section("changes", {"directory", "history", "watch"}), c);
   load_simulation(root, c);
   c.vips = load_vips(root, c, purpose, diagnosis);
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());

@@ -26,12 +26,14 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
+    "control/staging": ["dataplane/base"],
     "control/sim": ["control/model", "control/policy", "control/steering", "control/config", "control/health/dampener.hh",
                     "dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path",
                     # Its files; never the real clock.
                     "dataplane/sys/input_file.hh", "dataplane/sys/json_line.hh", "dataplane/sys/output_file.hh",
                     "dataplane/sys/report.hh"],
-    "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net", "control/api/flow_file.hh"],
+    "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net", "control/api/flow_file.hh",
+                    "control/config", "control/model"],  # config check reads files as the daemons do
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",
                 "ebpf"],  # path: lookup runs the very code; the others: next hops for the gate

@@ -68,7 +68,7 @@ TEST(Completion, WorksAfterTheNodeAndOffersNothingAfterAMistake) {
 TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
   EXPECT_EQ(
       candidates(""),
-      "show set drain undrain clear flush freeze thaw add del lookup help quit exit "
+      "show set drain undrain clear flush freeze thaw add del config lookup help quit exit "
   );
 }
 

@@ -135,11 +135,11 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
        "unknown command 'bogus', expected show, set, drain, undrain, clear, flush, freeze, thaw, "
-       "add, del, lookup, help, quit or exit"},
+       "add, del, config, lookup, help, quit or exit"},
       {"s", "'s' could be show or set"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, memory, port, "
-       "core or version"},
+       "core, version or config"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},

@@ -54,9 +54,9 @@ inline const Refusal kRefusals[] = {
      "c.yaml:1: a key must be a plain word, as in 'port: 80'"},
     {"a misspelt section", "vip: []\n", "c.yaml:1: vip: unknown key, did you mean 'vips'?"},
     {"an unknown section",
-     VIP "colours: {}\n",
-     "c.yaml:2: colours: unknown key, known here: node, ports, workers, memory, fleet, flows, "
-     "tunnel, icmp, vips, health, monitoring, policy, metrics, decision_log or simulation"},
+     VIP "hue: {}\n",
+     "c.yaml:2: hue: unknown key, known here: node, ports, workers, memory, fleet, flows, tunnel, "
+     "icmp, vips, health, monitoring, policy, metrics, decision_log, changes or simulation"},
     {"a misspelt vip key",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, encapsulaton: gue}\n",

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Check, rehearse, save, apply: in this order, so that each step can still say no.
+#include "control/change_control.hh"
+
+#include <chrono>
+#include <utility>
+
+#include "control/actions.hh"
+#include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::control {
+namespace {
+
+using staging::Moment;
+using staging::Staging;
+using staging::Step;
+
+constexpr base::Nanoseconds kRetry = base::kSecond;  // a trial's end that could not be carried out
+
+Moment moment(base::Nanoseconds now) {
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {now, std::chrono::duration_cast<std::chrono::seconds>(wall).count()};
+}
+
+void log_warnings(const config::Config& config) {
+  for (const std::string& warning : config.warnings) sys::log_warn(warning);
+}
+
+}  // namespace
+
+ChangeControl::ChangeControl(
+    Node& node, Reconciler& reconciler, std::string file, std::function<void()> applied
+)
+    : node_(node),
+      reconciler_(reconciler),
+      file_(std::move(file)),
+      applied_(std::move(applied)),
+      store_(node.config.changes.directory) {}
+
+config::Config ChangeControl::begin(config::Config from_file, base::Nanoseconds now) {
+  auto loaded = store_.open();
+  if (!loaded) {
+    store_error_ = loaded.error().what;
+    sys::log_error("no staged changes: " + store_error_);
+    return from_file;
+  }
+  state_ = std::move(loaded->state);
+  const Staging staging(from_file.changes.history);
+  const Step step = staging.resume(
+      state_, staging::digest_of(from_file.text), loaded->boot_id == boot_id(), moment(now)
+  );
+  config::Config config = from_file;
+  std::string text = from_file.text;
+  if (step.text == Step::Text::kRevision) {
+    auto revision = config_of(step);
+    if (!revision) {
+      sys::log_error("the file counts: " + revision.error().what);
+      state_ = {};  // numbers begin anew: the revisions are of another version
+      return from_file;
+    }
+    config = std::move(*revision);
+    text = config.text;
+    keep_process_values(from_file, config);
+  }
+  if (const auto saved = store_.save(state_, step.next, text); !saved)
+    sys::log_error("the history is not saved: " + saved.error().what);
+  state_ = step.next;
+  if (step.replace_file) (void)write_file(text);
+  sys::log_info(
+      "configuration revision=" + std::to_string(state_.in_force) +
+      (state_.trial ? " on trial, back to " + std::to_string(state_.trial->before) : "")
+  );
+  return config;
+}
+
+base::Result<config::Config> ChangeControl::config_of(const Step& step) const {
+  const bool pending = step.text == Step::Text::kPending;
+  FL_ASSIGN(
+      const std::string text, pending ? store_.pending_text() : store_.revision_text(step.revision)
+  );
+  return config::parse_config(
+      text,
+      pending && state_.pending ? state_.pending->name : "revision-" + std::to_string(step.revision)
+  );
+}
+
+base::Result<ChangeControl::Done> ChangeControl::carry_out(
+    const Step& step, base::Nanoseconds now
+) {
+  if (!store_error_.empty()) return base::fail(base::ErrorCode::kDataLoss, store_error_);
+  Done done;
+  std::optional<config::Config> config;
+  std::string text = node_.config.text;
+  if (step.text != Step::Text::kNone) {
+    FL_ASSIGN(config, config_of(step));
+    text = config->text;
+    FL_ASSIGN(done.effect, effect_of(node_, *config, now));
+    done.restart = keys_needing_restart(node_.config, *config);
+    done.warnings = config->warnings;
+  }
+  if (step.replace_file) {
+    const auto can = can_replace(file_);
+    if (!can) return base::annotate("nothing is changed, the file cannot be replaced", can.error());
+  }
+  FL_TRY(store_.save(state_, step.next, text));
+  if (config) put_in_force(std::move(*config), now);
+  state_ = step.next;
+  if (step.replace_file) done.file_error = write_file(text);
+  return done;
+}
+
+void ChangeControl::put_in_force(config::Config config, base::Nanoseconds now) {
+  keep_process_values(node_.config, config);
+  ++node_.reloads;
+  node_.reload_error.clear();
+  node_.operators.weights.clear();
+  node_.weights.end_hold();
+  reconciler_.take_config(std::move(config), now);
+  persist(node_);
+  applied_();
+}
+
+// Returns the error: a file that cannot be written is told, and tried again at the next start.
+std::string ChangeControl::write_file(const std::string& text) {
+  staging::State done = state_;
+  done.file_behind = false;
+  auto written = replace_file(file_, text);
+  if (written) written = store_.save(state_, done, text);
+  if (written) {
+    state_ = std::move(done);
+    return "";
+  }
+  sys::log_error("in force, but not in the file: " + written.error().what);
+  return written.error().what;
+}
+
+base::Result<bool> ChangeControl::take(
+    config::Config config, const std::string& origin, base::Nanoseconds now
+) {
+  FL_TRY(effect_of(node_, config, now));
+  const Staging staging(config.changes.history);
+  const bool trial = state_.trial.has_value();
+  const Step step = staging.take_file(state_, staging::digest_of(config.text), origin, moment(now));
+  const auto saved = store_error_.empty() ? store_.save(state_, step.next, config.text)
+                                          : base::Result<bool>(false);
+  // An operator who reloads wants this file in force, whether its history can be kept or not.
+  if (!saved) sys::log_error("the history is not saved: " + saved.error().what);
+  if (saved && *saved) state_ = step.next;
+  log_warnings(config);
+  for (const std::string& key : keys_needing_restart(node_.config, config))
+    sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
+  if (trial) sys::log_warn("the trial ends: the configuration file is in force");
+  put_in_force(std::move(config), now);
+  return true;
+}
+
+base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanoseconds now) {
+  auto config = config::load_config(file_);
+  const auto taken = config ? take(std::move(*config), origin, now)
+                            : base::Result<bool>(tl::unexpected(config.error()));
+  if (!taken) {
+    ++node_.reloads_refused;
+    node_.reload_error = taken.error().what;
+    sys::log_error("reload refused, nothing changes: " + taken.error().what);
+    return taken;
+  }
+  sys::log_info(
+      "reloaded " + file_ + " revision=" + std::to_string(state_.in_force) +
+      " read_us=" + std::to_string((sys::monotonic_ns() - now) / base::kMicrosecond)
+  );
+  return taken;
+}
+
+void ChangeControl::reload_if_changed(base::Nanoseconds now) {
+  if (!node_.config.changes.watch) return;
+  auto config = config::load_config(file_);
+  const std::uint64_t digest =
+      config ? staging::digest_of(config->text) : staging::digest_of(config.error().what);
+  if (config && config->text == node_.config.text) return;
+  if (digest == refused_digest_) return;  // told already
+  refused_digest_ = reload("file changed", now) ? 0 : digest;
+}
+
+void ChangeControl::tick(base::Nanoseconds now) {
+  if (now < retry_at_) return;
+  const auto step = Staging(node_.config.changes.history).expire(state_, moment(now));
+  if (!step) return;
+  const std::uint64_t given_up = state_.in_force;
+  const auto done = carry_out(*step, now);
+  if (!done) {
+    retry_at_ = now + kRetry;
+    sys::log_error("the trial's end cannot be carried out: " + done.error().what);
+    return;
+  }
+  sys::log_warn(
+      "revision " + std::to_string(given_up) + " was not confirmed in time, revision " +
+      std::to_string(state_.in_force) + " goes back to " + std::to_string(step->revision)
+  );
+}
+
+base::Nanoseconds ChangeControl::next_due() const {
+  return state_.trial ? std::max(state_.trial->deadline, retry_at_) : 0;
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who decides which configuration is in force: reloads, staged changes, trials, history.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "control/change_effect.hh"
+#include "control/node.hh"
+#include "control/reconcile.hh"
+#include "control/revision_store.hh"
+#include "control/show.hh"
+#include "control/staging/staging.hh"
+
+namespace fairlead::control {
+
+/// The edge around staging/: texts come from files and clients, are checked and rehearsed, made
+/// durable, put in force. Whatever is refused on the way changes nothing. Main thread, under the
+/// daemon's lock.
+class ChangeControl {
+ public:
+  /// `file`: the node's configuration. `applied` is called after one came into force.
+  ChangeControl(
+      Node& node, Reconciler& reconciler, std::string file, std::function<void()> applied
+  );
+
+  /// At the start, once: reads the history and returns what is to be in force, which is
+  /// `from_file` unless a trial goes on. A damaged history is logged; then reloads work and staged
+  /// changes are refused.
+  config::Config begin(config::Config from_file, base::Nanoseconds now);
+
+  /// SIGHUP and `config reload`: the file comes into force, also if it says what is.
+  base::Result<bool> reload(const std::string& origin, base::Nanoseconds now);
+  /// The same if the file says something new; for a file that changes.
+  void reload_if_changed(base::Nanoseconds now);
+  /// Ends a trial that is due.
+  void tick(base::Nanoseconds now);
+  /// When tick() has something to do; 0: no trial.
+  [[nodiscard]] base::Nanoseconds next_due() const;
+
+  // change_answers.cc: `config ...`, `show config ...`
+  Answer answer(const api::Request& request, base::Nanoseconds now);
+
+  [[nodiscard]] const staging::State& state() const { return state_; }
+
+ private:
+  Answer load(const api::Request& request, base::Nanoseconds now);
+  Answer diff(base::Nanoseconds now);
+  Answer commit(const api::Request& request, base::Nanoseconds now);
+  Answer confirm(base::Nanoseconds now);
+  Answer roll_back(const api::Request& request, base::Nanoseconds now);
+  Answer discard();
+  Answer show_running() const;
+  Answer show_pending() const;
+  Answer show_history(base::Nanoseconds now) const;
+  [[nodiscard]] Json brief(base::Nanoseconds now) const;
+
+  struct Done {
+    Effect effect;
+    std::string file_error;  // the file could not be replaced
+    std::vector<std::string> restart;
+    std::vector<std::string> warnings;
+  };
+  /// Checks, rehearses, saves and applies what a step asks for.
+  base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
+  base::Result<config::Config> config_of(const staging::Step& step) const;
+  void put_in_force(config::Config config, base::Nanoseconds now);
+  std::string write_file(const std::string& text);
+  base::Result<bool> take(config::Config config, const std::string& origin, base::Nanoseconds now);
+
+  Node& node_;
+  Reconciler& reconciler_;
+  std::string file_;
+  std::function<void()> applied_;
+  RevisionStore store_;
+  staging::State state_;
+  std::string store_error_;           // "": the history is usable
+  std::uint64_t refused_digest_ = 0;  // of the file's text that was refused last
+  base::Nanoseconds retry_at_ = 0;
+};
+
+}  // namespace fairlead::control

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pages of `config ...` and `show config ...`.
+#include <algorithm>
+#include <ctime>
+
+#include "control/cli/config_commands.hh"
+#include "control/cli/pages.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr Column kKeys[] = {{"KEY", "key"}, {"BEFORE", "before"}, {"AFTER", "after"}};
+constexpr Column kVips[] = {
+    {"VIP", "vip"},
+    {"CHANGE", "change"},
+    {"SLOTS", "slots", F::kCount},
+    {"SLOTS MOVED", "slots_moved", F::kCount},
+    {"FLOWS AFFECTED", "flows_affected", F::kCount},
+};
+constexpr Column kBackends[] = {
+    {"BACKEND", "backend"},
+    {"VIP", "vip"},
+    {"CHANGE", "change"},
+    {"SLOTS BEFORE", "slots_before", F::kCount},
+    {"SLOTS AFTER", "slots_after", F::kCount},
+    {"FLOWS", "flows", F::kCount},
+    {"FLOWS AFFECTED", "flows_affected", F::kCount},
+};
+constexpr Column kRevisions[] = {
+    {"REVISION", "revision", F::kNumber},
+    {"STATE", "state"},
+    {"AT", "at"},
+    {"ORIGIN", "origin"},
+    {"DIGEST", "digest"},
+    {"NOTE", "note"},
+};
+
+std::string text(const Json& object, const char* key, F format = F::kText) {
+  return cell(object, key, format);
+}
+
+bool flag(const Json& object, const char* key) {
+  return part(object, key, Json(false)) == true;
+}
+
+std::string when(const Json& row) {
+  const bool known = row.contains("at_s") && row["at_s"].is_number_integer();
+  const std::time_t seconds = known ? row["at_s"].get<std::time_t>() : 0;
+  std::tm parts{};
+  char out[32] = "-";
+  if (seconds > 0 && ::gmtime_r(&seconds, &parts) != nullptr)
+    (void)std::strftime(out, sizeof out, "%F %TZ", &parts);
+  return out;
+}
+
+// "restart needed for: ports, workers" and the like; nothing for an empty list.
+void add_list(Page& page, const Json& result, const char* key, const std::string& what) {
+  std::string line;
+  for (const Json& item : rows(result, key)) {
+    if (item.is_string()) line += (line.empty() ? "" : ", ") + item.get<std::string>();
+  }
+  if (!line.empty()) page.blocks.emplace_back(what + line);
+}
+
+std::string trial_text(const Json& result) {
+  const Json trial = part(result, "trial", Json::object());
+  if (trial.empty()) return "";
+  return ", on trial: goes back to " + text(trial, "before") + " in " +
+         text(trial, "remaining_ms", F::kMilliseconds) + " unless config confirm";
+}
+
+std::string moves(const Json& result) {
+  return text(result, "slots_moved", F::kCount) + " slots move, " +
+         text(result, "flows_affected", F::kCount) + " live flows are affected";
+}
+
+Page diff_page(const Json& result) {
+  Page page;
+  const Json keys = rows(result, "keys");
+  if (keys.empty())
+    page.blocks.emplace_back("no key differs from revision " + text(result, "revision"));
+  if (!keys.empty()) page.blocks.emplace_back(table_of(keys, kKeys));
+  const Json vips = rows(result, "vips");
+  const Json backends = rows(result, "backends");
+  if (!vips.empty()) page.blocks.emplace_back(table_of(vips, kVips));
+  if (!backends.empty()) page.blocks.emplace_back(table_of(backends, kBackends));
+  page.blocks.emplace_back("in all: " + moves(result));
+  add_list(page, result, "needs_restart", "keeps its old value until a restart: ");
+  return page;
+}
+
+Page history_page(const Json& result) {
+  Json revisions = rows(result, "revisions");
+  for (Json& row : revisions) row["at"] = when(row);
+  Page page{{table_of(revisions, kRevisions)}};
+  page.blocks.emplace_back(
+      "revision " + text(result, "revision") + " is in force" + trial_text(result) +
+      (flag(result, "pending") ? "; another configuration is pending" : "")
+  );
+  if (result.contains("error")) page.blocks.emplace_back("no history: " + text(result, "error"));
+  return page;
+}
+
+Page text_page(const Json& result) {
+  const Json whole = part(result, "text", Json(""));
+  std::string lines = whole.get<std::string>();
+  while (!lines.empty() && lines.back() == '\n') lines.pop_back();
+  Page page;
+  for (std::size_t at = 0; at <= lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', at), lines.size());
+    page.blocks.emplace_back(lines.substr(at, end - at));
+    at = end + 1;
+  }
+  return page;
+}
+
+Page pending_page(const Json& result) {
+  if (!flag(result, "pending")) return {{std::string("nothing is pending")}};
+  Page page = text_page(result);
+  page.blocks.insert(
+      page.blocks.begin(),
+      "# pending: " + text(result, "name") + ", loaded over revision " + text(result, "base") +
+          " at " + when(result)
+  );
+  return page;
+}
+
+}  // namespace
+
+Page config_page(const Call& call, const Json& result) {
+  if (call.is("config diff")) return diff_page(result);
+  if (call.is("show config history")) return history_page(result);
+  if (call.is("show config pending")) return pending_page(result);
+  if (call.is("show config") || call.is("show config running")) return text_page(result);
+  Page page;
+  for (const Json& warning : rows(result, "warnings"))
+    if (warning.is_string()) page.blocks.emplace_back("warning: " + warning.get<std::string>());
+  std::string line = "OK ";
+  if (call.is("config load")) {
+    line += "pending over revision " + text(result, "revision") + ": " + moves(result) +
+            "; config diff shows them, config commit puts it in force";
+  } else if (call.is("config discard")) {
+    line += "nothing is pending";
+  } else if (call.is("config confirm") || call.is("config reload")) {
+    line += "revision " + text(result, "revision") + " is in force";
+  } else {
+    line += "revision " + text(result, "revision") + " is in force" + trial_text(result) + ", " +
+            moves(result);
+  }
+  page.blocks.emplace_back(line);
+  add_list(page, result, "needs_restart", "keeps its old value until a restart: ");
+  if (result.contains("file_error"))
+    page.blocks.emplace_back("but not in the file, " + text(result, "file_error"));
+  return page;
+}
+
+}  // namespace fairlead::cli
