@@ -47,7 +47,8 @@ bool PoolWeights::turn(
       observed.backends.push_back(std::move(in.observation));
     }
     const base::Nanoseconds dt = pool.last_turn == 0 ? 0 : now - pool.last_turn;
-    const auto fresh = policy::update(snapshot, observed, pool.state, dt);
+    auto fresh = policy::update(snapshot, observed, pool.state, dt);
+    rail(pool, snapshot, fresh, now);
     pool.last_turn = now;
     pool.frozen = fresh.frozen;
     changed = adopt(pool, vip, fresh, now < hold_until_) || changed;
@@ -55,6 +56,32 @@ bool PoolWeights::turn(
   }
   pools_ = std::move(next);
   return changed;
+}
+
+void PoolWeights::rail(
+    Pool& pool, const policy::Snapshot& snapshot, policy::Weights& fresh, base::Nanoseconds now
+) const {
+  std::map<std::string, std::uint32_t> configured;
+  for (const policy::Backend& backend : snapshot.backends)
+    if (backend.usable) configured[backend.id] = backend.weight;
+  // An operator's word, or a backend that goes or comes, is no policy's whim, and changes the units
+  // in which the pool's weights count.
+  const bool held = configured == pool.configured;
+  pool.configured = std::move(configured);
+  std::vector<policy::RailInput> inputs;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const policy::Backend& backend = snapshot.backends[i];
+    const auto before = pool.weights.find(backend.id);
+    const bool known = held && backend.usable && before != pool.weights.end();
+    inputs.push_back({backend.weight, known ? before->second.weight : 0, fresh.backends[i].weight});
+  }
+  const auto railed = policy::apply_rails(rails_, inputs, pool.moves, now);
+  for (std::size_t i = 0; i < railed.size(); ++i) {
+    if (railed[i].bound == policy::Rail::kNone) continue;
+    fresh.backends[i].why += "; " + policy::rail_text(railed[i].bound, rails_) + ", wanted " +
+                             std::to_string(fresh.backends[i].weight);
+    fresh.backends[i].weight = railed[i].weight;
+  }
 }
 
 bool PoolWeights::adopt(

@@ -142,6 +142,10 @@ void Reconciler::run_policy(base::Nanoseconds now) {
     }
     return in;
   };
+  const config::Rails& rails = node_.config.rails;
+  node_.weights.set_rails(
+      {rails.dead_band, rails.max_step, rails.floor, rails.ceiling, rails.moved_per_minute}
+  );
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
   if (node_.weights.turn(node_.config.vips, node_.config.policy, parameters, now, input)) {

@@ -78,6 +78,16 @@ enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal };
 /// What the learners of eg and actor-critic may do; off is the kill switch.
 enum class Learning : std::uint8_t { kOff, kShadow, kOn };
 
+/// Rails around the policy's table weights (policy/rails.hh); fractions of 1, 0: off.
+struct Rails {
+  double dead_band = 0;
+  double max_step = 0;
+  double floor = 0;
+  double ceiling = 0;
+  double moved_per_minute = 0;
+  friend bool operator==(const Rails&, const Rails&) = default;
+};
+
 /// For fairlead-sim only; times in nanoseconds. Meanings: docs/simulator.md.
 struct Simulation {
   std::uint32_t nodes = 5;
@@ -122,6 +132,7 @@ struct Config {
   Monitoring monitoring;
   model::PolicyName policy = model::PolicyName::kAdaptive;
   Learning learning = Learning::kOn;
+  Rails rails;
   std::string metrics_listen = "127.0.0.1:9101";  // "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
   Changes changes;

@@ -185,13 +185,24 @@ void load_flows(const Section& s, Config& c) {
   );
 }
 
+void load_rails(const Section& s, Rails& rails) {
+  constexpr double kOff = -1e-9;  // Section::real() wants values above its first bound
+  rails.dead_band = s.real("dead_band", kOff, 0.5, rails.dead_band);
+  rails.max_step = s.real("max_step", kOff, 1, rails.max_step);
+  rails.floor = s.real("floor", kOff, 1, rails.floor);
+  rails.ceiling = s.real("ceiling", kOff, 100, rails.ceiling);
+  rails.moved_per_minute = s.real("moved_per_minute", kOff, 1, rails.moved_per_minute);
+  if (rails.ceiling > 0 && rails.ceiling < 1)
+    s.error("ceiling", "is below the configured share, use 0 (off) or 1 and more");
+}
+
 void load_services(const Section& root, Config& c) {
   const Section monitoring = root.section("monitoring", {"interval", "listen"});
   c.monitoring.interval =
       monitoring.duration("interval", {10 * kMillisecond, 3600 * kSecond}, c.monitoring.interval);
   c.monitoring.listen = monitoring.listen("listen", c.monitoring.listen);
 
-  const Section policy = root.section("policy", {"name", "learning"});
+  const Section policy = root.section("policy", {"name", "learning", "rails"});
   c.policy = static_cast<model::PolicyName>(
       policy.word("name", model::kPolicyNames, static_cast<std::size_t>(c.policy))
   );
@@ -199,6 +210,10 @@ void load_services(const Section& root, Config& c) {
   c.learning =
       static_cast<Learning>(policy.word("learning", kLearning, static_cast<std::size_t>(c.learning))
       );
+  load_rails(
+      policy.section("rails", {"dead_band", "max_step", "floor", "ceiling", "moved_per_minute"}),
+      c.rails
+  );
   const Section metrics = root.section("metrics", {"listen"});
   c.metrics_listen = metrics.listen("listen", c.metrics_listen);
   if (!c.metrics_listen.empty() && c.metrics_listen == c.monitoring.listen) {

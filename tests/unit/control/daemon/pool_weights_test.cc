@@ -2,6 +2,10 @@
 // Policies' turns over pools.
 #include "control/pool_weights.hh"
 
+#include <algorithm>
+#include <cmath>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace fairlead::control {
@@ -53,6 +57,67 @@ TEST(PoolWeights, RemovedPoolIsForgotten) {
 
   EXPECT_NE(weights.find("web", "b1"), nullptr);
   EXPECT_EQ(weights.find("dns", "b1"), nullptr);
+}
+
+/// Reports of a wrr pool in which b2 fails half of its requests.
+PoolWeights::Input failing(const model::Backend& backend, base::Nanoseconds now) {
+  PoolWeights::Input in;
+  in.configured = backend.weight;
+  policy::Report report;
+  report.received_ns = now;
+  report.sequence = now;
+  report.cpu = 0.5;
+  report.requests_per_second = 1000;
+  report.errors_per_second = backend.id == "b2" ? 500 : 0;
+  report.period = base::kSecond;
+  in.observation.reports = {report};
+  return in;
+}
+
+/// Largest relative step of b2's weight in 20 turns a second apart, and its last weight's reason.
+std::pair<double, std::string> largest_step(PoolWeights& weights) {
+  const model::Vip pool = vip("web", {"b1", "b2", "b3"});
+  double largest = 0;
+  double before = 0;
+  std::string held;
+  for (base::Nanoseconds now = base::kSecond; now <= 20 * base::kSecond; now += base::kSecond) {
+    weights.turn({pool}, model::PolicyName::kWrr, {}, now, [&](const auto&, const auto& b) {
+      return failing(b, now);
+    });
+    const policy::EffectiveWeight& weight = *weights.find("web", "b2");
+    const double w = weight.weight;
+    if (before > 0) largest = std::max(largest, std::abs(w - before) / before);
+    before = w;
+    if (weight.why.find("held by") != std::string::npos) held = weight.why;
+  }
+  return {largest, held};
+}
+
+TEST(PoolWeights, RailsHoldAPolicyAndSayWhich) {
+  PoolWeights free;
+  PoolWeights railed;
+  railed.set_rails({.max_step = 0.05});
+
+  const auto [free_step, free_why] = largest_step(free);
+  const auto [step, why] = largest_step(railed);
+
+  EXPECT_GT(free_step, 0.06) << "else the test says nothing";
+  EXPECT_EQ(free_why, "");
+  EXPECT_LE(step, 0.05);
+  EXPECT_NE(why.find("held by the largest step, 5 % an update, wanted "), std::string::npos) << why;
+}
+
+TEST(PoolWeights, RailsDoNotHoldAnOperator) {
+  PoolWeights weights;
+  weights.set_rails({.dead_band = 0.5, .max_step = 0.01, .moved_per_minute = 0.001});
+  model::Vip pool = vip("web", {"b1", "b2"});
+  weights.turn({pool}, model::PolicyName::kStatic, {}, 1, configured);
+  weights.turn({pool}, model::PolicyName::kStatic, {}, 2, configured);
+
+  pool.backends[1].weight = 50;
+  weights.turn({pool}, model::PolicyName::kStatic, {}, 3, configured);
+
+  EXPECT_EQ(weights.find("web", "b1")->weight, 2 * weights.find("web", "b2")->weight);
 }
 
 }  // namespace

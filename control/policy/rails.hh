@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rails around every policy: what it wants of a pool's table weights, held to what the operator
+// allows. The policies have their own steps (Parameters); these come after them, whatever the
+// policy, and are off unless configured. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/base/clock.hh"
+
+namespace fairlead::policy {
+
+/// Fractions of 1; 0 switches a rail off. All off: weights are what the policy wants.
+struct RailSettings {
+  double dead_band = 0;         // a smaller relative change is not made
+  double max_step = 0;          // largest relative change of a weight in one update
+  double floor = 0;             // of the configured share: never less
+  double ceiling = 0;           // of the configured share: never more
+  double moved_per_minute = 0;  // of the pool's slots, in any minute
+  friend bool operator==(const RailSettings&, const RailSettings&) = default;
+};
+
+/// One backend of the pool at an update.
+struct RailInput {
+  std::uint32_t configured = 0;
+  std::uint32_t before = 0;  // in force; 0: it joins, or takes no new flows: no rail holds it
+  std::uint32_t wanted = 0;  // by the policy; 0 as above
+};
+
+enum class Rail : std::uint8_t { kNone, kDeadBand, kStep, kFloor, kCeiling, kMoved };
+
+struct Railed {
+  std::uint32_t weight = 0;
+  Rail bound = Rail::kNone;  // the one that decided last
+};
+
+/// What may still move of a pool; begins full.
+struct MoveBudget {
+  double left = 0;  // of the slots; rounding may overdraw it by one
+  base::Nanoseconds at = 0;
+  bool begun = false;
+};
+
+/// In this order: dead band, step, floor and ceiling, moves. Floor and ceiling are of the share
+/// that the configured weights alone would give, among the backends that rails hold. Moves are
+/// estimated from shares: half the sum of their differences; where the budget is too small all
+/// backends go the same part of their way. Weights above 0 stay above 0.
+std::vector<Railed> apply_rails(
+    const RailSettings& settings,
+    const std::vector<RailInput>& pool,
+    MoveBudget& budget,
+    base::Nanoseconds now
+);
+
+/// "held by the largest step, 10 % an update"; "" for none.
+std::string rail_text(Rail rail, const RailSettings& settings);
+
+/// Of the slots: half the sum of the differences of shares.
+double moved_share(const std::vector<double>& before, const std::vector<double>& after);
+
+}  // namespace fairlead::policy
