@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// set, drain, undrain, freeze, thaw; and which function answers which command.
+// set, freeze, thaw; and which function answers which command.
 #include "control/actions.hh"
 
-#include "control/api/counters.hh"
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
+#include "control/hold_actions.hh"
 #include "control/show.hh"
 #include "dataplane/sys/log.hh"
 
@@ -19,27 +19,6 @@ Json outcome(const Node& node, std::size_t changed) {
       {"changed", changed}, {"generation", node.publisher.generation() + (changed > 0 ? 1 : 0)}};
 }
 
-std::uint64_t open_flows(const Node& node, const std::string& backend, base::Nanoseconds now) {
-  const auto number = node.publisher.steering().backend_number(backend);
-  if (!number) return 0;
-  return api::backend_sum(node.regions.worker_pages(), *number, now).in_flight;
-}
-
-// Backends of a pool that would take new flows.
-std::size_t takers(const Node& node, const model::Vip& vip, const OperatorState& state) {
-  std::size_t count = 0;
-  for (const model::Backend& backend : vip.backends) {
-    const OperatorState::Member member(vip.name, backend.id);
-    const auto set = state.weights.find(member);
-    const std::uint32_t weight = set == state.weights.end() ? backend.weight : set->second;
-    if (weight > 0 && state.drained.count(member) == 0 && !node.intake.has_left(backend.id) &&
-        node.checks.state(vip.name, backend.id) != health::State::kDown) {
-      ++count;
-    }
-  }
-  return count;
-}
-
 Answer commit(
     Node& node,
     Reconciler& reconciler,
@@ -48,16 +27,7 @@ Answer commit(
     std::size_t changed,
     base::Nanoseconds now
 ) {
-  for (const Selected& row : rows) {
-    if (takers(node, *row.vip, next) == 0 && takers(node, *row.vip, node.operators) > 0) {
-      return base::fail(
-          base::ErrorCode::kFailedPrecondition,
-          "vip " + row.vip->name +
-              " would have no backend for new flows, give another one a weight "
-              "or undrain it first"
-      );
-    }
-  }
+  FL_TRY(keeps_takers(node, next, rows));
   node.operators = std::move(next);
   if (changed > 0) {
     persist(node);
@@ -83,36 +53,6 @@ Answer set_backend(
       "operator set weight=" + std::to_string(*r.weight) + " backend=" + *r.backend +
       " vip=" + r.vip.value_or("all")
   );
-  return out;
-}
-
-Answer drain(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
-  FL_ASSIGN(const auto rows, select(node, r));
-  OperatorState next = node.operators;
-  std::size_t changed = 0;
-  for (const Selected& row : rows) {
-    if (next.drained.emplace(row.vip->name, row.backend->id).second) ++changed;
-  }
-  FL_ASSIGN(Json out, commit(node, reconciler, std::move(next), rows, changed, now));
-  sys::log_info("operator drained backend=" + *r.backend + " vip=" + r.vip.value_or("all"));
-  out["flows"] = open_flows(node, *r.backend, now);
-  return out;
-}
-
-Answer undrain(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
-  FL_ASSIGN(const auto rows, select(node, r));
-  std::size_t changed = 0;
-  for (const Selected& row : rows) {
-    changed += node.operators.drained.erase({row.vip->name, row.backend->id});
-  }
-  if (node.intake.come_back(*r.backend)) ++changed;
-  if (changed > 0) {
-    persist(node);
-    reconciler.mark_dirty(now);
-    sys::log_info("operator undrained backend=" + *r.backend + " vip=" + r.vip.value_or("all"));
-  }
-  Json out = outcome(node, changed);
-  out["flows"] = open_flows(node, *r.backend, now);
   return out;
 }
 
@@ -162,10 +102,14 @@ Answer perform(
       return show_memory(node);
     case Command::kSetBackend:
       return set_backend(node, reconciler, r, now);
+    case Command::kShowDrain:
+      return show_drain(node, r, now);
     case Command::kDrainBackend:
-      return drain(node, reconciler, r, now);
     case Command::kUndrainBackend:
-      return undrain(node, reconciler, r, now);
+    case Command::kMaintBackend:
+    case Command::kDisableBackend:
+    case Command::kEnableBackend:
+      return change_hold(node, reconciler, r, now);
     case Command::kFreezeWeights:
       return freeze(node, reconciler, true);
     case Command::kThawWeights:

@@ -90,9 +90,9 @@ class Comparison {
     if (old != nullptr && !same_destination(*old, vip)) row.change = "other destination";
     const bool all = rehashed_ || !row.change.empty();
     std::set<std::string> kept;
-    for (std::size_t i = 0; i < vip.backends.size(); ++i) {
-      kept.insert(vip.backends[i].id);
-      backend(vip, vip.backends[i], planned.backends[i], all, row);
+    for (const steering::PlannedBackend& member : planned.backends) {  // removed ones are not
+      kept.insert(member.id);
+      backend(vip, *find_backend(vip, member.id), member, all, row);
     }
     for (const auto& [key, published] : before_.members) {
       if (key.first == vip.name && kept.count(key.second) == 0) removed(key, published, row);

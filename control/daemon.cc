@@ -229,6 +229,7 @@ void Daemon::turn() {
   {
     const std::lock_guard lock(mutex_);
     changes_->tick(sys::monotonic_ns());
+    drains_.tick(*node_, *reconciler_, sys::monotonic_ns());
     reconciler_->turn(sys::monotonic_ns());
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     gate_hops_.tick(*node_, sys::monotonic_ns());

@@ -12,6 +12,7 @@
 #include "control/file_watch.hh"
 #include "control/gate_hops.hh"
 #include "control/health/prober.hh"
+#include "control/hold_actions.hh"
 #include "control/metrics.hh"
 #include "control/monitor/service.hh"
 #include "control/node.hh"
@@ -55,6 +56,7 @@ class Daemon final : private monitor::Sink {
   std::unique_ptr<ChangeControl> changes_;
   std::optional<FileWatch> file_watch_;
   GateHopsWatch gate_hops_;
+  DrainWatch drains_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;
   std::unique_ptr<Metrics> metrics_;  // these two end before what they call

@@ -58,7 +58,7 @@ std::uint32_t base_weight(const Node& node, const model::Vip& vip, const model::
 }
 
 bool is_draining(const Node& node, const std::string& vip, const std::string& backend) {
-  return node.operators.drained.count({vip, backend}) > 0 || node.intake.has_left(backend);
+  return node.operators.holds.count({vip, backend}) > 0 || node.intake.has_left(backend);
 }
 
 std::optional<std::uint32_t> member_number(
@@ -81,7 +81,7 @@ std::vector<fl_member_state> member_states(
   std::size_t up = 0;
   std::size_t serving = 0;
   for (const MemberFacts& m : members) {
-    if (m.draining) continue;
+    if (m.draining || m.off) continue;
     ++serving;
     if (m.health == health::State::kUp) ++up;
   }
@@ -91,7 +91,7 @@ std::vector<fl_member_state> member_states(
   for (const MemberFacts& m : members) {
     const bool trusted =
         m.health == health::State::kUp || (m.health == health::State::kUnknown && up == 0);
-    if (!trusted && !open) {
+    if (m.off || (!trusted && !open)) {
       out.push_back(FL_MEMBER_DOWN);
     } else {
       out.push_back(m.draining ? FL_MEMBER_DRAINING : FL_MEMBER_ACTIVE);
@@ -100,57 +100,63 @@ std::vector<fl_member_state> member_states(
   return out;
 }
 
+namespace {
+
+// A pool of members that are not removed; `weigh(vip, backend)` gives their weights.
+template <typename Weigh>
+steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weigh& weigh) {
+  steering::PoolIntent pool{vip, {}};
+  auto& members = pool.vip.backends;
+  const auto gone = [&](const model::Backend& b) {
+    return held_as(node.operators.holds, {vip.name, b.id}).removed;
+  };
+  members.erase(std::remove_if(members.begin(), members.end(), gone), members.end());
+  std::vector<MemberFacts> facts;
+  for (const model::Backend& backend : members) {
+    const HeldAs held = held_as(node.operators.holds, {vip.name, backend.id});
+    // Not in the book: only in a configuration that is not in force yet.
+    const bool known = node.checks.all().count({vip.name, backend.id}) > 0;
+    facts.push_back(
+        {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
+         held.draining || node.intake.has_left(backend.id),
+         held.off}
+    );
+  }
+  const auto states = member_states(facts, vip.health.min_healthy_pct);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    steering::BackendIntent intent;
+    intent.weight = weigh(vip, members[i]);
+    intent.state = states[i];
+    const policy::EffectiveWeight* known = node.weights.find(vip.name, members[i].id);
+    intent.parallel = known == nullptr ? 0 : known->parallel;
+    // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
+    // member that gets no new flows looks full, so that its weight makes no generations.
+    intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
+    pool.backends.push_back(intent);
+  }
+  return pool;
+}
+
+}  // namespace
+
 std::vector<steering::PoolIntent> pool_intents(const Node& node) {
   std::vector<steering::PoolIntent> out;
   out.reserve(node.config.vips.size());
-  for (const model::Vip& vip : node.config.vips) {
-    steering::PoolIntent pool{vip, {}};
-    std::vector<MemberFacts> facts;
-    for (const model::Backend& backend : vip.backends) {
-      facts.push_back(
-          {node.checks.state(vip.name, backend.id), is_draining(node, vip.name, backend.id)}
-      );
-    }
-    const auto states = member_states(facts, vip.health.min_healthy_pct);
-    for (std::size_t i = 0; i < vip.backends.size(); ++i) {
-      const policy::EffectiveWeight* weight = node.weights.find(vip.name, vip.backends[i].id);
-      steering::BackendIntent intent;
-      intent.weight = weight == nullptr ? base_weight(node, vip, vip.backends[i]) : weight->weight;
-      intent.state = states[i];
-      intent.parallel = weight == nullptr ? 0 : weight->parallel;
-      // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
-      // member that gets no new flows looks full, so that its weight makes no generations.
-      intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
-      pool.backends.push_back(intent);
-    }
-    out.push_back(std::move(pool));
-  }
+  const auto in_force = [&](const model::Vip& vip, const model::Backend& backend) {
+    const policy::EffectiveWeight* weight = node.weights.find(vip.name, backend.id);
+    return weight == nullptr ? base_weight(node, vip, backend) : weight->weight;
+  };
+  for (const model::Vip& vip : node.config.vips) out.push_back(pool_of(node, vip, in_force));
   return out;
 }
 
 std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next) {
   std::vector<steering::PoolIntent> out;
   out.reserve(next.vips.size());
-  for (const model::Vip& vip : next.vips) {
-    steering::PoolIntent pool{vip, {}};
-    std::vector<MemberFacts> facts;
-    for (const model::Backend& backend : vip.backends) {
-      const bool known = node.checks.all().count({vip.name, backend.id}) > 0;
-      facts.push_back(
-          {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
-           is_draining(node, vip.name, backend.id)}
-      );
-    }
-    const auto states = member_states(facts, vip.health.min_healthy_pct);
-    for (std::size_t i = 0; i < vip.backends.size(); ++i) {
-      steering::BackendIntent intent;
-      intent.weight = planned_weight(node, vip, vip.backends[i]);
-      intent.state = states[i];
-      intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
-      pool.backends.push_back(intent);
-    }
-    out.push_back(std::move(pool));
-  }
+  const auto planned = [&](const model::Vip& vip, const model::Backend& backend) {
+    return planned_weight(node, vip, backend);
+  };
+  for (const model::Vip& vip : next.vips) out.push_back(pool_of(node, vip, planned));
   return out;
 }
 

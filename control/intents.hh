@@ -14,9 +14,11 @@ namespace fairlead::control {
 struct MemberFacts {
   health::State health = health::State::kUnknown;
   bool draining = false;
+  bool off = false;  // an operator's word: down whatever health says
 };
 
 /// State of every backend of a pool, in order.
+///   * off: down, and no part of the healthy fraction.
 ///   * unhealthy: down; its flows re-decide. Also while draining.
 ///   * not probed yet: down where another backend of the pool is up (a joining backend proves
 ///   itself

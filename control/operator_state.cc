@@ -22,10 +22,34 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kFormat = 1;
 
-std::optional<OperatorState::Member> member_of(const Json& row) {
+std::optional<Member> member_of(const Json& row) {
   if (!row.is_object() || !row.contains("vip") || !row.contains("backend")) return std::nullopt;
   if (!row["vip"].is_string() || !row["backend"].is_string()) return std::nullopt;
-  return OperatorState::Member(row["vip"], row["backend"]);
+  return Member(row["vip"], row["backend"]);
+}
+
+// Rows of older versions name the member alone: a drain without end.
+std::optional<Hold> hold_of(const Json& row) {
+  Hold hold;
+  for (const auto& [key, number] :
+       {std::pair{"since_ns", &hold.since}, {"deadline_ns", &hold.deadline}}) {
+    if (!row.contains(key)) continue;
+    if (!row[key].is_number_unsigned()) return std::nullopt;
+    *number = row[key].get<base::Nanoseconds>();
+  }
+  if (row.contains("flows") && row["flows"].is_number_unsigned())
+    hold.flows = row["flows"].get<std::uint64_t>();
+  if (row.contains("over") && row["over"].is_boolean()) hold.over = row["over"].get<bool>();
+  const auto word = [&](const char* key, std::string_view otherwise) {
+    return row.contains(key) && row[key].is_string() ? row[key].get<std::string>()
+                                                     : std::string(otherwise);
+  };
+  const auto kind = hold_kind(word("hold", to_string(HoldKind::kDrain)));
+  const auto then = then_word(word("then", to_string(Then::kKeep)));
+  if (!kind || !then) return std::nullopt;
+  hold.kind = *kind;
+  hold.then = *then;
+  return hold;
 }
 
 std::optional<OperatorState> from_json(const Json& root) {
@@ -46,8 +70,9 @@ std::optional<OperatorState> from_json(const Json& root) {
   }
   for (const Json& row : root["drained"]) {
     const auto member = member_of(row);
-    if (!member) return std::nullopt;
-    state.drained.insert(*member);
+    const auto hold = hold_of(row);
+    if (!member || !hold) return std::nullopt;
+    state.holds.emplace(*member, *hold);
   }
   for (const Json& id : root["left"]) {
     if (!id.is_string()) return std::nullopt;
@@ -66,8 +91,17 @@ std::string to_text(const OperatorState& state) {
         {{"vip", member.first}, {"backend", member.second}, {"weight", weight}}
     );
   }
-  for (const auto& member : state.drained) {
-    root["drained"].push_back({{"vip", member.first}, {"backend", member.second}});
+  for (const auto& [member, hold] : state.holds) {
+    root["drained"].push_back(
+        {{"vip", member.first},
+         {"backend", member.second},
+         {"hold", to_string(hold.kind)},
+         {"then", to_string(hold.then)},
+         {"since_ns", hold.since},
+         {"deadline_ns", hold.deadline},
+         {"flows", hold.flows},
+         {"over", hold.over}}
+    );
   }
   return root.dump(2) + "\n";
 }

@@ -8,16 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "control/holds.hh"
 #include "dataplane/base/result.hh"
 
 namespace fairlead::control {
 
 struct OperatorState {
-  using Member = std::pair<std::string, std::string>;  // vip, backend
-
   bool frozen = false;                      // weights do not follow measurements
   std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
-  std::set<Member> drained;                 // until undrained
+  Holds holds;                              // drained, in maintenance, off
   std::set<std::string> left;               // backends whose agent said goodbye
   friend bool operator==(const OperatorState&, const OperatorState&) = default;
 };

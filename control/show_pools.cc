@@ -95,9 +95,19 @@ bool measures(model::PolicyName policy) {
          policy == P::kActorCritic;
 }
 
+std::string why_held(const Hold& hold) {
+  if (hold.kind == HoldKind::kMaint) return "in maintenance, until an operator ends it";
+  if (hold.kind == HoldKind::kDisable) return "disabled by operator";
+  if (!hold.over) return "drained by operator";
+  return hold.then == Then::kRemove ? "drained and removed by operator"
+                                    : "drained by operator, its time is over";
+}
+
 std::string why(const Node& node, const model::Vip& vip, const model::Backend& backend) {
   const auto state = node.checks.state(vip.name, backend.id);
-  if (node.operators.drained.count({vip.name, backend.id}) > 0) return "drained by operator";
+  if (const auto held = node.operators.holds.find({vip.name, backend.id});
+      held != node.operators.holds.end())
+    return why_held(held->second);
   if (node.intake.has_left(backend.id)) return "left: its agent said goodbye";
   if (state == health::State::kDown) {
     return "down: " + node.checks.reason(vip.name, backend.id);
@@ -110,6 +120,11 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
     if (measures(node.config.policy)) out += ", in force only until there is an estimate";
   }
   return out;
+}
+
+std::string_view unpublished(const Node& node, const Selected& s) {
+  const bool removed = held_as(node.operators.holds, {s.vip->name, s.backend->id}).removed;
+  return removed ? "removed" : "unpublished";
 }
 
 Json backend_row(
@@ -130,7 +145,7 @@ Json backend_row(
       {"id", s.backend->id},
       {"vip", s.vip->name},
       {"address", s.backend->address.to_string()},
-      {"state", member == nullptr ? "unpublished" : member_state_name(member->state)},
+      {"state", member == nullptr ? unpublished(node, s) : member_state_name(member->state)},
       {"health", to_string(node.checks.state(s.vip->name, s.backend->id))},
       {"configured_weight", base_weight(node, *s.vip, *s.backend)},
       {"weight", member == nullptr ? 0 : member->weight},

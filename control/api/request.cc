@@ -31,6 +31,9 @@ enum Argument : unsigned {
   kNote = 2048,
   kTrial = 4096,
   kRevision = 8192,
+  kDeadline = 1 << 14,
+  kThen = 1 << 15,
+  kSwitch = 1 << 16,
 };
 
 struct Rule {
@@ -41,7 +44,7 @@ struct Rule {
   bool writes;
 };
 
-constexpr std::array<Rule, 32> kRules = {{
+constexpr std::array<Rule, 36> kRules = {{
     {"show status", Command::kShowStatus, 0, 0, false},
     {"show version", Command::kShowVersion, 0, 0, false},
     {"show vip", Command::kShowVip, kVip, 0, false},
@@ -62,8 +65,12 @@ constexpr std::array<Rule, 32> kRules = {{
     {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
     {"show memory", Command::kShowMemory, 0, 0, false},
     {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
-    {"drain backend", Command::kDrainBackend, kVip | kBackend, kBackend, true},
+    {"drain backend", Command::kDrainBackend, kVip | kBackend | kDeadline | kThen, kBackend, true},
     {"undrain backend", Command::kUndrainBackend, kVip | kBackend, kBackend, true},
+    {"maint backend", Command::kMaintBackend, kVip | kBackend | kSwitch, kBackend | kSwitch, true},
+    {"disable backend", Command::kDisableBackend, kVip | kBackend, kBackend, true},
+    {"enable backend", Command::kEnableBackend, kVip | kBackend, kBackend, true},
+    {"show drain", Command::kShowDrain, kVip | kBackend, 0, false},
     {"freeze weights", Command::kFreezeWeights, 0, 0, true},
     {"thaw weights", Command::kThawWeights, 0, 0, true},
     {"lookup", Command::kLookup, kTuple, kTuple, false},
@@ -80,24 +87,17 @@ constexpr std::array<Rule, 32> kRules = {{
     {"config reload", Command::kConfigReload, 0, 0, true},
 }};
 
-constexpr std::array<std::pair<std::string_view, Argument>, 18> kArguments = {{
-    {"worker", kWorker},
-    {"state", kState},
-    {"limit", kLimit},
-    {"cursor", kCursor},
-    {"rate", kRate},
-    {"text", kText},
-    {"name", kName},
-    {"note", kNote},
-    {"confirm_ms", kTrial},
-    {"revision", kRevision},
-    {"vip", kVip},
-    {"backend", kBackend},
-    {"weight", kWeight},
-    {"protocol", kTuple},
-    {"src", kTuple},
-    {"sport", kTuple},
-    {"dst", kTuple},
+constexpr std::array<std::pair<std::string_view, Argument>, 21> kArguments = {{
+    {"worker", kWorker},     {"state", kState},
+    {"limit", kLimit},       {"cursor", kCursor},
+    {"rate", kRate},         {"text", kText},
+    {"name", kName},         {"note", kNote},
+    {"confirm_ms", kTrial},  {"deadline_ms", kDeadline},
+    {"then", kThen},         {"switch", kSwitch},
+    {"revision", kRevision}, {"vip", kVip},
+    {"backend", kBackend},   {"weight", kWeight},
+    {"protocol", kTuple},    {"src", kTuple},
+    {"sport", kTuple},       {"dst", kTuple},
     {"dport", kTuple},
 }};
 
@@ -197,6 +197,31 @@ base::Result<std::uint64_t> revision_of(const Json& arguments) {
   return value.get<std::uint64_t>();
 }
 
+base::Result<std::string> word_of(
+    const Json& arguments, const std::string& key, std::initializer_list<std::string_view> words
+) {
+  FL_ASSIGN(std::string word, text_of(arguments, key));
+  if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+  std::string known;
+  for (const std::string_view w : words) known += (known.empty() ? "" : ", ") + std::string(w);
+  return base::invalid("argument '" + key + "': " + base::quoted(word) + " is none of " + known);
+}
+
+base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& request) {
+  if ((given & kDeadline) != 0) {
+    FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "deadline_ms", 1000, 604'800'000));
+    request.deadline = ms * base::kMillisecond;
+  }
+  if ((given & kThen) != 0) {
+    FL_ASSIGN(request.then, word_of(arguments, "then", {"keep", "reset", "remove"}));
+  }
+  if ((given & kSwitch) != 0) {
+    FL_ASSIGN(const std::string word, word_of(arguments, "switch", {"on", "off"}));
+    request.on = word == "on";
+  }
+  return true;
+}
+
 base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& request) {
   if ((given & kText) != 0) {
     FL_ASSIGN(request.text, configuration_of(arguments));
@@ -273,6 +298,7 @@ base::Result<Request> fill(const Json& arguments, const Rule& rule) {
     FL_ASSIGN(request.rate, whole_of(arguments, "rate", 1, 1'000'000'000));
   }
   FL_TRY(fill_change(arguments, given, request));
+  FL_TRY(fill_hold(arguments, given, request));
   if ((given & kTuple) != 0) {
     FL_ASSIGN(request.tuple, tuple_of(arguments));
   }

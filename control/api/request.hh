@@ -31,6 +31,10 @@ enum class Command : std::uint8_t {
   kSetBackend,
   kDrainBackend,
   kUndrainBackend,
+  kMaintBackend,
+  kDisableBackend,
+  kEnableBackend,
+  kShowDrain,
   kFreezeWeights,
   kThawWeights,
   kLookup,
@@ -61,9 +65,12 @@ struct Request {
   std::optional<std::string> state;    // of a flow
   std::optional<std::uint32_t> limit;  // entries in one answer, 1..1000
   std::optional<std::uint64_t> cursor;
-  std::optional<std::uint32_t> rate;  // flows a second, from 1
-  std::optional<std::string> text;    // a whole configuration
-  std::optional<std::string> name;    // of the file it came from
+  std::optional<std::uint32_t> rate;          // flows a second, from 1
+  std::optional<base::Nanoseconds> deadline;  // of a drain, 1 s to 7 days
+  std::optional<std::string> then;            // "keep", "reset", "remove"
+  std::optional<bool> on;
+  std::optional<std::string> text;  // a whole configuration
+  std::optional<std::string> name;  // of the file it came from
   std::optional<std::string> note;
   std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
   std::optional<std::uint64_t> revision;   // from 1

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "control/cli/config_commands.hh"
+#include "control/cli/hold_commands.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -282,6 +283,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks)}};
   if (name == "show port") return port_page(call, result);
   if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
+  if (name == "show drain") return drain_page(rows(result, "drains"));
   if (name == "show memory") return memory_page(result);
   if (name == "lookup") return lookup_page(call, result);
   if (name.find("config") != std::string::npos) return config_page(call, result);

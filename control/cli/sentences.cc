@@ -2,6 +2,7 @@
 // Pages that read like sentences: lookup, changes, memory.
 #include <algorithm>
 
+#include "control/cli/hold_commands.hh"
 #include "control/cli/pages.hh"
 #include "control/cli/units.hh"
 
@@ -146,10 +147,8 @@ Page done_page(const Call& call, const Json& result) {
   std::string line = "OK ";
   if (name == "set backend") {
     line += subject(call) + ": weight " + text(call.arguments, "weight");
-  } else if (name == "drain backend") {
-    line += subject(call) + ": draining, no new flows";
-  } else if (name == "undrain backend") {
-    line += subject(call) + ": takes new flows again";
+  } else if (is_hold(call)) {
+    line += hold_sentence(call, subject(call), result);
   } else if (name == "set worker count") {
     line += "workers: " + text(result, "before") + " before, " + text(result, "workers") + " now";
   } else if (name == "add port") {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/cli/config_commands.hh"
+#include "control/cli/hold_commands.hh"
 #include "control/cli/nearest.hh"
 #include "dataplane/base/check.hh"
 #include "dataplane/base/printable.hh"
@@ -24,7 +25,6 @@ constexpr unsigned kHighestPort = 65535;
 constexpr unsigned kHighestPortNumber = 15;  // of the data plane's ports
 constexpr unsigned kMostWorkers = 64;
 constexpr unsigned kHighestCount = 1000000;
-
 using base::quoted;
 
 template <typename T>
@@ -380,8 +380,9 @@ base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
 
 std::span<const ValueKind> value_kinds() {
   static const std::vector<ValueKind> all = [] {
-    std::vector<ValueKind> kinds(std::begin(kKinds), std::end(kKinds));
-    kinds.insert(kinds.end(), config_kinds().begin(), config_kinds().end());
+    std::vector<ValueKind> kinds;
+    for (const auto part : {std::span<const ValueKind>(kKinds), config_kinds(), hold_kinds()})
+      kinds.insert(kinds.end(), part.begin(), part.end());
     return kinds;
   }();
   return all;

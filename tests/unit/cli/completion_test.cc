@@ -68,7 +68,8 @@ TEST(Completion, WorksAfterTheNodeAndOffersNothingAfterAMistake) {
 TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
   EXPECT_EQ(
       candidates(""),
-      "show set drain undrain clear flush freeze thaw add del config lookup help quit exit "
+      "show set drain undrain maint disable enable clear flush freeze thaw add del config lookup "
+      "help quit exit "
   );
 }
 

@@ -63,8 +63,14 @@ CONTROL = {
                     "regions": [{"name": "steering", "path": "/run/fairlead/lb1/steering",
                                 "bytes": 67108864}]},
     "set backend": {"changed": 1, "generation": 8},
-    "drain backend": {"changed": 1, "flows": 12, "generation": 8},
+    "drain backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "drain", "then": "remove",
+                      "deadline_ms": 600000},
     "undrain backend": {"changed": 1, "flows": 12, "generation": 9},
+    "maint backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "maint"},
+    "disable backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "disable"},
+    "enable backend": {"changed": 1, "flows": 0, "generation": 9},
+    "show drain": {"drains": [{"backend": "b2", "vip": "web", "hold": "drain", "phase": "draining", "since_s": 61,
+                               "flows_before": 100, "flows": 12, "remaining_ms": 30000, "then": "remove"}]},
     "freeze weights": {"frozen": True},
     "thaw weights": {"frozen": False},
     "config load": {"revision": 1, "pending": True, "changes": True, "slots_moved": 67, "flows_affected": 3,
@@ -164,6 +170,8 @@ class FakeNode:
                         "message": f"no {key} '{arguments[key]}'"}
         if command == "show backend":
             result["backends"] = known(BACKENDS, "id", arguments.get("backend"))
+        if command == "drain backend" and "deadline_ms" not in arguments:
+            result = {"changed": 1, "flows": 12, "generation": 8, "hold": "drain", "then": "keep"}
         if command == "show flow list":
             result = flow_chunk(arguments)
         if arguments.get("dst") == "192.0.2.99":

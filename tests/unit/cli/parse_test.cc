@@ -134,11 +134,13 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   const BadLine cases[] = {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
-       "unknown command 'bogus', expected show, set, drain, undrain, clear, flush, freeze, thaw, "
+       "unknown command 'bogus', expected show, set, drain, undrain, maint, disable, "
+       "enable, clear, flush, freeze, thaw, "
        "add, del, config, lookup, help, quit or exit"},
       {"s", "'s' could be show or set"},
       {"show",
-       "show: expected status, vip, backend, table, flow, stats, rate, drop, health, memory, port, "
+       "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
+       "memory, port, "
        "core, version or config"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},

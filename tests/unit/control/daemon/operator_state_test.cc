@@ -24,7 +24,8 @@ TEST_F(StateFile, ReadsBackWhatItWrote) {
   OperatorState state;
   state.frozen = true;
   state.weights[{"web", "b1"}] = 50;
-  state.drained.insert({"web", "b\"2"});
+  state.holds[{"web", "b\"2"}] = Hold{HoldKind::kDrain, 5, 7, Then::kReset, 9, true};
+  state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint};
   state.left.insert("b3");
 
   ASSERT_TRUE(save_operator_state(path_, state));

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Words of holds.
+#include "control/cli/hold_commands.hh"
+
+#include "control/cli/nearest.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr Column kDrains[] = {
+    {"BACKEND", "backend"},
+    {"VIP", "vip"},
+    {"HOLD", "hold"},
+    {"PHASE", "phase"},
+    {"SINCE", "since_s", F::kSeconds},
+    {"FLOWS THEN", "flows_before", F::kCount},
+    {"FLOWS NOW", "flows", F::kCount},
+    {"TIME LEFT", "remaining_ms", F::kMilliseconds},
+    {"AT THE END", "then"},
+};
+
+base::Result<void> store_deadline(std::string_view text, Json& arguments) {
+  const auto time = parse_interval(text);
+  if (!time || *time < std::chrono::seconds(1)) {
+    return base::invalid(
+        "deadline '" + std::string(text.substr(0, 60)) + "': write 90s, 10m or 2h, from 1s to 24h"
+    );
+  }
+  arguments["deadline_ms"] = time->count();
+  return {};
+}
+
+base::Result<void> store_word(
+    std::string_view what,
+    const char* key,
+    const std::vector<std::string>& words,
+    std::string_view text,
+    Json& arguments
+) {
+  std::string listed;
+  for (const std::string& word : words) {
+    if (word == text) {
+      arguments[key] = word;
+      return {};
+    }
+    listed += (listed.empty() ? "" : ", ") + word;
+  }
+  return base::invalid(
+      std::string(what) + " '" + std::string(text.substr(0, 60)) + "': must be one of " + listed +
+      did_you_mean(text, words)
+  );
+}
+
+std::vector<std::string> thens() {
+  return {"keep", "reset", "remove"};
+}
+
+std::vector<std::string> switches() {
+  return {"on", "off"};
+}
+
+base::Result<void> store_then(std::string_view text, Json& arguments) {
+  return store_word("then", "then", thens(), text, arguments);
+}
+
+base::Result<void> store_switch(std::string_view text, Json& arguments) {
+  return store_word("switch", "switch", switches(), text, arguments);
+}
+
+constexpr ValueKind kKinds[] = {
+    {"DEADLINE",
+     "1s to 24h; a bare number is seconds",
+     "10m",
+     NameSource::kNone,
+     nullptr,
+     store_deadline},
+    {"THEN", "keep, reset or remove", "remove", NameSource::kNone, thens, store_then},
+    {"SWITCH", "on or off", "on", NameSource::kNone, switches, store_switch},
+};
+
+}  // namespace
+
+std::span<const ValueKind> hold_kinds() {
+  return kKinds;
+}
+
+bool is_hold(const Call& call) {
+  return call.is("drain backend") || call.is("undrain backend") || call.is("maint backend") ||
+         call.is("disable backend") || call.is("enable backend");
+}
+
+std::string hold_sentence(const Call& call, const std::string& subject, const Json& result) {
+  if (call.is("disable backend")) return subject + ": off, its flows are decided anew";
+  if (call.is("maint backend") && call.arguments.value("switch", "") == "on")
+    return subject + ": in maintenance, no new flows";
+  if (!call.is("drain backend")) return subject + ": takes new flows again";
+  std::string out = subject + ": draining, no new flows";
+  const std::string then = cell(result, "then", F::kText);
+  if (then == "-" || then == "keep") return out;
+  const bool timed = result.contains("deadline_ms");
+  out += timed ? ", at the latest in " + cell(result, "deadline_ms", F::kMilliseconds)
+               : ", when the last has ended";
+  return out + ": " + then;
+}
+
+Page drain_page(const Json& rows) {
+  if (rows.empty()) return {{std::string("no backend is held")}};
+  return {{table_of(rows, kDrains)}};
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Holds on the running node: deciding is holds.cc's, counting and telling is done here.
+#include "control/hold_actions.hh"
+
+#include <algorithm>
+
+#include "control/actions.hh"
+#include "control/api/counters.hh"
+#include "control/api/flow_survey.hh"
+#include "dataplane/sys/log.hh"
+
+namespace fairlead::control {
+namespace {
+
+using api::Command;
+
+constexpr base::Nanoseconds kCountEvery = base::kSecond;
+
+/// Open flows of every member, in one reading of all tables.
+std::map<Member, std::uint64_t> open_by_member(Node& node, base::Nanoseconds now) {
+  std::map<Member, std::uint64_t> out;
+  const steer::Names& names = node.publisher.names();
+  for (const api::WorkerFlows& flows : flow_source(node, now).flows) {
+    const api::FlowCount count = api::count_flows(flows);
+    for (std::uint32_t n = 0; n < count.open_by_member.size(); ++n) {
+      const fl_member* member = node.publisher.table().find_member(n);
+      if (member == nullptr || count.open_by_member[n] == 0) continue;
+      out[{std::string(names.vip(member->vip)), std::string(names.backend(member->backend))}] +=
+          count.open_by_member[n];
+    }
+  }
+  return out;
+}
+
+bool takes(const Node& node, const OperatorState& state, const model::Vip& vip, std::size_t i) {
+  const model::Backend& backend = vip.backends[i];
+  const Member member(vip.name, backend.id);
+  const auto set = state.weights.find(member);
+  const std::uint32_t weight = set == state.weights.end() ? backend.weight : set->second;
+  return weight > 0 && state.holds.count(member) == 0 && !node.intake.has_left(backend.id) &&
+         node.checks.state(vip.name, backend.id) != health::State::kDown;
+}
+
+std::size_t takers(const Node& node, const OperatorState& state, const model::Vip& vip) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < vip.backends.size(); ++i) count += takes(node, state, vip, i) ? 1 : 0;
+  return count;
+}
+
+std::string spoken(const api::Request& r) {
+  return "backend=" + *r.backend + " vip=" + r.vip.value_or("all");
+}
+
+base::Result<Hold> hold_of(const api::Request& r, base::Nanoseconds now) {
+  Hold hold;
+  hold.since = now;
+  if (r.command == Command::kMaintBackend) hold.kind = HoldKind::kMaint;
+  if (r.command == Command::kDisableBackend) hold.kind = HoldKind::kDisable;
+  if (hold.kind != HoldKind::kDrain) return hold;
+  if (r.deadline) hold.deadline = now + *r.deadline;
+  hold.then = r.then ? *then_word(*r.then) : r.deadline ? Then::kReset : Then::kKeep;
+  if (hold.then == Then::kReset && !r.deadline)
+    return base::invalid("drain: 'then reset' needs a deadline, as in deadline 10m then reset");
+  if (hold.then == Then::kKeep && r.deadline)
+    return base::invalid("drain: a deadline needs 'then reset' or 'then remove', keep has no end");
+  return hold;
+}
+
+Answer done(
+    Node& node,
+    Reconciler& reconciler,
+    const api::Request& r,
+    OperatorState next,
+    std::size_t changed,
+    base::Nanoseconds now
+) {
+  node.operators = std::move(next);
+  if (changed > 0) {
+    persist(node);
+    node.weights.end_hold();
+    reconciler.hasten_policy();
+    reconciler.mark_dirty(now);
+  }
+  const auto number = node.publisher.steering().backend_number(*r.backend);
+  const std::uint64_t flows =
+      number ? api::backend_sum(node.regions.worker_pages(), *number, now).in_flight : 0;
+  return Json{
+      {"changed", changed},
+      {"flows", flows},
+      {"generation", node.publisher.generation() + (changed > 0 ? 1 : 0)}};
+}
+
+Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, r));
+  FL_ASSIGN(Hold hold, hold_of(r, now));
+  const auto flows = open_by_member(node, now);
+  OperatorState next = node.operators;
+  std::size_t changed = 0;
+  for (const Selected& row : rows) {
+    const Member member(row.vip->name, row.backend->id);
+    const auto open = flows.find(member);
+    hold.flows = open == flows.end() ? 0 : open->second;
+    FL_ASSIGN(const bool different, begin_hold(next.holds, member, hold));
+    changed += different ? 1 : 0;
+  }
+  FL_TRY(keeps_takers(node, next, rows));
+  FL_ASSIGN(Json out, done(node, reconciler, r, std::move(next), changed, now));
+  out["hold"] = to_string(hold.kind);
+  if (hold.kind == HoldKind::kDrain) out["then"] = to_string(hold.then);
+  if (hold.deadline != 0) out["deadline_ms"] = (hold.deadline - now) / base::kMillisecond;
+  sys::log_info("operator began " + std::string(to_string(hold.kind)) + " " + spoken(r));
+  return out;
+}
+
+Answer end(
+    Node& node, Reconciler& reconciler, const api::Request& r, HoldKind kind, base::Nanoseconds now
+) {
+  FL_ASSIGN(const auto rows, select(node, r));
+  OperatorState next = node.operators;
+  std::size_t changed = 0;
+  for (const Selected& row : rows) {
+    FL_ASSIGN(const bool was, end_hold(next.holds, {row.vip->name, row.backend->id}, kind));
+    changed += was ? 1 : 0;
+  }
+  if (kind == HoldKind::kDrain && node.intake.come_back(*r.backend)) ++changed;
+  if (changed > 0)
+    sys::log_info("operator ended " + std::string(to_string(kind)) + " " + spoken(r));
+  return done(node, reconciler, r, std::move(next), changed, now);
+}
+
+std::string phase(const Hold& hold, std::uint64_t flows) {
+  if (hold.kind == HoldKind::kMaint) return "maintenance";
+  if (hold.kind == HoldKind::kDisable) return "disabled";
+  if (hold.over) return hold.then == Then::kRemove ? "removed" : "reset";
+  return flows == 0 ? "drained" : "draining";
+}
+
+Json drain_row(const Member& member, const Hold& hold, std::uint64_t flows, base::Nanoseconds now) {
+  Json row{
+      {"vip", member.first},
+      {"backend", member.second},
+      {"hold", to_string(hold.kind)},
+      {"phase", phase(hold, flows)},
+      {"since_s", (now - hold.since) / base::kSecond},
+      {"flows_before", hold.flows},
+      {"flows", flows}};
+  if (hold.kind == HoldKind::kDrain) row["then"] = to_string(hold.then);
+  if (hold.deadline != 0 && !hold.over)
+    row["remaining_ms"] = hold.deadline > now ? (hold.deadline - now) / base::kMillisecond : 0;
+  return row;
+}
+
+}  // namespace
+
+base::Result<bool> keeps_takers(
+    const Node& node, const OperatorState& next, const std::vector<Selected>& rows
+) {
+  for (const Selected& row : rows) {
+    if (takers(node, next, *row.vip) == 0 && takers(node, node.operators, *row.vip) > 0) {
+      return base::fail(
+          base::ErrorCode::kFailedPrecondition,
+          "vip " + row.vip->name +
+              " would have no backend for new flows, give another one a weight "
+              "or undrain it first"
+      );
+    }
+  }
+  return true;
+}
+
+Answer change_hold(
+    Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
+) {
+  switch (r.command) {
+    case Command::kUndrainBackend:
+      return end(node, reconciler, r, HoldKind::kDrain, now);
+    case Command::kEnableBackend:
+      return end(node, reconciler, r, HoldKind::kDisable, now);
+    case Command::kMaintBackend:
+      if (r.on.value_or(true)) return begin(node, reconciler, r, now);
+      return end(node, reconciler, r, HoldKind::kMaint, now);
+    default:
+      return begin(node, reconciler, r, now);
+  }
+}
+
+Answer show_drain(Node& node, const api::Request& request, base::Nanoseconds now) {
+  FL_ASSIGN(const auto rows, select(node, request));
+  const auto flows = open_by_member(node, now);
+  Json out = Json::array();
+  for (const Selected& row : rows) {
+    const Member member(row.vip->name, row.backend->id);
+    const auto open = flows.find(member);
+    const std::uint64_t left = open == flows.end() ? 0 : open->second;
+    if (const auto hold = node.operators.holds.find(member); hold != node.operators.holds.end()) {
+      out.push_back(drain_row(member, hold->second, left, now));
+    } else if (node.intake.has_left(row.backend->id)) {
+      out.push_back(
+          {{"vip", member.first},
+           {"backend", member.second},
+           {"hold", "left"},
+           {"phase", left == 0 ? "drained" : "draining"},
+           {"flows", left}}
+      );
+    }
+  }
+  return Json{{"drains", std::move(out)}};
+}
+
+void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now) {
+  if (node.operators.holds.empty()) return;
+  const bool count = now >= count_at_;
+  std::optional<std::map<Member, std::uint64_t>> flows;
+  const auto ended = end_drains(node.operators.holds, now, [&](const Member& member) {
+    if (!count) return std::uint64_t{1};  // not known now: not the end
+    if (!flows) flows = open_by_member(node, now);
+    const auto open = flows->find(member);
+    return open == flows->end() ? std::uint64_t{0} : open->second;
+  });
+  if (count) count_at_ = now + kCountEvery;
+  for (const Member& member : ended) {
+    const Hold& hold = node.operators.holds.at(member);
+    sys::log_info(
+        "drain ends backend=" + member.second + " vip=" + member.first +
+        " then=" + std::string(to_string(hold.then)) + " flows_before=" + std::to_string(hold.flows)
+    );
+  }
+  if (ended.empty()) return;
+  persist(node);
+  reconciler.mark_dirty(now);
+}
+
+}  // namespace fairlead::control

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Commands that change a node, against a daemon of canned replies: configurations, drains.
+
+Usage: change_test.py FAIRLEAD
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from fake_daemon import FakeNode  # noqa: E402
+
+PROGRAM = sys.argv.pop(1)
+SAMPLES = pathlib.Path(__file__).parents[3] / "config"
+
+
+class ChangeTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="fairlead-cli-")
+        self.addCleanup(temporary.cleanup)
+        self.root = temporary.name
+        self.directory = os.path.join(self.root, "lb1")
+        self.node = FakeNode(self.directory)
+        self.addCleanup(self.node.stop.set)
+
+    def run_cli(self, *words, place=("--runtime-dir", None)):
+        """Exit status, standard output, standard error."""
+        where = [self.directory if w is None else w for w in place]
+        done = subprocess.run([PROGRAM, *where, *words], capture_output=True, text=True, timeout=20, check=False,
+                              cwd=SAMPLES, env={**os.environ, "FAIRLEAD_SOCKET": ""})
+        return done.returncode, done.stdout, done.stderr
+
+    def test_a_configuration_is_checked_without_a_daemon(self):
+        status, out, err = self.run_cli("config", "check", "fairlead.yaml", place=("--node", "nobody"))
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"OK fairlead.yaml: [0-9]+ vips, [0-9]+ backends in pools, 0 warnings\n$")
+        bad = os.path.join(self.root, "bad.yaml")
+        pathlib.Path(bad).write_text("node: {id: lb1}\nvisp: []\n", encoding="utf-8")
+        for words in (("config", "check", bad), ("config", "load", bad)):
+            status, out, err = self.run_cli(*words)
+            self.assertEqual((status, out), (2, ""))
+            self.assertEqual(err, f"fairlead: {bad}:2: visp: unknown key, did you mean 'vips'?\n")
+        status, _, err = self.run_cli("config", "check", "/nonexistent.yaml")
+        self.assertEqual(status, 2)
+        self.assertIn("/nonexistent.yaml", err)
+        self.assertEqual(self.node.requests, [])
+
+    def test_a_configuration_is_loaded_as_text(self):
+        status, out, _ = self.run_cli("config", "load", "fairlead.yaml")
+        self.assertEqual(status, 0)
+        sent = self.node.requests[0]["arguments"]
+        self.assertEqual(sent["name"], "fairlead.yaml")
+        self.assertEqual(sent["text"], (SAMPLES / "fairlead.yaml").read_text(encoding="utf-8"))
+        self.assertIn("OK pending over revision 1: 67 slots move, 3 live flows are affected", out)
+        self.assertIn("keeps its old value until a restart: workers", out)
+
+    def test_what_is_staged_reads_well(self):
+        out = self.run_cli("config commit confirm 60s note 'b2 down'")[1]
+        self.assertEqual(self.node.requests[-1]["arguments"], {"confirm_ms": 60000, "note": "b2 down"})
+        self.assertIn("OK revision 2 is in force, on trial: goes back to 1 in 1m 0s unless config confirm", out)
+        out = self.run_cli("show config history")[1]
+        self.assertIn("2  on trial  2023-11-14 22:15:00Z  commit  00000000000000aa  b2 down", out)
+        out = self.run_cli("config diff")[1]
+        self.assertIn("vips[web].backends[b2].weight  50      20", out)
+        self.assertEqual(self.run_cli("show config")[1], "node: {id: lb1}\nvips: []\n")
+        for words, says in ((("config", "commit", "confirm", "0s"), "time '0s'"),
+                            (("config", "rollback", "0"), "revision '0'"),
+                            (("config", "rollback", "x"), "revision 'x'"),
+                            (("config", "commit", "note", ""), "note:")):
+            status, out, err = self.run_cli(*words)
+            self.assertEqual((status, out), (2, ""), words)
+            self.assertIn(says, err)
+
+    def test_a_drain_is_an_operation_with_an_end(self):
+        _, out, _ = self.run_cli("drain b b1 deadline 10m then remove")
+        self.assertEqual(self.node.requests[-1]["arguments"],
+                         {"backend": "b1", "deadline_ms": 600000, "then": "remove"})
+        self.assertIn("OK b1: draining, no new flows, at the latest in 10m 0s: remove", out)
+        _, out, _ = self.run_cli("show", "drain")
+        self.assertIn("b2       web  drain  draining  1m 1s         100         12     30.0 s  remove", out)
+        self.run_cli("maint", "backend", "b1", "off")
+        self.assertEqual(self.node.requests[-1]["arguments"], {"backend": "b1", "switch": "off"})
+        for words, says in (("drain backend b1 deadline 0s", "deadline '0s'"),
+                            ("drain backend b1 then rest", "did you mean 'reset'?"),
+                            ("maint backend b1 maybe", "switch 'maybe'")):
+            status, out, err = self.run_cli(words)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(says, err)
+
+
+if __name__ == "__main__":
+    unittest.main()
