@@ -6,6 +6,7 @@
 #include <string>
 
 #include "control/config/config.hh"
+#include "control/config/schema.hh"
 #include "dataplane/sys/input_file.hh"
 
 namespace fairlead::cli {
@@ -102,11 +103,16 @@ std::span<const ValueKind> config_kinds() {
 }
 
 bool is_offline(const Call& call) {
-  return call.is("config check");
+  return call.is("config check") || call.is("config schema");
 }
 
 base::Result<Answered> answer_offline(const Call& call) {
-  return check(call);
+  if (call.is("config check")) return check(call);
+  Answered out;
+  const std::string schema = config::json_schema();
+  out.json = Json::parse(schema, nullptr, false);
+  out.page.blocks.emplace_back(schema.substr(0, schema.size() - 1));
+  return out;
 }
 
 base::Result<Json> config_arguments(const Call& call) {

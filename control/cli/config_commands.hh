@@ -12,7 +12,7 @@ namespace fairlead::cli {
 /// The kinds of values of these commands; part of value_kinds().
 std::span<const ValueKind> config_kinds();
 
-/// `config check FILE`: no daemon is asked.
+/// `config check FILE` and `config schema`: no daemon is asked.
 bool is_offline(const Call& call);
 struct Answered {
   Json json;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The whole file, section by section, in the order of docs/configuration.md.
+#include "control/config/load.hh"
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -156,6 +158,7 @@ void load_memory(const Section& s, Config& c) {
 
 void load_fleet(const Section& s, Config& c) {
   c.fleet.hash_key = kDefaultHashKey;
+  s.shape("hash_key", "^[0-9A-Fa-f]{32}$");
   if (!s.has("hash_key")) return;
   const auto key = parse_key128(s.text("hash_key", ""));
   if (!key) {
@@ -238,13 +241,11 @@ void load_changes(const Section& s, Config& c) {
   c.changes.watch = s.word("watch", kSwitch, 0) == 1;
 }
 
-}  // namespace
-
-base::Result<Config> parse_config(
-    const std::string& text, const std::string& name, Purpose purpose
+base::Result<Config> read_all(
+    const std::string& text, const std::string& name, Purpose purpose, KeyRecords* records
 ) {
   FL_ASSIGN(const Value tree, parse_yaml(text, name));
-  Diagnosis diagnosis(name);
+  Diagnosis diagnosis(name, records);
   const Section root(
       &tree,
       1,
@@ -297,6 +298,20 @@ base::Result<Config> parse_config(
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
   c.warnings = diagnosis.take_warnings();
   return c;
+}
+
+}  // namespace
+
+base::Result<Config> parse_config(
+    const std::string& text, const std::string& name, Purpose purpose
+) {
+  return read_all(text, name, purpose, nullptr);
+}
+
+base::Result<Config> parse_and_record(
+    const std::string& text, const std::string& name, KeyRecords& records
+) {
+  return read_all(text, name, Purpose::kForward, &records);
 }
 
 base::Result<Config> load_config(const std::string& path, Purpose purpose) {

@@ -35,6 +35,7 @@ std::optional<net::Prefix> load_source(const Section& s, std::string_view key, b
 }
 
 std::optional<std::uint8_t> load_dscp(const Section& s) {
+  s.shape("dscp", "^(copy|[0-9]+)$");
   const std::string text = s.text("dscp", "copy");
   if (text == "copy") return std::nullopt;
   const auto value = parse_whole(text);
@@ -72,6 +73,7 @@ model::Outgoing load_outgoing(const Section& root) {
 void load_vip_outgoing(const Section& s, model::Vip& vip) {
   static constexpr std::string_view kEcho[] = {"answer", "kernel"};
   vip.answers_echo = s.word("echo", kEcho, 0) == 0;
+  s.shape("mss", "^(off|auto|[0-9]+)$");
   const std::string mss = s.text("mss", "off");
   if (mss == "off") return;
   if (vip.protocol != net::IpProto::kTcp) s.error("mss", "is for TCP vips, remove it");

@@ -58,6 +58,7 @@ void load_quic(const Section& s, model::Vip& vip, Diagnosis& diagnosis) {
 }
 
 void load_server_id(const Section& b, const model::Vip& vip, model::Backend& backend) {
+  b.shape("server_id", "^([0-9A-Fa-f]{2}){1,15}$");
   if (!b.has("server_id")) return;
   const std::string text = b.text("server_id", "");
   backend.server_id = bytes_of_hex(text);

@@ -31,56 +31,13 @@ std::string joined(std::span<const std::string_view> words) {
   return out;
 }
 
-bool is_unicast(const net::IpAddr& address) {
-  const auto first = address.bytes[0];
-  if (address.is_v4()) return first != 0 && first < 224;
-  return first != 0xff && address != net::IpAddr{{}, net::Family::kIpv6};
-}
-
-// ::ffff:203.0.113.10: no packet ever carries it.
-bool is_mapped(const net::IpAddr& address) {
-  static const net::Prefix kMapped = net::Prefix::parse("::ffff:0:0/96").value_or(net::Prefix{});
-  return kMapped.contains(address);
-}
-
-// fe80::1 means another host on every link, so a tunnel has no way to it.
-bool is_link_local(const net::IpAddr& address) {
-  return !address.is_v4() && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
-}
-
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
 }
 
-bool is_endpoint(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  const auto port = parse_whole(text.substr(colon + 1));
-  if (!port || *port < 1 || *port > 65535) return false;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto address = net::IpAddr::parse(host);
-  return address && address->is_v4() != bracketed;
-}
-
 }  // namespace
-
-std::string Diagnosis::at(int line, std::string_view path, std::string_view what) const {
-  std::string out = file_ + ":" + std::to_string(line) + ": ";
-  if (!path.empty()) out.append(path).append(": ");
-  return out.append(what);
-}
-
-void Diagnosis::error(int line, std::string_view path, std::string_view what) {
-  if (error_.empty()) error_ = at(line, path, what);
-}
-
-void Diagnosis::warn(int line, std::string_view path, std::string_view what) {
-  warnings_.push_back(at(line, path, what));
-}
 
 Section::Section(
     const Value* value,
@@ -112,6 +69,20 @@ Section::Section(
   }
 }
 
+void Section::record(std::string_view key, KeyRecord record) const {
+  if (!diagnosis_->records()) return;
+  record.path = path_of(key);
+  if (value_ != nullptr) {
+    for (const Entry& entry : value_->entries)
+      if (entry.key == key) record.line = entry.line;
+  }
+  diagnosis_->record(std::move(record));
+}
+
+void Section::shape(std::string_view key, std::string_view pattern) const {
+  record(key, {.kind = KeyKind::kText, .pattern = std::string(pattern), .bare = true});
+}
+
 const Value* Section::find(std::string_view key) const {
   if (value_ == nullptr) return nullptr;
   for (const Entry& entry : value_->entries) {
@@ -138,6 +109,7 @@ void Section::warn(std::string_view key, std::string_view what) const {
 }
 
 bool Section::require(std::string_view key, std::string_view example) const {
+  record(key, {.kind = KeyKind::kText, .required = true, .bare = true});
   if (has(key)) return true;
   diagnosis_->error(
       line_, path_of(key), "missing, write for example '" + std::string(example) + "'"
@@ -161,6 +133,7 @@ std::optional<std::string> Section::scalar(std::string_view key, std::string_vie
 }
 
 std::string Section::text(std::string_view key, std::string fallback) const {
+  record(key, {.kind = KeyKind::kText, .fallback = fallback});
   const auto raw = scalar(key, "text");
   if (!raw) return fallback;
   if (raw->empty()) {
@@ -175,6 +148,7 @@ std::string Section::text(std::string_view key, std::string fallback) const {
 }
 
 std::string Section::name(std::string_view key, std::string fallback) const {
+  record(key, {.kind = KeyKind::kName, .fallback = fallback});
   const auto raw = scalar(key, kNameForm);
   if (!raw) return fallback;
   if (is_name(*raw)) return *raw;
@@ -184,6 +158,14 @@ std::string Section::name(std::string_view key, std::string fallback) const {
 
 std::uint64_t Section::whole(std::string_view key, Range range, std::uint64_t fallback) const {
   const std::string form = std::to_string(range.least) + " to " + std::to_string(range.most);
+  record(
+      key,
+      {.kind = KeyKind::kWhole,
+       .least = static_cast<double>(range.least),
+       .most = static_cast<double>(range.most),
+       .range = form,
+       .fallback = std::to_string(fallback)}
+  );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;
   const auto value = parse_whole(*raw);
@@ -199,6 +181,14 @@ std::uint64_t Section::whole(std::string_view key, Range range, std::uint64_t fa
 
 double Section::real(std::string_view key, double above, double most, double fallback) const {
   const std::string form = "a number above " + number(above) + " and at most " + number(most);
+  record(
+      key,
+      {.kind = KeyKind::kReal,
+       .least = above,
+       .most = most,
+       .range = form,
+       .fallback = number(fallback)}
+  );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;
   const auto value = parse_real(*raw);
@@ -210,6 +200,14 @@ double Section::real(std::string_view key, double above, double most, double fal
 base::Nanoseconds Section::duration(std::string_view key, Range ns, base::Nanoseconds fallback)
     const {
   const std::string form = format_duration(ns.least) + " to " + format_duration(ns.most);
+  record(
+      key,
+      {.kind = KeyKind::kDuration,
+       .least = static_cast<double>(ns.least),
+       .most = static_cast<double>(ns.most),
+       .range = form,
+       .fallback = format_duration(fallback)}
+  );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;
   const auto value = parse_duration(*raw);
@@ -225,6 +223,14 @@ base::Nanoseconds Section::duration(std::string_view key, Range ns, base::Nanose
 
 std::uint64_t Section::bytes(std::string_view key, Range range, std::uint64_t fallback) const {
   const std::string form = format_bytes(range.least) + " to " + format_bytes(range.most);
+  record(
+      key,
+      {.kind = KeyKind::kBytes,
+       .least = static_cast<double>(range.least),
+       .most = static_cast<double>(range.most),
+       .range = form,
+       .fallback = format_bytes(fallback)}
+  );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;
   const auto value = parse_bytes(*raw);
@@ -240,6 +246,14 @@ std::uint64_t Section::bytes(std::string_view key, Range range, std::uint64_t fa
 
 std::uint64_t Section::count(std::string_view key, Range range, std::uint64_t fallback) const {
   const std::string form = std::to_string(range.least) + " to " + std::to_string(range.most);
+  record(
+      key,
+      {.kind = KeyKind::kCount,
+       .least = static_cast<double>(range.least),
+       .most = static_cast<double>(range.most),
+       .range = form,
+       .fallback = std::to_string(fallback)}
+  );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;
   const auto value = parse_count(*raw);
@@ -256,6 +270,12 @@ std::uint64_t Section::count(std::string_view key, Range range, std::uint64_t fa
 std::size_t Section::word(
     std::string_view key, std::span<const std::string_view> words, std::size_t fallback
 ) const {
+  record(
+      key,
+      {.kind = KeyKind::kWord,
+       .fallback = std::string(words[fallback]),
+       .words = {words.begin(), words.end()}}
+  );
   const auto raw = scalar(key, joined(words));
   if (!raw) return fallback;
   const auto found = std::find(words.begin(), words.end(), *raw);
@@ -266,86 +286,8 @@ std::size_t Section::word(
   return fallback;
 }
 
-std::optional<net::IpAddr> Section::address(std::string_view key) const {
-  const auto raw = scalar(key, "an IPv4 or IPv6 address");
-  if (!raw) return std::nullopt;
-  const auto value = net::IpAddr::parse(*raw);
-  if (!value) refuse(key, *raw, "is not an address, use IPv4 or IPv6 digits (no host name)");
-  if (value && !is_unicast(*value)) refuse(key, *raw, "is not of one host, use a unicast address");
-  if (value && is_mapped(*value)) refuse(key, *raw, "is IPv4 in the clothes of IPv6, write IPv4");
-  return value;
-}
-
-std::optional<net::IpAddr> Section::routed_address(std::string_view key) const {
-  const auto value = address(key);
-  if (value && is_link_local(*value)) {
-    refuse(key, value->to_string(), "is link-local, use an address that routers know");
-  }
-  return value;
-}
-
-std::optional<net::Prefix> Section::prefix(std::string_view key) const {
-  const auto raw = scalar(key, "an IPv4 or IPv6 address or prefix");
-  if (!raw) return std::nullopt;
-  const auto value = net::Prefix::parse(*raw);
-  if (!value) {
-    refuse(
-        key, *raw, "is not an address or prefix, use for example 203.0.113.10 or 203.0.113.0/28"
-    );
-    return std::nullopt;
-  }
-  if (net::IpAddr::parse(raw->substr(0, raw->find('/'))) != value->address) {
-    refuse(key, *raw, "has address bits beyond its length, write " + value->to_string());
-  }
-  return value;
-}
-
-std::optional<net::Prefix> Section::vip(std::string_view key) const {
-  const auto value = prefix(key);
-  if (!value) return std::nullopt;
-  const net::IpAddr& a = value->address;
-  const bool loopback =
-      a.is_v4() ? a.bytes[0] == 127 : a == net::IpAddr::parse("::1").value_or(net::IpAddr{});
-  if (!is_unicast(a) || loopback || is_link_local(a) || is_mapped(a)) {
-    refuse(key, value->to_string(), "is nothing that clients can call, use unicast addresses");
-  }
-  return value;
-}
-
-std::optional<net::MacAddr> Section::mac(std::string_view key) const {
-  const auto raw = scalar(key, "a MAC address in quotes");
-  if (!raw) return std::nullopt;
-  const auto value = net::MacAddr::parse(*raw);
-  if (!value) {
-    refuse(key, *raw, "is not a MAC address, use for example \"02:00:00:00:00:01\"");
-    return std::nullopt;
-  }
-  if ((value->bytes[0] & 1U) != 0 || value->is_zero()) {
-    refuse(key, *raw, "is a multicast or zero MAC address, use the neighbour's own");
-    return std::nullopt;
-  }
-  return value;
-}
-
-std::string Section::interface(std::string_view key) const {
-  const std::string name = text(key, "");
-  if (name.size() > 15 || name.find_first_of("/ ") != std::string::npos || name == "." ||
-      name == "..") {
-    refuse(key, name, "is no interface name (at most 15 characters); see: ip link");
-  }
-  return name;
-}
-
-std::string Section::listen(std::string_view key, std::string fallback) const {
-  const auto raw = scalar(key, "ADDRESS:PORT or off");
-  if (!raw) return fallback;
-  if (*raw == "off") return "";
-  if (is_endpoint(*raw)) return *raw;
-  refuse(key, *raw, "is not ADDRESS:PORT, use for example 127.0.0.1:9101, \"[::1]:9101\" or off");
-  return fallback;
-}
-
 std::span<const Value> Section::list(std::string_view key) const {
+  record(key, {.kind = KeyKind::kList});
   const Value* v = find(key);
   if (v == nullptr) return {};
   if (v->kind == Value::Kind::kList) return v->items;
@@ -354,6 +296,7 @@ std::span<const Value> Section::list(std::string_view key) const {
 }
 
 Section Section::section(std::string_view key, std::vector<std::string_view> known) const {
+  record(key, {.kind = KeyKind::kMap});
   return Section(find(key), line_, path_of(key), std::move(known), *diagnosis_);
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/key_record.hh"
 #include "control/config/yaml.hh"
 #include "dataplane/base/clock.hh"
 #include "dataplane/net/addr.hh"
@@ -20,7 +21,12 @@ namespace fairlead::config {
 /// reads needs no test after every key.
 class Diagnosis {
  public:
-  explicit Diagnosis(std::string file) : file_(std::move(file)) {}
+  /// `records`: null, or where readers say what they read.
+  explicit Diagnosis(std::string file, KeyRecords* records = nullptr)
+      : file_(std::move(file)), records_(records) {}
+  /// The first record of a path counts; all of them are asked whether the key is required.
+  void record(KeyRecord record);
+  [[nodiscard]] bool records() const { return records_ != nullptr; }
   void error(int line, std::string_view path, std::string_view what);
   void warn(int line, std::string_view path, std::string_view what);
   [[nodiscard]] const std::string& first_error() const { return error_; }  // "": none
@@ -29,6 +35,7 @@ class Diagnosis {
  private:
   [[nodiscard]] std::string at(int line, std::string_view path, std::string_view what) const;
   std::string file_;
+  KeyRecords* records_;
   std::string error_;
   std::vector<std::string> warnings_;
 };
@@ -83,12 +90,16 @@ class Section {
   [[nodiscard]] std::span<const Value> list(std::string_view key) const;
   Section section(std::string_view key, std::vector<std::string_view> known) const;
 
+  /// For the schema: the form of a text that the caller checks itself (an ECMA 262 expression).
+  void shape(std::string_view key, std::string_view pattern) const;
+
   void error(std::string_view key, std::string_view what) const;
   void warn(std::string_view key, std::string_view what) const;
   /// Reports a missing key; true if it is there.
   bool require(std::string_view key, std::string_view example) const;
 
  private:
+  void record(std::string_view key, KeyRecord record) const;
   [[nodiscard]] const Value* find(std::string_view key) const;
   /// The scalar of a key, or nullopt after reporting that it is none; `wanted` names the form.
   std::optional<std::string> scalar(std::string_view key, std::string_view wanted) const;
