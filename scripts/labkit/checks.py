@@ -14,6 +14,7 @@ from typing import Any
 from labkit import configs, records, report
 from labkit.default_run import Measured, Step, measure
 from labkit.fleet import Fleet
+from labkit.node_death import NodeDeath
 from labkit.plan import Node, make_plan
 from labkit.publication import Followed, FollowWatch
 from labkit.takeover import Strokes
@@ -126,6 +127,22 @@ def failover(fleet: Fleet, size: Size) -> Outcome:
     living = {n.name for n in fleet.plan.nodes} - {node}
     figures["doubled"] = records.doubled_flows(run.decisions, living)
     outcome.require(figures["doubled"] == 0, f"{figures['doubled']} connections were taken on by two living nodes")
+    return outcome
+
+
+def node_death(fleet: Fleet, size: Size) -> Outcome:
+    """A node loses power while a new generation with other weights comes into force: no connection breaks or moves. Those of
+    the dead node arrive at nodes that do not know them, and the agents find their backends (GUE, second chance)."""
+    death = NodeDeath(fleet, size.seconds, size.seed)
+    run = measure(fleet, size.rate / 8, size.seconds, [], size.seed, during=death.run)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    held = death.held
+    outcome.figures |= {"failed_requests": outcome.figures["failed"], "connections": held.get("opened", 0),
+                        "broken": held.get("broken", -1), "moved": held.get("moved", -1), "held": held,
+                        "faults": {"node-kill": 1, "generation": 1}}
+    outcome.broken += run.errors
+    outcome.require(outcome.figures["broken"] == 0, f"{outcome.figures['broken']} connections broke: {held.get('reasons')}")
+    outcome.require(outcome.figures["moved"] == 0, f"{outcome.figures['moved']} connections moved to another backend")
     return outcome
 
 
@@ -332,8 +349,8 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "start": start, "takeover": takeover, "failover": failover, "headless": headless, "reload": reload, "leave": leave,
-    "chaos": chaos}
+    "start": start, "takeover": takeover, "failover": failover, "node-death": node_death, "headless": headless,
+    "reload": reload, "leave": leave, "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -342,6 +359,9 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
     plan = make_plan(lab, size.nodes, size.backends, 0, policy=policy, seed=size.seed)
     if kind == "takeover":  # every packet through the one node; unequal machines are another check's matter
         plan = replace(make_plan(lab, 1, size.backends, 0, seed=size.seed, steady=True), extra={"echo": "on"})
+    if kind == "node-death":
+        plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="gue", seed=size.seed, steady=True),
+                       extra={"echo": "on"})
     fleet = Fleet(plan)
     begun = time.monotonic()
     try:
