@@ -43,7 +43,7 @@ bool at_work(const Node& node, base::Nanoseconds now) {
          });
 }
 
-base::Result<Json> write(Node& node, fl_flow_order next, base::Nanoseconds now) {
+base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanoseconds now) {
   if (living(node, now) == 0)
     return base::fail(
         base::ErrorCode::kUnavailable, "no data plane runs on this node: nobody writes flow tables"
