@@ -11,17 +11,29 @@ namespace {
 
 /// The member of an entry, if it can serve the vip. The table may be another worker's that is
 /// writing: two looks that agree, and a member of the vip, are good enough for one packet.
-std::uint32_t serving_member(
+KnownMember serving_member(
     const steer::TableView& table,
     const fl_vip& vip,
     const flow::FlowTable& flows,
     std::uint64_t hash
 ) {
   const flow::Position at = flows.find(hash);
-  if (at == flow::kNoPosition) return FL_NO_MEMBER;
+  if (at == flow::kNoPosition) return {};
   const std::uint32_t number = flows.member(at);
-  if (flows.find(hash) != at) return FL_NO_MEMBER;
-  return table.serves(number, vip) ? number : FL_NO_MEMBER;
+  const bool guess = !flow::is_open(flows.state(at));
+  if (flows.find(hash) != at || !table.serves(number, vip)) return {};
+  return {number, guess};
+}
+
+/// The first other worker's that knows the flow.
+KnownMember known_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
+  const auto& tables = context.relatives.tables;
+  for (std::size_t worker = 0; worker < tables.size(); ++worker) {
+    if (worker == context.worker || !tables[worker].attached()) continue;
+    const KnownMember found = serving_member(context.table, vip, tables[worker], hash);
+    if (found.number != FL_NO_MEMBER) return found;
+  }
+  return {};
 }
 
 void place(WorkerContext& context, Burst& burst, unsigned i) {
@@ -69,18 +81,12 @@ bool is_for_a_vip(const WorkerContext& context, const Burst& burst, unsigned i) 
 }
 
 std::uint32_t member_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
-  const auto& tables = context.relatives.tables;
-  for (std::size_t worker = 0; worker < tables.size(); ++worker) {
-    if (worker == context.worker || !tables[worker].attached()) continue;
-    const std::uint32_t found = serving_member(context.table, vip, tables[worker], hash);
-    if (found != FL_NO_MEMBER) return found;
-  }
-  return FL_NO_MEMBER;
+  return known_at_peers(context, vip, hash).number;
 }
 
-std::uint32_t known_member(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
-  const std::uint32_t own = serving_member(context.table, vip, context.flows, hash);
-  return own != FL_NO_MEMBER ? own : member_at_peers(context, vip, hash);
+KnownMember known_member(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
+  const KnownMember own = serving_member(context.table, vip, context.flows, hash);
+  return own.number != FL_NO_MEMBER ? own : known_at_peers(context, vip, hash);
 }
 
 void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {
@@ -95,10 +101,11 @@ void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {
   if (vip == nullptr) return punt(burst, i, FL_REASON_ICMP);
   burst.vip[i] = vip;
   burst.hash[i] = steer::tuple_hash(context.table.hash_key(), flow);
-  if (const std::uint32_t known = known_member(context, *vip, burst.hash[i]);
-      known != FL_NO_MEMBER) {
+  if (const KnownMember known = known_member(context, *vip, burst.hash[i]);
+      known.number != FL_NO_MEMBER) {
     ++context.page->icmp_errors;
-    return go_to(context, burst, i, known);
+    if (known.guess) burst.seeking |= 1U << i;
+    return go_to(context, burst, i, known.number);
   }
   const std::uint32_t member =
       vip->table_size == 0 ? FL_NO_MEMBER : first_candidate(context.table, *vip, burst.hash[i]);

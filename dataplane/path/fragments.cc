@@ -85,6 +85,8 @@ void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   remember(context, burst, i, datagram, tcp ? Fate::kForwardTcp : Fate::kForwardUdp);
   // All fragments of a datagram get the same outer entropy, so that they arrive at one queue.
   burst.hash[i] = datagram;
+  // And they stay together: a backend could pass on this one alone, since the others have no ports.
+  burst.seeking &= ~(1U << i);
   burst.live[burst.live_count++] = static_cast<std::uint8_t>(i);
 }
 

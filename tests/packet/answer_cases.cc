@@ -210,6 +210,50 @@ std::vector<PacketCase> too_big_cases() {
   };
 }
 
+/// A UDP datagram of 1600 bytes that was cut for an MTU of 1500.
+Frame full_fragment4() {
+  return packet()
+      .ipv4(kClient4, kIpip4)
+      .id(77)
+      .ipv4_fragment(0, true)
+      .udp(40000, 53)
+      .udp_length(1608)
+      .payload(1472);
+}
+Frame full_fragment6(const char* vip) {
+  return packet()
+      .ipv6(kClient6, vip)
+      .ipv6_fragment(0, true)
+      .udp(40000, 53)
+      .udp_length(1608)
+      .payload(1440);
+}
+
+std::vector<PacketCase> too_big_fragments() {
+  PacketCase later = dropped(
+      "A full-size later fragment is not answered (RFC 1122 3.2.2).",
+      {},
+      packet().ipv4(kClient4, kIpip4).id(77).protocol(17).ipv4_fragment(185, true).payload(1480),
+      FL_REASON_TOO_BIG
+  );
+  later.before = {{0, full_fragment4()}};
+  return {
+      told(
+          "A full-size first fragment: its sender is told, and cuts the next datagram smaller.",
+          {},
+          full_fragment4(),
+          needed(kIpip4, 1480, full_fragment4())
+      ),
+      told(
+          "A full-size first fragment of an IPv6 sender, who cuts by what it is told.",
+          {},
+          full_fragment6(kIpip6),
+          too_big(kIpip6, 1460, full_fragment6(kIpip6))
+      ),
+      later,
+  };
+}
+
 PacketCase limited() {
   const Frame full = segment4(kIpip4, 1460);
   PacketCase row = dropped(
@@ -358,6 +402,7 @@ PacketCase echo_flood() {
 std::vector<PacketCase> answer_cases() {
   std::vector<PacketCase> all = too_big_cases();
   for (const PacketCase& row : echo_cases()) all.push_back(row);
+  for (const PacketCase& row : too_big_fragments()) all.push_back(row);
   all.push_back(limited());
   all.push_back(echo_flood());
   return all;

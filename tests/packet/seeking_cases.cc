@@ -40,6 +40,38 @@ PacketCase row(std::string says, World world, std::vector<Step> before, Frame in
       .out = std::move(out)};
 }
 
+/// The first 24 bytes of a TCP segment in mid-life, and its next 8.
+Frame first_fragment() {
+  return packet()
+      .ipv4(kClient4, kGuePair)
+      .id(9)
+      .ipv4_fragment(0, true)
+      .tcp(40000, 80, "A")
+      .payload(4);
+}
+Frame last_fragment() {
+  return packet().ipv4(kClient4, kGuePair).id(9).protocol(6).ipv4_fragment(3, false).payload(8);
+}
+PacketBuilder fragment_at(const char* backend) {
+  return sent()
+      .ipv4(kNode4, backend)
+      .df()
+      .udp(fragment_gue_port(IpProto::kTcp, kClient4, kGuePair, 9), 19523)
+      .gue()
+      .ipv4(kClient4, kGuePair)
+      .ttl(63)
+      .id(9);
+}
+
+/// What a router says about a packet of the vip to the client.
+constexpr const char* kRouter4 = "192.0.2.99";
+PacketBuilder about_connection(PacketBuilder head) {
+  return head.icmp(3, 4, 1400).ipv4(kGuePair, kClient4).df().tcp(80, 40000, "A").payload(20);
+}
+Frame error_in() {
+  return about_connection(packet().ipv4(kRouter4, kGuePair));
+}
+
 Frame full_size(unsigned payload) {
   return packet().ipv4(kClient4, kGuePair).tcp(40000, 80, "A").payload(payload);
 }
@@ -114,6 +146,37 @@ std::vector<PacketCase> seeking_cases() {
               .ipv4(kClient4, kGuePair6)
               .ttl(63)
               .tcp(40000, 80, "A")),
+      row("A fragment of an unknown connection has no hops: the later ones have no ports to ask "
+          "about, and all have to meet.",
+          moved(),
+          {},
+          first_fragment(),
+          fragment_at(kBackend4).ipv4_fragment(0, true).tcp(40000, 80, "A").payload(4)),
+      row("Its later fragment goes the same way.",
+          moved(),
+          {{0, first_fragment()}},
+          last_fragment(),
+          fragment_at(kBackend4).protocol(6).ipv4_fragment(3, false).payload(8)),
+      row("Nor has one of a connection that whole packets have made known as a guess.",
+          moved(),
+          {{0, to_pair("A")}},
+          first_fragment(),
+          fragment_at(kBackend4).ipv4_fragment(0, true).tcp(40000, 80, "A").payload(4)),
+      row("An ICMP error about an unknown connection carries the hop: the owner must hear of it.",
+          moved(),
+          {},
+          error_in(),
+          about_connection(outer(kBackend4).gue({kSecond4}).ipv4(kRouter4, kGuePair).ttl(63))),
+      row("So does one about a connection that is known as a guess.",
+          moved(),
+          {{0, to_pair("A")}},
+          error_in(),
+          about_connection(outer(kBackend4).gue({kSecond4}).ipv4(kRouter4, kGuePair).ttl(63))),
+      row("An ICMP error about a connection that began here has none.",
+          moved(),
+          {{0, to_pair("S")}, {10, to_pair("A")}},
+          error_in(),
+          about_connection(outer(kBackend4).gue().ipv4(kRouter4, kGuePair).ttl(63))),
   };
 }
 
