@@ -79,6 +79,7 @@ class LoneNode:
         self.folder = Path(tempfile.mkdtemp(prefix="fl_live_"))
         self.config = self.folder / "node.yaml"
         self.process: subprocess.Popen[bytes] | None = None
+        self.control: subprocess.Popen[bytes] | None = None
         self.log = self.folder / "log"
 
     def __enter__(self) -> "LoneNode":
@@ -87,9 +88,10 @@ class LoneNode:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in (self.process, self.control):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
         if kind is not None and self.log.exists():
             sys.stdout.write(self.log.read_text())
         for ns in (self.node_ns, self.peer_ns):
@@ -122,7 +124,8 @@ class LoneNode:
         for ns, link in ((self.node_ns, near), (self.peer_ns, far)):
             self.run("nsenter", f"--net=/run/netns/{ns}", "ip", "link", "set", link, "up")
 
-    def write_config(self, weights: dict[str, int], extra_port: str = "gateway: 10.77.0.2") -> None:
+    def write_config(self, weights: dict[str, int], extra_port: str = "gateway: 10.77.0.2", rest: str = "") -> None:
+        """`rest`: what follows the vip `web`: more vips, more sections."""
         backends = "\n".join(
             f"      - {{id: {name}, address: 10.88.0.{i + 1}, weight: {weight}}}"
             for i, (name, weight) in enumerate(weights.items())
@@ -142,8 +145,18 @@ vips:
     choices: 1
     backends:
 {backends}
-"""
+{rest}"""
         )
+
+    def start_control(self) -> None:
+        """The node's control daemon, in place of publish()."""
+        with self.log.open("ab") as log:
+            self.control = subprocess.Popen(
+                ["nsenter", f"--net=/run/netns/{self.node_ns}",
+                 str(self.build / "fairlead-control"), "--config", str(self.config)],
+                stderr=log)
+        wait_for("control answers", lambda: (self.folder / "run/control.sock").exists() or self.control.poll() is not None)
+        assert self.control.poll() is None, f"control ended with {self.control.returncode}"
 
     def publish(self) -> int:
         (self.folder / "run").mkdir(exist_ok=True)
@@ -186,17 +199,17 @@ vips:
         return dict(json.loads(self.run(str(tool), str(self.folder / "run"))))
 
     def cli(self, *words: str) -> str:
-        """What `fairlead` says; only the data plane's commands have somebody to answer."""
+        """What `fairlead` says; without control only the data plane's commands have somebody to answer."""
         return self.run(str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words)
 
     @staticmethod
-    def socket_in(namespace: str) -> socket.socket:
-        """A UDP socket in another namespace."""
+    def socket_in(namespace: str, kind: int = socket.SOCK_DGRAM, protocol: int = 0) -> socket.socket:
+        """An IPv4 socket in another namespace, of UDP where nothing else is said."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
             if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
-            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made = socket.socket(socket.AF_INET, kind, protocol)
             libc.setns(home.fileno(), CLONE_NEWNET)
         made.settimeout(5)
         return made

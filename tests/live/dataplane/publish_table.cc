@@ -57,6 +57,7 @@ base::Result<std::uint64_t> publish(const char* file) {
   node.hash_key = config.fleet.hash_key;
   node.address4 = config.node.address;
   node.address6 = config.node.address6;
+  node.outgoing = config.outgoing;
   FL_ASSIGN(const steering::Plan plan, steering.plan(pools, node, now));
   FL_ASSIGN(const auto bank, writer.next_bank(now));
   FL_TRY(steering::encode(plan, writer.generation() + 1, now, bank));
