@@ -21,6 +21,15 @@ std::string shown(const Expected& expected) {
                        : expected.word;
 }
 
+/// The value behind a keyword that follows a value or begins an option; null if there is none, or
+/// if the keyword is of the command's name.
+const ValueKind* value_behind(const Pattern& pattern, std::size_t required) {
+  const auto begin = pattern.required.begin();
+  const auto here = begin + static_cast<std::ptrdiff_t>(required);
+  const bool in_name = std::none_of(begin, here, [](const Element& e) { return e.kind; });
+  return in_name || here + 1 == pattern.required.end() ? nullptr : here[1].kind;
+}
+
 }  // namespace
 
 Matcher::Matcher(const std::vector<Pattern>& patterns, std::string noun) : noun_(std::move(noun)) {
@@ -147,12 +156,19 @@ std::vector<Expected> Matcher::expected() const {
   for (const Step& step : steps()) {
     const Pattern& pattern = *step.from->call.pattern;
     Expected item{step.element->word, step.element->kind, ""};
-    item.help = item.kind ? item.kind->form : pattern.rule->help;
+    const ValueKind* told = item.kind;
+    if (!told && step.group == kNoGroup) told = value_behind(pattern, step.from->next);
+    if (!told && step.group != kNoGroup) {
+      const auto& elements = pattern.groups[step.group].elements;
+      const std::size_t behind = step.from->group == kNoGroup ? 1 : step.from->inside + 1;
+      if (behind < elements.size()) told = elements[behind].kind;
+    }
+    item.help = told ? told->form : pattern.rule->help;
     const auto same = std::find(items.begin(), items.end(), item);
     if (same == items.end()) {
       items.push_back(std::move(item));
     } else if (!same->kind && same->help != item.help) {
-      same->help.clear();  // the word begins several commands: no one sentence fits
+      same->help = "several commands; ? behind it lists them";
     }
   }
   return items;

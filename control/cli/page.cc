@@ -90,16 +90,59 @@ void add_row(
   out += line + "\n";
 }
 
-std::string render_table(const Table& table) {
+std::vector<std::size_t> widths_of(const Table& table) {
   std::vector<std::size_t> widths(table.right.size(), 0);
   const auto widen = [&widths](const std::vector<std::string>& cells) {
     for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], width(cells[i]));
   };
   widen(table.titles);
   for (const auto& row : table.rows) widen(row);
+  return widths;
+}
+
+std::string render_table(const Table& table) {
+  const std::vector<std::size_t> widths = widths_of(table);
   std::string out;
   if (!table.titles.empty()) add_row(out, table.titles, widths, table.right);
   for (const auto& row : table.rows) add_row(out, row, widths, table.right);
+  return out;
+}
+
+/// The columns `from` to `to` behind the key columns.
+Table part_of(const Table& table, std::size_t from, std::size_t to) {
+  const auto cut = [&](const auto& cells) {
+    auto kept = cells;
+    const auto at = [&kept](std::size_t i) {
+      return kept.begin() + static_cast<std::ptrdiff_t>(std::min(i, kept.size()));
+    };
+    kept.erase(at(to), kept.end());
+    kept.erase(at(table.keys), at(from));
+    return kept;
+  };
+  Table part;
+  part.titles = cut(table.titles);
+  part.right = cut(table.right);
+  for (const auto& row : table.rows) part.rows.push_back(cut(row));
+  return part;
+}
+
+std::string render_folded(const Table& table, std::size_t columns) {
+  constexpr std::size_t kGap = 2;
+  const std::vector<std::size_t> widths = widths_of(table);
+  const std::size_t count = widths.size();
+  if (columns == 0 || table.titles.empty() || count <= table.keys) return render_table(table);
+  std::size_t keys = 0;
+  for (std::size_t i = 0; i < table.keys; ++i) keys += widths[i] + kGap;
+  std::string out;
+  for (std::size_t from = table.keys; from < count;) {
+    std::size_t to = from;
+    for (std::size_t used = keys; to < count; ++to) {  // at least one column, however wide
+      if (to > from && used + widths[to] > columns) break;
+      used += widths[to] + kGap;
+    }
+    out += (out.empty() ? "" : "\n") + render_table(part_of(table, from, to));
+    from = to;
+  }
   return out;
 }
 
@@ -133,8 +176,9 @@ std::string cell(const Json& object, std::string_view key, Format format) {
   return formatted(*value, format);
 }
 
-Table table_of(const Json& rows, std::span<const Column> columns) {
+Table table_of(const Json& rows, std::span<const Column> columns, std::size_t keys) {
   Table table;
+  table.keys = keys;
   std::vector<const Column*> shown;
   for (const Column& column : columns) {
     const bool there = std::any_of(rows.begin(), rows.end(), [&](const Json& row) {
@@ -164,13 +208,13 @@ Table list_of(const Json& object, std::span<const Column> columns) {
   return table;
 }
 
-std::string render(const Page& page) {
+std::string render(const Page& page, std::size_t columns) {
   std::string out;
   for (const Block& block : page.blocks) {
     const auto* table = std::get_if<Table>(&block);
     if (table && table->rows.empty() && table->titles.empty()) continue;
     if (table && !table->titles.empty() && !out.empty()) out += "\n";
-    out += table ? render_table(*table) : std::get<std::string>(block) + "\n";
+    out += table ? render_folded(*table, columns) : std::get<std::string>(block) + "\n";
   }
   return out;
 }

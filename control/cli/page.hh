@@ -38,6 +38,7 @@ struct Table {
   std::vector<std::string> titles;  // empty: no heading
   std::vector<bool> right;          // per column
   std::vector<std::vector<std::string>> rows;
+  std::size_t keys = 1;  // columns that say which row it is: repeated where a table is folded
 };
 
 using Block = std::variant<std::string, Table>;
@@ -50,12 +51,14 @@ struct Page {
 std::string cell(const nlohmann::json& object, std::string_view key, Format format);
 
 /// A table with a row for each object of the list `rows`; columns that no row has are left out.
-Table table_of(const nlohmann::json& rows, std::span<const Column> columns);
+Table table_of(const nlohmann::json& rows, std::span<const Column> columns, std::size_t keys = 1);
 
 /// Two columns, name and value; fields that are not there are left out.
 Table list_of(const nlohmann::json& object, std::span<const Column> columns);
 
-std::string render(const Page& page);
+/// `columns`: width of the terminal; a table with titles that is wider goes on below itself, its
+/// key columns repeated. 0: as wide as it is.
+std::string render(const Page& page, std::size_t columns = 0);
 
 /// Lines and rows in which the POSIX extended expression matches; headings stay.
 Page matching(const Page& page, const std::string& regex);

@@ -273,14 +273,14 @@ Page page_of(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
   if (name == "show status") return {{list_of(result, kStatus)}};
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
-  if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends)}};
+  if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends, 2)}};
   if (name == "show table") {
     return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
   }
   if (name.rfind("show flow", 0) == 0) return flow_page(call, result);
   if (name == "show stats") return stats_page(result);
   if (name == "show drop") return drop_page(call, result);
-  if (name == "show health") return {{table_of(rows(result, "checks"), kChecks)}};
+  if (name == "show health") return {{table_of(rows(result, "checks"), kChecks, 2)}};
   if (name == "show port") return port_page(call, result);
   if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
   if (name == "show drain") return drain_page(rows(result, "drains"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "control/cli/client.hh"
@@ -72,6 +73,12 @@ base::Result<void> select_reason(Json& result, const std::string& wanted) {
   }
   *reasons = std::move(kept);
   return {};
+}
+
+/// Columns of the terminal behind `out`; 0 if it is none or does not tell.
+std::size_t terminal_columns(std::FILE* out) {
+  winsize size{};
+  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 Page version_page(const Json& result) {
@@ -204,7 +211,7 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
       reply->page = matching(reply->page, regex);
       keep_matching(reply->json, regex);
     }
-    std::string text = render(reply->page);
+    std::string text = render(reply->page, terminal_columns(out_));
     if (filter_named(line, "match") && text.empty()) text = "no row matches\n";
     if (filter_named(line, "count")) {
       text = std::to_string(row_count(reply->page)) + "\n";

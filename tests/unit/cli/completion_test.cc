@@ -52,6 +52,25 @@ TEST(Completion, DescribesValuesThatItCannotList) {
   EXPECT_EQ(candidates("lookup tcp "), "SOURCE ");
 }
 
+TEST(Completion, TellsWhatFollowsAWordNotTheWholeCommandAgain) {
+  EXPECT_NE(
+      describe(complete("set backend b1 ", fake_names)).find("vip     a vip's name"),
+      std::string::npos
+  );
+  EXPECT_NE(
+      describe(complete("set backend b1 ", fake_names)).find("weight  0 to 10000"),
+      std::string::npos
+  );
+  EXPECT_NE(
+      describe(complete("show backend ", fake_names)).find("vip      a vip's name"),
+      std::string::npos
+  );
+  EXPECT_NE(
+      describe(complete("show ", fake_names)).find("flow     several commands"), std::string::npos
+  );
+  EXPECT_NE(describe(complete("show ", fake_names)).find("vip      vips with"), std::string::npos);
+}
+
 TEST(Completion, KnowsWhenTheLineMayEnd) {
   EXPECT_TRUE(complete("show backend ", fake_names).may_end);
   EXPECT_FALSE(complete("show table ", fake_names).may_end);

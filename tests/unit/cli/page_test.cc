@@ -35,6 +35,23 @@ TEST(Table, AlignsNumbersRightAndTextLeft) {
   );
 }
 
+TEST(Table, GoesOnBelowWhereTheTerminalIsTooNarrow) {
+  const Page page{{table_of(sample(), kColumns)}};
+
+  EXPECT_EQ(render(page, 24), render(page)) << "it just fits";
+  EXPECT_EQ(
+      render(page, 23),
+      "NAME      COUNT\n"
+      "a     1,234,567\n"
+      "long          -\n"
+      "\n"
+      "NAME    SHARE\n"
+      "a     50.00 %\n"
+      "long        -\n"
+  );
+  EXPECT_EQ(render(page, 1), render(page, 23)) << "one column each is the least";
+}
+
 TEST(Table, SurvivesFieldsOfAnyType) {
   const Json odd = Json::parse(
       R"([{"name":null,"count":"x","share":{"a":1}},{"name":[1],"count":1e300,"share":-1},7,null])"
