@@ -18,7 +18,7 @@ namespace {
 base::Result<Options> check(Options options, const ReplayOptions& replay, bool other_given) {
   if (options.config.empty()) {
     return base::invalid(
-        "--config is missing: give the configuration file, e.g. --config config/control.yaml"
+        "--config is missing: give the configuration file, e.g. --config config/fairlead.yaml"
     );
   }
   const sys::NamedFile outputs[] = {
@@ -59,7 +59,8 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   auto* huge =
       app.add_option("--hugepages", hugepages, "auto, on or off; instead of memory.hugepages")
           ->transform(CLI::CheckedTransformer(std::map<std::string, Hugepages>{
-              {"auto", Hugepages::kAuto}, {"on", Hugepages::kOn}, {"off", Hugepages::kOff}}));
+              {"auto", Hugepages::kAuto}, {"on", Hugepages::kOn}, {"off", Hugepages::kOff}}))
+          ->option_text("WORD");
   app.add_option("--eal", options.eal, "a further EAL argument (may be repeated)")
       ->allow_extra_args(false);
   app.add_flag(
@@ -75,11 +76,14 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_option("--out", replay.out, "replay: forwarded packets");
   app.add_option("--decisions", replay.decisions, "replay: one CSV row a packet");
   app.add_option("--answers", replay.answers, "replay: packets that the node sends back itself");
-  auto* mtu = app.add_option("--mtu", replay.mtu, "replay: the port's MTU; default 65535")
-                  ->check(CLI::Range(68, 65535));
+  auto* mtu =
+      app.add_option("--mtu", replay.mtu, "replay: the port's MTU, 68 to 65535; default 65535")
+          ->check(CLI::Range(68, 65535))
+          ->option_text("BYTES");
   auto* clock = app.add_option("--clock", replay.clock, "replay: fixed (default) or pcap")
                     ->transform(CLI::CheckedTransformer(std::map<std::string, ReplayClock>{
-                        {"fixed", ReplayClock::kFixed}, {"pcap", ReplayClock::kPcap}}));
+                        {"fixed", ReplayClock::kFixed}, {"pcap", ReplayClock::kPcap}}))
+                    ->option_text("WORD");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
   bool check = false;
   app.add_option("--config", path, "configuration file (YAML, see config/agent.yaml)")->required();
   app.add_flag("--check", check, "read the configuration, say whether it is good, and end");
-  app.set_version_flag("--version", FL_VERSION);
+  app.set_version_flag("--version", "fairlead-agent " FL_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -50,19 +50,24 @@ base::Result<bool> none_of_a_run(const CLI::App& app, const CLI::App& command) {
 
 void add_common(CLI::App& app, Raw& raw) {
   app.add_option("--nodes", raw.nodes, "load balancer nodes, 1 to 1000")
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(1, 1000))
+      ->option_text("N");
   app.add_option("--backends", raw.backends, "backends, 1 to 4096")
-      ->check(CLI::Range(1U, FL_MAX_BACKENDS));
+      ->check(CLI::Range(1U, FL_MAX_BACKENDS))
+      ->option_text("N");
   app.add_option("--load", raw.load, "of the capacity, above 0 to 10")
-      ->check(CLI::Range(1e-6, 10.0));
+      ->check(CLI::Range(1e-6, 10.0))
+      ->option_text("SHARE");
   app.add_option("--rate", raw.rate, "requests a second, instead of --load")
-      ->check(CLI::Range(1e-3, 1e8));
+      ->check(CLI::Range(1e-3, 1e8))
+      ->option_text("RATE");
   app.add_option("--duration", raw.duration, "simulated time, for example 60s");
   app.add_option("--interval", raw.interval, "of monitoring, for example 1s");
   app.add_option("--delay", raw.delay, "of monitoring reports, for example 50ms");
   app.add_option("--exchange", raw.exchange, "of in-flight counts, for example 5ms");
   app.add_option("--connection-requests", raw.requests, "requests of a connection, 1 to 200")
-      ->check(CLI::Range(1, 200));
+      ->check(CLI::Range(1, 200))
+      ->option_text("N");
 }
 
 base::Result<bool> duration(
@@ -164,12 +169,24 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
       app.add_subcommand("compare", "policies side by side over seeds and scenarios");
   Raw compare_raw;
   std::string scenarios_text = "homog";
-  compare->add_option("policies", options.comparison.policies, "policies to compare")->required();
-  compare->add_option("--scenario", scenarios_text, "scenarios, separated by commas");
-  compare->add_option("--seeds", options.comparison.seeds, "number of seeds")
-      ->check(CLI::Range(1, 1000));
+  compare
+      ->add_option(
+          "policies",
+          options.comparison.policies,
+          "policies to compare; wlc, static and jsq are always there"
+      )
+      ->required();
+  compare->add_option(
+      "--scenario", scenarios_text, "scenarios, separated by commas; homog if left out"
+  );
+  compare
+      ->add_option("--seeds", options.comparison.seeds, "number of seeds, 1 to 1000; 5 if left out")
+      ->check(CLI::Range(1, 1000))
+      ->option_text("N");
   add_seed(*compare, "--first-seed", options.comparison.first_seed, "the first of them");
-  compare->add_option("--jobs", options.comparison.jobs, "threads")->check(CLI::Range(1, 256));
+  compare->add_option("--jobs", options.comparison.jobs, "threads, 1 to 256")
+      ->check(CLI::Range(1, 256))
+      ->option_text("N");
   compare->add_option("--plot", options.plot, "write a picture to this SVG file");
   compare->add_option("--json", options.json, "write all figures to this file");
   compare->add_flag("--quiet", options.quiet, "no progress bar");
@@ -177,8 +194,9 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   CLI::App* train =
       app.add_subcommand("train", "train the actor of actor-critic; writes its source file");
   train->add_option("--out", options.out, "file to write")->required();
-  train->add_option("--episodes", options.training.episodes, "number of episodes")
-      ->check(CLI::Range(1, 100000));
+  train->add_option("--episodes", options.training.episodes, "number of episodes, 1 to 100000")
+      ->check(CLI::Range(1, 100000))
+      ->option_text("N");
   add_seed(*train, "--seed", options.training.seed, "of the first episode");
   CLI::App* replay = app.add_subcommand("replay", "recompute the decisions of a --policy-log");
   replay->add_option("log", options.replays, "the log")->required();
