@@ -18,6 +18,8 @@ from labkit.plan import make_plan
 from labkit.sampler import Sampler
 from labkit.table import LiveTable
 
+DEFAULT_NAME = "fleet"
+
 
 def up(options: argparse.Namespace) -> int:
     fleet = Fleet(make_plan(options.name, options.nodes, options.backends, options.spares, options.policy,
@@ -27,8 +29,10 @@ def up(options: argparse.Namespace) -> int:
     except BaseException:
         fleet.down()
         raise
+    which = f" --name {options.name}" if options.name != DEFAULT_NAME else ""
     print(f"lab {options.name} is up: {options.nodes} nodes, {options.backends} backends; files in {fleet.dir}\n"
-          f"next: scripts/lab status; scripts/lab load; scripts/lab down")
+          f"next: scripts/lab status{which}; scripts/lab load{which}; scripts/lab down{which}\n"
+          f"ask a node: build/fairlead --node {options.name}-{fleet.plan.nodes[0].name} show backend")
     return 0
 
 
@@ -57,7 +61,7 @@ def status(options: argparse.Namespace) -> int:
             extra = (f"generation {told.get('generation')} healthy {told.get('healthy')}/{told.get('backends')} "
                      f"agents {told.get('agents')}")
         member = "" if host.startswith("lb") or host in values["pool"] else "(not in a pool)"
-        print(f"{host:5} {running}  {extra}{member}")
+        print(f"{host:5} {running}  {extra}{member}".rstrip())
     return 0
 
 
@@ -123,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(function=function)
         if name != "check":
-            made.add_argument("--name", type=arguments_of.lab_name, default="fleet", help="of the lab (default fleet); several may be up")
+            made.add_argument("--name", type=arguments_of.lab_name, default=DEFAULT_NAME, help="of the lab (default fleet); several may be up")
         return made
 
     made = command("up", up, "make namespaces, start everything, wait until it forwards")
