@@ -60,6 +60,8 @@ def status(options: argparse.Namespace) -> int:
         if told:
             extra = (f"generation {told.get('generation')} healthy {told.get('healthy')}/{told.get('backends')} "
                      f"agents {told.get('agents')}")
+            if not told.get("dataplane", {}).get("running", True):
+                extra += "  data plane down"
         member = "" if host.startswith("lb") or host in values["pool"] else "(not in a pool)"
         print(f"{host:5} {running}  {extra}{member}".rstrip())
     return 0
