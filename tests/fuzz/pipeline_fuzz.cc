@@ -140,11 +140,19 @@ void repair_checksum(Frame& frame) {
   std::memcpy(frame.data() + at + 10, &sum, sizeof sum);
 }
 
-bool is_first_fragment(const Frame& frame) {
+/// An ordinary packet where it cannot be read.
+net::PacketKind kind_of(const Frame& frame) {
   net::ParsedPacket parsed;
   const auto bytes = static_cast<std::uint32_t>(frame.size());
-  return net::parse_packet({frame.data(), frame.size()}, bytes, parsed) == FL_REASON_NONE &&
-         parsed.kind == net::PacketKind::kFirstFragment;
+  return net::parse_packet({frame.data(), frame.size()}, bytes, parsed) == FL_REASON_NONE
+             ? parsed.kind
+             : net::PacketKind::kFlow;
+}
+bool is_first_fragment(const Frame& frame) {
+  return kind_of(frame) == net::PacketKind::kFirstFragment;
+}
+bool is_fragment(const Frame& frame) {
+  return is_first_fragment(frame) || kind_of(frame) == net::PacketKind::kLaterFragment;
 }
 
 /// Where the datagrams go, by what the workers answer. A hostile sender may send several first
@@ -184,7 +192,7 @@ class Process {
   void reset() {
     for (TestWorker& worker : worker_) {
       path::WorkerContext& context = worker.context();
-      *context.fragments = path::FragmentMemory();
+      if (fragments_seen_) *context.fragments = path::FragmentMemory();
       context.flows.erase_if(0, context.flows.bucket_count(), [](auto, auto) { return true; });
       path::WorkerContext fresh;
       fresh.flows = tables_[context.worker];  // as attached: its expiry hand is where it began
@@ -195,6 +203,7 @@ class Process {
       fresh.fragments = context.fragments;
       fresh.peers = context.peers;
       fresh.relatives.tables = tables_;
+      fresh.counted = true;  // nothing is in flight: the counters are cleared below
       context = fresh;
       // Of vips and backends the worlds have fewer than these.
       fl_worker_page& page = *context.page;
@@ -204,6 +213,7 @@ class Process {
     }
     peers_.note_fragment_flow(0);
     datagrams_ = Datagrams();
+    fragments_seen_ = false;
     digest_ = 0;
     use(0);
   }
@@ -220,6 +230,7 @@ class Process {
   }
   void run(unsigned w, const std::vector<Frame>& frames) {
     const std::vector<Result> results = worker_[w].run(frames);
+    fragments_seen_ = fragments_seen_ || std::any_of(frames.begin(), frames.end(), is_fragment);
     FL_CHECK(worker_[w].unaccounted() == 0);
     // Of a burst first fragments are placed first.
     for (const bool others : {false, true})
@@ -246,6 +257,7 @@ class Process {
   std::vector<flow::FlowTable> tables_;
   TestWorker worker_[2];
   Datagrams datagrams_;
+  bool fragments_seen_ = false;
   std::uint64_t digest_ = 0;
 };
 
