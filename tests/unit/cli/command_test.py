@@ -296,7 +296,7 @@ class CommandTest(unittest.TestCase):
             "# evening\n\nshow vip | count   # one\ndrain backend b1\nquit\nshow status\n")
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(out, "1\nOK b1: draining, no new flows, pools changed: 1, "
-                              "flows on it: 12, generation 8\n")
+                              "flows on it: 12, from generation 8 on\n")
 
     def test_batch_is_checked_before_it_runs(self):
         self.assertEqual(self.run_batch("drain backend b1\n\ndrain bakcend b2\n"), (
