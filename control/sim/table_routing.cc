@@ -114,6 +114,7 @@ TableRouting::TableRouting(const Setup& setup, const OpenCounts& counts)
     model::Backend backend;
     backend.id = setup.backends[b].id;
     backend.address = address_of(b);
+    backend.weight = setup.backends[b].weight;
     vip_.backends.push_back(std::move(backend));
   }
   in_force_.resize(setup.nodes);

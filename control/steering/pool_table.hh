@@ -10,16 +10,10 @@
 #include <vector>
 
 #include "control/steering/keyed_hash.hh"
+#include "control/steering/layers.hh"
 #include "dataplane/base/result.hh"
 
 namespace fairlead::steering {
-
-/// A member of a pool as its table knows it.
-struct TableMember {
-  std::uint32_t member = 0;  // number in the bank
-  std::uint32_t weight = 0;  // 0..kMaxWeight; 0 owns no slots
-  friend bool operator==(const TableMember&, const TableMember&) = default;
-};
 
 struct PoolTable {
   std::vector<TableMember> members;    // the pool's, by rising id; empty: not known (restored)
@@ -28,24 +22,31 @@ struct PoolTable {
   std::vector<std::uint32_t> counts;   // slots of each of `members`
   std::uint64_t checksum = 0;          // of slots and earlier owners
   std::uint64_t meaning = 0;           // of the owners' positions in `members`, see digest
+  std::uint32_t size = 0;              // of the layers below; `slots` may be none
+  Layers layers;                       // what the slots are derived from; empty: restored
+  std::vector<Weighted> published;     // restored: members that the bank knows, by effective weight
 };
 using SharedTable = std::shared_ptr<const PoolTable>;
 
-/// A table that was published before this process began.
+/// A table that was published before this process began, and its members as the bank has them
+/// (weight 0 for those that were not active).
 SharedTable restored_table(
-    std::span<const std::uint32_t> slots, std::span<const std::uint32_t> earlier
+    std::span<const std::uint32_t> slots,
+    std::span<const std::uint32_t> earlier,
+    std::vector<Weighted> published
 );
 
 /// A table as the next generation has it, and what that means for the one before.
 struct NextTable {
   SharedTable table;
-  std::uint32_t moved = 0;                  // slots; all of them when the size changed
+  std::uint32_t moved = 0;                  // slots; all when the size changed or nobody had any
   std::vector<std::uint32_t> slots_before;  // of each member
 };
 
-/// The table of `members` (with their ids, by rising id) from its previous one (null: there is
-/// none). The same members, weights and size are the same table, not an equal one. Pure. Errors:
-/// those of build_table().
+/// The table of `members` (with their ids, by rising id) after `previous` (null: there is none):
+/// derived from the layers of that one, while slots that move remember their owners in it. The same
+/// members, weights and size are the same table, not an equal one. Pure. Errors: those of
+/// build_table().
 base::Result<NextTable> next_table(
     const SharedTable& previous,
     std::vector<TableMember> members,

@@ -90,6 +90,16 @@ Result<bool> restore_members(
   return true;
 }
 
+/// Members of a vip with their weights in its table.
+std::vector<Weighted> members_of(const steer::TableView& table, const fl_vip& vip) {
+  std::vector<Weighted> out;
+  for (std::uint32_t n = 0; n < table.member_count(); ++n) {
+    const fl_member& m = table.member(n);
+    if (m.state != FL_MEMBER_FREE && m.vip == vip.vip) out.push_back({n, m.weight});
+  }
+  return out;
+}
+
 /// The vip's QUIC servers; none where it has no index.
 std::vector<fl_quic_server> quic_of(const steer::TableView& table, const fl_vip& vip) {
   if (vip.quic_line == 0) return {};
@@ -112,7 +122,7 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   FL_TRY(restore_members(table, names, numbers, now));
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
-    numbers.tables[v.vip] = restored_table(table.slots(v), table.earlier(v));
+    numbers.tables[v.vip] = restored_table(table.slots(v), table.earlier(v), members_of(table, v));
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
     plan.vips.back().quic_line = 0;

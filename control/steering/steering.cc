@@ -144,12 +144,10 @@ class Planner {
   }
 
   /// A vip keeps a larger table than it needs: a new size moves every slot.
-  static std::uint32_t size_of(const model::Vip& vip, std::size_t before) {
+  static std::uint32_t size_of(const model::Vip& vip, std::uint32_t before) {
     if (vip.table_size != 0) return vip.table_size;
     const std::uint32_t wanted = table_size_for(vip.backends.size());
-    return before > wanted && is_table_size(static_cast<std::uint32_t>(before))
-               ? static_cast<std::uint32_t>(before)
-               : wanted;
+    return before > wanted && is_table_size(before) ? before : wanted;
   }
 
   /// Positions of a pool's backends by rising id.
@@ -162,15 +160,21 @@ class Planner {
     return order;
   }
 
-  /// The pool's table from its previous one.
+  /// The pool's table, after its previous one.
   Result<bool> build(const PoolIntent& pool, PlannedPool& planned) {
     SharedTable& table = numbers_.tables[planned.vip];
-    const std::uint32_t size = size_of(pool.vip, table == nullptr ? 0 : table->slots.size());
+    const std::uint32_t size = size_of(pool.vip, table == nullptr ? 0 : table->size);
     const std::vector<std::size_t> order = by_id(planned);
     std::vector<TableMember> members;
     std::vector<std::string_view> ids;
     for (const std::size_t i : order) {
-      members.push_back({planned.backends[i].member, planned.backends[i].weight});
+      const BackendIntent& intent = pool.backends[i];
+      members.push_back(
+          {planned.backends[i].member,
+           pool.vip.backends[i].weight,
+           intent.weight,
+           intent.state == FL_MEMBER_ACTIVE}
+      );
       ids.emplace_back(planned.backends[i].id);
     }
     const auto next = next_table(table, std::move(members), ids, size, plan_.node.hash_key);
