@@ -3,18 +3,17 @@
 import json
 import random
 import signal
-import statistics
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from labkit import configs, records, report
 from labkit.default_run import Measured, Step, measure
 from labkit.fleet import Fleet
-from labkit.node_death import NodeDeath
+from labkit.node_death_checks import node_death, node_death_ipip
+from labkit.outcome import Outcome, Size, common_figures, judge_common
 from labkit.plan import Node, make_plan
 from labkit.publication import Followed, FollowWatch
 from labkit.takeover import Strokes
@@ -22,58 +21,6 @@ from labkit.takeover import Strokes
 MAX_DEAD_S = 2.0
 MAX_FOLLOW_MS = 10.0
 MAX_FIRST_REPORT_S = 2.0
-
-
-@dataclass(frozen=True)
-class Size:
-    """How big and how long a check is."""
-    nodes: int = 3
-    backends: int = 6
-    rate: float = 400
-    seconds: float = 24
-    seed: int = 1
-
-
-@dataclass
-class Outcome:
-    """Figures in the contract's names, and what does not hold."""
-    figures: dict[str, Any] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-
-    def require(self, holds: bool, otherwise: str) -> None:
-        if not holds:
-            self.broken.append(otherwise)
-
-
-def _gap_figures(gaps_ms: list[float]) -> dict[str, float]:
-    return {"median_ms": round(statistics.median(gaps_ms), 3) if gaps_ms else 0.0,
-            "max_ms": round(max(gaps_ms), 3) if gaps_ms else 0.0}
-
-
-def common_figures(run: Measured, gaps_ms: list[float], seed: int) -> dict[str, Any]:
-    joined = run.joined
-    failed = [j for j in joined if j.request.outcome != "ok"]
-    served = sorted(j.request.latency_us for j in joined if j.request.outcome == "ok")
-    return {
-        "connections": len({d.source for d in run.decisions}), "broken": len(failed),
-        "moved": len(records.moved_flows(run.decisions)),
-        "packets_lost": _gap_figures(gaps_ms),
-        "requests": len(joined), "failed": len(failed),
-        "availability": len(served) / len(joined) if joined else 0.0,
-        "p95_us": report.percentile(served, 0.95),
-        "faults": dict(Counter(e.kind for e in run.events)), "seed": seed,
-        "disagreements": sum(j.disagrees for j in joined),
-        "errors": dict(Counter(j.request.error for j in failed)),
-        "packets_dropped": run.samples.packets_dropped,
-    }
-
-
-def judge_common(outcome: Outcome, run: Measured) -> None:
-    figures = outcome.figures
-    outcome.require(figures["requests"] > 0, "no request was made")
-    outcome.require(figures["disagreements"] == 0, f"{figures['disagreements']} answers from another backend than logged")
-    outcome.require(figures["p95_us"] <= report.MAX_P95_US, f"p95 {figures['p95_us']} us is above {report.MAX_P95_US}")
-    outcome.broken += run.errors
 
 
 def start(fleet: Fleet, size: Size) -> Outcome:
@@ -127,22 +74,6 @@ def failover(fleet: Fleet, size: Size) -> Outcome:
     living = {n.name for n in fleet.plan.nodes} - {node}
     figures["doubled"] = records.doubled_flows(run.decisions, living)
     outcome.require(figures["doubled"] == 0, f"{figures['doubled']} connections were taken on by two living nodes")
-    return outcome
-
-
-def node_death(fleet: Fleet, size: Size) -> Outcome:
-    """A node loses power while a new generation with other weights comes into force: no connection breaks or moves. Those of
-    the dead node arrive at nodes that do not know them, and the agents find their backends (GUE, second chance)."""
-    death = NodeDeath(fleet, size.seconds, size.seed)
-    run = measure(fleet, size.rate / 8, size.seconds, [], size.seed, during=death.run)
-    outcome = Outcome(common_figures(run, [], size.seed))
-    held = death.held
-    outcome.figures |= {"failed_requests": outcome.figures["failed"], "connections": held.get("opened", 0),
-                        "broken": held.get("broken", -1), "moved": held.get("moved", -1), "held": held,
-                        "faults": {"node-kill": 1, "generation": 1}}
-    outcome.broken += run.errors
-    outcome.require(outcome.figures["broken"] == 0, f"{outcome.figures['broken']} connections broke: {held.get('reasons')}")
-    outcome.require(outcome.figures["moved"] == 0, f"{outcome.figures['moved']} connections moved to another backend")
     return outcome
 
 
@@ -349,8 +280,8 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "start": start, "takeover": takeover, "failover": failover, "node-death": node_death, "headless": headless,
-    "reload": reload, "leave": leave, "chaos": chaos}
+    "start": start, "takeover": takeover, "failover": failover, "node-death": node_death,
+    "node-death-ipip": node_death_ipip, "headless": headless, "reload": reload, "leave": leave, "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -359,9 +290,10 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
     plan = make_plan(lab, size.nodes, size.backends, 0, policy=policy, seed=size.seed)
     if kind == "takeover":  # every packet through the one node; unequal machines are another check's matter
         plan = replace(make_plan(lab, 1, size.backends, 0, seed=size.seed, steady=True), extra={"echo": "on"})
-    if kind == "node-death":
-        plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="gue", seed=size.seed, steady=True),
-                       extra={"echo": "on"})
+    if kind.startswith("node-death"):
+        alone = kind.endswith("ipip")
+        plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="ipip" if alone else "gue",
+                                 seed=size.seed, steady=True), extra={"echo": "on", "choices": "1" if alone else "2"})
     fleet = Fleet(plan)
     begun = time.monotonic()
     try:

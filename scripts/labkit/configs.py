@@ -3,6 +3,8 @@
 from labkit.plan import (ECHO_PORT, LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node,
                          Plan)
 
+HASH_KEY = "00112233445566778899aabbccddeeff"
+
 
 def runtime_dir(plan: Plan, node: Node) -> str:
     return f"/run/fairlead/{plan.lab}-{node.name}"
@@ -12,6 +14,7 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -
     """One node's configuration; `pool` has the backends that are members now and their configured weights."""
     # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
     l2 = plan.encapsulation == "l2"
+    choices = plan.extra.get("choices", "2")
     members = "\n".join(
         f"      - {{id: {b.name}, address: {b.address4}, weight: {weight}, capacity: {b.concurrency}"
         + (f', mac: "{b.mac}"}}' if l2 else "}")
@@ -38,14 +41,14 @@ ports:
   - {{device: "net_af_xdp0,iface=eth0", gateway_mac: "{ROUTER_MAC}"}}
 workers: {{count: 1, cores: [{(node.number - 1) % 2}]}}
 memory: {{hugepages: off, steering_bank: 4MiB, flows_per_worker: 65536}}
-fleet: {{hash_key: "00112233445566778899aabbccddeeff"}}
+fleet: {{hash_key: "{HASH_KEY}"}}
 vips:
   - name: web
     address: {VIP4}
     protocol: tcp
     port: {VIP_PORT}
     encapsulation: {plan.encapsulation}
-    choices: 2
+    choices: {choices}
     backends:
 {members}
   - name: web6
