@@ -104,19 +104,22 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
     if (!can) return base::annotate("nothing is changed, the file cannot be replaced", can.error());
   }
   FL_TRY(store_.save(state_, step.next, text));
-  if (config) put_in_force(std::move(*config), now);
+  if (config) put_in_force(std::move(*config));
   state_ = step.next;
   if (step.replace_file) done.file_error = write_file(text);
   return done;
 }
 
-void ChangeControl::put_in_force(config::Config config, base::Nanoseconds now) {
+// The decision is made here, where no step can say no any more. Reading and syncing came before it:
+// on a busy disk they take longer than the 10 ms that workers have to follow a decision.
+void ChangeControl::put_in_force(config::Config config) {
+  const base::Nanoseconds decided = sys::monotonic_ns();
   keep_process_values(node_.config, config);
   ++node_.reloads;
   node_.reload_error.clear();
   node_.operators.weights.clear();
   node_.weights.end_hold();
-  reconciler_.take_config(std::move(config), now);
+  reconciler_.take_config(std::move(config), decided);
   persist(node_);
   applied_();
 }
@@ -151,12 +154,13 @@ base::Result<bool> ChangeControl::take(
   for (const std::string& key : keys_needing_restart(node_.config, config))
     sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
   if (trial) sys::log_warn("the trial ends: the configuration file is in force");
-  put_in_force(std::move(config), now);
+  put_in_force(std::move(config));
   return true;
 }
 
 base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanoseconds now) {
   auto config = config::load_config(file_);
+  const base::Nanoseconds read = sys::monotonic_ns();
   const auto taken = config ? take(std::move(*config), origin, now)
                             : base::Result<bool>(tl::unexpected(config.error()));
   if (!taken) {
@@ -167,7 +171,8 @@ base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanose
   }
   sys::log_info(
       "reloaded " + file_ + " revision=" + std::to_string(state_.in_force) +
-      " read_us=" + std::to_string((sys::monotonic_ns() - now) / base::kMicrosecond)
+      " read_us=" + std::to_string((read - now) / base::kMicrosecond) +
+      " kept_us=" + std::to_string((sys::monotonic_ns() - read) / base::kMicrosecond)
   );
   return taken;
 }

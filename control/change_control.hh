@@ -64,7 +64,7 @@ class ChangeControl {
   /// Checks, rehearses, saves and applies what a step asks for.
   base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
   base::Result<config::Config> config_of(const staging::Step& step) const;
-  void put_in_force(config::Config config, base::Nanoseconds now);
+  void put_in_force(config::Config config);
   std::string write_file(const std::string& text);
   base::Result<bool> take(config::Config config, const std::string& origin, base::Nanoseconds now);
 

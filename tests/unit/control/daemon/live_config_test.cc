@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -238,6 +239,24 @@ TEST_F(StagedConfig, ADamagedHistoryStopsStagingButNotTheNode) {
   EXPECT_TRUE(control.eventually([&] {
     return control.result("show status")["reloads"]["taken"] == 1;
   }));
+}
+
+TEST_F(StagedConfig, ASlowDiskIsWaitedForBeforeTheDecisionNotAfterIt) {
+  control.kill_now();
+  control.slow_disk(300);
+  control.start();
+  const Json before = control.result("show status");
+
+  control.write_file(new_text);
+  control.signal(SIGHUP);
+  ASSERT_TRUE(control.eventually([&] { return has_backend("b3"); }));
+
+  const Json timing = control.result("show status")["decision_to_publish_ms"];
+  EXPECT_GT(timing["count"], before["decision_to_publish_ms"]["count"]);
+  EXPECT_LT(timing["last"], 300) << "less than one of the files takes to sync";
+  const std::string log = control.log();
+  const std::string kept = "kept_us=";
+  EXPECT_GT(std::stoi(log.substr(log.rfind(kept) + kept.size())), 300'000) << "it was waited for";
 }
 
 }  // namespace

@@ -138,6 +138,10 @@ pid_t RunningControl::spawn(const std::string& stderr_file) const {
   if (pid != 0) return pid;
   const int fd = ::open(stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(fd, STDERR_FILENO);
+  if (const char* slow = std::getenv("FAIRLEAD_SLOW_SYNC"); sync_ms_ > 0 && slow != nullptr) {
+    ::setenv("LD_PRELOAD", slow, 1);
+    ::setenv("FAIRLEAD_SYNC_MS", std::to_string(sync_ms_).c_str(), 1);
+  }
   ::execl(program, program, "--config", config_path().c_str(), nullptr);
   ::_exit(127);
 }

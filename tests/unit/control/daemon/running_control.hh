@@ -52,6 +52,8 @@ class RunningControl {
   /// From the next write_config() on /metrics is served on this port of 127.0.0.1.
   void serve_metrics();
   [[nodiscard]] std::string metrics() const;  // the answer to GET /metrics
+  /// From the next start() on every fsync of the daemon takes so long.
+  void slow_disk(int sync_ms) { sync_ms_ = sync_ms; }
   void start();
   /// Runs to its end; exit status and what it wrote to stderr.
   std::pair<int, std::string> run_to_end();
@@ -73,6 +75,7 @@ class RunningControl {
   std::string folder_;
   int grpc_port_ = 0;
   int metrics_port_ = 0;  // 0: off
+  int sync_ms_ = 0;       // 0: the disk as it is
   pid_t pid_ = -1;
 };
 
