@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "dataplane/base/printable.hh"
+#include "dataplane/sys/given_values.hh"
 #include "dataplane/sys/output_file.hh"
 
 namespace fairlead::dataplane {
@@ -84,6 +85,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
                     ->transform(CLI::CheckedTransformer(std::map<std::string, ReplayClock>{
                         {"fixed", ReplayClock::kFixed}, {"pcap", ReplayClock::kPcap}}))
                     ->option_text("WORD");
+  sys::refuse_empty_values(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -9,6 +9,7 @@
 #include "control/config/units.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/steer/abi.h"
+#include "dataplane/sys/given_values.hh"
 
 namespace fairlead::sim {
 
@@ -201,6 +202,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   CLI::App* replay = app.add_subcommand("replay", "recompute the decisions of a --policy-log");
   replay->add_option("log", options.replays, "the log")->required();
   app.require_subcommand(0, 1);
+  sys::refuse_empty_values(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -63,6 +63,8 @@ CASES = [
     (["--config", "pipe"], "pipe:1: is not a regular file"),
     (["--config", "good.yaml", "--replay", "pipe", "--out", "out.pcap"], "pipe: is not a regular file"),
     (["--config", "good.yaml", "--out", "out.pcap"], "give --replay"),
+    (["--config", "good.yaml", "--replay", "", "--out", "out.pcap"], "--replay: the value is empty"),
+    (["--config", "good.yaml", "--replay", "good.pcap", "--out", "out.pcap", "--decisions", ""], "--decisions: the value is empty"),
     (["--config", "good.yaml", "--replay", "good.pcap"], "--out is missing"),
     (["--config", "good.yaml", "--replay", "good.pcap", "--out", "good.pcap"], "same file"),
     (["--config", "good.yaml", "--replay", "good.pcap", "--out", "./good.pcap"], "same file"),

@@ -176,6 +176,8 @@ class Contract(unittest.TestCase):
             head + "a,0\nb,4e15\n": "r.csv:3: arrival_us is more than 30 days", "x" * 100000: "r.csv:1: column 'xxx", full + "a,1,10.0.0.300,1\n": "r.csv:2: src_ip",
             full + "a,1,10.0.0.3,70000\n": "r.csv:2: src_port", "request_id,arrival_us,src_ip\n": "r.csv:1: src_ip and src_port",
             "request_id,arrival_us,service_us\na,1,-4\n": "r.csv:2: service_us"}
+        for option in ("--requests", "--updates", "--out"):  # an unset variable of a script
+            self.refused(option + ": the value is empty", "--config", "c.yaml", option, "")
         for text, message in bad_requests.items():
             self.file("r.csv", text)
             self.refused(message, "--config", "c.yaml", "--requests", "r.csv", "--out", "out")
@@ -221,7 +223,7 @@ class Contract(unittest.TestCase):
         self.refused("nothing to simulate")
         self.refused("--duration: 'soon'", "--scenario", "homog", "--duration", "soon")
         for option in ("--duration", "--interval", "--delay", "--exchange"):
-            self.refused(option + ": ''", "--scenario", "homog", option, "")
+            self.refused(option + ": the value is empty", "--scenario", "homog", option, "")
         for number in ("-1", "18446744073709551616", "1e3", "0x10", "", "one"):
             self.refused("is no whole number", "--scenario", "homog", "--seed", number)
             self.refused("is no whole number", "compare", "wlc", "--first-seed", number)
