@@ -105,7 +105,7 @@ struct Simulation {
   std::uint32_t connection_requests = 1;
   base::Nanoseconds think = 200 * base::kMillisecond;
   base::Nanoseconds forward_latency = 20 * base::kMicrosecond;  // of a node
-  base::Nanoseconds exchange = 5 * base::kMillisecond;          // of in-flight counts between nodes
+  base::Nanoseconds exchange = 3 * base::kMillisecond;          // of in-flight counts between nodes
   base::Nanoseconds report_delay = 50 * base::kMillisecond;
   double report_loss = 0.0;  // of a backend's report
   double load = 0.85;        // of total capacity; used when rate is 0

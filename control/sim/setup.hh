@@ -56,7 +56,7 @@ struct Monitoring {
 
 /// In-flight counts of the other nodes.
 struct Exchange {
-  Time interval = 5 * kMilli;
+  Time interval = 3 * kMilli;
   Time delay = 1 * kMilli;  // from the counting to the node that uses the sum
 };
 

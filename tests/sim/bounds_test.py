@@ -11,7 +11,7 @@ import tempfile
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as out:
-        return subprocess.run([sys.argv[2], "--sim", sys.argv[1], "--out", out, "--first-seed", "9501", "--seeds", "2", "--jobs", "2",
+        return subprocess.run([sys.argv[2], "--sim", sys.argv[1], "--out", out, "--first-seed", "9501", "--seeds", "2", "--jobs", "2", "--nice", "0",
                                "--only", "main,late,sticky,five-nodes,load-0.3,load-0.95"]).returncode
 
 
