@@ -186,6 +186,7 @@ std::vector<std::string> keys_needing_restart(
   differs("memory", old.memory != fresh.memory);
   differs("monitoring.listen", old.monitoring.listen != fresh.monitoring.listen);
   differs("metrics.listen", old.metrics_listen != fresh.metrics_listen);
+  differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);
   differs("changes.directory", old.changes.directory != fresh.changes.directory);
   return keys;
@@ -198,6 +199,7 @@ void keep_process_values(const config::Config& old, config::Config& fresh) {
   fresh.memory = old.memory;
   fresh.monitoring.listen = old.monitoring.listen;
   fresh.metrics_listen = old.metrics_listen;
+  fresh.policy_log = old.policy_log;
   fresh.changes.directory = old.changes.directory;
 }
 

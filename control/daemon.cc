@@ -101,6 +101,10 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   } else {
     node_->operators = std::move(*operators);
   }
+  if (!config.policy_log.empty()) {
+    FL_ASSIGN(node_->policy_log, PolicyLog::open(config.policy_log));
+    node_->weights.log_to(&node_->policy_log->log());
+  }
   if (config.policy != model::PolicyName::kStatic) {
     node_->weights.restore(node_->publisher.table(), node_->publisher.names(), now + kHoldWeights);
   }

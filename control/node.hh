@@ -16,6 +16,7 @@
 #include "control/health/checks.hh"
 #include "control/monitor/intake.hh"
 #include "control/operator_state.hh"
+#include "control/policy_log.hh"
 #include "control/pool_weights.hh"
 #include "control/publisher.hh"
 #include "control/regions.hh"
@@ -37,6 +38,7 @@ struct Node {
   OperatorState operators;
   health::Checks checks;
   monitor::Intake intake;
+  std::unique_ptr<PolicyLog> policy_log;  // may be absent; outlives `weights`
   PoolWeights weights;
   api::LatencyWindow latency;  // of the last second
   std::optional<ebpf::Gate> gate;

@@ -47,7 +47,9 @@ bool PoolWeights::turn(
       observed.backends.push_back(std::move(in.observation));
     }
     const base::Nanoseconds dt = pool.last_turn == 0 ? 0 : now - pool.last_turn;
+    if (log_ != nullptr) log_->begin(vip.name, pool.state);
     auto fresh = policy::update(snapshot, observed, pool.state, dt);
+    if (log_ != nullptr) log_->end(vip.name, snapshot, observed, dt, fresh, pool.state);
     rail(pool, snapshot, fresh, now);
     pool.last_turn = now;
     pool.frozen = fresh.frozen;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/model/model.hh"
+#include "control/policy/decision_log.hh"
 #include "control/policy/policy.hh"
 #include "control/policy/rails.hh"
 #include "dataplane/steer/table_view.hh"
@@ -20,6 +21,10 @@ class PoolWeights {
  public:
   /// The operator or the configuration spoke: weights follow at once.
   void end_hold() { hold_until_ = 0; }
+
+  /// Every turn from now on is written there, as the policy decided and before rails; null:
+  /// nowhere.
+  void log_to(policy::DecisionLog* log) { log_ = log; }
 
   /// What a turn needs to know about one backend of a pool.
   struct Input {
@@ -73,6 +78,7 @@ class PoolWeights {
   ) const;
 
   policy::RailSettings rails_;
+  policy::DecisionLog* log_ = nullptr;
   std::map<std::string, Pool> pools_;
   base::Nanoseconds hold_until_ = 0;
   std::uint64_t turns_ = 0;

@@ -134,6 +134,7 @@ struct Config {
   Learning learning = Learning::kOn;
   Rails rails;
   std::string metrics_listen = "127.0.0.1:9101";  // "": off
+  std::string policy_log;    // file of the policies' inputs and decisions; "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
   Changes changes;
   bool has_simulation = false;

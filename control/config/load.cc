@@ -205,7 +205,7 @@ void load_services(const Section& root, Config& c) {
       monitoring.duration("interval", {10 * kMillisecond, 3600 * kSecond}, c.monitoring.interval);
   c.monitoring.listen = monitoring.listen("listen", c.monitoring.listen);
 
-  const Section policy = root.section("policy", {"name", "learning", "rails"});
+  const Section policy = root.section("policy", {"name", "learning", "log", "rails"});
   c.policy = static_cast<model::PolicyName>(
       policy.word("name", model::kPolicyNames, static_cast<std::size_t>(c.policy))
   );
@@ -217,6 +217,12 @@ void load_services(const Section& root, Config& c) {
       policy.section("rails", {"dead_band", "max_step", "floor", "ceiling", "moved_per_minute"}),
       c.rails
   );
+  c.policy_log = policy.text("log", "off");
+  if (c.policy_log == "off") {
+    c.policy_log.clear();
+  } else if (c.policy_log.front() != '/') {
+    policy.error("log", "must be a path that begins with '/', or off");
+  }
   const Section metrics = root.section("metrics", {"listen"});
   c.metrics_listen = metrics.listen("listen", c.metrics_listen);
   if (!c.metrics_listen.empty() && c.metrics_listen == c.monitoring.listen) {

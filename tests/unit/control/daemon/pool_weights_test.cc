@@ -4,9 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <fstream>
 #include <string>
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
+
+#include "control/policy_log.hh"
 
 namespace fairlead::control {
 namespace {
@@ -118,6 +124,50 @@ TEST(PoolWeights, RailsDoNotHoldAnOperator) {
   weights.turn({pool}, model::PolicyName::kStatic, {}, 3, configured);
 
   EXPECT_EQ(weights.find("web", "b1")->weight, 2 * weights.find("web", "b2")->weight);
+}
+
+TEST(PoolWeights, EveryTurnIsLoggedAndCanBeReplayedOverARestart) {
+  const std::string path = testing::TempDir() + "policy-" + std::to_string(::getpid()) + ".jsonl";
+  for (int process = 0; process < 2; ++process) {
+    const auto log = PolicyLog::open(path);
+    ASSERT_TRUE(log) << log.error().what;
+    PoolWeights weights;
+    weights.log_to(&(*log)->log());
+    for (base::Nanoseconds second = 1; second < 20; ++second)
+      weights.turn(
+          {vip("web", {"b1", "b2"}), vip("dns", {"b3"})},
+          model::PolicyName::kEg,
+          {},
+          second * base::kSecond,
+          [&](const model::Vip&, const model::Backend& backend) {
+            PoolWeights::Input in;
+            in.configured = backend.weight;
+            policy::Report report;
+            report.received_ns = second * base::kSecond;
+            report.sequence = second;
+            report.cpu = 0.1 * static_cast<double>(second % 7);
+            report.requests_per_second = backend.id == "b1" ? 150 : 70;
+            report.active = static_cast<double>(second % 5);
+            report.period = base::kSecond;
+            in.observation.reports = {report};
+            return in;
+          }
+      );
+  }
+
+  std::ifstream in(path);
+  const auto replayed = policy::replay(in, path);
+  std::remove(path.c_str());
+
+  ASSERT_TRUE(replayed) << replayed.error().what;
+  EXPECT_EQ(replayed->turns, 2U * 19 * 2);
+  EXPECT_EQ(replayed->pools, 2U);
+}
+
+TEST(PolicyLog, APlaceThatCannotBeWrittenToIsNamed) {
+  const auto log = PolicyLog::open("/nowhere/policy.jsonl");
+  ASSERT_FALSE(log);
+  EXPECT_NE(log.error().what.find("policy.log: write /nowhere"), std::string::npos);
 }
 
 }  // namespace
