@@ -23,7 +23,8 @@ class Process:
     log: str
 
     def alive(self) -> bool:
-        return start_ticks(self.pid) == self.start_ticks
+        # 0: it had ended before its start was read. No process has that, so it would be equal for ever.
+        return self.start_ticks != 0 and start_ticks(self.pid) == self.start_ticks
 
 
 def start_ticks(pid: int) -> int:

@@ -3,6 +3,7 @@
 """Unit tests of the pure parts of scripts/labkit: joining records, figures, configuration texts, routes."""
 import contextlib
 import io
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -16,6 +17,7 @@ import yaml  # noqa: E402
 
 from labkit import command_line, configs, default_run, publication, records, report, routes  # noqa: E402
 from labkit.plan import make_plan  # noqa: E402
+from labkit.processes import Process, start_ticks  # noqa: E402
 from labkit.records import Decision, Request  # noqa: E402
 from labkit.report import Event, Samples  # noqa: E402
 
@@ -114,6 +116,15 @@ class Following(unittest.TestCase):
         self.assertEqual(followed.published_ms, {7: 1.25, 8: 12.0})
         self.assertEqual(followed.acknowledged_ms, {7: 2.5})
         self.assertEqual(followed.never, [8])
+
+
+class Processes(unittest.TestCase):
+    def test_one_that_ended_before_it_was_looked_at_is_not_alive(self) -> None:
+        with subprocess.Popen(["true"]) as child:
+            pass
+        ended = Process("server", "b1", child.pid, start_ticks(child.pid), ["true"], "")
+
+        self.assertFalse(ended.alive())
 
 
 class Arguments(unittest.TestCase):
