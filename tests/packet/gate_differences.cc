@@ -47,8 +47,9 @@ bool is_about_quic(const PacketCase& row) {
 }
 
 bool is_about_answers(const PacketCase& row) {
-  static const auto of_subject = sentences(answer_cases());
-  return of_subject.contains(row.says);
+  static const auto too_big = sentences(answer_cases());
+  static const auto echoes = sentences(echo_request_cases());
+  return too_big.contains(row.says) || echoes.contains(row.says);
 }
 
 bool lacks_room(const PacketCase& row) {

@@ -181,6 +181,7 @@ std::vector<PacketCase> all_cases() {
         quic_cases,
         truncation_cases,
         answer_cases,
+        echo_request_cases,
         outer_cases,
         seeking_cases}) {
     auto rows = part();

@@ -81,6 +81,7 @@ std::vector<PacketCase> icmp_error_cases();
 std::vector<PacketCase> quic_cases();
 std::vector<PacketCase> truncation_cases();
 std::vector<PacketCase> answer_cases();
+std::vector<PacketCase> echo_request_cases();
 std::vector<PacketCase> outer_cases();
 std::vector<PacketCase> seeking_cases();
 std::vector<PacketCase> all_cases();

@@ -9,37 +9,12 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import socket
-import struct
 import sys
 from pathlib import Path
 
-from lone_node import VIP, LoneNode, checksum, need_root, tcp_frame, tunnelled, wait_for
-
-SYN, ACK = 0x02, 0x10
-CLIENTS = [(f"198.51.100.{i + 1}", 2000 + i) for i in range(100)]
-
-
-def send(node: LoneNode, raw, flags: int, clients=CLIENTS, link: str = "fl0") -> None:
-    mac = node.node_mac(link)
-    for address, port in clients:
-        raw.send(tcp_frame(mac, address, port, flags))
-
-
-def start(node: LoneNode, weights: dict[str, int]) -> None:
-    node.make_veth()
-    node.write_config(weights)
-    node.publish()
-    node.start()
-    wait_for("gateway resolved", lambda: gateway(node))
-    wait_for("table in force", lambda: node.status()["generation"] >= 1)
-
-
-def gateway(node: LoneNode) -> str | None:
-    return node.ask("show port")["result"]["ports"][0]["gateway_mac"]
-
-
-AF_PACKET, AF_XDP = "net_af_packet0,iface=fl0", "net_af_xdp0,iface=fl0"
+from client_cases import case_answers, case_flows
+from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
+                       tunnelled, wait_for)
 
 
 def case_forwards(build: Path, device: str = AF_PACKET) -> None:
@@ -317,87 +292,6 @@ def case_checksums(build: Path) -> None:
                     raw.send(tcp_frame(bytes.fromhex(port["mac"].replace(":", "")), address, number, SYN))
                 assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS), by
             assert node.stop() == 0
-
-
-DNS = """
-  - name: dns
-    address: 203.0.113.10
-    protocol: udp
-    port: 53
-    backends: [{id: b1, address: 10.88.0.1}]
-"""
-
-
-def case_answers(build: Path) -> None:
-    """A kernel as client: its echo request is answered; it is told of the tunnel's MTU and cuts the next datagram by it.
-    (Not over net_af_packet, whose sockets get IPv4 fragments put together by the kernel.)"""
-    with LoneNode(build, AF_XDP) as node:
-        node.make_veth()
-        node.write_config({"b1": 100}, rest=DNS)
-        node.publish()
-        node.start()
-        node.in_peer("ip", "route", "add", VIP, "via", "10.77.0.1")
-        wait_for("gateway resolved", lambda: gateway(node))
-        wait_for("table in force", lambda: node.status()["generation"] >= 1)
-        with node.socket_in(node.peer_ns, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
-            request = struct.pack(">BBHHH", 8, 0, 0, 4711, 1) + b"are you there"  # 21 bytes
-            icmp.sendto(request[:2] + struct.pack(">H", checksum(request + b"\0")) + request[4:], (VIP, 0))
-            reply, (who, _) = icmp.recvfrom(2048)
-            assert who == VIP and reply[20] == 0 and reply[24:] == request[4:], (who, reply.hex())
-        with node.socket_in(node.peer_ns) as client, node.peer_socket() as raw:
-            client.sendto(bytes(3000), (VIP, 53))
-            wait_for("the client knows the MTU", lambda: "mtu 1480" in node.in_peer("ip", "route", "get", VIP))
-            while inner_packet(raw):
-                pass  # the rest of the datagram that was too big
-            client.sendto(bytes(3000), (VIP, 53))
-            pieces = [wait_for("a fragment in its tunnel", lambda: inner_packet(raw)) for _ in range(3)]
-        lengths = [len(p) - 20 for p in pieces]
-        assert sum(lengths) == 3008 and max(lengths) <= 1460, lengths
-        assert node.stop() == 0
-        books = node.books()
-        assert books["rx"] == books["tx"] + books["punted"] + books["answered"] + books["dropped"], books
-        assert books["answered"] == 2, books
-
-
-def inner_packet(raw: socket.socket) -> bytes | None:
-    """What is in the next tunnel to a backend; None if nothing comes."""
-    while True:
-        try:
-            frame = raw.recv(2048)
-        except TimeoutError:
-            return None
-        if frame[12:14] == b"\x08\0" and frame[23] == 4:
-            return frame[34:]
-
-
-def case_flows(build: Path) -> None:
-    """With control beside it: flows are listed and flushed while both run, and the next packets are decided anew."""
-    with LoneNode(build, AF_PACKET) as node:
-        node.make_veth()
-        node.write_config({"b1": 100, "b2": 100}, rest="    health: {type: none}\nmetrics: {listen: off}\n")
-        node.start_control()
-        node.start()
-        wait_for("gateway resolved", lambda: gateway(node))
-        wait_for("table in force", lambda: node.status()["generation"] >= 1)
-        def listed(*words: str) -> list[dict]:
-            return json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000", *words))["flows"]
-        with node.peer_socket() as raw:
-            send(node, raw, SYN)
-            before = tunnelled(raw, len(CLIENTS))
-            send(node, raw, ACK)
-            assert tunnelled(raw, len(CLIENTS)) == before
-            flows = listed("state", "confirmed", "vip", "web")
-            assert len(flows) == len(CLIENTS), len(flows)
-            of_b1 = list(before.values()).count("10.88.0.1")
-            assert [f["backend"] for f in flows].count("b1") == of_b1 > 0, (of_b1, flows[:2])
-            node.cli("flush", "flow", "backend", "b1", "rate", "1000000/s")
-            wait_for("b1's flows forgotten", lambda: not listed("backend", "b1"))
-            assert len(listed("backend", "b2")) == len(CLIENTS) - of_b1, "others' flows are gone too"
-            node.cli("flush", "flow", "vip", "web", "rate", "1000000/s")
-            wait_for("the vip's flows forgotten", lambda: not listed())
-            send(node, raw, SYN)
-            assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
-        assert node.stop() == 0
 
 
 def neighbour(node: LoneNode) -> str | None:

@@ -254,3 +254,29 @@ def tunnelled(raw: socket.socket, expected: int, seconds: float = 5) -> dict[tup
         port = struct.unpack(">H", frame[54:56])[0]
         seen[(client, port)] = socket.inet_ntoa(frame[30:34])
     return seen
+
+
+SYN, ACK = 0x02, 0x10
+CLIENTS = [(f"198.51.100.{i + 1}", 2000 + i) for i in range(100)]
+
+
+def send(node: LoneNode, raw, flags: int, clients=CLIENTS, link: str = "fl0") -> None:
+    mac = node.node_mac(link)
+    for address, port in clients:
+        raw.send(tcp_frame(mac, address, port, flags))
+
+
+def start(node: LoneNode, weights: dict[str, int]) -> None:
+    node.make_veth()
+    node.write_config(weights)
+    node.publish()
+    node.start()
+    wait_for("gateway resolved", lambda: gateway(node))
+    wait_for("table in force", lambda: node.status()["generation"] >= 1)
+
+
+def gateway(node: LoneNode) -> str | None:
+    return node.ask("show port")["result"]["ports"][0]["gateway_mac"]
+
+
+AF_PACKET, AF_XDP = "net_af_packet0,iface=fl0", "net_af_xdp0,iface=fl0"
