@@ -105,7 +105,9 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
 static __always_inline int take_known(struct fl_work* w, __u32 at) {
   if (at == FL_NO_POSITION) return 0;
   const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
-  w->member = b ? b->entry[at % FL_FLOW_ENTRIES] & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
+  const __u32 word = b ? b->entry[at % FL_FLOW_ENTRIES] : 0;
+  w->member = b ? word & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
+  w->seeking = !fl_is_open(word);
   const struct fl_member* const m = fl_member_of(w, w->member);
   return m && m->vip == w->vip && (m->state == FL_MEMBER_ACTIVE || m->state == FL_MEMBER_DRAINING);
 }
