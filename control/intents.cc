@@ -127,8 +127,9 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     steering::BackendIntent intent;
     intent.weight = weigh(vip, members[i]);
     intent.state = states[i];
-    const policy::EffectiveWeight* known = node.weights.find(vip.name, members[i].id);
-    intent.parallel = known == nullptr ? 0 : known->parallel;
+    // c is about all nodes' counts, and no node knows the others' yet: n / weight
+    // (docs/policies.md).
+    intent.parallel = 0;
     // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
     // member that gets no new flows looks full, so that its weight makes no generations.
     intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;

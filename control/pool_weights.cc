@@ -22,7 +22,6 @@ void PoolWeights::restore(
     state.table_weight = member.weight;
     state.score_weight = member.weight;
     state.given = member.weight;
-    state.parallel = fl_member_parallel(&member);
   }
 }
 
@@ -101,8 +100,7 @@ bool PoolWeights::adopt(
       weight.why = "as published before the restart, estimates are being made";
     }
     const auto old = pool.weights.find(id);
-    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
-              old->second.parallel != weight.parallel;
+    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight;
     weights.emplace(id, std::move(weight));
   }
   pool.weights = std::move(weights);
