@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "control/config/config.hh"
+#include "tests/unit/control/config/health_refusals.hh"
 #include "tests/unit/control/config/quic_refusals.hh"
 #include "tests/unit/control/config/refusals_doubtful.hh"
 
@@ -27,6 +28,7 @@ TEST_P(Refusals, GetTheirOneLine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Refusals, testing::ValuesIn(kRefusals));
+INSTANTIATE_TEST_SUITE_P(Health, Refusals, testing::ValuesIn(kHealthRefusals));
 INSTANTIATE_TEST_SUITE_P(Quic, Refusals, testing::ValuesIn(kQuicRefusals));
 INSTANTIATE_TEST_SUITE_P(Doubtful, Refusals, testing::ValuesIn(kDoubtful));
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// More of the table of bad configurations: health checks.
+#pragma once
+
+#include "tests/unit/control/config/refusals.hh"
+
+namespace fairlead::config {
+
+inline const Refusal kHealthRefusals[] = {
+    {"a duration without unit",
+     "health: {interval: 500}\n" VIP,
+     "c.yaml:1: health.interval: '500' is not a duration, use a whole number with ns, us, ms, s, m "
+     "or h (50ms to 1h)"},
+    {"a duration with a foreign unit",
+     "health: {interval: 500msec}\n" VIP,
+     "c.yaml:1: health.interval: '500msec' is not a duration, use a whole number with ns, us, ms, "
+     "s, m or h (50ms to 1h)"},
+    {"a timeout longer than the interval",
+     "health: {interval: 200ms}\n" VIP,
+     "c.yaml:1: health.interval: timeout 300ms is longer than interval 200ms, a probe must end "
+     "before the next begins"},
+    {"an interval of zero",
+     "health: {interval: 0}\n" VIP,
+     "c.yaml:1: health.interval: '0' is out of range, use 50ms to 1h"},
+    {"no rise",
+     "health: {rise: 0}\n" VIP,
+     "c.yaml:1: health.rise: '0' is out of range, use 1 to 100"},
+    {"an unknown probe",
+     "health: {type: htttp}\n" VIP,
+     "c.yaml:1: health.type: 'htttp' is not one of none, tcp, http or host, did you mean 'http'?"},
+    {"a relative probe path",
+     "health: {type: http, path: health}\n" VIP,
+     "c.yaml:1: health.path: must begin with '/', have no blanks and at most 256 characters"},
+    {"a fraction above all",
+     "health: {min_healthy_pct: 101}\n" VIP,
+     "c.yaml:1: health.min_healthy_pct: '101' is out of range, use 0 to 100"},
+};
+
+}  // namespace fairlead::config
