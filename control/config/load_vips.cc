@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "control/config/load_health.hh"
 #include "control/config/load_outgoing.hh"
 #include "control/config/load_quic.hh"
 #include "control/model/names.hh"
@@ -86,21 +87,13 @@ class VipReader {
     check_echo(s, vip, path);
     check_unique(s, vip, path);
     load_quic(s, vip, diagnosis_);
-    vip.health = vip_health(s, vip);
+    vip.health = load_vip_health(s, vip, health_);
     pool(s, vip);
     check_server_ids(s, vip);
     return vip;
   }
 
  private:
-  // A UDP service seldom listens on TCP too, so the default probe would condemn it: UDP vips take
-  // their hosts' state from other pools unless their own health section says how to probe.
-  model::Health vip_health(const Section& s, const model::Vip& vip) const {
-    model::Health defaults = health_;
-    if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kHost;
-    return load_health(s.section("health", health_keys()), defaults);
-  }
-
   model::Vip scalars(const Section& s) {
     static constexpr std::string_view kProtocols[] = {"tcp", "udp"};
     static constexpr std::string_view kTracking[] = {"tracked", "stateless"};
@@ -332,49 +325,11 @@ class VipReader {
 
 }  // namespace
 
-std::vector<std::string_view> health_keys() {
-  return {"type", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
-}
-
-model::Health load_health(const Section& s, const model::Health& defaults) {
-  constexpr Range kInterval{50 * base::kMillisecond, 3600 * base::kSecond};
-  constexpr Range kTimeout{10 * base::kMillisecond, 60 * base::kSecond};
-  model::Health h = defaults;
-  h.kind = static_cast<model::ProbeKind>(
-      s.word("type", model::kProbeKindNames, static_cast<std::size_t>(defaults.kind))
-  );
-  h.http_path = s.text("path", defaults.http_path);
-  if (h.http_path.front() != '/' || h.http_path.size() > 256 ||
-      h.http_path.find_first_of(" \t\r\n") != std::string::npos) {
-    s.error("path", "must begin with '/', have no blanks and at most 256 characters");
-  }
-  const auto ms = [&s](std::string_view key, Range range, std::uint32_t fallback) {
-    return static_cast<std::uint32_t>(
-        s.duration(key, range, fallback * base::kMillisecond) / base::kMillisecond
-    );
-  };
-  h.interval_ms = ms("interval", kInterval, defaults.interval_ms);
-  h.timeout_ms = ms("timeout", kTimeout, defaults.timeout_ms);
-  if (h.timeout_ms > h.interval_ms) {
-    s.error(
-        s.has("timeout") ? "timeout" : "interval",
-        "timeout " + std::to_string(h.timeout_ms) + "ms is longer than interval " +
-            std::to_string(h.interval_ms) + "ms, a probe must end before the next begins"
-    );
-  }
-  h.rise = static_cast<std::uint32_t>(s.whole("rise", {1, 100}, defaults.rise));
-  h.fall = static_cast<std::uint32_t>(s.whole("fall", {1, 100}, defaults.fall));
-  h.min_healthy_pct =
-      static_cast<std::uint32_t>(s.whole("min_healthy_pct", {0, 100}, defaults.min_healthy_pct));
-  return h;
-}
-
 std::vector<model::Vip> load_vips(
     const Section& root, const Config& config, Purpose purpose, Diagnosis& diagnosis
 ) {
   std::vector<model::Vip> vips;
-  const model::Health defaults =
-      load_health(root.section("health", health_keys()), model::Health{});
+  const model::Health defaults = load_health(root);
   VipReader reader(config, defaults, purpose, diagnosis);
   const auto items = root.list("vips");
   if (items.empty()) root.error("vips", "no vip, list at least one (see config/fairlead.yaml)");

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Health sections.
+#include "control/config/load_health.hh"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/model/names.hh"
+
+namespace fairlead::config {
+namespace {
+
+std::vector<std::string_view> keys() {
+  return {"type", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+}
+
+model::Health read(const Section& s, const model::Health& defaults) {
+  constexpr Range kInterval{50 * base::kMillisecond, 3600 * base::kSecond};
+  constexpr Range kTimeout{10 * base::kMillisecond, 60 * base::kSecond};
+  model::Health h = defaults;
+  h.kind = static_cast<model::ProbeKind>(
+      s.word("type", model::kProbeKindNames, static_cast<std::size_t>(defaults.kind))
+  );
+  h.http_path = s.text("path", defaults.http_path);
+  if (h.http_path.front() != '/' || h.http_path.size() > 256 ||
+      h.http_path.find_first_of(" \t\r\n") != std::string::npos) {
+    s.error("path", "must begin with '/', have no blanks and at most 256 characters");
+  }
+  const auto ms = [&s](std::string_view key, Range range, std::uint32_t fallback) {
+    return static_cast<std::uint32_t>(
+        s.duration(key, range, fallback * base::kMillisecond) / base::kMillisecond
+    );
+  };
+  h.interval_ms = ms("interval", kInterval, defaults.interval_ms);
+  h.timeout_ms = ms("timeout", kTimeout, defaults.timeout_ms);
+  if (h.timeout_ms > h.interval_ms) {
+    s.error(
+        s.has("timeout") ? "timeout" : "interval",
+        "timeout " + std::to_string(h.timeout_ms) + "ms is longer than interval " +
+            std::to_string(h.interval_ms) + "ms, a probe must end before the next begins"
+    );
+  }
+  h.rise = static_cast<std::uint32_t>(s.whole("rise", {1, 100}, defaults.rise));
+  h.fall = static_cast<std::uint32_t>(s.whole("fall", {1, 100}, defaults.fall));
+  h.min_healthy_pct =
+      static_cast<std::uint32_t>(s.whole("min_healthy_pct", {0, 100}, defaults.min_healthy_pct));
+  return h;
+}
+
+}  // namespace
+
+model::Health load_health(const Section& root) {
+  return read(root.section("health", keys()), model::Health{});
+}
+
+model::Health load_vip_health(const Section& s, const model::Vip& vip, const model::Health& top) {
+  model::Health defaults = top;
+  // A UDP service seldom listens on TCP too, so the default probe would condemn it.
+  if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kHost;
+  return read(s.section("health", keys()), defaults);
+}
+
+}  // namespace fairlead::config
