@@ -46,6 +46,15 @@ void read_away(int fd) {
   (void)!::read(fd, &count, sizeof count);
 }
 
+/// Where the kernel gets what is not the vips': the gate's interface, or the tap of the first port.
+health::Origin origin_of(const config::Config& config) {
+  health::Origin origin = health::make_origin(config.node, config.outgoing, config.fleet.hash_key);
+  origin.interface = config.interface;
+  if (origin.interface.empty() && !config.ports.empty())
+    origin.interface = config.ports.front().punt_tap;
+  return origin;
+}
+
 void log_warnings(const config::Config& config) {
   for (const std::string& warning : config.warnings) sys::log_warn(warning);
 }
@@ -73,7 +82,7 @@ base::Result<bool> Daemon::start(config::Config config) {
   FL_TRY(prober_.start());
   FL_TRY(open_services());
   FL_TRY(open_loop());
-  prober_.set_targets(node_->checks.targets());
+  prober_.set_targets(node_->checks.targets(), origin_of(node_->config));
   sys::log_info(
       "started node=" + node_->config.node.id + " runtime_dir=" + node_->regions.dir +
       " generation=" + std::to_string(node_->publisher.generation())
@@ -110,7 +119,7 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   }
   reconciler_ = std::make_unique<Reconciler>(*node_);
   changes_ = std::make_unique<ChangeControl>(*node_, *reconciler_, options_.config, [this] {
-    prober_.set_targets(node_->checks.targets());
+    prober_.set_targets(node_->checks.targets(), origin_of(node_->config));
   });
   reconciler_->take_config(changes_->begin(std::move(config), now), now);
   for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);

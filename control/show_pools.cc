@@ -291,6 +291,7 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
         {"backend", row.backend->id},
         {"vip", row.vip->name},
         {"type", type_of(check)},
+        {"via", check.tunnelled ? "tunnel" : "direct"},
         {"state", to_string(node.checks.state(row.vip->name, row.backend->id))},
         {"last_result", node.checks.reason(row.vip->name, row.backend->id)},
         {"last_change_s", static_cast<double>(now - check.last_change_ns) / 1e9},

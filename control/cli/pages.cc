@@ -137,6 +137,7 @@ constexpr Column kChecks[] = {
     {"VIP", "vip"},
     {"STATE", "state"},
     {"SINCE", "last_change_s", F::kSeconds},
+    {"VIA", "via"},
     {"TIME", "rtt_us", F::kMicroseconds},
     {"PROBES", "probes", F::kCount},
     {"FAILED", "failures", F::kCount},

@@ -12,7 +12,7 @@ namespace fairlead::config {
 namespace {
 
 std::vector<std::string_view> keys() {
-  return {"type", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+  return {"type", "via", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
 }
 
 model::Health read(const Section& s, const model::Health& defaults) {
@@ -21,6 +21,9 @@ model::Health read(const Section& s, const model::Health& defaults) {
   model::Health h = defaults;
   h.kind = static_cast<model::ProbeKind>(
       s.word("type", model::kProbeKindNames, static_cast<std::size_t>(defaults.kind))
+  );
+  h.via = static_cast<model::ProbeVia>(
+      s.word("via", model::kProbeViaNames, static_cast<std::size_t>(defaults.via))
   );
   h.http_path = s.text("path", defaults.http_path);
   if (h.http_path.front() != '/' || h.http_path.size() > 256 ||
@@ -58,7 +61,13 @@ model::Health load_vip_health(const Section& s, const model::Vip& vip, const mod
   model::Health defaults = top;
   // A UDP service seldom listens on TCP too, so the default probe would condemn it.
   if (vip.protocol == net::IpProto::kUdp) defaults.kind = model::ProbeKind::kHost;
-  return read(s.section("health", keys()), defaults);
+  const Section own = s.section("health", keys());
+  if (vip.encapsulation == model::Encapsulation::kL2) {
+    if (own.has("via") && own.word("via", model::kProbeViaNames, 0) == 1)
+      own.error("via", "a vip of encapsulation l2 has no tunnel, use direct");
+    defaults.via = model::ProbeVia::kDirect;
+  }
+  return read(own, defaults);
 }
 
 }  // namespace fairlead::config

@@ -11,7 +11,8 @@ namespace fairlead::config {
 model::Health load_health(const Section& root);
 
 /// A vip's section `s` with what differs from `top`. UDP vips take their hosts' state from other
-/// pools, unless their own health says otherwise. Requires: vip.protocol is read.
+/// pools, and l2 vips are probed directly, unless their own health says otherwise. Requires:
+/// vip.protocol and vip.encapsulation are read.
 model::Health load_vip_health(const Section& s, const model::Vip& vip, const model::Health& top);
 
 }  // namespace fairlead::config

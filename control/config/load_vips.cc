@@ -238,6 +238,14 @@ class VipReader {
     }
     if (b.has("health_port")) {
       backend.health_port = static_cast<std::uint16_t>(b.whole("health_port", {1, 65535}, 1));
+      if (vip.health.via == model::ProbeVia::kTunnel && vip.port != 0 &&
+          *backend.health_port != vip.port) {
+        b.warn(
+            "health_port",
+            "with health via the tunnel its agent must serve the vip with this port too, or the "
+            "backend counts as down"
+        );
+      }
     } else if (vip.port == 0 && model::probes(vip.health.kind)) {
       b.warn(
           "health_port",

@@ -22,6 +22,8 @@ std::string_view to_string(Outcome outcome) {
       return "no HTTP reply";
     case Outcome::kLocal:
       return "not probed: this host is out of sockets";
+    case Outcome::kNoTunnel:
+      return "not probed: no way to the tunnel";
   }
   return "unknown";
 }
@@ -32,6 +34,9 @@ Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::N
   check.target.kind = vip.health.kind;
   check.target.address = backend.address;
   check.target.port = backend.health_port.value_or(vip.port);
+  if (vip.health.via == model::ProbeVia::kTunnel && vip.encapsulation != model::Encapsulation::kL2)
+    check.target.tunnel = Envelope{vip.encapsulation, vip.prefix.address, backend.address};
+  check.tunnelled = check.target.tunnel.has_value();
   check.target.http_path = vip.health.http_path;
   check.target.http_host = vip.prefix.address.to_string();
   check.target.interval = vip.health.interval_ms * base::kMillisecond;
@@ -88,7 +93,9 @@ Transition Checks::on_result(const ProbeResult& result) {
   Check& check = checks_.at(key->second);
   check.last_result = std::string(to_string(result.outcome));
   if (result.http_status != 0) check.last_result += " " + std::to_string(result.http_status);
-  if (result.outcome == Outcome::kLocal) return {};  // says nothing about the backend
+  check.tunnelled = result.tunnelled;
+  if (result.outcome == Outcome::kLocal || result.outcome == Outcome::kNoTunnel)
+    return {};  // says nothing about the backend
   const bool ok = result.outcome == Outcome::kOk;
   ++check.probes;
   if (ok) check.answered_ns = result.begun_ns;

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "control/health/dampener.hh"
+#include "control/health/envelope.hh"
 #include "control/model/model.hh"
 #include "dataplane/base/clock.hh"
 
@@ -17,14 +19,16 @@ namespace fairlead::health {
 
 using TargetId = std::uint32_t;
 
-/// One thing to probe: a backend's real address, from the kernel's side.
+/// One thing to probe: a backend's real address, from the kernel's side, or a vip through the
+/// backend's tunnel.
 struct Target {
   TargetId id = 0;
   model::ProbeKind kind = model::ProbeKind::kTcp;
   net::IpAddr address;
   std::uint16_t port = 0;  // host order
   std::string http_path;
-  std::string http_host;  // "203.0.113.10"
+  std::string http_host;           // "203.0.113.10"
+  std::optional<Envelope> tunnel;  // wanted; the prober may have to do without
   base::Nanoseconds interval = 0;
   base::Nanoseconds timeout = 0;
   friend bool operator==(const Target&, const Target&) = default;
@@ -37,7 +41,8 @@ enum class Outcome : std::uint8_t {
   kUnreachable,
   kBadStatus,
   kBadReply,
-  kLocal
+  kLocal,
+  kNoTunnel
 };
 /// "ok", "timeout", "connection refused", ... as in `show health`.
 std::string_view to_string(Outcome outcome);
@@ -48,6 +53,7 @@ struct ProbeResult {
   int http_status = 0;  // 0: none
   base::Nanoseconds begun_ns = 0;
   base::Nanoseconds ended_ns = 0;
+  bool tunnelled = false;  // it went through the tunnel
 };
 
 /// One row of the book.
@@ -61,6 +67,7 @@ struct Check {
   std::uint64_t failures = 0;
   base::Nanoseconds last_rtt = 0;
   base::Nanoseconds answered_ns = 0;  // begin of the last probe that succeeded; 0: none yet
+  bool tunnelled = false;             // the last probe; before the first: what is wanted
 };
 
 struct Transition {

@@ -3,11 +3,11 @@
 #include "control/health/probe.hh"
 
 #include <cerrno>
-#include <cstring>
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+#include "control/health/sockets.hh"
 
 namespace fairlead::health {
 namespace {
@@ -32,21 +32,6 @@ Outcome outcome_of(int error) {
   }
 }
 
-int connect_to(int fd, const net::IpAddr& address, std::uint16_t port) {
-  if (address.is_v4()) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    std::memcpy(&to.sin_addr, address.bytes.data(), 4);
-    return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-  }
-  sockaddr_in6 to{};
-  to.sin6_family = AF_INET6;
-  to.sin6_port = htons(port);
-  std::memcpy(&to.sin6_addr, address.bytes.data(), 16);
-  return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-}
-
 }  // namespace
 
 std::optional<int> http_status(std::string_view reply) {
@@ -62,11 +47,11 @@ std::optional<int> http_status(std::string_view reply) {
   return (reply[9] - '0') * 100 + (reply[10] - '0') * 10 + (reply[11] - '0');
 }
 
-Probe::Probe(const Target& target, base::Nanoseconds now)
+Probe::Probe(const Target& target, base::Nanoseconds now, const Outlet* outlet)
     : target_(target.id), kind_(target.kind), begun_(now) {
-  const int domain = target.address.is_v4() ? AF_INET : AF_INET6;
-  fd_ = sys::UniqueFd(::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd_.valid()) {
+  const net::IpAddr& address = outlet != nullptr ? outlet->destination : target.address;
+  fd_ = sys::UniqueFd(::socket(domain_of(address), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd_.valid() || (outlet != nullptr && !enter(*outlet))) {
     at_once_ = done(Outcome::kLocal, now);
     return;
   }
@@ -77,9 +62,26 @@ Probe::Probe(const Target& target, base::Nanoseconds now)
     request_ = "GET " + target.http_path + " HTTP/1.1\r\nHost: " + target.http_host +
                "\r\nUser-Agent: fairlead-health\r\nConnection: close\r\n\r\n";
   }
-  if (connect_to(fd_.get(), target.address, target.port) != 0 && errno != EINPROGRESS) {
+  const SocketAddress to(address, target.port);
+  if (::connect(fd_.get(), to.get(), to.size()) != 0 && errno != EINPROGRESS) {
     at_once_ = done(outcome_of(errno), now);
   }
+}
+
+// The port must be known before the first packet comes out at the other end.
+bool Probe::enter(const Outlet& outlet) {
+  const SocketAddress from(outlet.source, 0);
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_MARK, &outlet.mark, sizeof outlet.mark) != 0 ||
+      ::bind(fd_.get(), from.get(), from.size()) != 0)
+    return false;
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return false;
+  local_port_ = ntohs(
+      outlet.source.is_v4() ? reinterpret_cast<const sockaddr_in&>(bound).sin_port
+                            : reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+  );
+  return true;
 }
 
 std::uint32_t Probe::events() const {

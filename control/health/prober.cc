@@ -16,12 +16,16 @@
 #include <sys/eventfd.h>
 
 #include "control/health/probe.hh"
+#include "control/health/tunnel_keeper.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::health {
 namespace {
 
 constexpr base::Nanoseconds kFirstSpread = 100 * base::kMillisecond;
+// Events of targets carry the target's id, which has 32 bits and is not 0.
+constexpr std::uint64_t kWakeEvent = 0;
+constexpr std::uint64_t kTunnelEvent = std::uint64_t{1} << 32;
 
 void signal(int eventfd) {
   const std::uint64_t one = 1;
@@ -37,22 +41,27 @@ void drain(int eventfd) {
 
 class ProbeLoop {
  public:
-  explicit ProbeLoop(Prober& owner) : owner_(owner), random_(std::random_device{}()) {}
+  explicit ProbeLoop(Prober& owner)
+      : owner_(owner),
+        random_(std::random_device{}()),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        tunnel_(epoll_.get(), kTunnelEvent) {}
 
   void run() {
     sys::become_urgent();  // a result that waits for this thread delays the decision
-    epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.u64 = 0;  // target ids begin at 1
+    event.data.u64 = kWakeEvent;
     (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, owner_.wake_.get(), &event);
     while (!owner_.stopping_) turn();
+    for (auto& [id, slot] : slots_) abandon(slot);
   }
 
  private:
   struct Slot {
     Target target;
     std::unique_ptr<Probe> probe;  // null: between probes
+    bool tunnelled = false;        // the running probe
     base::Nanoseconds due = 0;     // begin of the next probe or, while one runs, its deadline
   };
 
@@ -62,12 +71,14 @@ class ProbeLoop {
         ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
     const base::Nanoseconds now = sys::monotonic_ns();
     for (int i = 0; i < count; ++i) {
-      const auto id = static_cast<TargetId>(events[static_cast<std::size_t>(i)].data.u64);
-      if (id == 0) {
+      const std::uint64_t what = events[static_cast<std::size_t>(i)].data.u64;
+      if (what == kTunnelEvent) {
+        tunnel_.pump();
+      } else if (what == kWakeEvent) {
         drain(owner_.wake_.get());
         take_targets(now);
       } else {
-        advance(id, now);
+        advance(static_cast<TargetId>(what), now);
       }
     }
     while (!due_.empty() && due_.begin()->first <= now) {
@@ -91,12 +102,15 @@ class ProbeLoop {
 
   void take_targets(base::Nanoseconds now) {
     std::vector<Target> targets;
+    Origin origin;
     {
       const std::lock_guard lock(owner_.mutex_);
       if (!owner_.targets_changed_) return;
       owner_.targets_changed_ = false;
       targets = owner_.targets_;
+      origin = owner_.origin_;
     }
+    tunnel_.configure(targets, std::move(origin), now);
     std::unordered_map<TargetId, Slot> next;
     for (Target& target : targets) {
       const TargetId id = target.id;
@@ -107,9 +121,11 @@ class ProbeLoop {
       } else {
         old->second.target = std::move(target);
         next.emplace(id, std::move(old->second));
+        slots_.erase(old);
       }
     }
-    slots_ = std::move(next);  // probes of targets that are gone end here
+    for (auto& [id, slot] : slots_) abandon(slot);  // those of targets that are gone
+    slots_ = std::move(next);
   }
 
   void schedule(Slot& slot, base::Nanoseconds at) {
@@ -126,13 +142,38 @@ class ProbeLoop {
       finish(slot, slot.probe->expire(now));
       return;
     }
-    slot.probe = std::make_unique<Probe>(slot.target, now);
+    begin(slot, now);
+    if (slot.probe == nullptr) return;
     if (const auto& failed = slot.probe->failed_at_once()) {
       finish(slot, *failed);
       return;
     }
     watch(slot, EPOLL_CTL_ADD);
     schedule(slot, now + slot.target.timeout);
+  }
+
+  void begin(Slot& slot, base::Nanoseconds now) {
+    const TunnelKeeper::Passage passage = tunnel_.passage(slot.target, now);
+    slot.tunnelled = passage.way == TunnelKeeper::Way::kTunnel;
+    if (passage.way == TunnelKeeper::Way::kNone) {
+      finish(slot, {slot.target.id, Outcome::kNoTunnel, 0, now, now, true});
+      return;
+    }
+    slot.probe =
+        std::make_unique<Probe>(slot.target, now, slot.tunnelled ? &passage.outlet : nullptr);
+    if (slot.tunnelled) tunnel_.begin(slot.target, slot.probe->local_port());
+  }
+
+  // Closes the probe's socket. Its last packet (the reset) still goes through the tunnel.
+  void end(Slot& slot, ProbeResult& result) {
+    if (slot.probe == nullptr) return;
+    const std::uint16_t port = slot.probe->local_port();
+    slot.probe.reset();
+    if (slot.tunnelled) tunnel_.end(slot.target, port, result);
+  }
+  void abandon(Slot& slot) {
+    ProbeResult nobody;
+    end(slot, nobody);
   }
 
   void advance(TargetId id, base::Nanoseconds now) {
@@ -154,8 +195,8 @@ class ProbeLoop {
   }
 
   // The next probe begins one interval (with jitter) after this one began.
-  void finish(Slot& slot, const ProbeResult& result) {
-    slot.probe.reset();
+  void finish(Slot& slot, ProbeResult result) {
+    end(slot, result);
     results_.push_back(result);
     const base::Nanoseconds jitter = spread(slot.target.interval / 5);
     const base::Nanoseconds next =
@@ -180,6 +221,7 @@ class ProbeLoop {
   Prober& owner_;
   std::mt19937_64 random_;
   sys::UniqueFd epoll_;
+  TunnelKeeper tunnel_;
   std::unordered_map<TargetId, Slot> slots_;
   std::set<std::pair<base::Nanoseconds, TargetId>> due_;
   std::vector<ProbeResult> results_;
@@ -203,9 +245,10 @@ void Prober::run() {
   ProbeLoop(*this).run();
 }
 
-void Prober::set_targets(std::vector<Target> targets) {
+void Prober::set_targets(std::vector<Target> targets, Origin origin) {
   {
     const std::lock_guard lock(mutex_);
+    origin_ = std::move(origin);
     targets_ = std::move(targets);
     targets_changed_ = true;
   }

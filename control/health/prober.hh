@@ -16,7 +16,8 @@ namespace fairlead::health {
 /// Probes every target once per interval (the first time at once, spread over at most 100 ms;
 /// later with 10 % jitter, so that nodes that started together do not stay in step). TCP: the
 /// connection is established, then reset, which leaves no TIME_WAIT behind. HTTP: status 2xx or
-/// 3xx. Cost: one socket per running probe, about 30 us of CPU per probe.
+/// 3xx. Cost: one socket per running probe, about 30 us of CPU per probe. Targets that want it are
+/// probed through the tunnel of their backend.
 class Prober {
  public:
   Prober() = default;
@@ -28,8 +29,9 @@ class Prober {
   base::Result<void> start();
 
   // --- control's main thread ---
-  /// Replaces the targets; those with a known id keep their rhythm.
-  void set_targets(std::vector<Target> targets);
+  /// Replaces the targets; those with a known id keep their rhythm. `origin`: of those that want to
+  /// go through a tunnel (health/tunnel_keeper.hh).
+  void set_targets(std::vector<Target> targets, Origin origin = {});
   /// Readable when take_results() has something.
   [[nodiscard]] int ready_fd() const { return ready_.get(); }
   std::vector<ProbeResult> take_results();
@@ -41,8 +43,9 @@ class Prober {
   sys::UniqueFd ready_;  // eventfd: results wait
   sys::UniqueFd wake_;   // eventfd: targets changed, or stop
   std::atomic<bool> stopping_{false};
-  sys::UrgentMutex mutex_;  // protects the two below
+  sys::UrgentMutex mutex_;  // protects what follows
   std::vector<Target> targets_;
+  Origin origin_;
   bool targets_changed_ = false;
   std::vector<ProbeResult> results_;
   std::thread thread_;

@@ -37,9 +37,13 @@ constexpr bool probes(ProbeKind kind) {
   return kind == ProbeKind::kTcp || kind == ProbeKind::kHttp;
 }
 
+/// How probes get to a backend: to its own address, or to the vip through its tunnel.
+enum class ProbeVia : std::uint8_t { kDirect, kTunnel };
+
 /// Health checking of a pool; times in milliseconds.
 struct Health {
   ProbeKind kind = ProbeKind::kTcp;
+  ProbeVia via = ProbeVia::kDirect;
   std::string http_path = "/";
   std::uint32_t interval_ms = 500;
   std::uint32_t timeout_ms = 300;

@@ -13,6 +13,7 @@ namespace fairlead::model {
 // In the order of the enumerators.
 inline constexpr std::array<std::string_view, 3> kEncapsulationNames = {"ipip", "gue", "l2"};
 inline constexpr std::array<std::string_view, 4> kProbeKindNames = {"none", "tcp", "http", "host"};
+inline constexpr std::array<std::string_view, 2> kProbeViaNames = {"direct", "tunnel"};
 inline constexpr std::array<std::string_view, 8> kPolicyNames = {
     "static", "wrr", "wlc", "latency", "prequal", "adaptive", "eg", "actor-critic"};
 
@@ -21,6 +22,9 @@ inline std::string_view to_string(Encapsulation e) {
 }
 inline std::string_view to_string(ProbeKind k) {
   return kProbeKindNames[static_cast<std::size_t>(k)];
+}
+inline std::string_view to_string(ProbeVia v) {
+  return kProbeViaNames[static_cast<std::size_t>(v)];
 }
 inline std::string_view to_string(PolicyName p) {
   return kPolicyNames[static_cast<std::size_t>(p)];

@@ -22,7 +22,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/policy": ["control/model", "dataplane/base"],
     "control/steering": ["control/model", "dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/shm"],
     "control/config": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys/input_file.hh"],
-    "control/health": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys"],
+    "control/health": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys",
+                       "dataplane/steer/tuple_hash.hh"],  # outer headers of probes, as the data plane's
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],

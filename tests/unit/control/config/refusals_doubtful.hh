@@ -14,6 +14,11 @@ inline const Refusal kDoubtful[] = {
     {"nesting without end",
      "node: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
      "c.yaml:1: nested deeper than 32 levels"},
+    {"a tunnel for probes of an l2 vip",
+     "vips:\n"
+     "  - {name: web, address: 203.0.113.10, port: 80, encapsulation: l2, health: {via: tunnel},\n"
+     "     backends: [{id: b1, address: 10.0.0.1}]}\n",
+     "c.yaml:2: vips[0].health.via: a vip of encapsulation l2 has no tunnel, use direct"},
     {"a line break in a path",
      "node: {runtime_dir: \"/run/a\\nb\"}\n" VIP,
      "c.yaml:1: node.runtime_dir: '/run/a\\nb' has a control character, remove it"},

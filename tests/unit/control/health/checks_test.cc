@@ -45,6 +45,38 @@ TEST(Checks, FirstResultIsATransition) {
   EXPECT_EQ(checks.pending(), 1U);
 }
 
+TEST(Checks, AProbeThatNeverCameToTheTunnelSaysNothing) {
+  Checks checks;
+  model::Vip pool = vip({"b1"});
+  pool.health.via = model::ProbeVia::kTunnel;
+  checks.configure({pool}, 0, unknown);
+
+  const Transition t = checks.on_result(result(checks, "b1", Outcome::kNoTunnel));
+
+  EXPECT_EQ(t.state, State::kUnknown);
+  EXPECT_EQ(checks.pending(), 1U);
+  EXPECT_EQ(checks.reason("web", "b1"), "not probed: no way to the tunnel");
+}
+
+TEST(Checks, ViaTunnelNamesVipAndBackend) {
+  Checks checks;
+  model::Vip pool = vip({"b1"});
+  pool.health.via = model::ProbeVia::kTunnel;
+  pool.encapsulation = model::Encapsulation::kGue;
+  model::Vip l2 = pool;
+  l2.name = "l2";
+  l2.encapsulation = model::Encapsulation::kL2;
+
+  checks.configure({pool, l2}, 0, unknown);
+
+  const auto& tunnel = checks.all().at({"web", "b1"}).target.tunnel;
+  ASSERT_TRUE(tunnel.has_value());
+  EXPECT_EQ(tunnel->encapsulation, model::Encapsulation::kGue);
+  EXPECT_EQ(tunnel->vip, pool.prefix.address);
+  EXPECT_EQ(tunnel->backend, pool.backends[0].address);
+  EXPECT_FALSE(checks.all().at({"l2", "b1"}).target.tunnel.has_value());
+}
+
 TEST(Checks, KnowsWhenABackendLastAnsweredAnyOfItsProbes) {
   Checks checks;
   model::Vip other = vip({"b1", "b3"});
