@@ -114,6 +114,12 @@ base::Result<bool> read_files(const Options& o, const config::Config& config, In
   if (!updates.empty()) first = std::min(first, updates[0].at);
   if (first != kNever && (input.has_requests || !updates.empty()))
     input.start = first / kSecond * kSecond;
+  const bool both = input.has_requests && !updates.empty();
+  if (both && std::max(input.requests.requests.back().at, updates.back().at) - first > kLongestRun)
+    return base::invalid(
+        o.updates + ":1: t_us and the arrival_us of " + o.requests +
+        " are more than 30 days apart, count both from the same moment"
+    );
   if (!o.updates.empty()) FL_TRY(use_updates(std::move(updates), config, input.start, input.setup));
   if (input.has_requests) use_requests(input.requests, input.start, input.setup);
   return true;

@@ -100,6 +100,13 @@ class Contract(unittest.TestCase):
         self.assertEqual([int(r["arrival_us"]) for r in rows], [start, start + 7])
         self.assertLess(report["latency_us"]["mean"], 30000)
 
+    def test_two_files_of_different_clocks_are_refused(self) -> None:
+        updates = self.updates({"t_us": 0, "backends": [{"id": "b1", "cpu": 0.2}]})
+        requests = self.file("r.csv", "request_id,arrival_us\na,1700000000000000\n")
+        done = self.run_sim("--config", "c.yaml", "--out", "out", "--requests", requests, "--updates", updates, status=2)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("more than 30 days apart", done.stderr)
+
     def updates(self, *lines: dict) -> str:
         return self.file("u.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
