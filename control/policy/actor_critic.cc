@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Features, softmax, one-step advantage update.
+// Features, softmax, one-step advantage update (actor-critic with a linear critic: Sutton and
+// Barto, Reinforcement Learning, 2nd edition, 13.5). Limits: trained on the scenarios of
+// scripts/train only; adds nothing measurable to adaptive (docs/policies.md), and never leaves the
+// rails of guard.hh.
 //
 // Reward of a backend: minus the distance of its occupancy from the pool's (both in units of what a
 // backend serves at once), minus a price on moving. A difference reward: only what the backend's

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The two measuring policies: ORCA's weighted round robin and the utilisation law with its guard.
+//
+// wrr (gRPC proposal A58, client-side weighted round robin by ORCA): w = X / (u + e/X * penalty),
+// with X all and e failed completions a second, u utilisation 0..1. Limit: X / u is noise where u
+// is small.
+//
+// adaptive (utilisation law, Denning and Buzen 1978: u = X * D, so that capacity C = X / u,
+// completions a second; estimate.cc filters it): w = C^exponent. Guard: u sees only the CPU, so a
+// backend whose active requests L per busy core stand above `guard` times the pool's usual stretch
+// counts as what it completes. Limits: needs reports of u and X; C of an idle backend is its prior;
+// reports that lie together are believed.
 #include <algorithm>
 #include <cmath>
 
