@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "dataplane/steer/score.h"
-
 namespace fairlead::control {
 
 void PoolWeights::restore(
