@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragments: the first one decides, the others follow or wait.
 #include "dataplane/path/aside.hh"
+#include "dataplane/path/outer_room.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/steer/tuple_hash.hh"
 
@@ -81,8 +82,10 @@ void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   note_fragment_flow(context, packet);
   if (burst.chosen[i] == nullptr) return remember(context, burst, i, datagram, Fate::kDropped);
   ++context.page->fragments_first;
-  const bool tcp = packet.tuple.protocol == kTcp;
-  remember(context, burst, i, datagram, tcp ? Fate::kForwardTcp : Fate::kForwardUdp);
+  const Fate forwarded = packet.tuple.protocol == kTcp ? Fate::kForwardTcp : Fate::kForwardUdp;
+  // Too big: encap() says so to its sender, and nobody could put the others together without it.
+  const bool fits = fits_without_hops(context, burst, i);
+  remember(context, burst, i, datagram, fits ? forwarded : Fate::kDropped);
   // All fragments of a datagram get the same outer entropy, so that they arrive at one queue.
   burst.hash[i] = datagram;
   // And they stay together: a backend could pass on this one alone, since the others have no ports.

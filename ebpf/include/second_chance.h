@@ -100,15 +100,15 @@ static __always_inline int fl_ask_about_error(struct xdp_md* ctx, const struct f
     tuple.ipv4.sport = ports[1];
     tuple.ipv4.dport = ports[0];
   } else {
-    struct ipv6hdr quoted = {};
+    struct fl_l3 quoted = {};
     if (type >= 128) return FL_DECAP_HOP_OTHER;
-    if (bpf_xdp_load_bytes(ctx, inner->l4 + 8, &quoted, sizeof quoted)) return FL_DECAP_HOP_OTHER;
-    if (quoted.nexthdr != IPPROTO_TCP) return FL_DECAP_HOP_OTHER;
-    if (bpf_xdp_load_bytes(ctx, inner->l4 + 8 + sizeof quoted, ports, sizeof ports))
+    if (fl_parse_l3(ctx, inner->l4 + 8, bpf_htons(ETH_P_IPV6), &quoted) != FL_PARSE_OK)
       return FL_DECAP_HOP_OTHER;
+    if (quoted.protocol != IPPROTO_TCP || quoted.later) return FL_DECAP_HOP_OTHER;
+    if (bpf_xdp_load_bytes(ctx, quoted.l4, ports, sizeof ports)) return FL_DECAP_HOP_OTHER;
     bytes = sizeof tuple.ipv6;
-    __builtin_memcpy(tuple.ipv6.saddr, &quoted.daddr, 16);
-    __builtin_memcpy(tuple.ipv6.daddr, &quoted.saddr, 16);
+    __builtin_memcpy(tuple.ipv6.saddr, quoted.destination, 16);
+    __builtin_memcpy(tuple.ipv6.daddr, quoted.source, 16);
     tuple.ipv6.sport = ports[1];
     tuple.ipv6.dport = ports[0];
   }

@@ -113,7 +113,7 @@ const std::vector<Frame>& models() {
 }
 
 const testing::TestBank& bank(unsigned number) {
-  static const std::array<testing::TestBank, 4> banks = {
+  static const std::array<testing::TestBank, 5> banks = {
       testing::TestBank(world_table({})),
       testing::TestBank(world_table({.pair_slots = {1}})),
       testing::TestBank(
@@ -125,6 +125,7 @@ const testing::TestBank& bank(unsigned number) {
            .pair_choices = 2,
            .new_flow_limit = 100}
       )),
+      testing::TestBank(world_table({.pair_slots = {1, 0}, .udp_stateless = true})),
   };
   return banks[number % banks.size()];
 }

@@ -209,14 +209,23 @@ std::vector<PacketCase> too_big_cases() {
 }
 
 /// A UDP datagram of 1600 bytes that was cut for an MTU of 1500.
-Frame full_fragment4() {
+Frame full_fragment4(const char* vip = kIpip4) {
   return packet()
-      .ipv4(kClient4, kIpip4)
+      .ipv4(kClient4, vip)
       .id(77)
       .ipv4_fragment(0, true)
       .udp(40000, 53)
       .udp_length(1608)
       .payload(1472);
+}
+Frame small_fragment4() {
+  return packet()
+      .ipv4(kClient4, kIpip4)
+      .id(77)
+      .ipv4_fragment(0, true)
+      .udp(40000, 53)
+      .udp_length(2288)
+      .payload(792);
 }
 Frame full_fragment6(const char* vip) {
   return packet()
@@ -229,12 +238,33 @@ Frame full_fragment6(const char* vip) {
 
 std::vector<PacketCase> too_big_fragments() {
   PacketCase later = dropped(
-      "A full-size later fragment is not answered (RFC 1122 3.2.2).",
+      "A later fragment that does not fit is not answered (RFC 1122 3.2.2).",
       {},
-      packet().ipv4(kClient4, kIpip4).id(77).protocol(17).ipv4_fragment(185, true).payload(1480),
+      packet().ipv4(kClient4, kIpip4).id(77).protocol(17).ipv4_fragment(100, true).payload(1480),
       FL_REASON_TOO_BIG
   );
-  later.before = {{0, full_fragment4()}};
+  later.before = {{0, small_fragment4()}};
+  PacketCase last = dropped(
+      "The other fragments go with a first one that was too big.",
+      {},
+      packet().ipv4(kClient4, kIpip4).id(77).protocol(17).ipv4_fragment(185, false).payload(120),
+      FL_REASON_FRAGMENT
+  );
+  last.before = {{0, full_fragment4()}};
+  PacketCase last6 = dropped(
+      "So they do over GUE and IPv6.",
+      {},
+      packet().ipv6(kClient6, kGue6).ipv6_fragment(181, false, 17).payload(120),
+      FL_REASON_FRAGMENT
+  );
+  last6.before = {{0, full_fragment6(kGue6)}};
+  PacketCase l2 = dropped(
+      "And with direct return, on a port with a small MTU.",
+      {.mtu = 1300},
+      packet().ipv4(kClient4, kL2v4).id(77).protocol(17).ipv4_fragment(185, false).payload(120),
+      FL_REASON_FRAGMENT
+  );
+  l2.before = {{0, full_fragment4(kL2v4)}};
   return {
       told(
           "A full-size first fragment: its sender is told, and cuts the next datagram smaller.",
@@ -249,6 +279,9 @@ std::vector<PacketCase> too_big_fragments() {
           too_big(kIpip6, 1460, full_fragment6(kIpip6))
       ),
       later,
+      last,
+      last6,
+      l2,
   };
 }
 

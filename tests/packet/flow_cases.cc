@@ -19,19 +19,6 @@ Frame tcp(const char* flags) {
 Frame tcp_to(const char* backend, const char* flags) {
   return sent().ipv4(kNode4, backend).df().ipv4(kClient4, kPair).ttl(63).tcp(40000, 80, flags);
 }
-Frame udp() {
-  return packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(20);
-}
-Frame udp_to(const char* backend) {
-  return sent()
-      .ipv4(kNode4, backend)
-      .df()
-      .ipv4(kClient4, kPairUdp)
-      .ttl(63)
-      .udp(40000, 53)
-      .payload(20);
-}
-
 World toward_second(std::uint8_t first_state) {
   World world = kTowardSecond;
   world.first = first_state;
@@ -246,60 +233,6 @@ std::vector<PacketCase> mid_life_cases() {
   };
 }
 
-std::vector<PacketCase> udp_cases() {
-  return {
-      {.says = "A UDP flow stays when the table moves on.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}},
-       .then = kTowardSecond,
-       .after_ms = 1000,
-       .in = udp(),
-       .out = udp_to(kBackend4)},
-      {.says = "A UDP flow that was idle beyond its limit is decided anew.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}, {10, udp()}},
-       .then = kTowardSecond,
-       .after_ms = 61'000,
-       .in = udp(),
-       .out = udp_to(kSecond4)},
-      {.says = "A UDP flow of one packet outlives the half-open limit of TCP.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}},
-       .then = kTowardSecond,
-       .after_ms = 15'000,
-       .in = udp(),
-       .out = udp_to(kBackend4)},
-      {.says = "A UDP flow of one packet has a limit of its own.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}},
-       .then = kTowardSecond,
-       .after_ms = 21'000,
-       .in = udp(),
-       .out = udp_to(kSecond4)},
-      {.says = "A UDP flow of two packets lives as long as UDP flows do.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}, {0, udp()}},
-       .then = kTowardSecond,
-       .after_ms = 50'000,
-       .in = udp(),
-       .out = udp_to(kBackend4)},
-      {.says = "A UDP flow of a draining backend stays.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}},
-       .then = toward_second(FL_MEMBER_DRAINING),
-       .after_ms = 10,
-       .in = udp(),
-       .out = udp_to(kBackend4)},
-      {.says = "A UDP flow of a backend that went down moves.",
-       .world = kTowardFirst,
-       .before = {{0, udp()}},
-       .then = toward_second(FL_MEMBER_DOWN),
-       .after_ms = 10,
-       .in = udp(),
-       .out = udp_to(kSecond4)},
-  };
-}
-
 /// Most slots are the first backend's, the flow's too, and the second's are near.
 World mostly_first(Control control) {
   return {.pair_slots = {0, 0, 0, 0, 0, 0, 0, 1}, .control = control};
@@ -369,7 +302,7 @@ std::vector<PacketCase> ejection_cases() {
 
 std::vector<PacketCase> flow_cases() {
   std::vector<PacketCase> all = tcp_cases();
-  for (auto* part : {mid_life_cases, udp_cases, ejection_cases}) {
+  for (auto* part : {mid_life_cases, ejection_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

@@ -119,6 +119,7 @@ testing::TestTable world_table(const World& world) {
   };
   for (TestVip& v : table.vips) {
     if (v.prefix == kIpip4 || v.prefix == kGue4 || v.prefix == kIpip6) v.mss = world.mss;
+    if (v.prefix == kPairUdp && world.udp_stateless) v.flags = FL_VIP_STATELESS;
     if (v.prefix == kIpip4 && world.kernel_echoes) v.flags = FL_VIP_NO_ECHO;
   }
   table.outer = world.outer;
@@ -176,6 +177,7 @@ std::vector<PacketCase> all_cases() {
         kernel_cases,
         steering_cases,
         flow_cases,
+        udp_cases,
         fragment_cases,
         icmp_error_cases,
         quic_cases,

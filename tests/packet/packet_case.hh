@@ -31,6 +31,7 @@ struct World {
   std::uint8_t second = FL_MEMBER_ACTIVE;       // and of the second
   std::vector<std::uint32_t> pair_slots = {0};  // whose slots the table of `pair` has
   std::uint8_t pair_choices = 1;
+  bool udp_stateless = false;  // of the vip kPairUdp
   bool node_has_ipv4 = true;
   bool node_has_ipv6 = true;
   bool gateways_resolved = true;
@@ -76,6 +77,7 @@ std::vector<PacketCase> malformed_cases();
 std::vector<PacketCase> kernel_cases();
 std::vector<PacketCase> steering_cases();
 std::vector<PacketCase> flow_cases();
+std::vector<PacketCase> udp_cases();
 std::vector<PacketCase> fragment_cases();
 std::vector<PacketCase> icmp_error_cases();
 std::vector<PacketCase> quic_cases();

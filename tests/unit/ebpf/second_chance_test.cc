@@ -282,6 +282,28 @@ TEST_F(SecondChance, AsksAboutTheConnectionThatAnIcmpErrorQuotes) {
   );
 }
 
+TEST_F(SecondChance, FindsThePortsBehindExtensionHeadersOfAQuote) {
+  const auto error = [](std::uint16_t port) {
+    IpFields fields;
+    fields.next = 0;                                              // hop by hop,
+    fields.options = Bytes{60, 0, 1, 4, 0, 0, 0, 0}               // then destination options,
+                     + Bytes{44, 0, 1, 4, 0, 0, 0, 0}             // then an atomic fragment
+                     + Bytes{6, 0, 0, 0, 0, 0, 0, 9};
+    Bytes quoted = ip6(kVip6, kClient6, 6, tcp(80, port), fields);
+    quoted.resize(40 + 24 + 8);
+    return ip6(kClient6, kVip6, 58, Bytes{2, 0, 0, 0, 0, 0, 5, 0} + quoted);
+  };
+  expect_ours(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(41, kTwo, 0, error(kKnownPort)))),
+      ethernet(kIpv6Type, error(kKnownPort)),
+      FL_DECAP_HOP_SOCKET
+  );
+  expect_passed_on(
+      ethernet(kIpv4Type, over4(kNode4, kSelf4, listed(41, kTwo, 0, error(kUnknownPort)))),
+      answered(kIpv4Type, over4(kSelf4, "10.0.0.2", listed(41, kTwo, 1, error(kUnknownPort)), 63))
+  );
+}
+
 TEST_F(SecondChance, MendsTheOuterUdpChecksumWhereThereIsOne) {
   // RFC 768: over the pseudo header and the datagram.
   const auto with_checksum = [](const std::string& from, const std::string& to, Bytes datagram) {
