@@ -153,6 +153,12 @@ std::vector<PacketCase> too_big_cases() {
               .bytes(fragmentation_needed(1472, segment4(kIpip4, 1433)))
       ),
       told(
+          "A packet that was merged on reception (GRO) is told the MTU of its segments.",
+          {},
+          segment4(kIpip4, 4 * 1440),
+          needed(kIpip4, 1480, segment4(kIpip4, 4 * 1440))
+      ),
+      told(
           "Without DF the sender is told too: the node does not fragment.",
           {},
           packet().ipv4(kClient4, kIpip4).id(99).udp(40000, 53).payload(1472),

@@ -289,6 +289,18 @@ std::vector<PacketCase> udp_checksum_rows() {
               .udp(40000, 53)
               .payload(31)
       ),
+      sum_row(
+          "The same: UDP behind IPv4 options.",
+          IpProto::kUdp,
+          {42, 6, 34, 50},
+          packet().ipv4(kClient4, kGue4).options(8).udp(40000, 53).payload(9),
+          outer4(IpProto::kUdp, kClient4, kGue4, 53)
+              .ipv4(kClient4, kGue4)
+              .ttl(63)
+              .options(8)
+              .udp(40000, 53)
+              .payload(9)
+      ),
       row("A datagram without checksum gets none outside either.",
           {.udp_checksum = true},
           packet().ipv4(kClient4, kGue4).udp(40000, 53).payload(9),

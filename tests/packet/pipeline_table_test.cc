@@ -79,8 +79,8 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
         row.world.mtu == plain.mtu && row.world.headroom == plain.headroom &&
         row.world.node_has_ipv4 && row.world.node_has_ipv6 && row.world.gateways_resolved &&
         row.world.pair_slots == plain.pair_slots && row.world.first == plain.first &&
-        row.world.second == plain.second && !row.world.udp_stateless && row.world.outer.usual() && row.world.mss == 0 &&
-        row.world.icmp_error_limit == plain.icmp_error_limit &&
+        row.world.second == plain.second && !row.world.udp_stateless && row.world.outer.usual() &&
+        row.world.mss == 0 && row.world.icmp_error_limit == plain.icmp_error_limit &&
         row.world.icmp_echo_limit == plain.icmp_echo_limit && !row.world.icmp_from_node &&
         !row.world.kernel_echoes && row.world.gue_earlier.empty();
     if (ordinary) rows.push_back(row);

@@ -156,10 +156,33 @@ std::vector<PacketCase> stateless_cases() {
   };
 }
 
+/// A hash of part of an IPv6 address would take the second flow for the first.
+PacketCase neighbours6() {
+  const auto datagram = [](const char* client) {
+    return packet().ipv6(client, kQuic6).udp(40000, 443).payload(1);
+  };
+  const char* const other = "2001:db8:c::6";
+  return {
+      .says = "IPv6 flows whose addresses differ in one bit are two flows.",
+      .world = kTowardFirst,
+      .before = {{0, datagram(kClient6)}},
+      .then = kTowardSecond,
+      .after_ms = 10,
+      .in = datagram(other),
+      .out = sent()
+                 .ipv4(kNode4, kSecond4)
+                 .df()
+                 .ipv6(other, kQuic6)
+                 .ttl(63)
+                 .udp(40000, 443)
+                 .payload(1)};
+}
+
 }  // namespace
 
 std::vector<PacketCase> udp_cases() {
   std::vector<PacketCase> all = tracked_cases();
+  all.push_back(neighbours6());
   for (const PacketCase& row : stateless_cases()) all.push_back(row);
   return all;
 }

@@ -285,9 +285,9 @@ TEST_F(SecondChance, AsksAboutTheConnectionThatAnIcmpErrorQuotes) {
 TEST_F(SecondChance, FindsThePortsBehindExtensionHeadersOfAQuote) {
   const auto error = [](std::uint16_t port) {
     IpFields fields;
-    fields.next = 0;                                              // hop by hop,
-    fields.options = Bytes{60, 0, 1, 4, 0, 0, 0, 0}               // then destination options,
-                     + Bytes{44, 0, 1, 4, 0, 0, 0, 0}             // then an atomic fragment
+    fields.next = 0;                                   // hop by hop,
+    fields.options = Bytes{60, 0, 1, 4, 0, 0, 0, 0}    // then destination options,
+                     + Bytes{44, 0, 1, 4, 0, 0, 0, 0}  // then an atomic fragment
                      + Bytes{6, 0, 0, 0, 0, 0, 0, 9};
     Bytes quoted = ip6(kVip6, kClient6, 6, tcp(80, port), fields);
     quoted.resize(40 + 24 + 8);
