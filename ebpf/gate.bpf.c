@@ -16,10 +16,9 @@
 #include "ebpf/include/counters.h"
 #include "ebpf/include/gate_answer.h"
 #include "ebpf/include/gate_fast.h"
-#include "ebpf/include/gate_flow.h"
 #include "ebpf/include/gate_forward.h"
+#include "ebpf/include/gate_fragments.h"
 #include "ebpf/include/gate_icmp.h"
-#include "ebpf/include/gate_meter.h"
 #include "ebpf/include/gate_owner.h"
 #include "ebpf/include/packet.h"
 #include "ebpf/include/vip_match.h"
@@ -49,137 +48,6 @@ static __always_inline int configured_vip(const struct fl_packet* p) {
       .port = (__u16)(p->ports >> 16), .family = p->family, .protocol = p->protocol};
   __builtin_memcpy(to.address, p->destination, sizeof to.address);
   return fl_is_vip(&to);
-}
-
-/// Flood mode (path/new_flow_meter.hh): may one more flow be entered? Adoptions have a meter of
-/// their own.
-static __always_inline int within_limit(const struct fl_work* w, int adoption) {
-  const __u8* const second = fl_line(&fl_steering, w->bank + 1);
-  const __u32 index = 2 * w->worker + (adoption ? 1 : 0);
-  struct fl_gate_meter* const meter = bpf_map_lookup_elem(&fl_gate_meters, &index);
-  if (!second || !meter) return 0;
-  const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
-  if (!limit) return 1;
-  return fl_take_credit(meter, limit, w->now);
-}
-
-/// A new flow: best candidate and an entry. 1: done.
-static __always_inline int track(struct fl_work* w) {
-  const int tcp = w->protocol == IPPROTO_TCP;
-  w->member = fl_choose(w, tcp && !w->retried);
-  if (w->member == FL_NO_MEMBER || !fl_enter(w, FL_FLOW_NEW, 1)) return 0;
-  const struct fl_member* const member = fl_member_of(w, w->member);
-  struct fl_backend_counters* const b = member ? fl_backend(w->page, member->backend) : 0;
-  if (!b) return 0;
-  b->flows_begun++;
-  b->in_flight++;
-  if (tcp) fl_note_syn(b, w->now);
-  return 1;
-}
-
-/// A flow without an entry; the order of design is path/select.cc's. Sets w->member.
-__attribute__((noinline)) int decide(struct fl_work* w, int hit) {
-  if (!w || !w->table_size) return FL_REASON_NO_BACKEND;
-  const int tcp = w->protocol == IPPROTO_TCP;
-  const int untracked = w->vip_flags & FL_VIP_STATELESS;
-  const int fresh = !tcp || fl_is_plain_syn(w->tcp_flags);
-  w->seeking = !fresh && !untracked;  // nobody here saw it begin: a guess
-  const int mid_life = !fresh && fl_what_it_says(w->tcp_flags) == FL_SAYS_ACK;
-  int may_enter = 0;
-  if (!w->stateless && !untracked && (fresh || mid_life)) {
-    may_enter = within_limit(w, mid_life);
-    if (!may_enter) fl_count_event(w, w->vip, FL_EVENT_FLOOD);
-  }
-  if (hit == FL_FOREIGN) may_enter = 0;
-  if (fresh && may_enter && track(w)) return FL_REASON_NONE;
-  // Without an entry every packet of the flow has to come to the same backend by itself.
-  w->member = fl_first(w, FL_WANT_SERVING);
-  if (w->member == FL_NO_MEMBER) return FL_REASON_NO_BACKEND;
-  if (untracked && !w->stateless) fl_count_event(w, w->vip, FL_EVENT_STATELESS);
-  if (mid_life && may_enter && fl_enter(w, FL_FLOW_ADOPTED, 0))
-    fl_count_event(w, w->vip, FL_EVENT_ADOPTED);
-  return FL_REASON_NONE;
-}
-
-/// Backend of a flow that is in the table, left as it is. 1: it serves; sets w->member.
-static __always_inline int take_known(struct fl_work* w, __u32 at) {
-  if (at == FL_NO_POSITION) return 0;
-  const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
-  const __u32 word = b ? b->entry[at % FL_FLOW_ENTRIES] : 0;
-  w->member = b ? word & FL_FLOW_MEMBER_MASK : FL_NO_MEMBER;
-  w->seeking = !fl_is_open(word);
-  const struct fl_member* const m = fl_member_of(w, w->member);
-  return m && m->vip == w->vip && (m->state == FL_MEMBER_ACTIVE || m->state == FL_MEMBER_DRAINING);
-}
-
-/// The backend of an ICMP error: that of the flow which it speaks of. The flow stays as it is.
-static __always_inline int choose_for_error(struct fl_work* w) {
-  if (take_known(w, fl_find_flow(w))) {
-    if (!w->stateless) FL_ADD(w->page, icmp_errors, 1);
-    return FL_REASON_NONE;
-  }
-  w->member = w->table_size ? fl_first(w, FL_WANT_SERVING) : FL_NO_MEMBER;
-  if (w->member == FL_NO_MEMBER) return FL_REASON_NO_BACKEND;
-  w->seeking = 1;
-  if (!w->stateless) FL_ADD(w->page, icmp_errors_unknown, 1);
-  return FL_REASON_NONE;
-}
-
-/// The backend of a packet: its flow's, or a new one. Sets w->member, returns an enum fl_reason.
-static __always_inline int choose_member(struct fl_work* w) {
-  const __u32 at = fl_find_flow(w);
-  int hit = FL_RELEASED;
-  if (at != FL_NO_POSITION) {
-    if (w->stateless) {
-      if (take_known(w, at)) return FL_REASON_NONE;
-    } else {
-      hit = fl_apply(w, at);
-    }
-  }
-  if (!w->stateless) {
-    __u64* const line = fl_counter(w->page, offsetof(struct fl_worker_page, flow_hits));
-    struct fl_vip_counters* const vip = fl_line(
-        &fl_worker_lines,
-        w->page + FL_PAGE_LINE(vips) + w->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES)
-    );
-    if (line && vip) {
-      line[0] += hit == FL_KEPT ? 1 : 0;
-      line[1] += hit == FL_KEPT ? 0 : 1;
-      vip->hits += hit == FL_KEPT ? 1 : 0;
-      vip->misses += hit == FL_KEPT ? 0 : 1;
-    }
-  }
-  return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);
-}
-
-/// Fills in what the vip says and the flow hash. 1: done.
-static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p, __u32 vip_line) {
-  const struct fl_vip* const vip = fl_line(&fl_steering, vip_line);
-  const struct fl_bank* const head = fl_line(&fl_steering, w->bank);
-  const uint64_t* const second = fl_line(&fl_steering, w->bank + 1);
-  const struct fl_gate_settings* const settings = fl_settings();
-  if (!vip || !head || !second || !settings) return 0;
-  w->members = w->bank + head->members_line;
-  w->member_count = head->member_count;
-  w->slots = w->bank + vip->slots_line;
-  w->table_size = vip->table_size;
-  w->vip = vip->vip & (FL_MAX_VIPS - 1);
-  w->bucket_mask = settings->bucket_mask;
-  w->vip_line = vip_line;
-  w->choices = vip->choices;
-  w->encapsulation = vip->encapsulation;
-  w->vip_flags = vip->flags;
-  w->protocol = p->protocol;
-  w->tcp_flags = p->tcp_flags;
-  w->member = FL_NO_MEMBER;
-  if (p->family == 4) {
-    w->hash = fl_flow_hash4(second, p->source[0] | p->destination[0] << 32, p->ports, p->protocol);
-  } else {
-    const uint64_t addresses[4] = {
-        p->source[0], p->source[1], p->destination[0], p->destination[1]};
-    w->hash = fl_flow_hash6(second, addresses, p->ports, p->protocol);
-  }
-  return 1;
 }
 
 /// The books of a packet that the gate handled.
@@ -229,17 +97,28 @@ static __always_inline int answer(
   return reason;
 }
 
+/// The backend of a packet that nothing is wrong with: sets w->member; returns an enum fl_reason or
+/// FL_LEFT_TO_KERNEL.
+static __always_inline int choose(
+    struct xdp_md* ctx, struct fl_work* w, struct fl_packet* p, __u32 vip_line
+) {
+  if (!w->bank) return FL_REASON_NO_TABLE;
+  if (p->piece == FL_LATER_FRAGMENT) return fl_place_later(w, p);
+  int reason = FL_LEFT_TO_KERNEL;
+  if (vip_line) {
+    if (!prepare(w, p, vip_line)) return FL_REASON_NO_TABLE;
+    reason = p->quoted ? choose_for_error(w) : choose_member(ctx, w, p);
+  }
+  if (p->piece) fl_note_first(w, p, reason);
+  return reason;
+}
+
 /// The gate's turn (or nobody's, without state): forwards or answers the packet, or drops it.
 static __always_inline int handle(
-    struct xdp_md* ctx, struct fl_work* w, const struct fl_packet* p, __u32 vip_line, int reason
+    struct xdp_md* ctx, struct fl_work* w, struct fl_packet* p, __u32 vip_line, int reason
 ) {
-  if (!reason && !vip_line) reason = FL_REASON_NO_TABLE;
-  if (!reason) {
-    if (!prepare(w, p, vip_line))
-      reason = FL_REASON_NO_TABLE;
-    else
-      reason = p->quoted ? choose_for_error(w) : choose_member(w);
-  }
+  if (!reason) reason = choose(ctx, w, p, vip_line);
+  if (reason == FL_LEFT_TO_KERNEL) return count(FL_GATE_NO_VIP, XDP_PASS);
   if (!reason) reason = fl_forward(ctx, p, w);
   int answered = 0;
   if (reason == FL_REASON_TOO_BIG || reason == FL_REASON_ECHO) {
@@ -270,7 +149,7 @@ struct {
 static __always_inline int serve(
     struct xdp_md* ctx, struct fl_scratch* on, __u32 bank, __u32 vip_line, int reason
 ) {
-  const struct fl_packet* const p = &on->packet;
+  struct fl_packet* const p = &on->packet;
   struct fl_work* const w = &on->work;
   __u32 queue = ctx->rx_queue_index;
   const int has_socket = bpf_map_lookup_elem(&xsks_map, &queue) != 0;
@@ -300,6 +179,26 @@ static __always_inline int serve(
   return verdict;
 }
 
+/// What counts a packet that is the kernel's, by what its parser said.
+static __always_inline int leave_to_kernel(int reason) {
+  switch (reason) {
+    case FL_REASON_NOT_IP:
+      return count(FL_GATE_NOT_IP, XDP_PASS);
+    case FL_REASON_TRUNCATED_ETHERNET:
+    case FL_REASON_TRUNCATED_IP:
+      return count(FL_GATE_TRUNCATED, XDP_PASS);
+    case FL_REASON_BAD_IP_VERSION:
+    case FL_REASON_BAD_IP_HEADER:
+    case FL_REASON_BAD_IP_CHECKSUM:
+      return count(FL_GATE_BAD_HEADER, XDP_PASS);
+    case FL_REASON_ICMP:
+    case FL_REASON_ECHO:
+      return count(FL_GATE_ICMP, XDP_PASS);
+    default:
+      return count(FL_GATE_NO_VIP, XDP_PASS);
+  }
+}
+
 /// All rules.
 __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   void* const data = (void*)(long)ctx->data;
@@ -314,29 +213,20 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   const __u32 bank = fl_bank_in_force();
   int reason = fl_parse_packet(ctx, p);
   if (reason == FL_REASON_ICMP && !p->neighbour_discovery) reason = fl_read_icmp(ctx, p);
-  if (!reason) {
-    const __u32 vip_line = bank ? fl_find_vip(bank, p) : 0;
-    if (vip_line && p->family == 4 && !p->quoted) fl_remember_vip(bank, vip_line, p);
-    if (vip_line || (!bank && !p->quoted && configured_vip(p)))
-      return serve(ctx, on, bank, vip_line, reason);
-    if (!p->quoted) return count(FL_GATE_NO_VIP, XDP_PASS);
-    reason = FL_REASON_ICMP;
+  __u32 vip_line = 0;
+  if (!reason && bank && p->piece != FL_LATER_FRAGMENT) vip_line = fl_find_vip(bank, p);
+  if (vip_line && p->family == 4 && !p->quoted && !p->piece) fl_remember_vip(bank, vip_line, p);
+  if (!vip_line) {
+    if (!reason && p->quoted) reason = FL_REASON_ICMP;
+    const int whole = !reason && !p->piece;
+    const int vip = whole                     ? !bank && configured_vip(p)
+                    : !p->neighbour_discovery ? address_is_vip(p)
+                                              : 0;
+    if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES)))
+      reason = FL_REASON_ICMP;
+    if (!vip) return leave_to_kernel(reason);
   }
-  if (reason == FL_REASON_NOT_IP) return count(FL_GATE_NOT_IP, XDP_PASS);
-  if (!p->family)
-    return count(
-        reason == FL_REASON_TRUNCATED_IP || reason == FL_REASON_TRUNCATED_ETHERNET
-            ? FL_GATE_TRUNCATED
-            : FL_GATE_BAD_HEADER,
-        XDP_PASS
-    );
-  if (p->neighbour_discovery) return count(FL_GATE_ICMP, XDP_PASS);
-  const int vip = address_is_vip(p);
-  if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES))) reason = FL_REASON_ICMP;
-  if (vip) return serve(ctx, on, bank, 0, reason);
-  return count(
-      reason == FL_REASON_ICMP || reason == FL_REASON_ECHO ? FL_GATE_ICMP : FL_GATE_NO_VIP, XDP_PASS
-  );
+  return serve(ctx, on, bank, vip_line, reason);
 }
 
 SEC("xdp")

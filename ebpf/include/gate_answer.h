@@ -135,8 +135,9 @@ __attribute__((noinline)) int fl_tell_too_big(
   if (!p || !w) return FL_REASON_TOO_BIG;
   const struct fl_gate_settings* const settings = fl_settings();
   const __u32 limit = fl_bank_word(w, offsetof(struct fl_bank, icmp_error_limit));
-  // RFC 1122 3.2.2: no error about an error.
-  if (!settings || !limit || p->quoted || w->stateless) return FL_REASON_TOO_BIG;
+  // RFC 1122 3.2.2: no error about an error, nor about a later fragment.
+  const int untold = p->quoted || p->piece == FL_LATER_FRAGMENT;
+  if (!settings || !limit || untold || w->stateless) return FL_REASON_TOO_BIG;
   if (!fl_may_answer(w, 0, limit)) return FL_REASON_ICMP_LIMIT;
   const int six = p->family == 6;
   __u32 mtu = fl_told_mtu(w, p, settings->mtu);

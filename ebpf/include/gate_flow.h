@@ -13,10 +13,12 @@
 #define FL_LONGEST_TICKS 65000u
 #define FL_OVERFLOW_STUCK 255u
 
-static __always_inline struct fl_flow_bucket* fl_bucket(const struct fl_work* w, __u32 bucket) {
-  const __u32 worker = w->worker;
+static __always_inline struct fl_flow_bucket* fl_bucket_of(__u32 worker, __u32 bucket) {
   void* const table = bpf_map_lookup_elem(&fl_flow_tables, &worker);
   return table ? fl_line(table, bucket + 1) : 0;
+}
+static __always_inline struct fl_flow_bucket* fl_bucket(const struct fl_work* w, __u32 bucket) {
+  return fl_bucket_of(w->worker, bucket);
 }
 
 static __always_inline __u16 fl_tick(__u64 now) {
@@ -47,19 +49,19 @@ static __always_inline __u32 fl_overflow_count(const struct fl_flow_bucket* b) {
   return count;
 }
 
-/// Where the flow's entry is: bucket * 8 + index, or FL_NO_POSITION.
-static __always_inline __u32 fl_find_flow(const struct fl_work* w) {
+/// Where the flow's entry is in a worker's table: bucket * 8 + index, or FL_NO_POSITION.
+static __always_inline __u32 fl_find_flow(const struct fl_work* w, __u32 worker) {
   const __u32 home = fl_flow_bucket_of(w->hash, w->bucket_mask);
   const __u16 tag = fl_flow_tag(w->hash);
   const __u32 extra = fl_flow_extra(w->hash);
   const __u32 wanted = extra << FL_FLOW_EXTRA_SHIFT;
-  const struct fl_flow_bucket* b = fl_bucket(w, home);
+  const struct fl_flow_bucket* b = fl_bucket_of(worker, home);
   if (!b) return FL_NO_POSITION;
   int at = fl_match(b, tag, wanted);
   if (at >= 0) return home * FL_FLOW_ENTRIES + (__u32)at;
   if (!fl_overflow_count(b)) return FL_NO_POSITION;
   const __u32 second = fl_flow_second_bucket(home, tag, extra, w->bucket_mask);
-  b = fl_bucket(w, second);
+  b = fl_bucket_of(worker, second);
   if (!b) return FL_NO_POSITION;
   at = fl_match(b, tag, wanted | FL_FLOW_SECOND);
   return at >= 0 ? second * FL_FLOW_ENTRIES + (__u32)at : FL_NO_POSITION;
@@ -79,6 +81,35 @@ static __always_inline void fl_add_overflow(const struct fl_work* w, __u32 bucke
 static __always_inline int fl_is_open(__u32 word) {
   const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
   return state == FL_FLOW_NEW || state == FL_FLOW_CONFIRMED;
+}
+
+#define FL_GUESS 0x80000000u
+
+/// The member of the flow's entry in a worker's table, if it serves, and FL_GUESS if its backend is
+/// one; else FL_NO_MEMBER. Changes nothing. A global function: for the loop over workers.
+__attribute__((noinline)) __u32 fl_known_of(const struct fl_work* w, __u32 worker) {
+  if (!w) return FL_NO_MEMBER;
+  const __u32 at = fl_find_flow(w, worker);
+  if (at == FL_NO_POSITION) return FL_NO_MEMBER;
+  const struct fl_flow_bucket* const b = fl_bucket_of(worker, at / FL_FLOW_ENTRIES);
+  if (!b) return FL_NO_MEMBER;
+  const __u32 word = b->entry[at % FL_FLOW_ENTRIES];
+  const __u32 number = word & FL_FLOW_MEMBER_MASK;
+  const struct fl_member* const m = fl_member_of(w, number);
+  if (!m || m->vip != w->vip) return FL_NO_MEMBER;
+  if (m->state != FL_MEMBER_ACTIVE && m->state != FL_MEMBER_DRAINING) return FL_NO_MEMBER;
+  return number | (fl_is_open(word) ? 0 : FL_GUESS);
+}
+
+/// The first other worker's that knows the flow (path/aside.cc).
+__attribute__((noinline)) __u32 fl_known_at_peers(const struct fl_work* w) {
+  if (!w) return FL_NO_MEMBER;
+  for (__u32 worker = 0; worker < FL_MAX_WORKERS; worker++) {
+    if (worker == w->worker) continue;
+    const __u32 known = fl_known_of(w, worker);
+    if (known != FL_NO_MEMBER) return known;
+  }
+  return FL_NO_MEMBER;
 }
 
 /// A counter of a vip on this queue's page, by its offset in fl_vip_counters.
@@ -329,7 +360,10 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   const int says = fl_what_it_says(w->tcp_flags);
   struct fl_fate fate = {FL_FLOW_CONFIRMED, FL_EVENT_REUSED, 1};
   if (w->protocol == IPPROTO_UDP) {
-    if (expired) fate.state = 0;
+    const int named = w->named != FL_NO_MEMBER;
+    // A connection id counts more than the flow.
+    if (expired || (named && w->named != number)) fate.state = 0;
+    if (named && w->named == number) FL_ADD(w->page, quic_named, 1);
   } else if (state == FL_FLOW_NEW) {
     fate = fl_tcp_on_new(w, backend, says);
   } else if (state == FL_FLOW_CONFIRMED) {

@@ -57,10 +57,10 @@ static __always_inline int fl_read_quote6(
   quote->l4 = at + sizeof ip;
   quote->protocol = ip.nexthdr;
   if (!fl_may_be_skipped(ip.nexthdr)) return FL_REASON_NONE;
-  const int found = fl_skip_extensions(ctx, quote->l4, end, ip.nexthdr, FL_LATER_FRAGMENT);
-  if (found & 0xff) return FL_REASON_BAD_ICMP_ERROR;
-  quote->protocol = (__u32)found >> 8 & 0xff;
-  quote->l4 = (__u32)found >> 16;
+  struct fl_walk walk = {.offset = quote->l4, .protocol = ip.nexthdr};
+  if (fl_walk_headers(ctx, &walk, end) || walk.fragment_field >> 3) return FL_REASON_BAD_ICMP_ERROR;
+  quote->protocol = walk.protocol;
+  quote->l4 = walk.offset;
   return FL_REASON_NONE;
 }
 

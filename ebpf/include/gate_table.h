@@ -93,6 +93,7 @@ struct fl_work {
   __u32 table_size;
   __u32 vip;    /* number */
   __u32 member; /* number; FL_NO_MEMBER: none */
+  __u32 named;  /* the same, by the packet's connection id (QUIC) */
   __u32 bucket_mask;
   __u8 choices;
   __u8 encapsulation;
@@ -107,6 +108,7 @@ struct fl_work {
   __u8 stateless;                 /* the flow table may not be written */
   __u8 retried;                   /* the flow's last backend did not answer */
   __u8 vip_flags;
+  __u8 piece; /* as fl_packet's */
 };
 
 static __always_inline const struct fl_member* fl_member_of(const struct fl_work* w, __u32 number) {

@@ -3,16 +3,9 @@
 #include "tests/packet/gate_differences.hh"
 
 #include <algorithm>
-#include <set>
 
 namespace fairlead::packet_table {
 namespace {
-
-std::set<std::string> sentences(const std::vector<PacketCase>& rows) {
-  std::set<std::string> out;
-  for (const PacketCase& row : rows) out.insert(row.says);
-  return out;
-}
 
 bool is_unreadable(const PacketCase& row) {
   switch (row.reason) {
@@ -27,29 +20,16 @@ bool is_unreadable(const PacketCase& row) {
   }
 }
 
-/// An IPv4 fragment, or an IPv6 packet whose first extension header is Fragment; untagged.
-bool begins_as_fragment(const Frame& frame) {
-  if (frame.size() < 34) return false;
-  const bool v4 = frame[12] == 0x08 && frame[13] == 0x00;
-  const bool v6 = frame[12] == 0x86 && frame[13] == 0xdd;
-  return (v4 && ((frame[20] & 0x3f) | frame[21]) != 0) || (v6 && frame[20] == 44);
+bool waits(const PacketCase& row) {
+  return row.verdict == steer::Verdict::kWait;
 }
 
-bool is_about_fragments(const PacketCase& row) {
-  static const auto of_subject = sentences(fragment_cases());
-  return of_subject.contains(row.says) || begins_as_fragment(row.in) ||
-         row.reason == FL_REASON_FRAGMENT || row.reason == FL_REASON_BAD_FRAGMENT;
+bool sets_others_free(const PacketCase& row) {
+  return !row.released.empty();
 }
 
-bool is_about_quic(const PacketCase& row) {
-  static const auto of_subject = sentences(quic_cases());
-  return of_subject.contains(row.says);
-}
-
-bool is_about_answers(const PacketCase& row) {
-  static const auto too_big = sentences(answer_cases());
-  static const auto echoes = sentences(echo_request_cases());
-  return too_big.contains(row.says) || echoes.contains(row.says);
+bool is_flooded(const PacketCase& row) {
+  return !row.in.empty() && (row.in[0] & 1) != 0;
 }
 
 bool lacks_room(const PacketCase& row) {
@@ -65,33 +45,24 @@ const std::vector<GateDifference>& gate_differences() {
        is_unreadable,
        Verdict::kPunt,
        FL_REASON_NONE,
-       "without a sound IP header nobody knows whose it is: the kernel drops it"},
-      {"fragments",
-       is_about_fragments,
+       "nobody knows whose it is, and the kernel's own frames pass here too: it drops what it "
+       "must"},
+      {"early fragments",
+       waits,
        Verdict::kDrop,
-       FL_REASON_FRAGMENT,
-       "who had the first fragment is the data plane's memory"},
-      {"fragments to nobody",
-       is_about_fragments,
-       Verdict::kPunt,
-       FL_REASON_NO_VIP,
-       "to no vip's address"},
-      {"flows of fragments",
-       is_about_fragments,
+       FL_REASON_FRAGMENT_EARLY,
+       "a program cannot hold a packet until its first fragment comes"},
+      {"early fragments are lost",
+       sets_others_free,
        Verdict::kForward,
        FL_REASON_NONE,
-       "a flow that began with a fragment is new to the gate: decided when its first whole packet "
-       "comes"},
-      {"quic",
-       is_about_quic,
-       Verdict::kForward,
-       FL_REASON_NONE,
-       "connection ids are not read: the flow decides"},
+       "so the first fragment finds none of them"},
       {"flooded",
-       is_about_answers,
+       is_flooded,
        Verdict::kPunt,
        FL_REASON_NONE,
-       "broadcast and multicast frames are the kernel's"},
+       "every node of the segment gets broadcast and multicast frames: all gates would forward "
+       "them"},
       {"headroom",
        lacks_room,
        Verdict::kForward,

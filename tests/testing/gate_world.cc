@@ -19,10 +19,12 @@
 
 #include "dataplane/flow/flow_table.hh"
 #include "dataplane/shm/map_memory.hh"
+#include "dataplane/steer/handover.h"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/bpffs.hh"
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
+#include "ebpf/include/gate_first_fragment.h"
 #include "ebpf/include/gate_vip.h"
 #include "ebpf/vip_table.hh"
 
@@ -108,13 +110,18 @@ GateWorld::GateWorld(std::uint64_t flow_buckets)
       workers_(make("workers", shm::workers_spec())),
       flows_(make(
           "flows", {FL_REGION_FLOWS, flow::FlowTable::region_bytes(flow_buckets), flow_buckets}
+      )),
+      second_flows_(make(
+          "flows.1", {FL_REGION_FLOWS, flow::FlowTable::region_bytes(flow_buckets), flow_buckets}
       )) {
   load();
   reset();
 }
 
 void GateWorld::reset() {
-  std::memset(flows_.data() + FL_LINE_BYTES, 0, flows_.header().parameter * FL_LINE_BYTES);
+  for (shm::Region* const flows : {&flows_, &second_flows_})
+    std::memset(flows->data() + FL_LINE_BYTES, 0, flows->header().parameter * FL_LINE_BYTES);
+  work_as(0);
   std::memset(static_cast<void*>(&page()), 0, sizeof(fl_worker_page));
   const Meter meter{};
   const std::uint32_t first = 0;
@@ -123,11 +130,33 @@ void GateWorld::reset() {
       if (bpf_map_update_elem(map(name), &which, &meter, BPF_ANY) != 0) fail("meter");
   const std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(map("fl_gate_outer_id"), &first, ids.data(), BPF_ANY) != 0) fail("id");
+  for_each_datagram([&](const std::uint64_t& datagram, fl_gate_first&) {
+    bpf_map_delete_elem(map("fl_gate_fragments"), &datagram);
+  });
+  const std::uint64_t never = 0;
+  if (bpf_map_update_elem(map("fl_gate_fragment_flow"), &first, &never, BPF_ANY) != 0) fail("flow");
   steering_.at<fl_current>(FL_LINE_BYTES)->generation = 0;
   scores_.at<fl_scores>(0)->updated_ns = 0;
   elapsed_ = 0;
   set_settings(usual_settings());
   wait_for_a_fresh_tick();
+}
+
+template <typename Visit>
+void GateWorld::for_each_datagram(const Visit& visit) const {
+  const int fd = map("fl_gate_fragments");
+  std::vector<std::uint64_t> datagrams;
+  std::uint64_t key = 0;
+  const std::uint64_t* at = nullptr;
+  while (bpf_map_get_next_key(fd, at, &key) == 0) {
+    datagrams.push_back(key);
+    at = &datagrams.back();
+    if (datagrams.size() > FL_GATE_DATAGRAMS) fail("datagrams");
+  }
+  for (const std::uint64_t datagram : datagrams) {
+    fl_gate_first first{};
+    if (bpf_map_lookup_elem(fd, &datagram, &first) == 0) visit(datagram, first);
+  }
 }
 
 void GateWorld::load() {
@@ -145,14 +174,20 @@ void GateWorld::load() {
   bpf_map* const tables = bpf_object__find_map_by_name(object_.get(), "fl_flow_tables");
   if (bpf_map__set_inner_map_fd(tables, flows_.fd()) != 0) fail("inner map");
   if (bpf_object__load(object_.get()) != 0) fail("the verifier refuses the gate");
-  const std::uint32_t first = 0;
-  const int flows = flows_.fd();
-  if (bpf_map_update_elem(bpf_map__fd(tables), &first, &flows, BPF_ANY) != 0) fail("flow table");
+  std::uint32_t worker = 0;
+  for (const int flows : {flows_.fd(), second_flows_.fd()}) {
+    if (bpf_map_update_elem(bpf_map__fd(tables), &worker, &flows, BPF_ANY) != 0) fail("flow table");
+    ++worker;
+  }
   program_ = bpf_program__fd(bpf_object__find_program_by_name(object_.get(), "xsk_def_prog"));
 }
 
 int GateWorld::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
+}
+
+void GateWorld::work_as(std::uint8_t worker) {
+  fl_queue_workers(workers_.at<fl_workers>(0))[0] = static_cast<std::uint8_t>(worker + 1);
 }
 
 fl_gate_settings GateWorld::usual_settings() {
@@ -285,6 +320,10 @@ void GateWorld::advance(base::Nanoseconds by) {
     if (backend.pending_since_ns != 0) backend.pending_since_ns -= by;
     if (backend.ejected_until_ns != 0) backend.ejected_until_ns -= by;
   }
+  for_each_datagram([&](const std::uint64_t& datagram, fl_gate_first& seen) {
+    seen.seen_ns -= by;
+    if (bpf_map_update_elem(map("fl_gate_fragments"), &datagram, &seen, BPF_ANY) != 0) fail("age");
+  });
   Meter meter;
   const std::uint32_t first = 0;
   if (bpf_map_lookup_elem(map("fl_gate_meters"), &first, &meter) != 0) fail("meter");

@@ -31,6 +31,9 @@ class GateWorld {
   /// As the data plane's tests have it: own MAC, gateways, MTU 1500.
   [[nodiscard]] static fl_gate_settings usual_settings();
 
+  /// The frames that follow come to the queue of worker 0 or 1, each of which has a flow table.
+  void work_as(std::uint8_t worker);
+
   /// There is, or was, a control; it has just seen every backend answer, or none.
   void set_control(bool sees_answers);
 
@@ -60,6 +63,8 @@ class GateWorld {
     void operator()(bpf_object* object) const { bpf_object__close(object); }
   };
   void load();
+  template <typename Visit>
+  void for_each_datagram(const Visit& visit) const;
   [[nodiscard]] int map(const char* name) const;
   [[nodiscard]] std::uint64_t count(std::uint32_t counter) const;
   static shm::Region make(const char* name, const shm::RegionSpec& spec);
@@ -70,6 +75,7 @@ class GateWorld {
   shm::Region scores_;
   shm::Region workers_;
   shm::Region flows_;
+  shm::Region second_flows_;
   base::Nanoseconds elapsed_ = 0;
   std::uint64_t generation_ = 0;
 };

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Several queues: the gate looks into the other workers' flow tables where the data plane does, for
+// fragments, what follows them, and ICMP errors, which NICs spread by addresses alone.
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tests/packet/packet_case.hh"
+#include "tests/testing/gate_world.hh"
+
+namespace fairlead::packet_table {
+namespace {
+
+using testing::Frame;
+using testing::GateWorld;
+using testing::packet;
+
+Frame whole() {
+  return packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(5);
+}
+Frame first_fragment() {
+  return packet()
+      .ipv4(kClient4, kPairUdp)
+      .id(77)
+      .ipv4_fragment(0, true)
+      .udp(40000, 53)
+      .udp_length(1608)
+      .payload(792);
+}
+Frame last_fragment() {
+  return packet().ipv4(kClient4, kPairUdp).id(77).protocol(17).ipv4_fragment(200, false).payload(8);
+}
+Frame too_big_for_router() {
+  return packet()
+      .ipv4("192.0.2.99", kPairUdp)
+      .icmp(3, 4, 1400)
+      .ipv4(kPairUdp, kClient4)
+      .udp(53, 40000)
+      .payload(40);
+}
+
+/// The pair's backend, 1 or 2, that a frame was sent to.
+int backend_of(const GateWorld::Result& result) {
+  return result.verdict == steer::Verdict::kForward && result.out.size() > 33 ? result.out[33] : 0;
+}
+
+class GatePeers : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
+    static GateWorld loaded;
+    gate = &loaded;
+    gate->reset();
+    gate->use(world_table({}));
+  }
+  /// What comes first to worker 0, after which the table sends new flows to the second backend.
+  void begin_with(const Frame& frame) {
+    ASSERT_EQ(1, backend_of(gate->run(frame)));
+    gate->use(world_table({.pair_slots = {1}}));
+  }
+  int at_worker_1(const Frame& frame) {
+    gate->work_as(1);
+    return backend_of(gate->run(frame));
+  }
+  GateWorld* gate = nullptr;
+};
+
+TEST_F(GatePeers, NewFlowsFollowTheTable) {
+  begin_with(packet().ipv4(kClient4, kPairUdp).udp(40001, 53).payload(5));
+  EXPECT_EQ(2, at_worker_1(whole()));
+}
+
+TEST_F(GatePeers, AFirstFragmentStaysWithItsFlow) {
+  begin_with(whole());
+  EXPECT_EQ(1, at_worker_1(first_fragment()));
+}
+
+TEST_F(GatePeers, ALaterFragmentFindsItsFirstOne) {
+  begin_with(first_fragment());
+  EXPECT_EQ(1, at_worker_1(last_fragment()));
+}
+
+TEST_F(GatePeers, WholePacketsFollowAFlowThatBeganWithAFragment) {
+  begin_with(first_fragment());
+  EXPECT_EQ(1, at_worker_1(whole()));
+}
+
+TEST_F(GatePeers, AnIcmpErrorFindsItsFlow) {
+  begin_with(whole());
+  EXPECT_EQ(1, at_worker_1(too_big_for_router()));
+}
+
+}  // namespace
+}  // namespace fairlead::packet_table
