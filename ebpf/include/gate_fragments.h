@@ -60,6 +60,13 @@ __attribute__((noinline)) int fl_note_first(
   return 0;
 }
 
+/// A first fragment did not fit: nobody could put the others together without it.
+static __always_inline void fl_note_too_big(const struct fl_work* w) {
+  const __u64 datagram = w->hash;
+  struct fl_gate_first* const first = bpf_map_lookup_elem(&fl_gate_fragments, &datagram);
+  if (first) first->fate = FL_FIRST_DROPPED;
+}
+
 /// The backend of a later fragment: sets w->member; returns an enum fl_reason or FL_LEFT_TO_KERNEL.
 __attribute__((noinline)) int fl_place_later(struct fl_work* w, struct fl_packet* p) {
   if (!w || !p) return FL_REASON_FRAGMENT;

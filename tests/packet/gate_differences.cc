@@ -32,6 +32,11 @@ bool is_flooded(const PacketCase& row) {
   return !row.in.empty() && (row.in[0] & 1) != 0;
 }
 
+/// Longer than what the kernel gives a program in one piece.
+bool is_merged(const PacketCase& row) {
+  return row.in.size() > 3520;
+}
+
 bool lacks_room(const PacketCase& row) {
   return row.world.headroom < 128;
 }
@@ -63,6 +68,11 @@ const std::vector<GateDifference>& gate_differences() {
        FL_REASON_NONE,
        "every node of the segment gets broadcast and multicast frames: all gates would forward "
        "them"},
+      {"merged",
+       is_merged,
+       Verdict::kDrop,
+       FL_REASON_TRUNCATED_IP,
+       "XDP comes before the kernel merges packets; frames in several buffers are not its"},
       {"headroom",
        lacks_room,
        Verdict::kForward,
