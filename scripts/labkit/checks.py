@@ -16,7 +16,7 @@ from labkit.node_death_checks import node_death, node_death_ipip
 from labkit.outcome import Outcome, Size, common_figures, judge_common
 from labkit.plan import Node, make_plan
 from labkit.publication import Followed, FollowWatch
-from labkit.takeover import Strokes
+from labkit.takeover import Strokes, seconds_for
 
 MAX_DEAD_S = 2.0
 MAX_FOLLOW_MS = 10.0
@@ -212,8 +212,9 @@ def _spread(ordered: list[float]) -> dict[str, Any]:
 def takeover(fleet: Fleet, size: Size) -> Outcome:
     """The one node's data plane and control are killed, stopped, hung and upgraded in turn while connections stay open and
     packets are counted: no connection breaks or moves; what is lost is counted by kind of stroke."""
-    strokes = Strokes(fleet, size.seconds)
-    run = measure(fleet, size.rate / 8, size.seconds, [], size.seed, during=strokes.run)
+    seconds = seconds_for(size.strokes)
+    strokes = Strokes(fleet, seconds, size.strokes)
+    run = measure(fleet, size.rate / 8, seconds, [], size.seed, during=strokes.run)
     outcome = Outcome(common_figures(run, strokes.gaps_ms("dataplane-kill"), size.seed))
     judge_common(outcome, run)
     held = strokes.held

@@ -117,7 +117,7 @@ def down(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    size = checks.Size(options.nodes, options.backends, options.rate, options.seconds, options.seed)
+    size = checks.Size(options.nodes, options.backends, options.rate, options.seconds, options.seed, options.strokes)
     return checks.run_check(options.kind, size, options.name or f"check-{options.kind}", options.json)
 
 
@@ -162,7 +162,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--nodes", type=arguments_of.whole(2, 50), default=3)
     made.add_argument("--backends", type=arguments_of.whole(3, 200), default=6)
     made.add_argument("--rate", type=arguments_of.RATE, default=400)
-    made.add_argument("--seconds", type=arguments_of.CHECK_SECONDS, default=24)
+    made.add_argument("--seconds", type=arguments_of.CHECK_SECONDS, default=24, help="not of takeover")
+    made.add_argument("--strokes", type=arguments_of.whole(1, 200), default=2,
+                      help="of takeover: so many of each kind, 11 s each time; default 2")
     made.add_argument("--seed", type=arguments_of.SEED, default=1)
     made.add_argument("--json", type=arguments_of.output_file, help="write the figures there")
     return top

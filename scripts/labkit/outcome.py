@@ -17,6 +17,7 @@ class Size:
     rate: float = 400
     seconds: float = 24
     seed: int = 1
+    strokes: int = 2  # of each kind, for takeover
 
 
 @dataclass

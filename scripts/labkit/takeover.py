@@ -26,13 +26,23 @@ ON_THE_WAY_US = 20_000
 MEDIAN_KILL_MS = 10.0
 
 
-class Strokes:
-    """Runs until the time is up; then `held` has what lab-hold saw. A gap is the time whose packets were lost."""
+BEGIN_AND_END_S = 15
+ROUND_S = 11     # a stroke of each kind, at most; 8 when two cores are loaded tenfold
 
-    def __init__(self, fleet: Fleet, seconds: float) -> None:
+
+def seconds_for(rounds: int) -> float:
+    """How long a check with so many strokes of each kind takes."""
+    return BEGIN_AND_END_S + ROUND_S * rounds
+
+
+class Strokes:
+    """A stroke of each kind in turn, `rounds` times; then `held` has what lab-hold saw. A gap is the time whose packets were lost."""
+
+    def __init__(self, fleet: Fleet, seconds: float, rounds: int) -> None:
         self._fleet = fleet
         self._node = fleet.plan.nodes[0].name
         self._seconds = seconds
+        self._rounds = rounds
         self._log: list[tuple[str, int, int]] = []  # kind, from, until: CLOCK_REALTIME microseconds
         self._lost_us: list[int] = []
         self.held: dict[str, Any] = {}
@@ -50,11 +60,9 @@ class Strokes:
                                  text=True)
         end = time.monotonic() + self._seconds - 6
         time.sleep(SETTLE_S)
-        kinds = list(self._kinds().items())
-        turn = 0
-        while time.monotonic() < end:
-            kind, act = kinds[turn % len(kinds)]
-            turn += 1
+        for kind, act in list(self._kinds().items()) * self._rounds:
+            if time.monotonic() > end:
+                break  # judge() tells
             begun = time.time_ns() // 1000 - ON_THE_WAY_US
             act()
             time.sleep(REST_S)
@@ -134,6 +142,9 @@ class Strokes:
     def judge(self) -> list[str]:
         """What does not hold."""
         broken = []
+        too_few = {kind: n for kind, n in self.counts().items() if n < self._rounds}
+        if too_few or not self._log:
+            broken.append(f"the time was too short for {self._rounds} strokes of each kind: {too_few}")
         for kind in ("dataplane-term", "dataplane-upgrade", "control-kill"):
             if sum(self.gaps_ms(kind)) > 0:
                 broken.append(f"{kind} lost packets: {sorted(self.gaps_ms(kind))} ms")
