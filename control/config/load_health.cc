@@ -6,13 +6,18 @@
 #include <string_view>
 #include <vector>
 
+#include "control/config/load_probe_talk.hh"
 #include "control/model/names.hh"
 
 namespace fairlead::config {
 namespace {
 
 std::vector<std::string_view> keys() {
-  return {"type", "via", "path", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+  std::vector<std::string_view> out = {
+      "type", "via", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+  const auto talk = probe_talk_keys();
+  out.insert(out.begin() + 2, talk.begin(), talk.end());
+  return out;
 }
 
 model::Health read(const Section& s, const model::Health& defaults) {
@@ -25,11 +30,7 @@ model::Health read(const Section& s, const model::Health& defaults) {
   h.via = static_cast<model::ProbeVia>(
       s.word("via", model::kProbeViaNames, static_cast<std::size_t>(defaults.via))
   );
-  h.http_path = s.text("path", defaults.http_path);
-  if (h.http_path.front() != '/' || h.http_path.size() > 256 ||
-      h.http_path.find_first_of(" \t\r\n") != std::string::npos) {
-    s.error("path", "must begin with '/', have no blanks and at most 256 characters");
-  }
+  h.talk = load_probe_talk(s, defaults.talk);
   const auto ms = [&s](std::string_view key, Range range, std::uint32_t fallback) {
     return static_cast<std::uint32_t>(
         s.duration(key, range, fallback * base::kMillisecond) / base::kMillisecond

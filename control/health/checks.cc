@@ -19,7 +19,13 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::kBadStatus:
       return "bad status";
     case Outcome::kBadReply:
-      return "no HTTP reply";
+      return "no reply of its protocol";
+    case Outcome::kBadBody:
+      return "unexpected answer";
+    case Outcome::kNotServing:
+      return "not serving";
+    case Outcome::kBadTls:
+      return "no TLS";
     case Outcome::kLocal:
       return "not probed: this host is out of sockets";
     case Outcome::kNoTunnel:
@@ -37,8 +43,8 @@ Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::N
   if (vip.health.via == model::ProbeVia::kTunnel && vip.encapsulation != model::Encapsulation::kL2)
     check.target.tunnel = Envelope{vip.encapsulation, vip.prefix.address, backend.address};
   check.tunnelled = check.target.tunnel.has_value();
-  check.target.http_path = vip.health.http_path;
-  check.target.http_host = vip.prefix.address.to_string();
+  check.target.talk = vip.health.talk;
+  check.target.host = vip.prefix.address.to_string();
   check.target.interval = vip.health.interval_ms * base::kMillisecond;
   check.target.timeout = vip.health.timeout_ms * base::kMillisecond;
   check.probed = model::probes(vip.health.kind) && check.target.port != 0;
@@ -92,7 +98,7 @@ Transition Checks::on_result(const ProbeResult& result) {
   if (key == by_target_.end()) return {};
   Check& check = checks_.at(key->second);
   check.last_result = std::string(to_string(result.outcome));
-  if (result.http_status != 0) check.last_result += " " + std::to_string(result.http_status);
+  if (result.status != 0) check.last_result += " " + std::to_string(result.status);
   check.tunnelled = result.tunnelled;
   if (result.outcome == Outcome::kLocal || result.outcome == Outcome::kNoTunnel)
     return {};  // says nothing about the backend

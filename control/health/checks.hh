@@ -26,8 +26,8 @@ struct Target {
   model::ProbeKind kind = model::ProbeKind::kTcp;
   net::IpAddr address;
   std::uint16_t port = 0;  // host order
-  std::string http_path;
-  std::string http_host;           // "203.0.113.10"
+  model::ProbeTalk talk;
+  std::string host;                // the vip's: "203.0.113.10"
   std::optional<Envelope> tunnel;  // wanted; the prober may have to do without
   base::Nanoseconds interval = 0;
   base::Nanoseconds timeout = 0;
@@ -41,6 +41,9 @@ enum class Outcome : std::uint8_t {
   kUnreachable,
   kBadStatus,
   kBadReply,
+  kBadBody,
+  kNotServing,
+  kBadTls,
   kLocal,
   kNoTunnel
 };
@@ -50,7 +53,7 @@ std::string_view to_string(Outcome outcome);
 struct ProbeResult {
   TargetId target = 0;
   Outcome outcome = Outcome::kOk;
-  int http_status = 0;  // 0: none
+  int status = 0;  // of HTTP or gRPC; 0: none
   base::Nanoseconds begun_ns = 0;
   base::Nanoseconds ended_ns = 0;
   bool tunnelled = false;  // it went through the tunnel

@@ -63,8 +63,11 @@ std::optional<net::ParsedPacket> read_segment(std::uint8_t* inner, std::size_t b
   net::ParsedPacket packet;
   const fl_reason reason =
       net::parse_packet({frame, frame_bytes}, static_cast<std::uint32_t>(frame_bytes), packet);
-  const bool tcp = packet.tuple.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
-  if (reason != FL_REASON_NONE || packet.kind != net::PacketKind::kFlow || !tcp)
+  const auto is = [&packet](net::IpProto p) {
+    return packet.tuple.protocol == static_cast<std::uint8_t>(p);
+  };
+  if (reason != FL_REASON_NONE || packet.kind != net::PacketKind::kFlow ||
+      !(is(net::IpProto::kTcp) || is(net::IpProto::kUdp)))
     return std::nullopt;
   return packet;
 }

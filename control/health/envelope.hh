@@ -58,7 +58,8 @@ std::string missing(const Origin& origin, const Envelope& envelope);
 inline constexpr std::size_t kRoomInFront = net::kHeadroomBytes;
 
 /// Reads an IP packet of `bytes` bytes at `inner`, with the parser of the data plane; nullopt
-/// unless it is a whole TCP segment. Overwrites the Ethernet header's room in front of it.
+/// unless it is a whole TCP segment or UDP datagram. Overwrites the Ethernet header's room in front
+/// of it.
 std::optional<net::ParsedPacket> read_segment(std::uint8_t* inner, std::size_t bytes);
 
 /// Writes the outer headers in front of the packet that read_segment() read, by the functions of

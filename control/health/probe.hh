@@ -2,18 +2,16 @@
 // One running probe: a non-blocking socket and what it waits for.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "control/health/checks.hh"
+#include "control/health/exchange.hh"
+#include "control/health/tls_stream.hh"
 #include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::health {
-
-/// Status code of an HTTP reply's beginning: nullopt while its first line is incomplete, 0 if it is
-/// no HTTP. Pure.
-std::optional<int> http_status(std::string_view reply);
 
 /// What a socket needs for its packets to go through the tunnel (health/tunnel.hh).
 struct Outlet {
@@ -31,10 +29,9 @@ class Probe {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Of a probe through an outlet; 0: none, or it failed before.
   [[nodiscard]] std::uint16_t local_port() const { return local_port_; }
-  /// What epoll should watch for.
-  [[nodiscard]] std::uint32_t events() const;
-  /// Goes on after an event; the result, once there is one.
-  std::optional<ProbeResult> advance(base::Nanoseconds now);
+  /// Goes on after an edge-triggered event; the result, once there is one. `readable`: the event
+  /// tells of more than room to write.
+  std::optional<ProbeResult> advance(base::Nanoseconds now, bool readable);
   /// The result of a probe that took too long.
   [[nodiscard]] ProbeResult expire(base::Nanoseconds now) const {
     return done(Outcome::kTimeout, now);
@@ -44,17 +41,22 @@ class Probe {
  private:
   [[nodiscard]] ProbeResult done(Outcome outcome, base::Nanoseconds now, int status = 0) const;
   bool enter(const Outlet& outlet);
-  std::optional<ProbeResult> connected(base::Nanoseconds now);
-  std::optional<ProbeResult> read_reply(base::Nanoseconds now);
+  /// Nullopt: connected.
+  std::optional<Outcome> connection_error();
+  std::optional<Outcome> flush();
+  std::optional<Verdict> listen();
+  TlsStream::Result read(char* to, std::size_t room, std::size_t& count);
 
   TargetId target_;
   model::ProbeKind kind_;
   base::Nanoseconds begun_;
-  std::string request_;
-  std::string reply_;
-  bool reading_ = false;
+  std::unique_ptr<Exchange> exchange_;  // null: the connection is all
+  std::string pending_;                 // to be sent
+  bool connected_ = false;
+  bool asked_ = false;  // something was sent
   std::uint16_t local_port_ = 0;
   sys::UniqueFd fd_;
+  std::optional<TlsStream> tls_;
   std::optional<ProbeResult> at_once_;
 };
 

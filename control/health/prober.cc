@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 
 #include "control/health/probe.hh"
+#include "control/health/rhythm.hh"
 #include "control/health/tunnel_keeper.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -62,6 +63,7 @@ class ProbeLoop {
     Target target;
     std::unique_ptr<Probe> probe;  // null: between probes
     bool tunnelled = false;        // the running probe
+    bool first = true;             // no probe has ended yet
     base::Nanoseconds due = 0;     // begin of the next probe or, while one runs, its deadline
   };
 
@@ -78,7 +80,8 @@ class ProbeLoop {
         drain(owner_.wake_.get());
         take_targets(now);
       } else {
-        advance(static_cast<TargetId>(what), now);
+        const bool readable = (events[static_cast<std::size_t>(i)].events & ~EPOLLOUT) != 0;
+        advance(static_cast<TargetId>(what), now, readable);
       }
     }
     while (!due_.empty() && due_.begin()->first <= now) {
@@ -148,7 +151,7 @@ class ProbeLoop {
       finish(slot, *failed);
       return;
     }
-    watch(slot, EPOLL_CTL_ADD);
+    watch(slot);
     schedule(slot, now + slot.target.timeout);
   }
 
@@ -176,31 +179,27 @@ class ProbeLoop {
     end(slot, nobody);
   }
 
-  void advance(TargetId id, base::Nanoseconds now) {
+  void advance(TargetId id, base::Nanoseconds now, bool readable) {
     const auto found = slots_.find(id);
     if (found == slots_.end() || found->second.probe == nullptr) return;
     Slot& slot = found->second;
-    if (const auto result = slot.probe->advance(now)) {
-      finish(slot, *result);
-    } else {
-      watch(slot, EPOLL_CTL_MOD);
-    }
+    if (const auto result = slot.probe->advance(now, readable)) finish(slot, *result);
   }
 
-  void watch(Slot& slot, int operation) {
+  // Edges of both kinds at once: a system call less a probe than asking for one after the other.
+  void watch(Slot& slot) {
     epoll_event event{};
-    event.events = slot.probe->events();
+    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
     event.data.u64 = slot.target.id;
-    (void)::epoll_ctl(epoll_.get(), operation, slot.probe->fd(), &event);
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, slot.probe->fd(), &event);
   }
 
-  // The next probe begins one interval (with jitter) after this one began.
   void finish(Slot& slot, ProbeResult result) {
     end(slot, result);
     results_.push_back(result);
-    const base::Nanoseconds jitter = spread(slot.target.interval / 5);
+    const bool first = std::exchange(slot.first, false);
     const base::Nanoseconds next =
-        result.begun_ns + slot.target.interval - slot.target.interval / 10 + jitter;
+        next_begin(result.begun_ns, slot.target.interval, first, random_());
     schedule(slot, std::max(next, result.ended_ns + base::kMillisecond));
   }
 

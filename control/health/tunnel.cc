@@ -155,7 +155,11 @@ void Tunnel::send(std::size_t bytes, const Origin& origin) {
   const auto packet = read_segment(inner, bytes);
   if (!packet) return;  // the kernel's own: listeners of multicast groups and the like
   const net::IpAddr source = packet->tuple.source_address();
-  const auto found = flights_.find({source.family, packet->tuple.source_port()});
+  const auto found = flights_.find(
+      {source.family,
+       static_cast<net::IpProto>(packet->tuple.protocol),
+       packet->tuple.source_port()}
+  );
   if (found == flights_.end()) return;
   Flight& flight = found->second;
   if (packet->tuple.destination_address() != flight.envelope.vip) return;

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "control/health/envelope.hh"
@@ -42,7 +43,7 @@ class Tunnel {
 
   /// A probe's socket is named by its own port. Between begin() and end() its packets go into its
   /// envelope; those of unknown ports are dropped.
-  using Port = std::pair<net::Family, std::uint16_t>;
+  using Port = std::tuple<net::Family, net::IpProto, std::uint16_t>;
   void begin(Port port, const Envelope& envelope) { flights_[port] = Flight{envelope, {}}; }
   /// What became of a probe's packets.
   struct Fate {

@@ -87,13 +87,22 @@ TunnelKeeper::Passage TunnelKeeper::passage(const Target& target, base::Nanoseco
   return {Way::kTunnel, Outlet{tunnel_->mark(), *origin_.node(vip.family), vip}};
 }
 
+namespace {
+
+Tunnel::Port port_of(const Target& target, std::uint16_t local_port) {
+  const bool udp = target.kind == model::ProbeKind::kUdp;
+  return {target.tunnel->vip.family, udp ? net::IpProto::kUdp : net::IpProto::kTcp, local_port};
+}
+
+}  // namespace
+
 void TunnelKeeper::begin(const Target& target, std::uint16_t local_port) {
-  if (tunnel_) tunnel_->begin({target.tunnel->vip.family, local_port}, *target.tunnel);
+  if (tunnel_) tunnel_->begin(port_of(target, local_port), *target.tunnel);
 }
 
 void TunnelKeeper::end(const Target& target, std::uint16_t local_port, ProbeResult& result) {
   Tunnel::Fate fate;
-  if (tunnel_) fate = tunnel_->end({target.tunnel->vip.family, local_port}, origin_);
+  if (tunnel_) fate = tunnel_->end(port_of(target, local_port), origin_);
   result.tunnelled = true;
   if (result.outcome == Outcome::kLocal) return;
   if (!fate.known) {

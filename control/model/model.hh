@@ -32,19 +32,40 @@ struct Backend {
 };
 
 /// kHost: no probe of its own; what the same backend's probes in other pools say about its host.
-enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp, kHost };
+enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp, kHost, kHttps, kGrpc, kUdp };
 constexpr bool probes(ProbeKind kind) {
-  return kind == ProbeKind::kTcp || kind == ProbeKind::kHttp;
+  return kind != ProbeKind::kNone && kind != ProbeKind::kHost;
 }
 
 /// How probes get to a backend: to its own address, or to the vip through its tunnel.
 enum class ProbeVia : std::uint8_t { kDirect, kTunnel };
 
+/// Codes of HTTP, both ends included.
+struct StatusRange {
+  std::uint16_t least = 200;
+  std::uint16_t most = 399;
+  friend bool operator==(const StatusRange&, const StatusRange&) = default;
+};
+
+/// What a probe says and wants to hear; the kind decides which members count.
+struct ProbeTalk {
+  std::string path = "/";                          // http, https
+  std::vector<StatusRange> status = {{200, 399}};  // http, https
+  std::string body;        // http, https: in the first 64 KiB of the body; "": anything
+  std::string body_regex;  // the same as an expression of RE2
+  std::string tls_name;    // https: asked for and, with tls_verify, proven; "": none
+  bool tls_verify = false;
+  std::string service;  // grpc; "": the server as a whole
+  std::string send;     // udp: bytes
+  std::string expect;   // udp: bytes in the answer; "": any answer
+  friend bool operator==(const ProbeTalk&, const ProbeTalk&) = default;
+};
+
 /// Health checking of a pool; times in milliseconds.
 struct Health {
   ProbeKind kind = ProbeKind::kTcp;
   ProbeVia via = ProbeVia::kDirect;
-  std::string http_path = "/";
+  ProbeTalk talk;
   std::uint32_t interval_ms = 500;
   std::uint32_t timeout_ms = 300;
   std::uint32_t rise = 2;

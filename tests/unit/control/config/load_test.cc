@@ -149,7 +149,7 @@ TEST(Load, VipHealthInheritsTheGlobalOne) {
   EXPECT_EQ(c->vips[0].health.interval_ms, 2000U);
   EXPECT_EQ(c->vips[0].health.rise, 5U);
   EXPECT_EQ(c->vips[0].health.kind, model::ProbeKind::kHttp);
-  EXPECT_EQ(c->vips[0].health.http_path, "/h");
+  EXPECT_EQ(c->vips[0].health.talk.path, "/h");
   EXPECT_EQ(c->vips[1].health.kind, model::ProbeKind::kTcp);
 }
 

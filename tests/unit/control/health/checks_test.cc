@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The book of checks: reloads keep states, results of the past are ignored; HTTP first lines.
+// The book of checks: reloads keep states, results of the past are ignored.
 #include "control/health/checks.hh"
 
 #include <gtest/gtest.h>
-
-#include "control/health/probe.hh"
 
 namespace fairlead::health {
 namespace {
@@ -204,18 +202,6 @@ TEST(HostState, NobodyWhoProbesMeansUpAndNoneMeansDoNotLook) {
   EXPECT_EQ(checks.state("dns", "b9"), State::kUp);
   EXPECT_EQ(checks.reason("dns", "b9"), "not probed");
   EXPECT_EQ(checks.state("blind", "b1"), State::kUp);
-}
-
-TEST(HttpStatus, ReadsTheFirstLineOnly) {
-  EXPECT_EQ(http_status("HTTP/1.1 200 OK\r\n"), 200);
-  EXPECT_EQ(http_status("HTTP/1.0 503\r\n\r\n"), 503);
-  EXPECT_EQ(http_status("HTTP/1.1 2"), std::nullopt);
-  EXPECT_EQ(http_status(""), std::nullopt);
-  EXPECT_EQ(http_status("HTT"), std::nullopt);
-  EXPECT_EQ(http_status("SSH-2.0-OpenSSH"), 0);
-  EXPECT_EQ(http_status("HTTP/1.1 abc OK\r\n"), 0);
-  EXPECT_EQ(http_status("HTTP/1.1 2000 K\r\n"), 0);
-  EXPECT_EQ(http_status("HTTP/1.1 \r\n"), 0);
 }
 
 }  // namespace

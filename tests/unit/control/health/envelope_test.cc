@@ -148,14 +148,15 @@ TEST(Envelope, OuterHeadersAreAsConfigured) {
   );
 }
 
-TEST(Envelope, OnlyTcpSegmentsAreProbes) {
+TEST(Envelope, OnlyWholeSegmentsAndDatagramsAreProbes) {
   const Bytes udp = ip_packet(packet().ipv4("192.0.2.11", "203.0.113.10").udp(40000, 80));
   const Bytes solicitation = ip_packet(packet().ipv6("fe80::1", "ff02::2").icmp(133, 0));
   Bytes cut = ip_packet(syn4());
   cut.resize(cut.size() - 4);
   const auto to = envelope(Encapsulation::kIpip, "203.0.113.10", "10.0.0.1");
 
-  for (const Bytes& other : {udp, solicitation, cut})
+  EXPECT_FALSE(wrap_packet(udp, to, origin()).bytes.empty());
+  for (const Bytes& other : {solicitation, cut})
     EXPECT_TRUE(wrap_packet(other, to, origin()).bytes.empty());
 }
 
