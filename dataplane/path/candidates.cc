@@ -146,7 +146,8 @@ unsigned others_to_ask(
     const fl_member& first,
     std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
 ) {
-  const unsigned most = first.family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
+  const unsigned limit = first.family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
+  const unsigned most = std::min(2U * vip.choices - 1U, limit);
   unsigned count = 0;
   const auto add = [&](std::uint32_t number) {
     if (number == FL_NO_MEMBER || count == most) return;
@@ -162,6 +163,11 @@ unsigned others_to_ask(
     add(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)));
   for (std::uint32_t c = 0; c < choices; ++c)
     add(table.earlier_owner(vip, fl_candidate_slot(hash, c, vip.table_size)));
+  if (choices == 0 || count == most) return count;
+  walk(table, vip, hash, kEjectedWalkSlots, [&](std::uint32_t number) {
+    add(number);
+    return count == most;
+  });
   return count;
 }
 

@@ -111,9 +111,11 @@ inline void look_up_candidates(
 std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash);
 
 /// Where else an unknown connection of `first` may live, most likely first: the flow's other
-/// candidates, then the earlier owners of its slots. Only serving members of the first one's
-/// family, each once, at most as many as a GUE header holds. A pure function of flow and
-/// generation, as first_candidate() is. Returns how many it wrote to `out`.
+/// candidates, the earlier owners of its slots, and with the room that these leave the members of
+/// the walk, where it went if all its candidates were ejected or full when it began. Only serving
+/// members of the first one's family, each once, at most 2 * choices - 1 and as many as a GUE
+/// header holds. A pure function of flow and generation, as first_candidate() is. Returns how many
+/// it wrote to `out`.
 unsigned others_to_ask(
     const steer::TableView& table,
     const fl_vip& vip,

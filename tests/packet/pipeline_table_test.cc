@@ -82,7 +82,8 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
         row.world.second == plain.second && !row.world.udp_stateless && row.world.outer.usual() &&
         row.world.mss == 0 && row.world.icmp_error_limit == plain.icmp_error_limit &&
         row.world.icmp_echo_limit == plain.icmp_echo_limit && !row.world.icmp_from_node &&
-        !row.world.kernel_echoes && row.world.gue_earlier.empty();
+        !row.world.kernel_echoes && row.world.gue_earlier.empty() &&
+        row.world.gue_slots == plain.gue_slots;
     if (ordinary) rows.push_back(row);
   }
   TestWorker worker;

@@ -47,6 +47,9 @@ testing::TestTable table() {
   vip("203.0.113.12", net::IpProto::kTcp, FL_ENCAP_L2);
   vip("2001:db8::10", net::IpProto::kTcp, FL_ENCAP_IPIP);
   vip("2001:db8::11", net::IpProto::kUdp, FL_ENCAP_GUE);
+  // Nobody else to ask: a FIN and data in one burst differ by the hop list, as the data may come to
+  // its turn first.
+  out.vips[2].members.resize(2);
   return out;
 }
 
