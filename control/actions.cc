@@ -5,6 +5,7 @@
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
 #include "control/hold_actions.hh"
+#include "control/model/names.hh"
 #include "control/show.hh"
 #include "dataplane/sys/log.hh"
 
@@ -38,6 +39,17 @@ Answer commit(
   return outcome(node, changed);
 }
 
+/// Why a weight that was set is not the one in force; "": it is.
+std::string weight_note(const Node& node, std::uint32_t weight) {
+  using P = model::PolicyName;
+  const P policy = node.config.policy;
+  const bool measured =
+      policy == P::kWrr || policy == P::kAdaptive || policy == P::kEg || policy == P::kActorCritic;
+  if (!measured || weight == 0) return "";
+  return "policy " + std::string(model::to_string(policy)) +
+         " follows measurements: it counts until the backend reports";
+}
+
 Answer set_backend(
     Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
 ) {
@@ -53,7 +65,13 @@ Answer set_backend(
       "operator set weight=" + std::to_string(*r.weight) + " backend=" + *r.backend +
       " vip=" + r.vip.value_or("all")
   );
+  if (const std::string note = weight_note(node, *r.weight); !note.empty()) out["note"] = note;
   return out;
+}
+
+Answer set_log(const api::Request& r) {
+  sys::set_log_level(*sys::log_level_named(*r.level));
+  return Json{{"level", *r.level}};
 }
 
 Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
@@ -114,6 +132,8 @@ Answer perform(
       return freeze(node, reconciler, true);
     case Command::kThawWeights:
       return freeze(node, reconciler, false);
+    case Command::kSetLog:
+      return set_log(r);
     case Command::kLookup:
       return lookup(node, r, now);
     default:

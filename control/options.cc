@@ -2,8 +2,6 @@
 // Reading the command line; CLI11's exceptions end here.
 #include "control/options.hh"
 
-#include <map>
-
 #include <CLI/CLI.hpp>
 
 #include "dataplane/base/printable.hh"
@@ -11,12 +9,6 @@
 namespace fairlead::control {
 
 base::Result<Options> parse_options(int argc, const char* const* argv) {
-  static const std::map<std::string, sys::LogLevel> kLevels = {
-      {"error", sys::LogLevel::kError},
-      {"warn", sys::LogLevel::kWarn},
-      {"info", sys::LogLevel::kInfo},
-      {"debug", sys::LogLevel::kDebug},
-  };
   Options options;
   std::string level = "info";
   CLI::App app{
@@ -24,8 +16,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
       "Signals: SIGHUP reads the configuration again, SIGTERM ends (the last tables stay in "
       "force).",
       "fairlead-control"};
-  app.add_option("-c,--config", options.config, "configuration, see docs/configuration.md")
-      ->required();
+  app.add_option("-c,--config", options.config, "configuration, see docs/configuration.md");
   app.add_flag("--check", options.check, "read the configuration, print warnings, end");
   app.add_flag("--no-gate", options.no_gate, "attach no XDP gate");
   app.add_flag(
@@ -47,7 +38,13 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
         "command line: " + base::excerpt(e.what(), 300) + "; see fairlead-control --help"
     );
   }
-  options.log_level = kLevels.at(level);
+  if (options.config.empty() && options.text.empty()) {
+    return base::invalid(
+        "command line: --config is missing: give the configuration file, e.g. --config "
+        "config/fairlead.yaml"
+    );
+  }
+  options.log_level = *sys::log_level_named(level);
   return options;
 }
 

@@ -163,6 +163,64 @@ base::Result<json> set_worker(Forwarder& f, const json& arguments) {
   return json{{"workers", count}, {"before", before}};
 }
 
+base::Result<json> stop_forwarding(Forwarder& f, const json&) {
+  const unsigned before = f.crew->running();
+  if (before == 0) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition, "no worker runs; start lets them serve again"
+    );
+  }
+  f.crew->rest(f.stations);
+  f.workers_resting = before;
+  sys::log_info("forwarding stopped by command workers=" + std::to_string(before));
+  FL_ASSIGN(json out, show_port(f, json::object()));
+  fl_worker_page sum{};
+  std::uint64_t dropped = 0;
+  for (unsigned w = 0; w < f.crew->known(); ++w) {
+    const fl_worker_page& page = f.crew->worker(w).page();
+    sum.rx_packets += page.rx_packets;
+    sum.rx_bytes += page.rx_bytes;
+    sum.tx_packets += page.tx_packets;
+    sum.tx_bytes += page.tx_bytes;
+    sum.punted += page.punted;
+    sum.answered += page.answered;
+    for (const std::uint64_t count : page.drops) dropped += count;
+  }
+  out["total"] = {
+      {"rx_packets", sum.rx_packets},
+      {"rx_bytes", sum.rx_bytes},
+      {"tx_packets", sum.tx_packets},
+      {"tx_bytes", sum.tx_bytes},
+      {"punted", sum.punted},
+      {"answered", sum.answered},
+      {"dropped", dropped}};
+  out["forwarding"] = false;
+  out["workers"] = before;
+  return out;
+}
+
+base::Result<json> start_forwarding(Forwarder& f, const json&) {
+  if (f.crew->running() != 0) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        std::to_string(f.crew->running()) + " workers run already; set worker count changes that"
+    );
+  }
+  FL_TRY(f.crew->arrange(f.stations, f.workers_resting));
+  sys::log_info("forwarding started by command workers=" + std::to_string(f.workers_resting));
+  return json{{"forwarding", true}, {"workers", f.workers_resting}};
+}
+
+base::Result<json> set_log(Forwarder&, const json& arguments) {
+  const auto name = arguments["level"].get<std::string>();
+  const auto level = sys::log_level_named(name);
+  if (!level) {
+    return base::invalid("'level': " + base::quoted(name) + " is none of error, warn, info, debug");
+  }
+  sys::set_log_level(*level);
+  return json{{"level", name}};
+}
+
 base::Result<json> plug_port(Forwarder& f, const json& arguments) {
   model::Port port;
   port.device = arguments["device"].get<std::string>();
@@ -216,6 +274,9 @@ const std::vector<Form>& forms() {
       {"set worker count", {{"count", kNumber}}, {}, set_worker},
       {"add port", {{"device", kText}}, {{"gateway", kText}, {"punt_tap", kText}}, plug_port},
       {"del port", {{"port", kNumber}}, {}, unplug_port},
+      {"start forwarding", {}, {}, start_forwarding},
+      {"stop forwarding", {}, {}, stop_forwarding},
+      {"set log", {{"level", kText}}, {}, set_log},
       {"stop",
        {},
        {},

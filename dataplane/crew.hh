@@ -49,6 +49,8 @@ class Crew {
   /// Call every few ms: brings notes of inherited flows to their former owners, and tends the
   /// tables of workers that do not run.
   void tick(base::Nanoseconds now);
+  /// The workers end and the gate takes over; arrange() lets them serve the same queues again.
+  void rest(Stations& stations) { stop_workers(stations, 0); }
   /// Stops all workers; each reads its queues empty.
   void stop();
 

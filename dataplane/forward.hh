@@ -54,6 +54,7 @@ struct Forwarder {
   std::unique_ptr<DecisionLog> decisions;
   TableCopy table;
   base::Nanoseconds started = 0;
+  unsigned workers_resting = 0;  // that `start forwarding` brings back
   bool stop_asked = false;
 };
 

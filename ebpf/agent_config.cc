@@ -184,6 +184,9 @@ base::Result<AgentConfig> parse_agent_config(const std::string& text, const std:
   }
   config.vips = read_vips(root, diagnosis);
   config.nodes = read_sources(root, "nodes", diagnosis);
+  if (root.has("nodes") && config.nodes.empty()) {
+    root.error("nodes", "names nobody, list the nodes; leave it out to decapsulate nothing");
+  }
   config.peers = read_sources(root, "peers", diagnosis);
   read_report(root, diagnosis, config);
   config.capacity = static_cast<std::uint32_t>(root.whole("capacity", {0, 1000000000}, 0));

@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
   CLI::App app("Fairlead's agent on a backend: decapsulates, reports load, leaves gracefully");
   std::string path;
   bool check = false;
-  app.add_option("--config", path, "configuration file (YAML, see config/agent.yaml)")->required();
+  app.add_option("--config", path, "configuration file (YAML, see config/agent.yaml)");
   app.add_flag("--check", check, "read the configuration, say whether it is good, and end");
   app.set_version_flag("--version", "fairlead-agent " FL_VERSION);
   try {
@@ -128,6 +128,15 @@ int main(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);
     return report(
         base::invalid("command line: " + base::excerpt(e.what(), 300) + "; see --help").value()
+    );
+  }
+  if (path.empty()) {
+    return report(
+        base::invalid(
+            "command line: --config is missing: give the configuration file, e.g. --config "
+            "config/agent.yaml"
+        )
+            .value()
     );
   }
   auto config = agent::load_agent_config(path);

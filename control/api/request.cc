@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of commands and their arguments.
+// Checks of arguments.
 #include "control/api/request.hh"
 
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 #include "control/api/flow_answers.hh"
+#include "control/api/methods.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/sys/json_line.hh"
 
@@ -15,91 +14,6 @@ namespace fairlead::api {
 namespace {
 
 using Json = nlohmann::json;
-
-enum Argument : unsigned {
-  kVip = 1,
-  kBackend = 2,
-  kWeight = 4,
-  kTuple = 8,
-  kWorker = 16,
-  kState = 32,
-  kLimit = 64,
-  kCursor = 128,
-  kRate = 256,
-  kText = 512,
-  kName = 1024,
-  kNote = 2048,
-  kTrial = 4096,
-  kRevision = 8192,
-  kDeadline = 1 << 14,
-  kThen = 1 << 15,
-  kSwitch = 1 << 16,
-};
-
-struct Rule {
-  std::string_view name;
-  Command command;
-  unsigned allowed;
-  unsigned required;
-  bool writes;
-};
-
-constexpr std::array<Rule, 36> kRules = {{
-    {"show status", Command::kShowStatus, 0, 0, false},
-    {"show version", Command::kShowVersion, 0, 0, false},
-    {"show vip", Command::kShowVip, kVip, 0, false},
-    {"show backend", Command::kShowBackend, kVip | kBackend, 0, false},
-    {"show table", Command::kShowTable, kVip, kVip, false},
-    {"show flow", Command::kShowFlow, kVip | kBackend | kWorker | kTuple, 0, false},
-    {"show flow tuple", Command::kShowFlow, kTuple, kTuple, false},
-    {"show flow list",
-     Command::kShowFlowList,
-     kVip | kBackend | kWorker | kState | kLimit | kCursor,
-     0,
-     false},
-    {"show flow stats", Command::kShowFlowStats, kWorker, 0, false},
-    {"clear flow tuple", Command::kClearFlow, kTuple, kTuple, true},
-    {"flush flow", Command::kFlushFlow, kVip | kBackend | kRate, 0, true},
-    {"show stats", Command::kShowStats, kVip | kWorker, 0, false},
-    {"show drop", Command::kShowDrop, 0, 0, false},
-    {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
-    {"show memory", Command::kShowMemory, 0, 0, false},
-    {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
-    {"drain backend", Command::kDrainBackend, kVip | kBackend | kDeadline | kThen, kBackend, true},
-    {"undrain backend", Command::kUndrainBackend, kVip | kBackend, kBackend, true},
-    {"maint backend", Command::kMaintBackend, kVip | kBackend | kSwitch, kBackend | kSwitch, true},
-    {"disable backend", Command::kDisableBackend, kVip | kBackend, kBackend, true},
-    {"enable backend", Command::kEnableBackend, kVip | kBackend, kBackend, true},
-    {"show drain", Command::kShowDrain, kVip | kBackend, 0, false},
-    {"freeze weights", Command::kFreezeWeights, 0, 0, true},
-    {"thaw weights", Command::kThawWeights, 0, 0, true},
-    {"lookup", Command::kLookup, kTuple, kTuple, false},
-    {"show config", Command::kShowConfig, 0, 0, true},  // holds the fleet's hash key
-    {"show config running", Command::kShowConfig, 0, 0, true},
-    {"show config pending", Command::kShowConfigPending, 0, 0, true},
-    {"show config history", Command::kShowConfigHistory, 0, 0, false},
-    {"config load", Command::kConfigLoad, kText | kName, kText, true},
-    {"config diff", Command::kConfigDiff, 0, 0, false},
-    {"config commit", Command::kConfigCommit, kTrial | kNote, 0, true},
-    {"config confirm", Command::kConfigConfirm, 0, 0, true},
-    {"config rollback", Command::kConfigRollback, kRevision | kNote, 0, true},
-    {"config discard", Command::kConfigDiscard, 0, 0, true},
-    {"config reload", Command::kConfigReload, 0, 0, true},
-}};
-
-constexpr std::array<std::pair<std::string_view, Argument>, 21> kArguments = {{
-    {"worker", kWorker},     {"state", kState},
-    {"limit", kLimit},       {"cursor", kCursor},
-    {"rate", kRate},         {"text", kText},
-    {"name", kName},         {"note", kNote},
-    {"confirm_ms", kTrial},  {"deadline_ms", kDeadline},
-    {"then", kThen},         {"switch", kSwitch},
-    {"revision", kRevision}, {"vip", kVip},
-    {"backend", kBackend},   {"weight", kWeight},
-    {"protocol", kTuple},    {"src", kTuple},
-    {"sport", kTuple},       {"dst", kTuple},
-    {"dport", kTuple},
-}};
 
 base::Result<std::string> text_of(const Json& arguments, const std::string& key) {
   const Json& value = arguments.at(key);
@@ -215,6 +129,9 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
   if ((given & kThen) != 0) {
     FL_ASSIGN(request.then, word_of(arguments, "then", {"keep", "reset", "remove"}));
   }
+  if ((given & kLevel) != 0) {
+    FL_ASSIGN(request.level, word_of(arguments, "level", {"error", "warn", "info", "debug"}));
+  }
   if ((given & kSwitch) != 0) {
     FL_ASSIGN(const std::string word, word_of(arguments, "switch", {"on", "off"}));
     request.on = word == "on";
@@ -242,21 +159,22 @@ base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& r
   return true;
 }
 
-base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
+base::Result<unsigned> check_names(const Json& arguments, const Method& rule) {
   unsigned given = 0;
   for (const auto& item : arguments.items()) {
-    const auto known = std::find_if(kArguments.begin(), kArguments.end(), [&](const auto& a) {
-      return a.first == item.key();
-    });
-    if (known == kArguments.end() || (rule.allowed & known->second) == 0) {
+    const auto known =
+        std::find_if(argument_names().begin(), argument_names().end(), [&](const auto& a) {
+          return a.name == item.key();
+        });
+    if (known == argument_names().end() || (rule.allowed & known->argument) == 0) {
       return base::invalid(
           "'" + std::string(rule.name) + "' has no argument " + base::quoted(item.key()) +
           ", see docs/control-socket.md"
       );
     }
-    given |= known->second;
+    given |= known->argument;
   }
-  for (const auto& [name, argument] : kArguments) {
+  for (const auto& [name, argument] : argument_names()) {
     if ((rule.required & argument) != 0 && (given & argument) == 0) {
       return base::invalid(
           "'" + std::string(rule.name) + "' needs argument '" + std::string(name) + "'"
@@ -269,7 +187,7 @@ base::Result<unsigned> check_names(const Json& arguments, const Rule& rule) {
   return given;
 }
 
-base::Result<Request> fill(const Json& arguments, const Rule& rule) {
+base::Result<Request> fill(const Json& arguments, const Method& rule) {
   FL_ASSIGN(const unsigned given, check_names(arguments, rule));
   Request request;
   request.command = rule.command;
@@ -307,12 +225,6 @@ base::Result<Request> fill(const Json& arguments, const Rule& rule) {
 
 }  // namespace
 
-bool writes(Command command) {
-  return std::any_of(kRules.begin(), kRules.end(), [command](const Rule& r) {
-    return r.command == command && r.writes;
-  });
-}
-
 base::Result<Request> parse_request(std::string_view line) {
   FL_ASSIGN(const Json root, sys::parse_json_object(line));
   for (const auto& item : root.items()) {
@@ -331,9 +243,8 @@ base::Result<Request> parse_request(std::string_view line) {
     return base::invalid("'arguments' must be an object, as in {\"vip\":\"web\"}");
   }
   const auto name = command->get<std::string>();
-  const auto rule =
-      std::find_if(kRules.begin(), kRules.end(), [&](const Rule& r) { return r.name == name; });
-  if (rule == kRules.end()) {
+  const Method* rule = find_method(name);
+  if (rule == nullptr) {
     return base::invalid("unknown command " + base::quoted(name) + ", see docs/control-socket.md");
   }
   return fill(arguments == root.end() ? Json::object() : *arguments, *rule);

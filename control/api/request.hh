@@ -38,6 +38,7 @@ enum class Command : std::uint8_t {
   kFreezeWeights,
   kThawWeights,
   kLookup,
+  kSetLog,
   kClearFlow,
   kFlushFlow,
   kShowConfig,
@@ -69,8 +70,9 @@ struct Request {
   std::optional<base::Nanoseconds> deadline;  // of a drain, 1 s to 7 days
   std::optional<std::string> then;            // "keep", "reset", "remove"
   std::optional<bool> on;
-  std::optional<std::string> text;  // a whole configuration
-  std::optional<std::string> name;  // of the file it came from
+  std::optional<std::string> level;  // of the log: "error", "warn", "info", "debug"
+  std::optional<std::string> text;   // a whole configuration
+  std::optional<std::string> name;   // of the file it came from
   std::optional<std::string> note;
   std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
   std::optional<std::uint64_t> revision;   // from 1

@@ -17,7 +17,7 @@ void add_values(
 ) {
   std::vector<std::string> words;
   if (item.kind->words) words = item.kind->words();
-  if (item.kind->source != NameSource::kNone) words = names(item.kind->source);
+  if (item.kind->source != NameSource::kNone) words = names(item.kind->source, partial);
   if (words.empty()) {
     candidates.push_back({item.word, item.help, false});
     return;
@@ -25,6 +25,18 @@ void add_values(
   for (const std::string& word : words) {
     if (word.rfind(partial, 0) == 0) candidates.push_back({word, item.help, true});
   }
+}
+
+/// The cursor is in the @NODE at the beginning of the line.
+bool begins_node(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t");
+  return first != std::string_view::npos && line[first] == '@' &&
+         line.find_first_of(" \t", first) == std::string_view::npos;
+}
+
+void add_node(Completion& completion, const std::string& word, const std::string& partial) {
+  if (word.rfind(partial, 0) == 0)
+    completion.candidates.push_back({word, word == "@all" ? "every node" : "a node", true});
 }
 
 std::string common_beginning(const std::vector<std::string>& words) {
@@ -40,7 +52,12 @@ std::string common_beginning(const std::vector<std::string>& words) {
 
 Completion complete(std::string_view line_to_cursor, const NameLookup& names) {
   Completion completion;
-  const Expectation expectation = expect(line_to_cursor);
+  Expectation expectation = expect(line_to_cursor);
+  if (begins_node(line_to_cursor)) {
+    expectation.items.clear();
+    for (const std::string& node : names(NameSource::kNodes, ""))
+      add_node(completion, "@" + node, expectation.partial);
+  }
   const std::string& partial = expectation.partial;
   completion.may_end = expectation.complete && partial.empty();
   for (const Expected& item : expectation.items) {
@@ -60,7 +77,8 @@ Completion complete(std::string_view line_to_cursor, const NameLookup& names) {
   if (words.empty() || (described && partial.empty())) return completion;
   const std::string common = common_beginning(words);
   completion.insert = common.substr(std::min(common.size(), partial.size()));
-  if (words.size() == 1) completion.insert += ' ';
+  const bool folder = words.front().back() == '/';  // of a file: its name goes on
+  if (words.size() == 1 && !folder) completion.insert += ' ';
   return completion;
 }
 

@@ -11,8 +11,9 @@
 
 namespace fairlead::cli {
 
-/// Asks for the names that a source has now; may return none.
-using NameLookup = std::function<std::vector<std::string>(NameSource)>;
+/// Asks for the names that a source has now; may return none, and more than those that begin with
+/// `partial`.
+using NameLookup = std::function<std::vector<std::string>(NameSource, const std::string& partial)>;
 
 struct Candidate {
   std::string word;

@@ -56,7 +56,7 @@ constexpr ValueKind kKinds[] = {
     {"CONFIGURATION",
      "a configuration file, see docs/configuration.md",
      "fairlead.yaml",
-     NameSource::kNone,
+     NameSource::kFiles,
      nullptr,
      store_configuration},
     {"TIME", "1s to 24h; a bare number is seconds", "60s", NameSource::kNone, nullptr, store_trial},
@@ -74,9 +74,24 @@ constexpr ValueKind kKinds[] = {
      store_note},
 };
 
+/// A file for the agent gets the word that helps, not the error of its first key.
+base::Result<config::Config> load(const std::string& path) {
+  auto config = config::load_config(path);
+  if (config) return config;
+  const auto text = sys::read_input(path, kMostBytes, "a YAML file");
+  const bool agents = text && ("\n" + *text).find("\nbackend:") != std::string::npos &&
+                      ("\n" + *text).find("\nnode:") == std::string::npos;
+  if (!agents) return config;
+  return base::invalid(
+      path +
+      ": is a configuration of fairlead-agent, check it with fairlead-agent --check --config " +
+      path
+  );
+}
+
 base::Result<Answered> check(const Call& call) {
   const auto path = call.arguments.value("configuration", std::string());
-  FL_ASSIGN(const config::Config config, config::load_config(path));
+  FL_ASSIGN(const config::Config config, load(path));
   std::size_t backends = 0;
   for (const model::Vip& vip : config.vips) backends += vip.backends.size();
   const std::size_t warnings = config.warnings.size();

@@ -142,7 +142,7 @@ Page config_page(const Call& call, const Json& result) {
     line += "pending over revision " + text(result, "revision") + ": " + moves(result) +
             "; config diff shows them, config commit puts it in force";
   } else if (call.is("config discard")) {
-    line += "nothing is pending";
+    line += "the pending configuration is forgotten";
   } else if (call.is("config confirm") || call.is("config reload")) {
     line += "revision " + text(result, "revision") + " is in force";
   } else {

@@ -29,7 +29,8 @@ struct Rule {
   std::string_view help;     // one sentence
   std::string_view example;  // a line that parses
   Target target = Target::kControl;
-  std::string_view alone = "";  // the [group] with this first word stands without others
+  std::string_view alone = "";   // the [group] with this first word stands without others
+  std::string_view method = "";  // that answers it; empty: the leading keywords
 };
 
 std::span<const Rule> command_rules();
@@ -52,10 +53,15 @@ struct Group {
 /// A rule cut into elements.
 struct Pattern {
   const Rule* rule = nullptr;
-  std::string name;  // its leading keywords: the command's name on the socket, "show backend"
+  std::string name;    // its leading keywords: "show weights"
+  std::string method;  // its name on the socket: "show backend"
   std::vector<Element> required;
   std::vector<Group> groups;
 };
+
+/// Who may run a command: the daemons refuse, this only tells.
+enum class Role { kReader, kAdmin };
+Role role_of(const Pattern& pattern);
 
 /// The compiled tables; made once, live for ever.
 const std::vector<Pattern>& command_patterns();

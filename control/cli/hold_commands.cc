@@ -92,6 +92,10 @@ bool is_hold(const Call& call) {
 }
 
 std::string hold_sentence(const Call& call, const std::string& subject, const Json& result) {
+  const bool ends = call.is("undrain backend") || call.is("enable backend") ||
+                    (call.is("maint backend") && call.arguments.value("switch", "") == "off");
+  if (ends && result.value("changed", Json(1)) == 0)
+    return subject + ": was not held, nothing is changed";
   if (call.is("disable backend")) return subject + ": off, its flows are decided anew";
   if (call.is("maint backend") && call.arguments.value("switch", "") == "on")
     return subject + ": in maintenance, no new flows";

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control/cli/completion.hh"
+#include "control/cli/run_commands.hh"
 #include "control/cli/tokens.hh"
 #include "dataplane/base/printable.hh"
 
@@ -29,8 +30,9 @@ Completion completion_at_cursor(EditLine* editor, std::string& text) {
   void* data = nullptr;
   el_get(editor, EL_CLIENTDATA, &data);
   auto* session = static_cast<Session*>(data);
-  return complete(text, [session](NameSource source) {
-    return session->names(source, kNamesTimeout);
+  return complete(text, [session](NameSource source, const std::string& partial) {
+    return source == NameSource::kFiles ? file_names(partial)
+                                        : session->names(source, kNamesTimeout);
   });
 }
 

@@ -42,6 +42,9 @@ int run(const cli::Options& options) {
     case cli::Mode::kReference:
       std::fputs(cli::reference_markdown().c_str(), stdout);
       return 0;
+    case cli::Mode::kManual:
+      std::fputs(cli::manual_page().c_str(), stdout);
+      return 0;
     case cli::Mode::kRun:
       break;
   }

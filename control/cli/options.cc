@@ -82,6 +82,7 @@ const std::vector<Option>& all_options() {
        }},
       {"--timeout", "TIME", "longest wait for an answer, 5s if left out", set_timeout},
       {"-f", "FILE", "commands from a file, - for standard input", set_file},
+      {"--cmdline-file", "FILE", "the same as -f", set_file},
       {"--keep-going",
        "",
        "go on after a line that failed",
@@ -91,6 +92,7 @@ const std::vector<Option>& all_options() {
        }},
       {"--help", "", "this text and all commands", set_mode<Mode::kHelp>},
       {"--version", "", "the version", set_mode<Mode::kVersion>},
+      {"--manual", "", "the manual page, for man", set_mode<Mode::kManual>},
       {"--reference", "", "the commands as Markdown, for docs/cli.md", set_mode<Mode::kReference>},
   };
   return options;
@@ -117,6 +119,9 @@ base::Result<Options> parse_options(
   bool only_words = false;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
+    // "ipvs -L -n": these are words.
+    only_words = only_words || (!options.words.empty() && options.words.front() == "ipvs" &&
+                                argument.rfind("--json", 0) != 0);
     if (only_words || argument.size() < 2 || argument[0] != '-') {
       options.words.push_back(argument);
       continue;

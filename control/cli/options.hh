@@ -10,7 +10,7 @@
 
 namespace fairlead::cli {
 
-enum class Mode { kRun, kHelp, kVersion, kReference };
+enum class Mode { kRun, kHelp, kVersion, kReference, kManual };
 
 struct Options {
   Mode mode = Mode::kRun;

@@ -219,19 +219,40 @@ std::string render(const Page& page, std::size_t columns) {
   return out;
 }
 
-Page matching(const Page& page, const std::string& regex) {
+std::string render_csv(const Page& page) {
+  std::string out;
+  const auto add = [&out](const std::vector<std::string>& cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      std::string text = cells[i];
+      const bool quote = text.find_first_of(",\"") != std::string::npos;
+      for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+        text.insert(at, 1, '"');
+      out += (i == 0 ? "" : ",") + (quote ? "\"" + text + "\"" : text);
+    }
+    out += "\n";
+  };
+  for (const Block& block : page.blocks) {
+    const auto* table = std::get_if<Table>(&block);
+    if (!table) out += std::get<std::string>(block) + "\n";
+    if (table && !table->titles.empty()) add(table->titles);
+    for (const auto& row : table ? table->rows : decltype(table->rows){}) add(row);
+  }
+  return out;
+}
+
+Page matching(const Page& page, const std::string& regex, bool keep) {
   const Regex compiled(regex);
   Page kept;
   for (const Block& block : page.blocks) {
     if (const auto* line = std::get_if<std::string>(&block)) {
-      if (compiled.matches(*line)) kept.blocks.push_back(block);
+      if (compiled.matches(*line) == keep) kept.blocks.push_back(block);
       continue;
     }
     Table table = std::get<Table>(block);
     std::erase_if(table.rows, [&](const std::vector<std::string>& row) {
       std::string line;
       for (const std::string& text : row) line += (line.empty() ? "" : "  ") + text;
-      return !compiled.matches(line);
+      return compiled.matches(line) != keep;
     });
     kept.blocks.emplace_back(std::move(table));
   }

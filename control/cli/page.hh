@@ -60,8 +60,12 @@ Table list_of(const nlohmann::json& object, std::span<const Column> columns);
 /// key columns repeated. 0: as wide as it is.
 std::string render(const Page& page, std::size_t columns = 0);
 
-/// Lines and rows in which the POSIX extended expression matches; headings stay.
-Page matching(const Page& page, const std::string& regex);
+/// Its tables with a comma between the cells (RFC 4180), lines as they are.
+std::string render_csv(const Page& page);
+
+/// Lines and rows in which the POSIX extended expression matches, or with `keep` false does not;
+/// headings stay.
+Page matching(const Page& page, const std::string& regex, bool keep = true);
 
 /// Rows of its tables; lines if it has no table.
 std::size_t row_count(const Page& page);

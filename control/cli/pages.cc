@@ -7,6 +7,7 @@
 
 #include "control/cli/config_commands.hh"
 #include "control/cli/hold_commands.hh"
+#include "control/cli/run_commands.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -85,6 +86,48 @@ constexpr Column kBackends[] = {
     {"LATENCY", "latency_us", F::kMicroseconds},
     {"REPORT AGE", "report_age_ms", F::kMilliseconds},
     {"WHY", "why"},
+};
+
+constexpr Column kWeights[] = {
+    {"BACKEND", "id"},
+    {"VIP", "vip"},
+    {"STATE", "state"},
+    {"CONFIGURED", "configured_weight", F::kNumber},
+    {"IN FORCE", "weight", F::kDecimal},
+    {"SHARE", "share", F::kPercent},
+    {"CPU", "cpu", F::kPercent},
+    {"REPORT AGE", "report_age_ms", F::kMilliseconds},
+    {"WHY", "why"},
+};
+
+// Of fairlead-agent.
+constexpr Column kAgent[] = {
+    {"backend", "backend"},
+    {"version", "version"},
+    {"uptime", "uptime_s", F::kSeconds},
+    {"interface", "interface"},
+    {"decapsulation", "mode"},
+    {"leaving", "leaving", F::kWord},
+    {"cpu", "load.cpu_utilization", F::kPercent},
+    {"memory", "load.mem_utilization", F::kPercent},
+    {"active connections", "load.active_connections", F::kCount},
+    {"capacity", "load.capacity", F::kCount},
+    {"requests a second", "load.rps_fractional", F::kDecimal},
+    {"mean latency", "load.mean_latency_us", F::kMicroseconds},
+    {"load URL, answers", "url.answers", F::kCount},
+    {"load URL, failures", "url.failures", F::kCount},
+};
+constexpr Column kAgentVips[] = {
+    {"VIP", "address"},
+    {"PROTOCOL", "protocol"},
+    {"PORT", "port", F::kNumber},
+};
+constexpr Column kAgentReports[] = {
+    {"REPORTS TO", "to"},
+    {"CONNECTED", "connected", F::kWord},
+    {"SENT", "sent", F::kCount},
+    {"STREAMS", "streams", F::kCount},
+    {"LAST ERROR", "last_error.what"},
 };
 
 constexpr Column kTableHead[] = {
@@ -246,6 +289,14 @@ Page drop_page(const Call& call, const Json& result) {
   return {{table_of(kept, kReasons)}};
 }
 
+Page status_page(const Json& result) {
+  if (!result.contains("backend")) return {{list_of(result, kStatus)}};
+  return {
+      {list_of(result, kAgent),
+       table_of(rows(result, "vips"), kAgentVips),
+       table_of(rows(result, "reports"), kAgentReports)}};
+}
+
 Page port_page(const Call& call, const Json& result) {
   const Json ports = rows(result, "ports");
   const std::string what = part(call.arguments, "what", Json("")).get<std::string>();
@@ -276,7 +327,9 @@ Json rows(const Json& result, const char* key) {
 
 Page page_of(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
-  if (name == "show status") return {{list_of(result, kStatus)}};
+  if (name == "show status") return status_page(result);
+  if (name == "show weights") return {{table_of(rows(result, "backends"), kWeights, 2)}};
+  if (name == "start" || name == "stop") return forwarding_page(result);
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
   if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends, 2)}};
   if (name == "show table") {

@@ -34,7 +34,7 @@ constexpr Rate kRates[] = {
     {"RX BITS", "rx_bytes", "rx_bps", "bit/s", 8},
     {"TX BITS", "tx_bytes", "tx_bps", "bit/s", 8},
 };
-constexpr std::size_t kWidth = 12;
+constexpr std::size_t kWidth = 14;  // two blanks between the longest
 
 double counter(const Json& total, const char* name) {
   const auto found = total.is_object() ? total.find(name) : total.end();

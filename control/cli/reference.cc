@@ -38,14 +38,17 @@ std::string escaped(std::string_view text) {  // a bar ends a cell of a table
   return out;
 }
 
-void add_section(std::string& out, std::span<const Rule> rules, const char* before) {
+void add_section(std::string& out, const std::vector<Pattern>& patterns, const char* before) {
   std::string_view section;
-  for (const Rule& rule : rules) {
+  for (const Pattern& pattern : patterns) {
+    const Rule& rule = *pattern.rule;
     if (rule.section != section) {
       section = rule.section;
-      out += "\n### " + std::string(section) + "\n\n| command | does | example |\n|---|---|---|\n";
+      out += "\n### " + std::string(section) +
+             "\n\n| command | does | who | example |\n|---|---|---|---|\n";
     }
-    out += "| `" + escaped(before) + escaped(rule.pattern) + "` | " + escaped(rule.help) + " | `" +
+    out += "| `" + escaped(before) + escaped(rule.pattern) + "` | " + escaped(rule.help) +
+           (role_of(pattern) == Role::kAdmin ? " | admin | `" : " | all | `") +
            escaped(rule.example) + "` |\n";
   }
 }
@@ -54,8 +57,8 @@ void add_section(std::string& out, std::span<const Rule> rules, const char* befo
 
 std::string reference_markdown() {
   std::string out;
-  add_section(out, command_rules(), "");
-  add_section(out, filter_rules(), "| ");
+  add_section(out, command_patterns(), "");
+  add_section(out, filter_patterns(), "| ");
   out += "\n### Values\n\n| in a pattern | is written | example |\n|---|---|---|\n";
   for (const ValueKind& kind : value_kinds()) {
     out += "| `" + std::string(kind.name) + "` | " + escaped(kind.form) + " | `" +
@@ -82,6 +85,12 @@ base::Result<std::string> help_text(const std::string& topic) {
   };
   add(command_rules());
   add(filter_rules());
+  for (const ValueKind& kind : value_kinds()) {
+    topics.emplace_back(kind.name);
+    if (topic.empty() || kind.name != topic) continue;
+    out += "  " + topic + ": " + std::string(kind.form) + ", as in " + std::string(kind.example) +
+           "\n";
+  }
   if (out.empty()) {
     return base::invalid(
         "help: no command begins with " + base::quoted(topic) + did_you_mean(topic, topics)

@@ -146,7 +146,8 @@ Page done_page(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
   std::string line = "OK ";
   if (name == "set backend") {
-    line += subject(call) + ": weight " + text(call.arguments, "weight");
+    line += subject(call) + ": weight " + text(call.arguments, "weight") +
+            (has(result, "note") ? " (" + text(result, "note") + ")" : "");
   } else if (is_hold(call)) {
     line += hold_sentence(call, subject(call), result);
   } else if (name == "set worker count") {

@@ -3,7 +3,6 @@
 #include "control/cli/session.hh"
 
 #include <algorithm>
-#include <filesystem>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "control/cli/config_commands.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/pages.hh"
+#include "control/cli/run_commands.hh"
 #include "dataplane/base/printable.hh"
 
 namespace fairlead::cli {
@@ -40,18 +40,33 @@ void add_values(const Json& entry, Page& page) {
   }
 }
 
-/// The lists inside the reply lose the entries of which no value matches; the rest stays.
-void keep_matching(Json& json, const std::string& regex) {
+/// The lists inside the reply lose the entries of which no value matches (with `keep` false: one
+/// does); the rest stays.
+void keep_matching(Json& json, const std::string& regex, bool keep) {
   for (Json& list : json) {
     if (!list.is_array()) continue;
     Json kept = Json::array();
     for (const Json& entry : list) {
       Page values;
       add_values(entry, values);
-      if (row_count(matching(values, regex)) > 0) kept.push_back(entry);
+      if ((row_count(matching(values, regex)) > 0) == keep) kept.push_back(entry);
     }
     list = std::move(kept);
   }
+}
+
+/// Applies the filters that select; false: there are none.
+bool select_rows(const Line& line, Json& json, Page& page) {
+  bool any = false;
+  for (const Call& filter : line.filters) {
+    const bool keep = filter.is("match") || filter.is("include");
+    if (!keep && !filter.is("exclude")) continue;
+    const std::string regex = filter.arguments.value("regex", std::string());
+    page = matching(page, regex, keep);
+    keep_matching(json, regex, keep);
+    any = true;
+  }
+  return any;
 }
 
 /// `show drop reason R` keeps that reason alone.
@@ -81,15 +96,6 @@ std::size_t terminal_columns(std::FILE* out) {
   return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-Page version_page(const Json& result) {
-  constexpr Column kVersions[] = {
-      {"fairlead", "cli"},
-      {"fairlead-control", "control"},
-      {"fairlead-dataplane", "dataplane"},
-  };
-  return {{list_of(result, kVersions)}};
-}
-
 }  // namespace
 
 int status_of(const base::Error& error) {
@@ -111,7 +117,7 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
   if (call.is("config load")) {
     FL_ASSIGN(arguments, config_arguments(call));
   }
-  auto result = ask(socket, call.pattern->name, arguments, settings_.timeout);
+  auto result = ask(socket, call.pattern->method, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;
 }
@@ -138,12 +144,18 @@ base::Error Session::with_suggestion(base::Error error, const Call& call) {
 
 std::vector<std::string> Session::names(NameSource source, std::chrono::milliseconds timeout) {
   const bool vips = source == NameSource::kVips;
-  const auto where = places(settings_.selection, "");
-  if (!where || source == NameSource::kNone) return {};
+  const bool nodes = source == NameSource::kNodes;
+  const auto where = places(settings_.selection, nodes ? "all" : "");
+  std::vector<std::string> found;
+  if (!where || source == NameSource::kNone || source == NameSource::kFiles) return found;
+  if (nodes) {
+    for (const Place& place : *where) found.push_back(place.node);
+    found.emplace_back("all");
+    return found;
+  }
   const auto reply =
       ask(where->front().control_socket, vips ? "show vip" : "show backend", Json::object(), timeout
       );
-  std::vector<std::string> found;
   if (!reply || !reply->is_object()) return found;
   const auto rows = reply->find(vips ? "vips" : "backends");
   if (rows == reply->end() || !rows->is_array()) return found;
@@ -171,28 +183,16 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
     Page page = page_of(call, json);
     return Reply{std::move(json), std::move(page)};
   }
-  const bool memory = call.is("show memory");
-  const std::string command = memory ? call.pattern->name : "show status";
-  if (memory && std::filesystem::path(place.control_socket).filename() == "agent.sock") {
-    FL_ASSIGN(Json agent, ask(place.control_socket, command, Json::object(), settings_.timeout));
-    Json json = {{"agent", std::move(agent)}, {"cli", own_memory()}};
-    Page page = memory_page(json);
-    return Reply{std::move(json), std::move(page)};
+  const bool nodes = call.is("show nodes");
+  std::vector<Place> all;
+  if (nodes) {
+    FL_ASSIGN(all, places(settings_.selection, "all"));
   }
-  const auto control = ask(place.control_socket, command, Json::object(), settings_.timeout);
-  const auto dataplane = ask(place.dataplane_socket, command, Json::object(), settings_.timeout);
-  Json json;
-  if (memory) {
-    if (!control && !dataplane) return tl::unexpected<base::Error>(control.error());
-    json["control"] = control ? *control : Json{{"error", control.error().what}};
-    json["dataplane"] = dataplane ? *dataplane : Json{{"error", dataplane.error().what}};
-    json["cli"] = own_memory();
-    return Reply{json, memory_page(json)};
-  }
-  json["cli"] = FL_VERSION;
-  json["control"] = control ? cell(*control, "version", Format::kText) : "not running";
-  json["dataplane"] = dataplane ? cell(*dataplane, "version", Format::kText) : "not running";
-  return Reply{json, version_page(json)};
+  FL_ASSIGN(
+      LocalAnswer local,
+      nodes ? answer_nodes(all, settings_.timeout) : answer_locally(call, place, settings_.timeout)
+  );
+  return Reply{std::move(local.json), std::move(local.page)};
 }
 
 base::Result<void> Session::print_once(const Line& line, const std::vector<Place>& where) {
@@ -205,14 +205,10 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
       if (outcome) outcome = base::annotate("node " + place.node, reply.error());
       continue;
     }
-    for (const Call& filter : line.filters) {
-      if (!filter.is("match")) continue;
-      const std::string regex = filter.arguments.value("regex", std::string());
-      reply->page = matching(reply->page, regex);
-      keep_matching(reply->json, regex);
-    }
-    std::string text = render(reply->page, terminal_columns(out_));
-    if (filter_named(line, "match") && text.empty()) text = "no row matches\n";
+    const bool selected = select_rows(line, reply->json, reply->page);
+    std::string text = filter_named(line, "csv") ? render_csv(reply->page)
+                                                 : render(reply->page, terminal_columns(out_));
+    if (selected && text.empty()) text = "no row matches\n";
     if (filter_named(line, "count")) {
       text = std::to_string(row_count(reply->page)) + "\n";
     } else if (json) {
@@ -256,7 +252,11 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
     return Next::kGoOn;
   }
   std::vector<Place> where(1);
-  if (!reads_file(command) && !is_offline(command)) {
+  if (command.is("sleep")) {
+    (void)sleep_for(std::chrono::milliseconds(command.arguments.value("interval_ms", 0)));
+    return Next::kGoOn;
+  }
+  if (!reads_file(command) && !is_offline(command) && !command.is("show nodes")) {
     FL_ASSIGN(where, places(settings_.selection, line.node));
   }
   if (command.is("show rate")) {

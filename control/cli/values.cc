@@ -12,6 +12,7 @@
 #include "control/cli/config_commands.hh"
 #include "control/cli/hold_commands.hh"
 #include "control/cli/nearest.hh"
+#include "control/cli/run_commands.hh"
 #include "dataplane/base/check.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/net/addr.hh"
@@ -343,7 +344,7 @@ constexpr ValueKind kKinds[] = {
     {"FILE",
      "a flow table: RUNTIME_DIR/flows.N",
      "/run/fairlead/lb1/flows.0",
-     NameSource::kNone,
+     NameSource::kFiles,
      nullptr,
      store_file},
     {"REGEX",
@@ -352,36 +353,21 @@ constexpr ValueKind kKinds[] = {
      NameSource::kNone,
      nullptr,
      store_regex},
-    {"TOPIC", "the first word of a command", "show", NameSource::kNone, nullptr, store_topic},
+    {"TOPIC",
+     "the first word of a command, or a kind of value",
+     "show",
+     NameSource::kNone,
+     nullptr,
+     store_topic},
 };
 
 }  // namespace
 
-base::Result<std::chrono::milliseconds> parse_interval(std::string_view text) {
-  constexpr double kShortest = 100;
-  constexpr double kLongest = 24.0 * 3600 * 1000;
-  struct Unit {
-    std::string_view suffix;
-    double milliseconds;
-  };
-  constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"", 1e3}};
-  for (const Unit& unit : kUnits) {
-    if (!text.ends_with(unit.suffix)) continue;
-    const auto value = number<double>(text.substr(0, text.size() - unit.suffix.size()));
-    if (!value || !std::isfinite(*value)) continue;
-    const double milliseconds = *value * unit.milliseconds;
-    if (milliseconds < kShortest || milliseconds > kLongest) break;
-    return std::chrono::milliseconds(std::lround(milliseconds));
-  }
-  return base::invalid(
-      "interval " + quoted(text) + ": write 500ms, 2s, 1m or 1h, from 100ms to 24h"
-  );
-}
-
 std::span<const ValueKind> value_kinds() {
   static const std::vector<ValueKind> all = [] {
     std::vector<ValueKind> kinds;
-    for (const auto part : {std::span<const ValueKind>(kKinds), config_kinds(), hold_kinds()})
+    for (const auto part :
+         {std::span<const ValueKind>(kKinds), config_kinds(), hold_kinds(), run_kinds()})
       kinds.insert(kinds.end(), part.begin(), part.end());
     return kinds;
   }();

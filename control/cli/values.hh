@@ -16,8 +16,8 @@ namespace fairlead::cli {
 
 using Json = nlohmann::json;
 
-/// Which names a daemon can list for completion and suggestions.
-enum class NameSource { kNone, kVips, kBackends };
+/// Who knows the names for completion and suggestions: a daemon, or the file system.
+enum class NameSource { kNone, kVips, kBackends, kFiles, kNodes };
 
 /// A kind of value. In patterns and help it appears as `name`, in upper case.
 struct ValueKind {

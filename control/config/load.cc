@@ -125,6 +125,12 @@ void load_workers(const Section& s, Config& c) {
     if (!core || *core > 1023) s.error("cores", "each core is a whole number, 0 to 1023");
     c.workers.cores.push_back(static_cast<std::uint32_t>(core.value_or(0)));
   }
+  for (std::size_t i = 1; i < std::min<std::size_t>(count, c.workers.cores.size()); ++i) {
+    const auto before = c.workers.cores.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(c.workers.cores.begin(), before, *before) == before) continue;
+    s.warn("cores", "names core " + std::to_string(*before) + " twice: its workers share it");
+    break;
+  }
   if (cores.empty()) {
     for (std::uint32_t i = 0; i < c.workers.count; ++i) c.workers.cores.push_back(i);
   } else if (cores.size() < count || cores.size() > c.workers.most) {

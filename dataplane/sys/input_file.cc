@@ -48,7 +48,7 @@ base::Result<std::string> read_input(
     const std::string& path, std::size_t most, std::string_view wanted
 ) {
   const std::string place = path + ":1";
-  FL_ASSIGN(const UniqueFd file, open_at(path, place, wanted));
+  FL_ASSIGN(const UniqueFd file, open_at(path, path, wanted));
   std::string text;
   char buffer[64 * 1024];
   for (;;) {

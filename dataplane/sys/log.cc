@@ -3,6 +3,7 @@
 #include "dataplane/sys/log.hh"
 
 #include <memory>
+#include <utility>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -47,6 +48,19 @@ void start_log(std::string_view process, LogLevel level) {
 
 void set_log_level(LogLevel level) {
   logger()->set_level(level_of(level));
+}
+
+std::optional<LogLevel> log_level_named(std::string_view name) {
+  constexpr std::pair<std::string_view, LogLevel> kNames[] = {
+      {"error", LogLevel::kError},
+      {"warn", LogLevel::kWarn},
+      {"info", LogLevel::kInfo},
+      {"debug", LogLevel::kDebug},
+  };
+  for (const auto& [known, level] : kNames) {
+    if (known == name) return level;
+  }
+  return std::nullopt;
 }
 
 void log(LogLevel level, std::string_view text) {

@@ -3,6 +3,7 @@
 // count.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ enum class LogLevel { kError, kWarn, kInfo, kDebug };
 /// Sets the process's name in every line. Before threads start; without it lines have no name.
 void start_log(std::string_view process, LogLevel level);
 void set_log_level(LogLevel level);
+/// Of "error", "warn", "info", "debug".
+std::optional<LogLevel> log_level_named(std::string_view name);
 
 /// Any thread. Line breaks in `text` become blanks, so that one event stays one line. Facts go to a
 /// `key=value` tail: "backend down vip=web backend=b7 reason=timeout".

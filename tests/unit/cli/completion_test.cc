@@ -9,7 +9,9 @@
 namespace fairlead::cli {
 namespace {
 
-std::vector<std::string> fake_names(NameSource source) {
+std::vector<std::string> fake_names(NameSource source, const std::string& partial) {
+  if (source == NameSource::kNodes) return {"lb1", "lb2", "all"};
+  if (source == NameSource::kFiles) return {partial + "line.yaml", partial + "low/"};
   if (source == NameSource::kVips) return {"web", "dns"};
   return {"b1", "b2", "b10"};
 }
@@ -84,11 +86,19 @@ TEST(Completion, WorksAfterTheNodeAndOffersNothingAfterAMistake) {
   EXPECT_EQ(describe(complete("shwo ", fake_names)), "  nothing fits here\n");
 }
 
+TEST(Completion, KnowsFilesAndNodes) {
+  EXPECT_EQ(candidates("config check fair"), "fairline.yaml fairlow/ ");
+  EXPECT_EQ(insertion("config load fairli"), "l");
+  EXPECT_EQ(candidates("@"), "@lb1 @lb2 @all ");
+  EXPECT_EQ(insertion("@a"), "ll ");
+  EXPECT_EQ(insertion("@l"), "b");
+}
+
 TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
   EXPECT_EQ(
       candidates(""),
-      "show set drain undrain maint disable enable clear flush freeze thaw add del config lookup "
-      "help quit exit "
+      "show ipvs set drain undrain maint disable enable clear flush freeze thaw add del start stop "
+      "config lookup help sleep quit exit "
   );
 }
 

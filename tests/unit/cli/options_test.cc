@@ -16,6 +16,13 @@ TEST(Options, StandAnywhereAndEndAtTwoDashes) {
   EXPECT_EQ(options->settings.timeout, std::chrono::milliseconds(2000));
 }
 
+TEST(Options, WordsOfIpvsadmAreNoOptions) {
+  const auto options = parse_options({"--json", "ipvs", "-L", "-n", "--stats"}, "");
+
+  ASSERT_TRUE(options) << options.error().what;
+  EXPECT_EQ(options->words, (std::vector<std::string>{"ipvs", "-L", "-n", "--stats"}));
+}
+
 TEST(Options, EnvironmentCountsOnlyIfNoOptionNamesAPlace) {
   EXPECT_EQ(parse_options({}, "/e")->settings.selection.socket, "/e");
   EXPECT_EQ(parse_options({"--node", "lb1"}, "/e")->settings.selection.socket, "");

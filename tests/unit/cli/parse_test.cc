@@ -134,14 +134,14 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   const BadLine cases[] = {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
-       "unknown command 'bogus', expected show, set, drain, undrain, maint, disable, "
-       "enable, clear, flush, freeze, thaw, "
-       "add, del, config, lookup, help, quit or exit"},
-      {"s", "'s' could be show or set"},
+       "unknown command 'bogus', expected show, ipvs, set, drain, undrain, maint, disable, enable, "
+       "clear, flush, freeze, thaw, add, del, start, stop, config, lookup, help, sleep, quit or "
+       "exit"},
+      {"s", "'s' could be show, set, start, stop or sleep"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
        "memory, port, "
-       "core, version or config"},
+       "core, weights, nodes, version or config"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},

@@ -212,6 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
             kLeast + "nodes: [192.0.2.11, 192.0.2.11]\n",
             "a.yaml:4: nodes[1]",
             "is there twice"},
+        Refusal{
+            "nobody as node", kLeast + "nodes: []\n", "a.yaml:", "names nobody, list the nodes"},
         Refusal{"no YAML", "backend: [\n", "a.yaml:", ""},
         Refusal{"a list", "- backend\n", "a.yaml:1:", "map"}
     ),
@@ -241,7 +243,7 @@ TEST(AgentConfig, UrlsOfEveryFormAreTaken) {
 TEST(AgentConfig, WhatIsNoFileIsRefusedAndNotWaitedFor) {
   const auto config = load_agent_config("/dev/zero");
   ASSERT_FALSE(config);
-  EXPECT_EQ(config.error().what, "/dev/zero:1: is not a regular file, name a YAML file");
+  EXPECT_EQ(config.error().what, "/dev/zero: is not a regular file, name a YAML file");
 }
 
 }  // namespace

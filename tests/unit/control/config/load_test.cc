@@ -195,5 +195,17 @@ TEST(Load, OddButLegalIsAWarningWithItsPlace) {
   );
 }
 
+TEST(Load, TwoWorkersOnOneCoreAreAWarning) {
+  const auto c = parse_config(
+      "node: {address: 192.0.2.1}\nports: [{device: net_null0}]\nworkers: {cores: [0, 0]}\n"
+      "vips: [{name: w, address: 203.0.113.1, port: 80, backends: [{id: b, address: 10.0.0.1}]}]",
+      "c.yaml"
+  );
+
+  ASSERT_TRUE(c) << c.error().what;
+  ASSERT_EQ(c->warnings.size(), 1U);
+  EXPECT_EQ(c->warnings[0], "c.yaml:3: workers.cores: names core 0 twice: its workers share it");
+}
+
 }  // namespace
 }  // namespace fairlead::config

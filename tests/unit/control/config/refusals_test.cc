@@ -54,7 +54,7 @@ TEST(RefusedFiles, MissingFileNamesThePath) {
 
   ASSERT_FALSE(c);
   EXPECT_EQ(
-      c.error().what, "no/such/file.yaml:1: cannot read: No such file or directory, check the path"
+      c.error().what, "no/such/file.yaml: cannot read: No such file or directory, check the path"
   );
   EXPECT_EQ(base::exit_status(c.error()), 2);
 }
@@ -63,7 +63,7 @@ TEST(RefusedFiles, FolderIsNoFile) {
   const auto c = load_config("/");
 
   ASSERT_FALSE(c);
-  EXPECT_EQ(c.error().what, "/:1: is not a regular file, name a YAML file");
+  EXPECT_EQ(c.error().what, "/: is not a regular file, name a YAML file");
 }
 
 TEST(RefusedFiles, WhatHasNoEndIsNotRead) {
@@ -73,7 +73,7 @@ TEST(RefusedFiles, WhatHasNoEndIsNotRead) {
     EXPECT_EQ(base::exit_status(c.error()), 2);
   }
   EXPECT_EQ(
-      load_config("/dev/zero").error().what, "/dev/zero:1: is not a regular file, name a YAML file"
+      load_config("/dev/zero").error().what, "/dev/zero: is not a regular file, name a YAML file"
   );
 }
 
@@ -84,7 +84,7 @@ TEST(RefusedFiles, APipeWithoutWriterDoesNotHoldTheReader) {
   ::unlink(path.c_str());
 
   ASSERT_FALSE(c);
-  EXPECT_EQ(c.error().what, path + ":1: is not a regular file, name a YAML file");
+  EXPECT_EQ(c.error().what, path + ": is not a regular file, name a YAML file");
 }
 
 TEST(RefusedFiles, AnEmptyPathIsTold) {

@@ -332,6 +332,23 @@ TEST_F(CrewOnRings, APortCanComeAndGoAndItsFlowsComeBackByAnother) {
   expect_nothing_moved();
 }
 
+TEST_F(CrewOnRings, WorkersThatRestComeBackWithTheirFlows) {
+  RingPort& port = add_station(2);
+  start(2);
+  establish(port, 2);
+  publish(1, 10000);
+
+  crew_->rest(stations_);
+  EXPECT_EQ(crew_->running(), 0U);
+  for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 2], client, "A");
+  tick();
+  EXPECT_LT(came_, sent_) << "nobody serves the queues";
+  ASSERT_TRUE(crew_->arrange(stations_, 2));
+  collect_all(port);
+
+  expect_nothing_moved();
+}
+
 TEST_F(CrewOnRings, CountsBeyondTheLimitAreRefusedAndChangeNothing) {
   add_station(2);
   start(2);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Words of testpmd, file names, and the pages of start and stop.
+#include "control/cli/run_commands.hh"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "control/cli/nearest.hh"
+#include "control/cli/pages.hh"
+#include "dataplane/base/printable.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr std::size_t kMostFiles = 1000;  // of a folder, for Tab
+
+std::vector<std::string> levels() {
+  return {"error", "warn", "info", "debug"};
+}
+
+base::Result<void> store_level(std::string_view text, Json& arguments) {
+  const std::vector<std::string> all = levels();
+  if (std::find(all.begin(), all.end(), text) == all.end()) {
+    return base::invalid(
+        "level " + base::quoted(text) + ": must be error, warn, info or debug" +
+        did_you_mean(text, all)
+    );
+  }
+  arguments["level"] = text;
+  return {};
+}
+
+base::Result<void> store_verbosity(std::string_view text, Json& arguments) {
+  const std::vector<std::string> all = levels();
+  if (text.size() != 1 || text[0] < '0' || text[0] > '3')
+    return base::invalid("verbosity " + base::quoted(text) + ": must be 0, 1, 2 or 3");
+  arguments["level"] = all[static_cast<std::size_t>(text[0] - '0')];
+  return {};
+}
+
+base::Result<void> store_ports(std::string_view text, Json& arguments) {
+  return text == "all" ? base::Result<void>() : value_kind("PORT").store(text, arguments);
+}
+
+std::vector<std::string> all_ports() {
+  return {"all"};
+}
+
+constexpr ValueKind kKinds[] = {
+    {"LEVEL", "error, warn, info or debug", "info", NameSource::kNone, levels, store_level},
+    {"VERBOSITY", "0 to 3", "2", NameSource::kNone, nullptr, store_verbosity},
+    {"PORTS",
+     "a port's number, as in show port, or all",
+     "0",
+     NameSource::kNone,
+     all_ports,
+     store_ports},
+};
+
+void add_sums(const Json& sums, Page& page) {
+  constexpr Column kSums[] = {
+      {"RX-packets", "rx_packets", F::kCount},
+      {"RX-bytes", "rx_bytes", F::kBytes},
+      {"TX-packets", "tx_packets", F::kCount},
+      {"TX-bytes", "tx_bytes", F::kBytes},
+      {"RX-missed", "missed", F::kCount},
+      {"errors", "errors", F::kCount},
+      {"RX-dropped", "dropped", F::kCount},
+      {"to the kernel", "punted", F::kCount},
+      {"answered", "answered", F::kCount},
+  };
+  page.blocks.emplace_back(list_of(sums, kSums));
+}
+
+}  // namespace
+
+std::span<const ValueKind> run_kinds() {
+  return kKinds;
+}
+
+Page forwarding_page(const Json& result) {
+  Page page;
+  const std::string workers = cell(result, "workers", F::kCount);
+  if (!part(result, "forwarding", Json(true)).get<bool>()) {
+    for (const Json& port : rows(result, "ports")) {
+      page.blocks.emplace_back(
+          "---- forward statistics of port " + cell(port, "port", F::kNumber) + " " +
+          cell(port, "device", F::kText)
+      );
+      add_sums(port, page);
+    }
+    page.blocks.emplace_back(std::string("++++ all workers, since they have their counters"));
+    add_sums(part(result, "total", Json::object()), page);
+    page.blocks.emplace_back(
+        "OK " + workers + " workers left their queues; the XDP gate forwards where there is one, " +
+        "else nobody does until start"
+    );
+    return page;
+  }
+  page.blocks.emplace_back("OK " + workers + " workers serve their queues");
+  return page;
+}
+
+std::vector<std::string> file_names(const std::string& partial) {
+  namespace fs = std::filesystem;
+  const std::size_t slash = partial.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : partial.substr(0, slash + 1);
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end;
+       !error && entry != end && names.size() < kMostFiles;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool hidden = name.front() == '.' && partial.substr(folder.size()).empty();
+    std::error_code ignored;
+    if (!hidden) names.push_back(folder + name + (entry->is_directory(ignored) ? "/" : ""));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The program against a daemon of canned replies: words of other tools, filters, answers that say what did not happen.
+
+Usage: habit_test.py FAIRLEAD
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from fake_daemon import FakeNode  # noqa: E402
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+SAMPLES = pathlib.Path(__file__).parents[3] / "config"
+
+
+class HabitTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="fairlead-cli-")
+        self.addCleanup(temporary.cleanup)
+        self.root = temporary.name
+        self.directory = os.path.join(self.root, "lb1")
+        self.node = FakeNode(self.directory)
+        self.addCleanup(self.node.stop.set)
+
+    def run_cli(self, *words, place=("--runtime-dir", None), stdin="", env=None):
+        """Exit status, standard output, standard error."""
+        where = [self.directory if w is None else w for w in place]
+        done = subprocess.run(
+            [PROGRAM, *where, *words], input=stdin, capture_output=True, text=True, timeout=20,
+            check=False, cwd=SAMPLES, env={**os.environ, "FAIRLEAD_SOCKET": "", **(env or {})})
+        return done.returncode, done.stdout, done.stderr
+
+    def test_testpmds_habits(self):
+        self.assertEqual(self.run_cli("show port stats all")[0], 0)
+        self.assertEqual(self.node.requests[-1], {"command": "show port", "arguments": {"what": "stats"}})
+        status, out, _ = self.run_cli("stop")
+        self.assertEqual((status, self.node.requests[-1]), (0, {"command": "stop forwarding"}))
+        self.assertIn("RX-packets  100\n", out)
+        self.assertEqual(self.run_cli("start")[1], "OK 2 workers serve their queues\n")
+        self.assertEqual(self.run_cli("set verbose 3")[:2], (0, "OK log level debug\n"))
+        self.assertEqual(self.node.requests[-1], {"command": "set log", "arguments": {"level": "debug"}})
+        path = os.path.join(self.root, "batch.txt")
+        pathlib.Path(path).write_text("show vip | count\nsleep 100ms\nshow vip | count\n", encoding="utf-8")
+        self.assertEqual(self.run_cli("--cmdline-file", path)[:2], (0, "1\n1\n"))
+
+    def test_lists_as_ipvsadm_does(self):
+        status, out, _ = self.run_cli("ipvs", "-L", "-n")
+        self.assertEqual(status, 0)
+        self.assertEqual(out.splitlines()[1:], [
+            "Prot LocalAddress:Port Scheduler Flags",
+            "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn",
+            "TCP  203.0.113.10:80 mh",
+            "  -> 10.0.0.1:80                  Tunnel  100    12         0",
+            "  -> 10.0.0.2:80                  Tunnel  50     0          0"])
+        self.assertIn("TCP  203.0.113.10:80                   10      100        0      10000        0\n",
+                      self.run_cli("ipvs", "-L", "-n", "--stats")[1])
+
+    def test_nodes_that_agree_and_one_that_is_gone(self):
+        FakeNode(os.path.join(self.root, "lb2"))
+        status, out, _ = self.run_cli("show nodes | json")
+        nodes = json.loads(out)
+        self.assertEqual((status, nodes["agree"], [n["node"] for n in nodes["nodes"]]), (0, True, ["lb1", "lb2"]))
+        self.node.raw["show status"] = b""
+        self.assertFalse(json.loads(self.run_cli("show nodes | json")[1])["agree"])
+
+    def test_what_changed_nothing_says_so(self):
+        def nothing(command):
+            reply = {"ok": True, "result": {"changed": 0, "flows": 0, "generation": 7}}
+            self.node.raw[command] = json.dumps(reply).encode() + b"\n"
+        for command, words in (("undrain backend", "undrain backend b1"), ("maint backend", "maint backend b1 off")):
+            nothing(command)
+            self.assertIn("b1: was not held, nothing is changed", self.run_cli(words)[1])
+        self.node.raw["set backend"] = b'{"ok":true,"result":{"changed":1,"note":"policy adaptive follows measurements"}}\n'
+        self.assertEqual(self.run_cli("set backend b1 weight 5")[1],
+                         "OK b1: weight 5 (policy adaptive follows measurements), pools changed: 1\n")
+
+    def test_help_explains_values_and_an_agents_file_gets_the_word_that_helps(self):
+        self.assertEqual(self.run_cli("help", "WEIGHT")[1], "  WEIGHT: 0 to 10000; 0: no new flows, as in 50\n")
+        self.assertEqual(self.run_cli("config", "check", "agent.yaml"), (
+            2, "", "fairlead: agent.yaml: is a configuration of fairlead-agent, check it with fairlead-agent --check "
+                   "--config agent.yaml\n"))
+        self.assertEqual(self.run_cli("config", "check", "/nonexist"), (
+            2, "", "fairlead: /nonexist: cannot read: No such file or directory, check the path\n"))
+
+    def test_exclude_and_csv(self):
+        self.assertEqual(self.run_cli("show backend | exclude ^b1")[1].splitlines()[1].split()[0], "b2")
+        self.assertEqual(self.run_cli("show backend | include down | count")[1], "1\n")
+        only = json.loads(self.run_cli("show backend | exclude ^b2$ | json")[1])
+        self.assertEqual([b["id"] for b in only["backends"]], ["b1"])
+        self.assertEqual(self.run_cli("show table web | csv")[1].splitlines()[-2:],
+                         ["b1,100,43691,66.66 %", "b2,50,21846,33.34 %"])
+        self.assertIn('"1,234,567"', self.run_cli("show backend | csv")[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
