@@ -206,6 +206,29 @@ base::Result<void> Crew::hand_out(
   return {};
 }
 
+namespace {
+
+/// Devices bring packets to the first queue of each worker from now on.
+void spread_to_workers(const Crew::Stations& stations, unsigned count) {
+  for (const auto& station : stations) {
+    const bool spread = station->port.spread_to(first_queues(*station, count));
+    if (const std::string& why = station->port.kept_table_because(); !why.empty()) {
+      sys::log_warn(
+          "port keeps its indirection table port=" + std::to_string(station->number) +
+          " because='" + why + "': every queue has a worker, but their shares are unequal"
+      );
+    }
+    if (spread) {
+      sys::log_info(
+          "port spread anew port=" + std::to_string(station->number) +
+          " workers=" + std::to_string(count) + " steering=" + to_string(station->port.steering())
+      );
+    }
+  }
+}
+
+}  // namespace
+
 base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
   if (count == 0 || count > most()) {
     return base::invalid(
@@ -248,14 +271,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
   }));
   look_elsewhere_ = false;
   tell_gate(stations);
-  for (const auto& station : stations) {
-    if (station->port.spread_to(first_queues(*station, count))) {
-      sys::log_info(
-          "port spread anew port=" + std::to_string(station->number) +
-          " workers=" + std::to_string(count) + " steering=" + to_string(station->port.steering())
-      );
-    }
-  }
+  spread_to_workers(stations, count);
   stop_workers(stations, count);
   return {};
 }

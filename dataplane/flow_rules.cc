@@ -134,8 +134,7 @@ bool FlowRules::make_first(const VipMatch& match, Made& made) {
 
 void FlowRules::destroy(rte_flow* rule) {
   rte_flow_error error{};
-  // A rule that cannot be removed is forgotten: the device drops it when the port closes.
-  (void)rte_flow_destroy(ethdev_, rule, &error);
+  if (rte_flow_destroy(ethdev_, rule, &error) != 0) ++stuck_;
 }
 
 void FlowRules::give_up(const char* what) {

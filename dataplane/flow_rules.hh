@@ -56,6 +56,9 @@ class FlowRules {
   [[nodiscard]] std::size_t count() const { return made_.size(); }
   /// Why there are none although there are vips; empty: there are, or nobody asked.
   [[nodiscard]] const std::string& why() const { return why_; }
+  /// Rules that the device did not remove when asked. Harmless: they still spread over queues that
+  /// have a worker, and the classify stage decides; they go when the port closes.
+  [[nodiscard]] std::size_t stuck() const { return stuck_; }
   /// True if packets carry the vip's number.
   [[nodiscard]] bool marks() const { return count() != 0 && actions_.mark; }
   /// Packets that met a rule; 0 where the device does not count.
@@ -84,6 +87,7 @@ class FlowRules {
   std::vector<VipMatch> asked_;
   std::vector<std::uint16_t> queues_;
   std::string why_;
+  std::size_t stuck_ = 0;
   int errno_ = 0;  // of the last call that failed
 };
 

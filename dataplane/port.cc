@@ -275,7 +275,9 @@ bool Port::spread_to(const std::vector<unsigned>& queues) {
   bool changed = false;
   if (!table_.empty() && !queues.empty()) {
     const std::vector<unsigned> next = rebalance(table_, queues);
-    if (next != table_ && write_table(ethdevs_[0], next) == 0) {
+    const int result = next == table_ ? 0 : write_table(ethdevs_[0], next);
+    kept_table_because_ = result == 0 ? "" : std::strerror(-result);
+    if (result == 0 && next != table_) {
       table_ = next;
       changed = true;
     }

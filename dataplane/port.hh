@@ -97,6 +97,9 @@ class Port {
   [[nodiscard]] const FlowRules& rules() const { return *rules_; }
   /// Entries of the indirection table, by index their queue; empty: the port has none.
   [[nodiscard]] const std::vector<unsigned>& table() const { return table_; }
+  /// Why the device kept its indirection table when it was to be rewritten; empty: it did not.
+  /// Every queue has a worker all the same: shares are unequal, nothing is lost.
+  [[nodiscard]] const std::string& kept_table_because() const { return kept_table_because_; }
   [[nodiscard]] fl_port_steering steering() const;
   /// Set if the kernel owns the interface too.
   [[nodiscard]] const std::optional<std::string>& interface() const { return interface_; }
@@ -121,6 +124,7 @@ class Port {
   model::Checksums checksums_wanted_ = model::Checksums::kSoftware;
   ChecksumPlan checksums_;
   std::vector<unsigned> table_;
+  std::string kept_table_because_;
   std::unique_ptr<FlowRules> rules_ = std::make_unique<FlowRules>();
   std::vector<VipMatch> vips_;
   std::vector<std::uint16_t> spread_;

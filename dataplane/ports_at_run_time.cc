@@ -69,6 +69,7 @@ void tell_rules(const Station& station) {
       "steering port=" + std::to_string(station.number) +
       " in_force=" + to_string(station.port.steering()) +
       " rules=" + std::to_string(rules.count()) + " marks=" + (rules.marks() ? "yes" : "no") +
+      (rules.stuck() == 0 ? "" : " stuck=" + std::to_string(rules.stuck())) +
       (rules.why().empty() ? "" : " no_rules_because='" + rules.why() + "'")
   );
 }

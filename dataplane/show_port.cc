@@ -104,11 +104,13 @@ json info(const Station& station) {
   row["rss"] = describe(port.rss());
   row["checksums"] = describe(port.checksums());
   row["indirection_entries"] = port.table().size();
+  row["kept_table_because"] = port.kept_table_because();
   row["owners"] = station.owners;
   row["rules"] = rules.count();
   row["rules_mark"] = rules.marks();
   row["rule_packets"] = rules.packets();
   row["no_rules_because"] = rules.why();
+  row["rules_stuck"] = rules.stuck();
   row["rx_offloads"] = info.rx_offload_capa;
   row["tx_offloads"] = info.tx_offload_capa;
   return row;

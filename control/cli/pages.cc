@@ -244,6 +244,8 @@ constexpr Column kPortInfo[] = {
     {"rules mark the vip", "rules_mark", F::kWord},
     {"packets that met a rule", "rule_packets", F::kCount},
     {"no rules because", "no_rules_because"},
+    {"rules that stay", "rules_stuck", F::kCount},
+    {"table kept because", "kept_table_because"},
 };
 
 constexpr Column kCores[] = {

@@ -33,6 +33,9 @@ struct Driver {
   std::uint64_t hits = 0;
   std::uint64_t hash_types = 0;  // that the device uses now
   int hash_update = 0;
+  int hash_read = 0;
+  int destroy = 0;
+  int query = 0;
   unsigned hash_updates = 0;
 };
 Driver driver;
@@ -75,18 +78,19 @@ rte_flow_create(std::uint16_t, const Attr* attr, const Item* items, const Action
   return rule;
 }
 int rte_flow_destroy(std::uint16_t, rte_flow* rule, rte_flow_error*) {
-  EXPECT_EQ(driver.rules.erase(rule), 1U) << "destroyed twice, or never made";
-  return 0;
+  EXPECT_EQ(driver.rules.count(rule), 1U) << "destroyed twice, or never made";
+  if (driver.destroy == 0) driver.rules.erase(rule);
+  return driver.destroy;
 }
 int rte_flow_query(std::uint16_t, rte_flow*, const Action*, void* data, Error*) {
   auto* count = static_cast<rte_flow_query_count*>(data);
   count->hits_set = 1;
   count->hits = driver.hits;
-  return 0;
+  return driver.query;
 }
 int rte_eth_dev_rss_hash_conf_get(std::uint16_t, rte_eth_rss_conf* conf) {
   conf->rss_hf = driver.hash_types;
-  return 0;
+  return driver.hash_read;
 }
 int rte_eth_dev_rss_hash_update(std::uint16_t, rte_eth_rss_conf* conf) {
   ++driver.hash_updates;
@@ -256,14 +260,57 @@ TEST_F(Rules, WhereRssCannotBeSetAgainTheRulesGo) {
     driver.hash_types = 0;
     return 0;
   };
-  driver.hash_update = -ENOTSUP;
+  for (const int error : {ENOTSUP, EINVAL, EIO, ENODEV}) {
+    driver.hash_update = -error;
+    FlowRules rules(3, rss());
+
+    rules.follow({vip(1)}, kTwo);
+
+    EXPECT_EQ(rules.count(), 0U);
+    EXPECT_TRUE(driver.rules.empty());
+    EXPECT_NE(rules.why().find("break RSS"), std::string::npos);
+    EXPECT_NE(rules.why().find(strerror(error)), std::string::npos) << rules.why();
+  }
+}
+
+TEST_F(Rules, ADeviceThatDoesNotTellItsHashTypesKeepsItsRules) {
+  for (const int error : {ENOTSUP, EIO, ENODEV}) {
+    driver.hash_read = -error;
+    FlowRules rules(3, rss());
+
+    EXPECT_TRUE(rules.follow({vip(1)}, kTwo));
+
+    EXPECT_EQ(rules.count(), 1U);
+    EXPECT_EQ(driver.hash_updates, 0U);
+  }
+}
+
+TEST_F(Rules, ARuleThatIsNotRemovedIsCountedAndNotAskedForAgain) {
+  for (const int error : {EINVAL, ENOTSUP, EIO, ENODEV}) {
+    driver.destroy = 0;
+    driver.rules.clear();
+    FlowRules rules(3, rss());
+    rules.follow({vip(1), vip(2)}, kTwo);
+    driver.destroy = -error;
+
+    EXPECT_TRUE(rules.follow({vip(2)}, kTwo));
+
+    EXPECT_EQ(rules.count(), 1U);
+    EXPECT_EQ(rules.stuck(), 1U);
+    EXPECT_TRUE(rules.why().empty()) << "the others are in force";
+    driver.destroy = 0;
+    rules.clear();
+    EXPECT_EQ(driver.rules.size(), 1U) << "the one that stays";
+  }
+}
+
+TEST_F(Rules, ACountThatCannotBeReadIsNone) {
   FlowRules rules(3, rss());
-
   rules.follow({vip(1)}, kTwo);
+  driver.hits = 7;
+  driver.query = -ENOTSUP;
 
-  EXPECT_EQ(rules.count(), 0U);
-  EXPECT_TRUE(driver.rules.empty());
-  EXPECT_NE(rules.why().find("break RSS"), std::string::npos);
+  EXPECT_EQ(rules.packets(), 0U);
 }
 
 }  // namespace

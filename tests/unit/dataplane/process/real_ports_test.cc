@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <dlfcn.h>
 
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -16,6 +17,21 @@
 #include "dataplane/net/encap.hh"
 #include "dataplane/packet_io.hh"
 #include "dataplane/port.hh"
+
+namespace {
+int failing_table_update = 0;  // what the next updates answer; 0: they are the library's
+}
+
+// In the library's place, so that a device may refuse its table.
+extern "C" int rte_eth_dev_rss_reta_update(
+    std::uint16_t port, rte_eth_rss_reta_entry64* groups, std::uint16_t n
+) {
+  if (failing_table_update != 0) return failing_table_update;
+  using Function = int (*)(std::uint16_t, rte_eth_rss_reta_entry64*, std::uint16_t);
+  static const auto real =
+      reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "rte_eth_dev_rss_reta_update"));
+  return real(port, groups, n);
+}
 
 namespace fairlead::dataplane {
 namespace {
@@ -181,6 +197,30 @@ TEST(RealPorts, NullWithTwoQueuesSpreadsByItsTable) {
   const auto table = read_table(port->ethdevs()[0], port->rss().table_size);
   EXPECT_EQ(table, port->table());
   EXPECT_EQ(std::count(table.begin(), table.end(), 1U), static_cast<long>(table.size() / 2));
+  port->unplug();
+}
+
+TEST(RealPorts, ATableThatTheDeviceRefusesStaysAndIsTriedAgain) {
+  (void)environment();
+  auto port = Port::plug("net_null_refuses", 28, {2, 2});
+  ASSERT_TRUE(port) << port.error().what;
+  if (port->table().empty()) GTEST_SKIP() << "this null device has no indirection table";
+  port->spread_to({0});
+  const auto before = port->table();
+  for (const int error : {ENOTSUP, EINVAL, EIO, ENODEV}) {
+    failing_table_update = -error;
+
+    EXPECT_FALSE(port->spread_to({0, 1}));
+
+    EXPECT_EQ(port->table(), before);
+    EXPECT_EQ(port->kept_table_because(), strerror(error));
+  }
+  failing_table_update = 0;
+
+  EXPECT_TRUE(port->spread_to({0, 1}));
+
+  EXPECT_EQ(port->kept_table_because(), "");
+  EXPECT_NE(port->table(), before);
   port->unplug();
 }
 
