@@ -118,6 +118,8 @@ Answer perform(
       return show_health(node, r, now);
     case Command::kShowMemory:
       return show_memory(node);
+    case Command::kShowUpdate:
+      return show_update(node, now);
     case Command::kSetBackend:
       return set_backend(node, reconciler, r, now);
     case Command::kShowDrain:

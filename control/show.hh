@@ -24,6 +24,7 @@ Json show_status(const Node& node, base::Nanoseconds now);
 Answer show_stats(const Node& node, const api::Request& request);
 Json show_drop(const Node& node);
 Json show_memory(Node& node);
+Json show_update(const Node& node, base::Nanoseconds now);  // show_update.cc
 
 // Flows: show_flow.cc
 Answer show_flow(Node& node, const api::Request& request, base::Nanoseconds now);

@@ -27,6 +27,7 @@ constexpr Method kMethods[] = {
     {"show drop", Command::kShowDrop, 0, 0, false},
     {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
     {"show memory", Command::kShowMemory, 0, 0, false},
+    {"show update", Command::kShowUpdate, 0, 0, false},
     {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
     {"drain backend", Command::kDrainBackend, kVip | kBackend | kDeadline | kThen, kBackend, true},
     {"undrain backend", Command::kUndrainBackend, kVip | kBackend, kBackend, true},

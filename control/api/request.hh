@@ -28,6 +28,7 @@ enum class Command : std::uint8_t {
   kShowDrop,
   kShowHealth,
   kShowMemory,
+  kShowUpdate,
   kSetBackend,
   kDrainBackend,
   kUndrainBackend,

@@ -85,6 +85,12 @@ constexpr Rule kCommands[] = {
      "allocator and memory of every process, shared regions",
      "show memory",
      Target::kLocal},
+    {"show update",
+     kLook,
+     "what the monitoring knows: backends' load, the node's forwarding latency; json for "
+     "fairlead-sim",
+     "show update",
+     Target::kControl},
     {"show port [PORTS] [VIEW]",
      kLook,
      "the data plane's ports: link, counters, how packets are steered, what the device can do",

@@ -49,6 +49,21 @@ constexpr Column kStatus[] = {
     {"last error", "error"},
 };
 
+constexpr Column kUpdateBackends[] = {
+    {"BACKEND", "id"},
+    {"STATE", "state"},
+    {"CPU", "cpu", F::kPercent},
+    {"MEMORY", "memory", F::kPercent},
+    {"ACTIVE", "active", F::kCount},
+    {"CAPACITY", "capacity", F::kCount},
+    {"LATENCY", "latency_us", F::kMicroseconds},
+};
+
+constexpr Column kUpdateNodes[] = {
+    {"NODE", "id"},
+    {"FORWARDING LATENCY", "forward_latency_us", F::kMicroseconds},
+};
+
 constexpr Column kVips[] = {
     {"VIP", "name"},
     {"ADDRESS", "address"},
@@ -345,6 +360,11 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
   if (name == "show drain") return drain_page(rows(result, "drains"));
   if (name == "show memory") return memory_page(result);
+  if (name == "show update") {
+    return {
+        {table_of(rows(result, "backends"), kUpdateBackends),
+         table_of(rows(result, "nodes"), kUpdateNodes)}};
+  }
   if (name == "lookup") return lookup_page(call, result);
   if (name.find("config") != std::string::npos) return config_page(call, result);
   return done_page(call, result);

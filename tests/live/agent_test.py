@@ -20,11 +20,14 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
 VIP4, VIP6 = "203.0.113.10", "2001:db8:1::10"
 NODE4, NODE6 = "10.7.2.1", "fd07:2::1"
 BACKEND4, BACKEND6 = "10.7.2.2", "fd07:2::2"
+# Outer sources that a node draws from (`tunnel.source`): the low bits are the flow's.
+PREFIX4, PREFIX6 = "10.99.0.0/16", "fd07:99::/64"
 SPACES = ("flt-client", "flt-node", "flt-backend")
 DEADLINE_S = 20.0
 ETH_P_ALL = 3
@@ -97,14 +100,14 @@ class Tunnel(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.kind, self.outer, self.forged = "ipip", 4, False
+        self.kind, self.outer = "ipip", 4
+        self.sources = lambda _inner: NODE4 if self.outer == 4 else NODE6
         self.packets = 0
         self.ready = threading.Event()
 
     def encapsulate(self, inner: bytes) -> tuple[int, bytes]:
         inner_protocol = 4 if inner[0] >> 4 == 4 else 41
-        source = (NODE4 if self.outer == 4 else NODE6) if not self.forged else (
-            "10.7.2.77" if self.outer == 4 else "fd07:2::77")
+        source = self.sources(inner)
         protocol = inner_protocol
         if self.kind == "gue":
             hops = socket.inet_aton("10.7.2.3") if self.outer == 4 else b""
@@ -186,7 +189,7 @@ runtime_dir: {directory}/run
 vips:
   - {{address: {VIP4}, port: 80}}
   - {{address: "{VIP6}", port: 80}}
-nodes: [{NODE4}, "{NODE6}"]
+nodes: [{NODE4}, "{NODE6}", {PREFIX4}, "{PREFIX6}"]
 leave: {{deadline: 300ms}}
 """)
         self.process: subprocess.Popen | None = None
@@ -217,6 +220,31 @@ def attached() -> bool:
     return "xdp" in out.stdout
 
 
+def check_drawn_sources(agent: Agent, tunnel: Tunnel, client: Client) -> None:
+    """A node that draws outer sources from a prefix: every flow has another, and all are accepted."""
+    own, drawn = tunnel.sources, set()
+
+    def draw(inner: bytes) -> str:
+        ports = inner[20:24] if inner[0] >> 4 == 4 else inner[40:44]
+        low = zlib.crc32(ports) & 0xFFFF
+        source = f"10.99.{low >> 8}.{low & 255}" if tunnel.outer == 4 else f"fd07:99::{low:x}"
+        drawn.add(source)
+        return source
+
+    tunnel.sources = draw
+    foreign = agent.ask("show counters")["foreign_source"]
+    for kind, outer in (("ipip", 4), ("ipip", 6), ("gue", 4), ("gue", 6)):
+        tunnel.kind, tunnel.outer = kind, outer
+        for vip in (VIP4, VIP6):
+            for _ in range(4):
+                with client.connect(vip) as connection:
+                    client.echo(connection, 20_000)
+    assert len(drawn) >= 30, f"{len(drawn)} outer sources for 32 flows"
+    assert agent.ask("show counters")["foreign_source"] == foreign
+    print(f"agent: {len(drawn)} outer sources of {PREFIX4} and {PREFIX6} accepted")
+    tunnel.sources = own
+
+
 def check(agent: Agent, tunnel: Tunnel, client: Client) -> None:
     agent.start()
     status = agent.ask("show status")
@@ -233,14 +261,18 @@ def check(agent: Agent, tunnel: Tunnel, client: Client) -> None:
                 assert after > before, f"{kind} over IPv{outer}: not counted"
                 print(f"agent: {kind} over IPv{outer} to {vip}: {after - before} packets decapsulated")
 
-    tunnel.forged = True
-    try:
-        client.connect(VIP4, timeout=0.5)
-        raise AssertionError("a foreign source reached the vip")
-    except TimeoutError:
-        pass
-    tunnel.forged = False
-    wait_for("foreign source counted", lambda: agent.ask("show counters")["foreign_source"] > 0)
+    check_drawn_sources(agent, tunnel, client)
+    own = tunnel.sources
+    for outer, forged in ((4, "10.7.2.77"), (4, "10.98.255.255"), (4, "10.100.0.0"), (6, "fd07:99:0:1::1")):
+        tunnel.outer, tunnel.sources = outer, lambda _inner, source=forged: source
+        before = agent.ask("show counters")["foreign_source"]
+        try:
+            client.connect(VIP4, timeout=0.5)
+            raise AssertionError(f"foreign source {forged} reached the vip")
+        except TimeoutError:
+            pass
+        wait_for(f"{forged} counted", lambda: agent.ask("show counters")["foreign_source"] > before)
+    tunnel.sources = own
 
     connection = client.connect(VIP4)
     wait_for("open connection reported", lambda: agent.ask("show status")["load"]["active_connections"] == 1)

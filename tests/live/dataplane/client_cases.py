@@ -37,8 +37,7 @@ def case_answers(build: Path) -> None:
         with node.socket_in(node.peer_ns) as client, node.peer_socket() as raw:
             client.sendto(bytes(3000), (VIP, 53))
             wait_for("the client knows the MTU", lambda: "mtu 1480" in node.in_peer("ip", "route", "get", VIP))
-            while inner_packet(raw):
-                pass  # the rest of the datagram that was too big
+            assert inner_packet(raw) is None, "fragments of a datagram whose first one was too big"
             client.sendto(bytes(3000), (VIP, 53))
             pieces = [wait_for("a fragment in its tunnel", lambda: inner_packet(raw)) for _ in range(3)]
         lengths = [len(p) - 20 for p in pieces]
@@ -80,6 +79,7 @@ def case_flows(build: Path) -> None:
             assert len(flows) == len(CLIENTS), len(flows)
             of_b1 = list(before.values()).count("10.88.0.1")
             assert [f["backend"] for f in flows].count("b1") == of_b1 > 0, (of_b1, flows[:2])
+            look_at_tables(node)
             node.cli("flush", "flow", "backend", "b1", "rate", "1000000/s")
             wait_for("b1's flows forgotten", lambda: not listed("backend", "b1"))
             assert len(listed("backend", "b2")) == len(CLIENTS) - of_b1, "others' flows are gone too"
@@ -88,3 +88,24 @@ def case_flows(build: Path) -> None:
             send(node, raw, SYN)
             assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
         assert node.stop() == 0
+        left = json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000", "file", str(node.folder / "run/flows.0")))
+        assert [f["state"] for f in left["flows"]] == ["new"] * len(CLIENTS), left["flows"][:3]
+
+
+def look_at_tables(node: LoneNode) -> None:
+    """Count, lookup, histograms and the counters of vip and worker agree about the clients' confirmed flows."""
+    def asked(*words: str) -> dict:
+        return json.loads(node.cli("--json", "show", *words))
+    counted = asked("flow", "vip", "web")
+    assert sum(b["flows"] for b in counted["backends"]) == len(CLIENTS), counted
+    address, port = CLIENTS[0]
+    found = asked("flow", "tuple", "tcp", f"{address}:{port}", f"{VIP}:80")
+    assert found["found"] and found["state"] == "confirmed", found
+    stats = asked("flow", "stats")
+    buckets = {f["entries"]: f["buckets"] for f in stats["fill"]}
+    assert sum(n * many for n, many in buckets.items()) == len(CLIENTS), stats["fill"]
+    assert sum(buckets.values()) == sum(w["buckets"] for w in stats["workers"]), stats
+    assert stats["ages"], stats
+    (of_vip,) = asked("stats", "vip", "web")["vips"]
+    assert of_vip["inserts"] == len(CLIENTS) and of_vip["hits"] >= len(CLIENTS), of_vip
+    assert of_vip["inserts_refused"] == 0 and not any(v for k, v in of_vip.items() if k.startswith("evicted_")), of_vip

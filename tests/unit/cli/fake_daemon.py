@@ -62,6 +62,8 @@ CONTROL = {
                     "allocated_bytes": 1048576, "resident_bytes": 8388608,
                     "regions": [{"name": "steering", "path": "/run/fairlead/lb1/steering",
                                 "bytes": 67108864}]},
+    "show update": {"t_us": 5000, "backends": [{"id": "b1", "state": "up", "cpu": 0.25, "latency_us": 12000}],
+                    "nodes": [{"id": "n1", "forward_latency_us": 3.84}]},
     "set backend": {"changed": 1, "generation": 8},
     "drain backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "drain", "then": "remove",
                       "deadline_ms": 600000},

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "control/api/fairlead.grpc.pb.h"
+#include "dataplane/shm/region.hh"
 #include "tests/unit/control/daemon/running_control.hh"
 
 namespace fairlead::control {
@@ -139,6 +140,45 @@ TEST(ControlReports, GoodOnesAreShownBadOnesCounted) {
   EXPECT_EQ(row["capacity"], 64);
   EXPECT_FALSE(control.backend("b2").contains("cpu"));
   EXPECT_EQ(control.result("show status")["agents"], 1);
+}
+
+TEST(ControlReports, AnUpdateHasBackendsOnceAndTheNodesForwardingLatency) {
+  Backend b1(1);
+  auto b2 = std::make_unique<Backend>(2);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1, b2.get()});
+  control.start();
+  b2->stop();
+  Agent agent(control.grpc_port());
+  ASSERT_EQ(agent.send({Agent::report("b1", 1)}).accepted(), 1U);
+  EXPECT_FALSE(control.result("show update")["nodes"][0].contains("forward_latency_us"));
+  auto workers = shm::Region::attach(
+      control.folder() + "/run/workers", FL_REGION_WORKERS, shm::Access::kReadWrite
+  );
+  ASSERT_TRUE(workers);
+  auto* pages = workers->at<fl_workers>(0);
+  pages->worker_count = 1;
+  Json update;
+
+  ASSERT_TRUE(control.eventually([&] {
+    pages->worker[0].latency[fl_latency_bucket(4000)] += 10;  // packets between two looks
+    update = control.result("show update");
+    return update["nodes"][0].contains("forward_latency_us") &&
+           update["backends"][1]["state"] == "down";
+  }));
+
+  // A bucket's middle: 3584 to 4096 ns.
+  EXPECT_EQ(update["nodes"], Json::parse(R"([{"id":"t1","forward_latency_us":3.84}])"));
+  EXPECT_EQ(
+      update["backends"][0],
+      Json::parse(R"({"id":"b1","state":"up","cpu":0.25,"memory":0.0,"active":5.0,"capacity":64,
+                      "latency_us":12000.0})")
+  );
+  EXPECT_FALSE(update["backends"][1].contains("cpu")) << "it never reported";
+  EXPECT_EQ(update["backends"].size(), 2U);
+  const auto metrics = control.metrics();
+  EXPECT_NE(metrics.find("fairlead_node_latency_seconds{"), std::string::npos);
 }
 
 /// What a report may change, as operators see it.
