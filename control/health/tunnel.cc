@@ -122,7 +122,9 @@ std::string Tunnel::obstacle(const Origin& origin, const Envelope& envelope) {
   const unsigned in = origin.interface.empty() ? 0 : ::if_nametoindex(origin.interface.c_str());
   if (!vip.is_v4() || in == 0) return "";  // IPv6 has no such filter
   const int refusal = routing_.refusal_of(vip, node, in);
-  if (refusal == EXDEV)
+  // Newer kernels (seen: 6.18) do not tell which check it was. A vip is a unicast address of nobody
+  // here, so no other is left.
+  if (refusal == EXDEV || refusal == EINVAL)
     return "the reverse path filter of " + origin.interface + " would drop answers from " +
            vip.to_string() + ", see sysctl net.ipv4.conf." + origin.interface + ".rp_filter";
   if (refusal != 0)

@@ -15,10 +15,12 @@ from labkit.fleet import Fleet
 from labkit.node_death_checks import node_death, node_death_ipip
 from labkit.outcome import Outcome, Size, common_figures, judge_common
 from labkit.plan import Node, make_plan
+from labkit.probe_check import probes
 from labkit.publication import Followed, FollowWatch
 from labkit.takeover import Strokes, seconds_for
 
 MAX_DEAD_S = 2.0
+SECOND_SYN_US = 950_000  # TCP_RTO_INIT
 MAX_FOLLOW_MS = 10.0
 MAX_FIRST_REPORT_S = 2.0
 
@@ -104,6 +106,43 @@ def headless(fleet: Fleet, size: Size) -> Outcome:
                     f"after its death")
     avoidable = figures["failed"] - figures["lost_with_host"]
     outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on the backend when it died")
+    return outcome
+
+
+def headless_gate(fleet: Fleet, size: Size) -> Outcome:
+    """Every control and every data plane is killed, then a backend loses power: the gates alone leave it out. They log no decisions,
+    so what a client sees tells: a connection that was given to the dead backend waits for its second SYN, a second later."""
+    victim = fleet.plan.backends[1].name
+    third = size.seconds / 3
+
+    def kill_all(part: str) -> None:
+        for node in fleet.plan.nodes:
+            fleet.kill(node.name, part, signal.SIGKILL)
+
+    run = measure(fleet, size.rate, size.seconds, [
+        Step(third - 1, "control-kill", "all", lambda: kill_all("control")),
+        Step(third - 0.9, "dataplane-kill", "all", lambda: kill_all("dataplane")),
+        Step(third, "kill", victim, lambda: fleet.kill(victim))], size.seed)
+    outcome = Outcome(common_figures(run, [], size.seed))
+    outcome.broken += run.errors
+    died_us = {e.kind: e.time_us for e in run.events}.get("kill")
+    if died_us is None:
+        return outcome
+    figures = outcome.figures
+    requests = [j.request for j in run.joined]
+    begun = [r for r in requests if r.arrival_us > died_us]
+    waited_s = [(r.arrival_us - died_us) / 1e6 for r in begun if r.latency_us >= SECOND_SYN_US]
+    figures["requests_without_control_and_data_plane"] = len(begun)
+    figures["answered_by_dead"] = sum(r.backend == victim and r.outcome == "ok" for r in begun)
+    figures["lost_with_host"] = sum(r.outcome != "ok" for r in requests if r.arrival_us <= died_us)
+    figures["to_the_dead"] = len(waited_s)
+    figures["last_new_connection_s"] = max(waited_s, default=None)
+    outcome.require(len(begun) > 100, f"only {len(begun)} requests after the death: the gates did not forward")
+    outcome.require(bool(waited_s), "no connection was given to the dead backend: nothing was there to be left out")
+    outcome.require(max(waited_s, default=0) <= MAX_DEAD_S,
+                    f"a new connection went to the dead backend {max(waited_s, default=0):.1f} s after its death")
+    failed = sum(r.outcome != "ok" for r in begun)
+    outcome.require(failed == 0, f"{failed} requests failed that began after the death: {figures['errors']}")
     return outcome
 
 
@@ -282,7 +321,8 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
     "start": start, "takeover": takeover, "failover": failover, "node-death": node_death,
-    "node-death-ipip": node_death_ipip, "headless": headless, "reload": reload, "leave": leave, "chaos": chaos}
+    "node-death-ipip": node_death_ipip, "headless": headless,
+    "headless-gate": headless_gate, "probes": probes, "reload": reload, "leave": leave, "chaos": chaos}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -291,6 +331,9 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
     plan = make_plan(lab, size.nodes, size.backends, 0, policy=policy, seed=size.seed)
     if kind == "takeover":  # every packet through the one node; unequal machines are another check's matter
         plan = replace(make_plan(lab, 1, size.backends, 0, seed=size.seed, steady=True), extra={"echo": "on"})
+    if kind == "probes":
+        plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", seed=size.seed),
+                       extra={"probe": "tunnel"})
     if kind.startswith("node-death"):
         alone = kind.endswith("ipip")
         plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="ipip" if alone else "gue",

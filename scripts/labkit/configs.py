@@ -59,7 +59,7 @@ vips:
     choices: 2
     backends:
 {members}{echo}
-health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health}}
+health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
 monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
 metrics: {{listen: "127.0.0.1:9101"}}
 policy: {{name: {plan.policy}}}

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # KIND: seconds, nodes, requests a second. failover has three nodes: two must be left to see that they do not both take a
 # connection whose frames the bridge floods.
 SIZES = {"start": ("20", "5", "1"), "failover": ("12", "3", "400"), "reload": ("10", "2", "200"),
-         "takeover": ("24", "2", "200"), "headless": ("18", "2", "200"), "leave": ("9", "2", "200"),
+         "takeover": ("24", "2", "200"), "headless": ("18", "2", "200"), "headless-gate": ("18", "2", "200"),
+         "leave": ("9", "2", "200"), "probes": ("10", "2", "200"),
          "node-death": ("24", "3", "100"), "node-death-ipip": ("26", "3", "100"), "chaos": ("16", "2", "200")}
 BACKENDS = {"start": "10", "node-death": "6", "node-death-ipip": "6"}
 
