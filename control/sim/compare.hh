@@ -33,6 +33,9 @@ struct RunResult {
   double within_200ms = 0;  // of all, those not served count as late
   double moved = 0;         // share of the slots an update
   double counts_bytes = 0;  // a second, into a node
+  double peak_load = 0;     // of the second with the most work, as a share of what was there for it
+  double crowded_seconds = 0;   // no balancer could have kept up (load_meter.hh)
+  double uncrowded_p95_ms = 0;  // in the other seconds
 };
 
 /// Median and range over seeds of a quotient or a value.

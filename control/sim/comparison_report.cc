@@ -125,6 +125,9 @@ std::string comparison_json(const ComparisonResult& r) {
           {"within_200ms", of(&RunResult::within_200ms)},
           {"slots_moved", of(&RunResult::moved)},
           {"counts_bytes_per_second", of(&RunResult::counts_bytes)},
+          {"peak_load", of(&RunResult::peak_load)},
+          {"crowded_seconds", of(&RunResult::crowded_seconds)},
+          {"uncrowded_p95_ms", of(&RunResult::uncrowded_p95_ms)},
       });
     }
   return j.dump(1) + "\n";

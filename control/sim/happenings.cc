@@ -17,6 +17,7 @@ constexpr std::uint64_t kBytesPerMessage = 66;  // Ethernet, IP, UDP, version, n
 void Simulation::add_timers() {
   const Monitoring& m = setup_->monitoring;
   ship(leader_.turn(backends_, counts_.total(), 0), 0, true);
+  measure_capacity(0);
   for (std::uint32_t i = 0; i < setup_->faults.size(); ++i)
     timers_.add(setup_->faults[i].at, TimerKind::kFault, i);
   for (std::uint32_t i = 0; i < setup_->updates.size(); ++i)
@@ -33,7 +34,8 @@ void Simulation::on_timer(const Timer& timer) {
   const Time now = timer.time;
   switch (timer.kind) {
     case TimerKind::kFault:
-      return on_fault(setup_->faults[timer.a], now);
+      on_fault(setup_->faults[timer.a], now);
+      return measure_capacity(now);
     case TimerKind::kSnapshot:
       return snapshot(now);
     case TimerKind::kPolicy:
@@ -70,6 +72,18 @@ void Simulation::on_timer(const Timer& timer) {
     case TimerKind::kSample:
       return sample(now);
   }
+}
+
+void Simulation::measure_capacity(Time now) {
+  double capacity = 0;
+  double room = 0;
+  for (std::uint32_t b = 0; b < backends_.size(); ++b) {
+    const BackendModel& backend = backends_[b];
+    if (up_[b] == 0 || !leader_.wanted(b)) continue;
+    capacity += backend.spec().cores * backend.speed();
+    room += (backend.spec().concurrency - backend.spec().cores) * setup_->service.mean;
+  }
+  load_.set_capacity(now, capacity, room);
 }
 
 void Simulation::snapshot(Time now) {
@@ -181,11 +195,8 @@ void Simulation::on_update(const FileUpdate& update, Time now) {
   bool health = false;
   for (const FileReport& report : update.backends)
     health = leader_.report(report, backend_named_.at(report.id), now) || health;
-  if (health) {
-    ship(leader_.turn(backends_, counts_.total(), now), now, true);
-  } else {
-    ship(leader_.turn(backends_, counts_.total(), now), now, false);
-  }
+  measure_capacity(now);
+  ship(leader_.turn(backends_, counts_.total(), now), now, health);
 }
 
 void Simulation::send_probes(std::uint32_t node, Time now) {

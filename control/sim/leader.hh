@@ -36,6 +36,8 @@ class Leader {
   /// Member of the pool from now on, or not (leaving: no new connections).
   void set_member(std::uint32_t backend, bool member) { member_[backend] = member ? 1 : 0; }
   [[nodiscard]] std::uint8_t usable(std::uint32_t backend) const;
+  /// Gets traffic while it is healthy: a member, and not declared down by the updates file.
+  [[nodiscard]] bool wanted(std::uint32_t b) const { return member_[b] != 0 && told_down_[b] == 0; }
   [[nodiscard]] const policy::State& state() const { return state_; }
 
  private:

@@ -13,6 +13,13 @@ double Histogram::low_edge(std::size_t index) {
   return static_cast<double>(((std::size_t{1} << kBits) + step) << (octave - 1));
 }
 
+void Histogram::add(const Histogram& other) {
+  if (other.count_ == 0) return;
+  for (std::size_t i = 0; i < kSize; ++i) counts_[i] += other.counts_[i];
+  count_ += other.count_;
+  sum_ += other.sum_;
+}
+
 double Histogram::quantile(double q) const {
   if (count_ == 0) return 0;
   const double rank = q * static_cast<double>(count_);

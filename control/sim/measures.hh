@@ -21,6 +21,7 @@ class Histogram {
   }
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] double mean() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+  void add(const Histogram& other);
   /// Value that a share q (0..1) does not exceed; 0 without values.
   [[nodiscard]] double quantile(double q) const;
   /// Share of values at or below `value`, 0..1.
@@ -60,6 +61,13 @@ struct Sample {
   std::vector<double> weight;    // by backend, of the sum
 };
 
+/// What was asked of the backends against what they could do, in windows of a second (LoadMeter).
+struct LoadMeasures {
+  double peak = 0;                    // most that was offered in a window, as a share of capacity
+  std::uint64_t crowded_seconds = 0;  // windows in which no balancer could have kept up
+  Histogram uncrowded;                // latencies of the requests that arrived in the others
+};
+
 struct Measures {
   // The whole run.
   std::uint64_t requests = 0;
@@ -75,6 +83,7 @@ struct Measures {
   std::uint64_t warm_requests = 0;
   std::uint64_t warm_rejected = 0;
   std::uint64_t warm_failed = 0;
+  LoadMeasures load;
   // Cost of adapting.
   std::uint64_t updates = 0;  // runs of the policy after the warm-up
   double slots_moved = 0;     // share of the table, summed over those updates

@@ -63,7 +63,8 @@ Simulation::Simulation(const Setup& setup, Watchers watchers)
       counts_(setup.nodes, static_cast<std::uint32_t>(setup.backends.size())),
       leader_(setup),
       completions_(setup.backends.size()),
-      sample_requests_(setup.backends.size()) {
+      sample_requests_(setup.backends.size()),
+      load_(setup.warmup) {
   for (std::uint32_t b = 0; b < setup.backends.size(); ++b) {
     backends_.emplace_back(setup.backends[b].spec);
     backend_named_.emplace(setup.backends[b].id, b);
@@ -131,7 +132,10 @@ void Simulation::arrive(const Upcoming& upcoming) {
   if (setup_->has_requests) {
     const FileRequest& row = setup_->requests[opening.number];
     if (row.work >= 0) flight.work = row.work;
+    load_.offer(opening.at, flight.work);
     if ((!row.first || !row.last) && join_file_flow(f, row)) return submit(f, opening.at);
+  } else {
+    load_.offer(opening.at, flight.work);
   }
   open_flight(f, opening.at);
 }
@@ -237,7 +241,10 @@ void Simulation::settle(std::uint32_t f, Time now, Outcome outcome) {
   if (outcome == Outcome::kOk) {
     ++result_.ok;
     result_.latency.add(latency);
-    if (warm) result_.warm_latency.add(latency);
+    if (warm) {
+      result_.warm_latency.add(latency);
+      load_.served(flight.arrival, latency);
+    }
     if (watchers_.sample_interval != 0) sample_latency_.add(latency);
   } else {
     ++(outcome == Outcome::kRejected ? result_.rejected : result_.failed);
@@ -296,6 +303,7 @@ void Simulation::next_request(std::uint32_t f, Time now) {
   flight.row = rows_++;
   flight.work =
       service_(work_.word(flight.connection * kRequestsPerConnection + flight.requests - 1));
+  load_.offer(now, flight.work);
   ++result_.requests;
   const std::uint32_t node = node_of(flight.hash);
   if (node != flight.node) {
@@ -369,6 +377,7 @@ Measures Simulation::run() {
         backends_[b].total_busy(std::max(result_.end, backends_[b].last_time())) / seconds /
         backends_[b].spec().cores;
   }
+  result_.load = load_.finish();
   result_.guard_trips = leader_.state().guard.trips();
   return std::move(result_);
 }

@@ -18,6 +18,7 @@
 
 #include "control/sim/fleet.hh"
 #include "control/sim/leader.hh"
+#include "control/sim/load_meter.hh"
 #include "control/sim/measures.hh"
 #include "control/sim/next_event.hh"
 #include "control/sim/routing.hh"
@@ -106,6 +107,7 @@ class Simulation {
   void probe_round(Time now);
   void sample(Time now);
   void add_timers();
+  void measure_capacity(Time now);
 
   void reschedule(std::uint32_t backend) {
     completions_.set(backend, backends_[backend].next());
@@ -156,6 +158,7 @@ class Simulation {
   Histogram sample_latency_;
   std::vector<std::uint64_t> sample_requests_;
   Measures result_;
+  LoadMeter load_;
   std::uint64_t sample_bad_ = 0;
 };
 
