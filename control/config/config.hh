@@ -73,7 +73,29 @@ struct Changes {
 };
 
 enum class Distribution : std::uint8_t { kFixed, kExponential, kLognormal, kBimodal, kPareto };
-enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal };
+enum class ArrivalProcess : std::uint8_t { kPoisson, kBursty, kDiurnal, kFlash };
+
+/// What may happen in a simulated run; words of `simulation.events`.
+enum class EventKind : std::uint8_t {
+  kSlow,
+  kMisreport,
+  kCrash,
+  kRefuse,
+  kRecover,
+  kLeave,
+  kJoin,
+  kNodeDeath,
+  kNodeReturn,
+};
+
+struct Event {
+  base::Nanoseconds at = 0;
+  EventKind what = EventKind::kSlow;
+  double factor = 1;                 // of the speed, of the reported utilisation
+  std::vector<std::string> targets;  // ids of backends, or of nodes
+  std::string where;                 // "file:line: key"
+  friend bool operator==(const Event&, const Event&) = default;
+};
 
 /// What the learners of eg and actor-critic may do; off is the kill switch.
 enum class Learning : std::uint8_t { kOff, kShadow, kOn };
@@ -102,14 +124,19 @@ struct Simulation {
   ArrivalProcess arrivals = ArrivalProcess::kPoisson;
   double amplitude = 0.5;                            // bursty, diurnal: rate swings by so much
   base::Nanoseconds arrival_period = base::kSecond;  // bursty: mean length; diurnal: a day
+  base::Nanoseconds flash_from = 24 * base::kSecond;
+  base::Nanoseconds flash_until = 42 * base::kSecond;
+  double flash_factor = 1.3;  // of the rate, between the two
   std::uint32_t connection_requests = 1;
   base::Nanoseconds think = 200 * base::kMillisecond;
   base::Nanoseconds forward_latency = 20 * base::kMicrosecond;  // of a node
   base::Nanoseconds exchange = 3 * base::kMillisecond;          // of in-flight counts between nodes
   base::Nanoseconds report_delay = 50 * base::kMillisecond;
   double report_loss = 0.0;  // of a backend's report
-  double load = 0.85;        // of total capacity; used when rate is 0
-  double rate = 0;           // requests a second; 0: from load
+  double antagonists = 0;    // share of the backends that are robbed of speed at any time
+  std::vector<Event> events;
+  double load = 0.85;  // of total capacity; used when rate is 0
+  double rate = 0;     // requests a second; 0: from load
   base::Nanoseconds duration = 60 * base::kSecond;
   std::uint64_t seed = 1;
   friend bool operator==(const Simulation&, const Simulation&) = default;

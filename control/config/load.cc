@@ -305,7 +305,7 @@ base::Result<Config> read_all(
   c.outgoing = load_outgoing(root);
   load_services(root, c);
   load_changes(root.section("changes", {"directory", "history", "watch"}), c);
-  load_simulation(root, c);
+  load_simulation(root, c, diagnosis);
   c.vips = load_vips(root, c, purpose, diagnosis);
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
   c.warnings = diagnosis.take_warnings();

@@ -13,6 +13,7 @@ using base::kMicrosecond;
 using base::kMillisecond;
 using base::kSecond;
 
+constexpr std::uint64_t kLongest = 30 * 24 * 3600 * kSecond;
 constexpr double kLeast = 1e-9;  // Section::real() wants values above its first bound
 
 void load_backends(const Section& simulation, Simulation& sim) {
@@ -48,21 +49,65 @@ void load_service(const Section& simulation, Simulation& sim) {
 }
 
 void load_clients(const Section& simulation, Simulation& sim) {
-  static constexpr std::string_view kProcesses[] = {"poisson", "bursty", "diurnal"};
-  const Section arrivals = simulation.section("arrivals", {"process", "amplitude", "period"});
+  static constexpr std::string_view kProcesses[] = {"poisson", "bursty", "diurnal", "flash"};
+  const Section arrivals =
+      simulation.section("arrivals", {"process", "amplitude", "period", "from", "until", "factor"});
   sim.arrivals = static_cast<ArrivalProcess>(arrivals.word("process", kProcesses, 0));
   sim.amplitude = arrivals.real("amplitude", 0, 0.99, sim.amplitude);
-  sim.arrival_period =
-      arrivals.duration("period", {kMillisecond, 30 * 24 * 3600 * kSecond}, sim.arrival_period);
+  sim.arrival_period = arrivals.duration("period", {kMillisecond, kLongest}, sim.arrival_period);
+  sim.flash_from = arrivals.duration("from", {0, kLongest}, sim.flash_from);
+  sim.flash_until = arrivals.duration("until", {0, kLongest}, sim.flash_until);
+  sim.flash_factor = arrivals.real("factor", 0, 100, sim.flash_factor);
+  if (sim.flash_until <= sim.flash_from) arrivals.error("until", "must be later than from");
   const Section connection = simulation.section("connection", {"requests", "think"});
   sim.connection_requests =
       static_cast<std::uint32_t>(connection.whole("requests", {1, 200}, sim.connection_requests));
   sim.think = connection.duration("think", {0, 3600 * kSecond}, sim.think);
 }
 
+std::vector<std::string> ids_of(const Section& event) {
+  std::vector<std::string> ids;
+  for (const Value& v : event.list("who")) {
+    if (v.kind != Value::Kind::kScalar) {
+      event.error("who", "write ids: [b1, b2]");
+      return {};
+    }
+    ids.push_back(v.text);
+  }
+  if (ids.empty()) event.error("who", "nobody, write ids: [b1, b2]");
+  return ids;
+}
+
+void load_events(const Section& simulation, Config& c, Diagnosis& diagnosis) {
+  static constexpr std::string_view kWords[] = {
+      "slow",
+      "misreport",
+      "crash",
+      "refuse",
+      "recover",
+      "leave",
+      "join",
+      "node-death",
+      "node-return"};
+  const auto items = simulation.list("events");
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string path = simulation.path_of(index_path("events", i));
+    const Section s(&items[i], items[i].line, path, {"at", "what", "factor", "who"}, diagnosis);
+    Event event;
+    event.where = c.file + ":" + std::to_string(s.line()) + ": " + path;
+    if (s.require("at", "20s")) event.at = s.duration("at", {0, kLongest}, 0);
+    if (s.require("what", "crash")) event.what = static_cast<EventKind>(s.word("what", kWords, 0));
+    event.factor = s.real("factor", 0, 1000, 1);
+    const bool scales = event.what == EventKind::kSlow || event.what == EventKind::kMisreport;
+    if (s.has("factor") && !scales) s.error("factor", "belongs to slow and misreport only");
+    event.targets = ids_of(s);
+    c.simulation.events.push_back(std::move(event));
+  }
+}
+
 }  // namespace
 
-void load_simulation(const Section& root, Config& c) {
+void load_simulation(const Section& root, Config& c, Diagnosis& diagnosis) {
   const Section s = root.section(
       "simulation",
       {"nodes",
@@ -74,6 +119,8 @@ void load_simulation(const Section& root, Config& c) {
        "exchange",
        "report_delay",
        "report_loss",
+       "antagonists",
+       "events",
        "load",
        "rate",
        "duration",
@@ -89,10 +136,12 @@ void load_simulation(const Section& root, Config& c) {
   sim.exchange = s.duration("exchange", {kMillisecond, 10 * kSecond}, sim.exchange);
   sim.report_delay = s.duration("report_delay", {0, 3600 * kSecond}, sim.report_delay);
   sim.report_loss = s.real("report_loss", -kLeast, 1, sim.report_loss);
+  sim.antagonists = s.real("antagonists", -kLeast, 0.9, sim.antagonists);
+  load_events(s, c, diagnosis);
   sim.load = s.real("load", 0, 10, sim.load);
   sim.rate = s.real("rate", 0, 1e8, sim.rate);
   if (s.has("load") && s.has("rate")) s.error("rate", "given beside load, keep one of them");
-  sim.duration = s.duration("duration", {kMillisecond, 30 * 24 * 3600 * kSecond}, sim.duration);
+  sim.duration = s.duration("duration", {kMillisecond, kLongest}, sim.duration);
   sim.seed = s.whole("seed", {0, ~0ULL}, sim.seed);
 }
 

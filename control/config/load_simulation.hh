@@ -7,6 +7,6 @@
 
 namespace fairlead::config {
 
-void load_simulation(const Section& root, Config& config);
+void load_simulation(const Section& root, Config& config, Diagnosis& diagnosis);
 
 }  // namespace fairlead::config

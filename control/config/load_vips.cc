@@ -32,10 +32,6 @@ std::string listed_sizes() {
   return out;
 }
 
-std::string index_path(std::string_view list, std::size_t i) {
-  return std::string(list) + "[" + std::to_string(i) + "]";
-}
-
 struct Place {
   std::string path;  // "vips[0]", "vips[0].backends[3]"
   int line;

@@ -286,6 +286,10 @@ std::size_t Section::word(
   return fallback;
 }
 
+std::string index_path(std::string_view list, std::size_t i) {
+  return std::string(list) + "[" + std::to_string(i) + "]";
+}
+
 std::span<const Value> Section::list(std::string_view key) const {
   record(key, {.kind = KeyKind::kList});
   const Value* v = find(key);

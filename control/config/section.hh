@@ -45,6 +45,9 @@ struct Range {
   std::uint64_t most;
 };
 
+/// "LIST[3]", of the element's path.
+std::string index_path(std::string_view list, std::size_t i);
+
 class Section {
  public:
   /// `value`: nullptr (section left out: every key has its default) or a map. Unknown keys are

@@ -148,6 +148,8 @@ base::Result<Input> read_input(const Options& o) {
   } else {
     if (o.overrides.nodes) config.simulation.nodes = *o.overrides.nodes;
     if (o.overrides.backends) config.simulation.backends = *o.overrides.backends;
+    if (o.overrides.seed) config.simulation.seed = *o.overrides.seed;
+    if (o.overrides.duration) config.simulation.duration = *o.overrides.duration;
     FL_ASSIGN(input.setup, setup_from(config));
     apply_to_setup(o.overrides, input.setup);
     FL_TRY(read_files(o, config, input));

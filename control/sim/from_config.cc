@@ -7,6 +7,7 @@
 
 #include "control/model/names.hh"
 #include "control/sim/scenario.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/steer/abi.h"
 
 namespace fairlead::sim {
@@ -57,13 +58,74 @@ Service service_of(const config::Simulation& sim) {
 
 Arrivals arrivals_of(const config::Simulation& sim) {
   static constexpr ArrivalKind kKinds[] = {
-      ArrivalKind::kPoisson, ArrivalKind::kBursty, ArrivalKind::kDiurnal};
+      ArrivalKind::kPoisson, ArrivalKind::kBursty, ArrivalKind::kDiurnal, ArrivalKind::kFlash};
   Arrivals a;
   a.kind = kKinds[static_cast<std::size_t>(sim.arrivals)];
   a.amplitude = sim.amplitude;
   a.period = static_cast<double>(sim.arrival_period) * 1e-9;
+  a.flash_from = static_cast<Time>(sim.flash_from);
+  a.flash_until = static_cast<Time>(sim.flash_until);
+  a.flash_factor = sim.flash_factor;
   a.rate = sim.rate;
   return a;
+}
+
+FaultKind fault_of(config::EventKind what) {
+  static constexpr FaultKind kKinds[] = {
+      FaultKind::kFactor,
+      FaultKind::kReportFactor,
+      FaultKind::kCrashSilent,
+      FaultKind::kCrashRefuse,
+      FaultKind::kRecover,
+      FaultKind::kLeave,
+      FaultKind::kJoin,
+      FaultKind::kNodeDies,
+      FaultKind::kNodeReturns};
+  return kKinds[static_cast<std::size_t>(what)];
+}
+
+/// Position of a named target; `count` of them, named by `id_of`.
+template <typename IdOf>
+base::Result<std::uint32_t> position_of(
+    const config::Event& event, const std::string& id, std::uint32_t count, const IdOf& id_of
+) {
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (id_of(i) == id) return i;
+  return base::invalid(
+      event.where + ": no " + base::quoted(id) + " in this run, it has " + std::to_string(count) +
+      ": " + id_of(0) + " to " + id_of(count - 1)
+  );
+}
+
+/// What the configuration says will happen, with the faults by time.
+base::Result<bool> add_events(const config::Simulation& sim, Setup& s) {
+  if (sim.antagonists > 0) add_antagonists(sim.antagonists, s);
+  const auto backend_id = [&](std::uint32_t b) { return s.backends[b].id; };
+  const auto node_id_of = [&](std::uint32_t n) { return node_id(s, n); };
+  for (const config::Event& event : sim.events)
+    for (const std::string& id : event.targets) {
+      const bool of_node = event.what >= config::EventKind::kNodeDeath;
+      FL_ASSIGN(
+          const std::uint32_t target,
+          of_node
+              ? position_of(event, id, s.nodes, node_id_of)
+              : position_of(event, id, static_cast<std::uint32_t>(s.backends.size()), backend_id)
+      );
+      const auto at = static_cast<Time>(event.at);
+      if (event.what == config::EventKind::kNodeDeath) {
+        add_node_death(at, target, s);
+      } else {
+        s.faults.push_back({at, fault_of(event.what), target, event.factor});
+      }
+    }
+  sort_faults(s);
+  std::vector<bool> seen(s.backends.size());
+  for (const Fault& f : s.faults) {
+    if (f.kind >= FaultKind::kNodeDies || seen[f.target]) continue;
+    seen[f.target] = true;
+    s.backends[f.target].present = f.kind != FaultKind::kJoin;
+  }
+  return true;
 }
 
 }  // namespace
@@ -78,6 +140,7 @@ base::Result<Setup> setup_from(const config::Config& config) {
   s.service = service_of(sim);
   s.arrivals = arrivals_of(sim);
   if (s.arrivals.rate <= 0) s.arrivals.rate = sim.load * capacity_of(s);
+  FL_TRY(add_events(sim, s));
   s.connections = {sim.connection_requests, static_cast<double>(sim.think) * 1e-9};
   s.forward_latency = static_cast<Time>(sim.forward_latency);
   s.exchange.interval = static_cast<Time>(sim.exchange);

@@ -58,30 +58,6 @@ std::vector<std::uint32_t> choose(std::uint32_t count, double share, policy::Ran
   return all;
 }
 
-/// Each backend loses 50 to 75 % of its speed for 10 to 40 s, a tenth of the time.
-void add_antagonists(Setup& setup) {
-  auto random = chance(setup, 1);
-  constexpr double kMeanQuiet = 225;  // seconds; episodes last 25 s on average
-  for (std::uint32_t b = 0; b < setup.backends.size(); ++b) {
-    double now = 0;
-    const bool begins_busy = random.uniform() < 0.1;
-    double until = between(random, 10, 40);
-    if (begins_busy) {
-      until *= random.uniform();
-    } else {
-      now = -kMeanQuiet * portable_log(random.uniform());
-      until += now;
-    }
-    while (now < static_cast<double>(setup.duration) * 1e-9) {
-      const double left = between(random, 0.25, 0.5);
-      setup.faults.push_back({static_cast<Time>(now * 1e9), FaultKind::kFactor, b, left});
-      setup.faults.push_back({static_cast<Time>(until * 1e9), FaultKind::kFactor, b, 1});
-      now = until - kMeanQuiet * portable_log(random.uniform());
-      until = now + between(random, 10, 40);
-    }
-  }
-}
-
 /// A share of the backends turns grey twice: ten times the latency, a tenth of the utilisation.
 void add_grey(Setup& setup, double share) {
   auto random = chance(setup, 2);
@@ -124,16 +100,50 @@ void add_churn(Setup& setup) {
   }
 }
 
-void add_node_death(Setup& setup) {
+void add_node_deaths(Setup& setup) {
   for (const double part : {0.3, 0.6}) {
     const std::uint32_t node = part < 0.5 ? 0 : setup.nodes - 1;
-    setup.faults.push_back({at(setup, part), FaultKind::kNodeDies, node, 1});
-    setup.faults.push_back({at(setup, part) + setup.node_detection, FaultKind::kNodeDies, node, 1});
+    add_node_death(at(setup, part), node, setup);
     setup.faults.push_back({at(setup, part + 0.2), FaultKind::kNodeReturns, node, 1});
   }
 }
 
 }  // namespace
+
+void add_antagonists(double share, Setup& setup) {
+  auto random = chance(setup, 1);
+  constexpr double kMeanEpisode = 25;  // seconds
+  const double mean_quiet = kMeanEpisode * (1 - share) / share;
+  for (std::uint32_t b = 0; b < setup.backends.size(); ++b) {
+    double now = 0;
+    const bool begins_busy = random.uniform() < share;
+    double until = between(random, 10, 40);
+    if (begins_busy) {
+      until *= random.uniform();
+    } else {
+      now = -mean_quiet * portable_log(random.uniform());
+      until += now;
+    }
+    while (now < static_cast<double>(setup.duration) * 1e-9) {
+      const double left = between(random, 0.25, 0.5);
+      setup.faults.push_back({static_cast<Time>(now * 1e9), FaultKind::kFactor, b, left});
+      setup.faults.push_back({static_cast<Time>(until * 1e9), FaultKind::kFactor, b, 1});
+      now = until - mean_quiet * portable_log(random.uniform());
+      until = now + between(random, 10, 40);
+    }
+  }
+}
+
+void add_node_death(Time when, std::uint32_t node, Setup& setup) {
+  setup.faults.push_back({when, FaultKind::kNodeDies, node, 1});
+  setup.faults.push_back({when + setup.node_detection, FaultKind::kNodeDies, node, 1});
+}
+
+void sort_faults(Setup& setup) {
+  std::stable_sort(setup.faults.begin(), setup.faults.end(), [](const Fault& x, const Fault& y) {
+    return x.at < y.at;
+  });
+}
 
 const std::vector<ScenarioInfo>& scenarios() {
   static const std::vector<ScenarioInfo> kAll = {
@@ -185,24 +195,26 @@ base::Result<Setup> make_scenario(const ScenarioOptions& o) {
   );
   s.arrivals.rate = o.rate > 0 ? o.rate : o.load * capacity_of(s);
   if (o.name == "scale" && o.rate <= 0) s.arrivals.rate = 100'000;
-  if (o.name == "flash") s.arrivals.kind = ArrivalKind::kFlash;
+  if (o.name == "flash") {
+    s.arrivals.kind = ArrivalKind::kFlash;
+    s.arrivals.flash_from = at(s, 0.4);
+    s.arrivals.flash_until = at(s, 0.7);
+  }
   if (o.name == "bursty") s.arrivals.kind = ArrivalKind::kBursty;
   if (o.name == "diurnal") {
     s.arrivals.kind = ArrivalKind::kDiurnal;
     s.arrivals.period = 30;
   }
   if (o.name == "lies") s.monitoring.lies = 0.1;
-  if (o.name == "antag" || o.name == "mixed") add_antagonists(s);
+  if (o.name == "antag" || o.name == "mixed") add_antagonists(0.1, s);
   if (o.name == "gray" || o.name == "mixed") add_grey(s, o.name == "mixed" ? 0.02 : 0.03);
   if (o.name == "crash") add_crashes(s, 0.05, FaultKind::kCrashSilent);
   if (o.name == "crash-rst") add_crashes(s, 0.05, FaultKind::kCrashRefuse);
   if (o.name == "mixed") add_crashes(s, 0.02, FaultKind::kCrashSilent);
   if (o.name == "churn") add_churn(s);
-  if (o.name == "node-death" || o.name == "node-death-rehash") add_node_death(s);
+  if (o.name == "node-death" || o.name == "node-death-rehash") add_node_deaths(s);
   s.resilient_router = o.name != "node-death-rehash";
-  std::stable_sort(s.faults.begin(), s.faults.end(), [](const Fault& x, const Fault& y) {
-    return x.at < y.at;
-  });
+  sort_faults(s);
   return s;
 }
 

@@ -36,6 +36,14 @@ const std::vector<ScenarioInfo>& scenarios();
 /// The setup of a scenario, policy left to the caller. Error: unknown name (nearest ones named).
 base::Result<Setup> make_scenario(const ScenarioOptions& options);
 
+/// Each backend loses 50 to 75 % of its speed for 10 to 40 s, again and again, so that a share of
+/// them (above 0) is robbed at any time.
+void add_antagonists(double share, Setup& setup);
+/// A node forwards nothing from `when` on; the router notices later.
+void add_node_death(Time when, std::uint32_t node, Setup& setup);
+/// As Setup wants them: by time.
+void sort_faults(Setup& setup);
+
 struct PolicyInfo {
   std::string_view name;
   std::string_view what;

@@ -31,12 +31,12 @@ enum class ArrivalKind : std::uint8_t { kPoisson, kBursty, kDiurnal, kFlash };
 /// Open loop: arrivals do not wait for answers.
 struct Arrivals {
   ArrivalKind kind = ArrivalKind::kPoisson;
-  double rate = 0;          // requests a second, mean of the whole run (flash: outside the crowd)
-  double amplitude = 0.5;   // bursty, diurnal: rate swings between 1 - a and 1 + a
-  double period = 1;        // bursty: mean length of a burst; diurnal: of a day; seconds
-  double flash_from = 0.4;  // of the duration
-  double flash_to = 0.7;
-  double flash_factor = 1.3;
+  double rate = 0;         // requests a second, mean of the whole run (flash: outside the crowd)
+  double amplitude = 0.5;  // bursty, diurnal: rate swings between 1 - a and 1 + a
+  double period = 1;       // bursty: mean length of a burst; diurnal: of a day; seconds
+  Time flash_from = 0;
+  Time flash_until = 0;
+  double flash_factor = 1.3;  // of the rate, between the two
 };
 
 /// Connections carry 1..200 requests with exponential think time between answer and next request.

@@ -113,8 +113,8 @@ class LineReader {
     FL_TRY(keys(entry, {"id", "cpu", "memory", "active", "capacity", "latency_us", "state"}));
     FL_ASSIGN(report.id, id(entry));
     FL_TRY(state(entry, report.down, report.removed));
-    FL_TRY(number(entry, "cpu", 64, report.cpu));
-    FL_TRY(number(entry, "memory", 64, report.memory));
+    FL_TRY(number(entry, "cpu", 1, report.cpu));
+    FL_TRY(number(entry, "memory", 1, report.memory));
     FL_TRY(number(entry, "active", 1e7, report.active));
     FL_TRY(number(entry, "capacity", 1e7, report.capacity));
     FL_TRY(number(entry, "latency_us", 1e12, report.latency_us));

@@ -86,10 +86,8 @@ double ArrivalProcess::rate_at(Time time) {
       return rate_ * (burst_ ? 1 + a.amplitude : 1 - a.amplitude);
     case ArrivalKind::kDiurnal:
       return rate_ * (1 + a.amplitude * turn_sine(seconds / a.period));
-    case ArrivalKind::kFlash: {
-      const double part = static_cast<double>(time) / static_cast<double>(setup_->duration);
-      return part >= a.flash_from && part < a.flash_to ? rate_ * a.flash_factor : rate_;
-    }
+    case ArrivalKind::kFlash:
+      return time >= a.flash_from && time < a.flash_until ? rate_ * a.flash_factor : rate_;
   }
   return rate_;
 }
