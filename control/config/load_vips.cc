@@ -103,7 +103,7 @@ class VipReader {
     vip.encapsulation = static_cast<model::Encapsulation>(
         FL_ENCAP_IPIP + s.word("encapsulation", model::kEncapsulationNames, 0)
     );
-    vip.choices = static_cast<std::uint8_t>(s.whole("choices", {1, FL_MAX_CANDIDATES}, 2));
+    vip.choices = static_cast<std::uint8_t>(s.whole("choices", {1, FL_MAX_CANDIDATES}, 3));
     vip.stateless = s.word("udp", kTracking, 0) == 1;
     if (vip.stateless && vip.protocol != net::IpProto::kUdp)
       s.error("udp", "'stateless' is for protocol: udp, TCP flows are always tracked");

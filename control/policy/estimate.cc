@@ -14,7 +14,8 @@ constexpr double kLeastUtilization = 0.005;  // below it X / u is mostly noise
 /// Of the logarithm of C measured over n completions: standard deviation about 1.31 / sqrt(n) for
 /// lognormal service times with sigma 1.
 constexpr double kNoise = 1.31;
-constexpr double kCertain = 3.0;   // standard deviations
+/// Standard deviations. Of a hundred backends, one jumps falsely every four seconds by three.
+constexpr double kCertain = 4.0;
 constexpr double kJump = 0.8;      // part of the way that a jump goes
 constexpr double kOddFactor = 10;  // larger differences must be seen twice
 

@@ -32,6 +32,7 @@ PolicySpec picker(std::string name, PolicyName weights = PolicyName::kStatic) {
   s.family = Family::kPicker;
   s.picker = std::move(name);
   s.weights = weights;
+  s.choices = 2;  // p2c
   return s;
 }
 
@@ -62,15 +63,16 @@ const std::vector<Row>& rows() {
       {{"jiq", "join idle queue"}, picker("jiq", PolicyName::kAdaptive)},
       {{"utilisation-law", "Maglev table of measured capacities"},
        table(PolicyName::kAdaptive, 1, false, false)},
-      {{"latency", "two candidates, score by latency"}, table(PolicyName::kLatency, 2, true, true)},
-      {{"adaptive", "two candidates, measured capacities, all nodes' counts, ejection"},
-       table(PolicyName::kAdaptive, 2, true, true)},
+      {{"latency", "three candidates, score by latency"},
+       table(PolicyName::kLatency, 3, true, true)},
+      {{"adaptive", "three candidates, measured capacities, all nodes' counts, ejection"},
+       table(PolicyName::kAdaptive, 3, true, true)},
       {{"adaptive-local", "the same with the node's own counts only"},
-       table(PolicyName::kAdaptive, 2, true, false)},
+       table(PolicyName::kAdaptive, 3, true, false)},
       {{"eg", "adaptive with the exponentiated-gradient residual in the score"},
-       table(PolicyName::kEg, 2, true, true)},
+       table(PolicyName::kEg, 3, true, true)},
       {{"actor-critic", "adaptive with the trained actor's residual in the score"},
-       table(PolicyName::kActorCritic, 2, true, true)},
+       table(PolicyName::kActorCritic, 3, true, true)},
       {{"jsq", "bound: central shortest expected delay, instant, true speeds"},
        bound(Family::kJsq)},
       {{"central-queue", "bound: one queue for all, fastest idle core first"},

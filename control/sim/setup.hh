@@ -141,7 +141,7 @@ struct PolicySpec {
   Family family = Family::kTable;
   model::PolicyName weights = model::PolicyName::kAdaptive;  // who computes weights
   std::string picker;                                        // family kPicker
-  std::uint32_t choices = 2;
+  std::uint32_t choices = 3;
   bool ejection = true;
   bool exchanges = true;
   bool true_weights = false;  // weights are the true capacities (what perfect weights would give)

@@ -54,8 +54,9 @@ void hit(benchmark::State& state, Traffic traffic, std::uint64_t flows, Work wor
 
 /// Every packet begins a flow; a million of them a second of the loop's own time, so that entries
 /// expire and are reused as they would be.
+template <std::uint8_t choices>
 void new_flow(benchmark::State& state, bool with_pipeline) {
-  static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000'000);
+  static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000'000, choices);
   static std::uint64_t next = 0;
   const auto burst = [&](bool run) {
     loop.complete_a_handshake();
@@ -149,11 +150,15 @@ int main(int argc, char** argv) {
   register_hit(Traffic::kIpv6Ipip, 10'000, "10k");
   register_hit(Traffic::kIpv4Gue, 10'000, "10k");
   benchmark::RegisterBenchmark("pipeline/ipv4_ipip_new_flow", [](benchmark::State& state) {
-    new_flow(state, true);
+    new_flow<2>(state, true);
+    state.SetLabel("floor: empty_loop/ipv4_ipip_new_flow");
+  });
+  benchmark::RegisterBenchmark("pipeline/ipv4_ipip_new_flow_of_3", [](benchmark::State& state) {
+    new_flow<3>(state, true);
     state.SetLabel("floor: empty_loop/ipv4_ipip_new_flow");
   });
   benchmark::RegisterBenchmark("empty_loop/ipv4_ipip_new_flow", [](benchmark::State& state) {
-    new_flow(state, false);
+    new_flow<2>(state, false);
   });
   register_naive_hit(10'000, "10k");
   register_naive_hit(1'000'000, "1M");

@@ -196,7 +196,7 @@ TEST(Steering, ATableIsBuiltAnewForWhateverItDependsOn) {
 TEST(Steering, WhatATableDoesNotDependOnStillChangesTheGeneration) {
   const auto base = std::vector<PoolIntent>{pool("web", 10, {"b1", "b2"})};
   const auto changes = std::vector<void (*)(PoolIntent&)>{
-      [](PoolIntent& p) { p.vip.choices = 3; },
+      [](PoolIntent& p) { p.vip.choices = 2; },
       [](PoolIntent& p) { p.vip.encapsulation = model::Encapsulation::kGue; },
       [](PoolIntent& p) { p.backends[0].inverse_weight = 77; },
       [](PoolIntent& p) {
