@@ -19,6 +19,8 @@ namespace fairlead::policy {
 
 namespace {
 
+constexpr double kContradicts = 0.5;                          // of the claim
+constexpr double kRegained = 1.07;                            // a second
 constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
 
 bool known(const BackendState& s, base::Nanoseconds now, const Parameters& parameters) {
@@ -30,6 +32,22 @@ bool known(const BackendState& s, base::Nanoseconds now, const Parameters& param
 double stretch_of(const BackendState& s) {
   if (s.stretch_base <= 0 || s.utilization <= 0 || s.active <= 0) return 0;
   return s.active / s.utilization / s.stretch_base;
+}
+
+/// A backend whose slots are occupied while its CPU rests is slow, not free: it counts as what it
+/// completes. Where that is less than half of what it claims, the claim is believed again only step
+/// by step: at once, one that reports too little for good would be flooded again and again.
+double held(bool occupied, double seconds, BackendState& s) {
+  double capacity = s.capacity;
+  if (occupied) {
+    const double shown = 0.9 * s.rate / std::min(1.0, s.active / s.stretch_base);
+    capacity = std::min(capacity, shown);
+    if (shown < kContradicts * s.capacity) s.proven = shown;
+  } else if (s.proven > 0) {
+    s.proven *= std::pow(kRegained, seconds);
+    if (s.proven >= s.capacity) s.proven = 0;
+  }
+  return s.proven > 0 ? std::min(capacity, s.proven) : capacity;
 }
 
 }  // namespace
@@ -50,7 +68,7 @@ std::vector<double> wrr_weights(
 }
 
 std::vector<double> adaptive_weights(
-    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state
 ) {
   const Parameters& p = snapshot.parameters;
   std::vector<double> stretch;
@@ -58,15 +76,14 @@ std::vector<double> adaptive_weights(
   const double usual = median_positive(stretch);
   std::vector<double> weights;
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
-    const BackendState& s = state.backends.at(snapshot.backends[i].id);
+    BackendState& s = state.backends.at(snapshot.backends[i].id);
     if (!known(s, now, p) || s.capacity <= 0) {
       weights.push_back(0);
       continue;
     }
-    double capacity = s.capacity;
-    // A backend whose slots are occupied while its CPU rests is slow, not free.
-    if (usual > 0 && stretch[i] > p.guard * usual && s.active > 0.3 * s.stretch_base)
-      capacity = std::min(capacity, 0.9 * s.rate / std::min(1.0, s.active / s.stretch_base));
+    const bool occupied =
+        usual > 0 && stretch[i] > p.guard * usual && s.active > 0.3 * s.stretch_base;
+    double capacity = held(occupied, seconds, s);
     // Serving, yet nothing completes: looks full (0 would mean "not known").
     if (s.active >= 1 && s.rate <= 0) capacity = 0;
     weights.push_back(std::pow(std::max(capacity, 1e-6 * s.capacity), p.exponent));

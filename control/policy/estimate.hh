@@ -31,7 +31,7 @@ std::vector<double> wrr_weights(
     const Snapshot& snapshot, const State& state, base::Nanoseconds now
 );
 std::vector<double> adaptive_weights(
-    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state
 );
 
 }  // namespace fairlead::policy

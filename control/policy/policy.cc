@@ -179,7 +179,7 @@ void follow(
   const std::vector<double> prior = priors(snapshot);
   const std::vector<double> desired = complete(
       snapshot.policy == PolicyName::kWrr ? wrr_weights(snapshot, state, now)
-                                          : adaptive_weights(snapshot, state, now),
+                                          : adaptive_weights(snapshot, now, seconds, state),
       prior
   );
   const double step = p.max_step * std::clamp(seconds, 0.0, 1.0);

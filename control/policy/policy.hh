@@ -104,6 +104,7 @@ struct BackendState {
   // Estimates; 0: none yet.
   double capacity = 0;  // good completions a second at full utilisation
   double seen = 0;      // completions in it
+  double proven = 0;    // what is believed of it after it was found too good; 0: all
   int odd_windows = 0;  // windows in a row that differ tenfold
   double rate = 0;      // good completions a second in the last window
   double error_rate = 0;

@@ -92,9 +92,11 @@ TEST(Load, SampleFileIsCompleteAndEqualsTheDefaults) {
   const char* folder = std::getenv("FAIRLEAD_SAMPLES");
   ASSERT_NE(folder, nullptr);
 
-  const auto c = load_config(std::string(folder) + "/fairlead.yaml");
+  auto c = load_config(std::string(folder) + "/fairlead.yaml");
 
   ASSERT_TRUE(c) << c.error().what;
+  EXPECT_EQ(c->simulation.events.size(), 1U);
+  c->simulation.events.clear();
   Workers one_worker;
   one_worker.cores = {0};
   EXPECT_EQ(c->workers, one_worker);
@@ -118,7 +120,7 @@ TEST(Load, ShortestFileGetsDefaults) {
   ASSERT_TRUE(c) << c.error().what;
   EXPECT_EQ(c->node.id, "lb1");
   EXPECT_EQ(c->interface, "");
-  EXPECT_EQ(c->vips[0].choices, 2);
+  EXPECT_EQ(c->vips[0].choices, 3);
   EXPECT_EQ(c->vips[0].table_size, 0U);
   EXPECT_EQ(c->vips[0].backends[0].weight, 100U);
   EXPECT_EQ(c->workers.cores, std::vector<std::uint32_t>{0});

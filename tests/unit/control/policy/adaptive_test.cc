@@ -8,6 +8,11 @@
 namespace fairlead::policy {
 namespace {
 
+/// Of score weights, which follow at once.
+double score_ratio(const Weights& w, std::size_t x, std::size_t y) {
+  return static_cast<double>(w.backends[y].inverse_weight) / w.backends[x].inverse_weight;
+}
+
 TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
   Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
   pool.seconds(30, 120);
@@ -18,6 +23,21 @@ TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
     r.active *= 3;
   };
   EXPECT_LT(ratio(pool.seconds(15, 120), 0, 1), 0.6);
+}
+
+TEST(Adaptive, ABackendThatWasFoundOutIsBelievedAgainStepByStep) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+  pool.seconds(30, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second *= 0.3;
+    r.cpu *= 0.1;
+    r.active *= 3;
+  };
+  pool.seconds(15, 120);
+  pool.spoil_ = nullptr;
+  EXPECT_LT(score_ratio(pool.seconds(3, 120), 0, 1), 0.6);
+  EXPECT_NEAR(score_ratio(pool.seconds(30, 120), 0, 1), 1, 0.15);
 }
 
 TEST(Adaptive, ServingWithoutCompletingLooksFull) {
