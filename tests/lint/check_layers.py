@@ -25,6 +25,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/health": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys",
                        "dataplane/steer/tuple_hash.hh"],  # outer headers of probes, as the data plane's
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
+    "control/exchange": ["dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer/abi.h",
+                         "dataplane/steer/flow_hash.h"],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
     "control/staging": ["dataplane/base"],
