@@ -185,6 +185,8 @@ std::vector<std::string> keys_needing_restart(
   differs("workers", old.workers != fresh.workers);
   differs("memory", old.memory != fresh.memory);
   differs("monitoring.listen", old.monitoring.listen != fresh.monitoring.listen);
+  differs("monitoring.monitors", old.monitoring.monitors != fresh.monitoring.monitors);
+  differs("monitoring.exchange", old.monitoring.exchange != fresh.monitoring.exchange);
   differs("metrics.listen", old.metrics_listen != fresh.metrics_listen);
   differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);
@@ -198,6 +200,8 @@ void keep_process_values(const config::Config& old, config::Config& fresh) {
   fresh.interface = old.interface;
   fresh.memory = old.memory;
   fresh.monitoring.listen = old.monitoring.listen;
+  fresh.monitoring.monitors = old.monitoring.monitors;
+  fresh.monitoring.exchange = old.monitoring.exchange;
   fresh.metrics_listen = old.metrics_listen;
   fresh.policy_log = old.policy_log;
   fresh.changes.directory = old.changes.directory;

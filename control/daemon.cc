@@ -123,6 +123,9 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   });
   reconciler_->take_config(changes_->begin(std::move(config), now), now);
   for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
+  FL_TRY(node_->exchange.start(
+      node_->config, node_->regions.worker_pages(), node_->regions.score_table()
+  ));
   return true;
 }
 
@@ -183,8 +186,11 @@ base::Result<bool> Daemon::open_services() {
       )
   );
   if (!node_->config.monitoring.listen.empty()) {
-    FL_ASSIGN(service_, monitor::Service::start(node_->config.monitoring.listen, *this));
+    auto service = monitor::Service::start(node_->config.monitoring.listen, *this);
+    if (!service) return base::annotate("monitoring.listen", service.error());
+    service_ = std::move(*service);
   }
+  fleet_ = std::make_unique<FleetLink>(*node_, mutex_, [this] { follow(sys::monotonic_ns()); });
   if (!node_->config.metrics_listen.empty()) {
     FL_ASSIGN(
         metrics_,
@@ -285,6 +291,13 @@ void Daemon::on_signal() {
   }
 }
 
+/// Another thread changed something: tables must follow.
+void Daemon::follow(base::Nanoseconds now) {
+  reconciler_->mark_dirty(now);
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
 monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
   const std::lock_guard lock(mutex_);
   return node_->intake.accept(report, sys::monotonic_ns(), wall_us());
@@ -301,10 +314,8 @@ std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::
   if (!node_->intake.leave(id)) return std::nullopt;
   if (!before) {
     sys::log_info("backend leaves backend=" + id + " reason=\"" + reason.substr(0, 80) + "\"");
-    reconciler_->mark_dirty(sys::monotonic_ns());
     persist(*node_);
-    const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof one);
+    follow(sys::monotonic_ns());
   }
   const auto number = node_->publisher.steering().backend_number(id);
   if (!number) return 0;

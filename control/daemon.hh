@@ -10,6 +10,7 @@
 #include "control/api/socket_server.hh"
 #include "control/change_control.hh"
 #include "control/file_watch.hh"
+#include "control/fleet_link.hh"
 #include "control/gate_hops.hh"
 #include "control/health/prober.hh"
 #include "control/hold_actions.hh"
@@ -44,6 +45,7 @@ class Daemon final : private monitor::Sink {
   void watch(int fd);
   void on_signal();
   void turn();
+  void follow(base::Nanoseconds now);
 
   monitor::Refusal on_report(const monitor::LoadReport& report) override;
   void on_malformed() override;
@@ -59,7 +61,8 @@ class Daemon final : private monitor::Sink {
   DrainWatch drains_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;
-  std::unique_ptr<Metrics> metrics_;  // these two end before what they call
+  std::unique_ptr<FleetLink> fleet_;  // these three end before what they call
+  std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<monitor::Service> service_;
   sys::UniqueFd epoll_;
   sys::UniqueFd signals_;

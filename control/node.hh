@@ -13,6 +13,8 @@
 #include "control/api/counters.hh"
 #include "control/api/flow_regions.hh"
 #include "control/config/config.hh"
+#include "control/exchange_link.hh"
+#include "control/fleet_view.hh"
 #include "control/health/checks.hh"
 #include "control/monitor/intake.hh"
 #include "control/operator_state.hh"
@@ -38,9 +40,11 @@ struct Node {
   OperatorState operators;
   health::Checks checks;
   monitor::Intake intake;
+  FleetView fleet;
   std::unique_ptr<PolicyLog> policy_log;  // may be absent; outlives `weights`
   PoolWeights weights;
   api::LatencyWindow latency;  // of the last second
+  ExchangeLink exchange;       // uses the regions, so ends before them
   std::optional<ebpf::Gate> gate;
   std::string gate_error;  // why there is none although one is configured
   base::Nanoseconds started = 0;

@@ -2,9 +2,19 @@
 // Running the policies.
 #include "control/pool_weights.hh"
 
+#include <algorithm>
 #include <utility>
 
 namespace fairlead::control {
+namespace {
+
+// An estimate that trembles makes no generations: a tenth, and at least 1, is a move.
+bool moved(std::uint32_t before, std::uint32_t after) {
+  const std::uint32_t distance = before > after ? before - after : after - before;
+  return distance > 0 && (before == 0 || distance > std::max<std::uint32_t>(1, before / 10));
+}
+
+}  // namespace
 
 void PoolWeights::restore(
     const steer::TableView& table, const steer::Names& names, base::Nanoseconds hold_until
@@ -98,7 +108,8 @@ bool PoolWeights::adopt(
       weight.why = "as published before the restart, estimates are being made";
     }
     const auto old = pool.weights.find(id);
-    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight;
+    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
+              moved(old->second.parallel, weight.parallel);
     weights.emplace(id, std::move(weight));
   }
   pool.weights = std::move(weights);

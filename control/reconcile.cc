@@ -89,6 +89,7 @@ void Reconciler::on_probes(const std::vector<health::ProbeResult>& results) {
 
 void Reconciler::turn(base::Nanoseconds now) {
   if (node_.intake.take_membership_change()) mark_dirty(now);
+  if (node_.exchange.judge(now)) mark_dirty(now);
   if (now >= policy_due_) run_policy(now);
   if (first_results_awaited(now)) {
     decided_ = now;
@@ -173,6 +174,7 @@ void Reconciler::publish(base::Nanoseconds now) {
   retry_at_ = 0;
   node_.last_error.clear();
   if (*outcome == Publisher::Outcome::kPublished) log_published(now);
+  node_.exchange.set_backends(node_.config.vips, node_.publisher.steering());
   set_gate();
 }
 

@@ -36,6 +36,7 @@ void write_scores(Node& node, base::Nanoseconds now) {
       const std::uint64_t own = pages[w].backends[*number].in_flight;
       fl_score& score = scores.score[w][*number];
       __atomic_store_n(&score.inverse_weight, inverse, __ATOMIC_RELAXED);
+      if (node.exchange.running()) continue;  // its thread writes them, others' nodes counts too
       __atomic_store_n(
           &score.external, static_cast<std::uint32_t>(all > own ? all - own : 0), __ATOMIC_RELAXED
       );

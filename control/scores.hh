@@ -10,7 +10,8 @@ inline constexpr base::Nanoseconds kScorePeriod = 20 * base::kMillisecond;
 
 /// Writes, for every backend in a generation: the policy's inverse weight (0, "use the member's",
 /// where the backend is in several pools, whose weights differ), and per worker what is in flight
-/// through the node's other workers. Cost: 10 ns per backend and worker.
+/// through the node's other workers (unless the exchange writes that). Cost: 10 ns per backend and
+/// worker.
 void write_scores(Node& node, base::Nanoseconds now);
 
 }  // namespace fairlead::control

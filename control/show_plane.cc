@@ -137,6 +137,8 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"publish_to_acknowledge_ms", timing(node.publisher.publish_to_acknowledge())},
       {"decision_to_acknowledge_ms", timing(node.publisher.decision_to_acknowledge())},
   };
+  if (node.exchange.running()) out["exchange"] = node.exchange.show();
+  if (node.fleet.configured) out["fleet"] = node.fleet.show(now);
   out["reloads"] = {{"taken", node.reloads}, {"refused", node.reloads_refused}};
   if (!node.reload_error.empty()) out["reloads"]["error"] = base::message(node.reload_error);
   if (!node.last_error.empty()) out["error"] = node.last_error;

@@ -6,6 +6,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "control/monitor/channel.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::agent {
@@ -13,22 +14,6 @@ namespace {
 
 // A stream that carried this many reports was a success: the next failure is a new one.
 constexpr std::uint64_t kSuccess = 5;
-
-std::shared_ptr<grpc::Channel> make_channel(const std::string& to) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // The least time that an attempt gets, whatever its name says: longer than a SYN's first
-  // retransmission (1 s), so that one lost packet costs no attempt.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
-  // A receiver that is back is found within a second; one SYN a second harms nobody.
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // A receiver that vanished without a word is noticed by pings.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(to, grpc::InsecureChannelCredentials(), arguments);
-}
 
 std::chrono::nanoseconds duration(base::Nanoseconds ns) {
   return std::chrono::nanoseconds(ns);
@@ -38,7 +23,7 @@ std::chrono::nanoseconds duration(base::Nanoseconds ns) {
 
 Reporter::Reporter(std::string to)
     : to_(std::move(to)),
-      stub_(v1::Monitoring::NewStub(make_channel(to_))),
+      stub_(v1::Monitoring::NewStub(monitor::make_channel(to_))),
       thread_([this] { run(); }) {}
 
 Reporter::~Reporter() {

@@ -59,8 +59,10 @@ struct Flows {
 };
 
 struct Monitoring {
-  base::Nanoseconds interval = base::kSecond;  // between two runs of the policy
-  std::string listen = "0.0.0.0:9200";         // gRPC; "" : off
+  base::Nanoseconds interval = base::kSecond;           // between two runs of the policy
+  std::string listen = "0.0.0.0:9200";                  // gRPC; "" : off
+  std::vector<std::string> monitors;                    // ADDRESS:PORT; empty: this node is alone
+  base::Nanoseconds exchange = 3 * base::kMillisecond;  // between two rounds of counts
   friend bool operator==(const Monitoring&, const Monitoring&) = default;
 };
 

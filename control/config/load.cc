@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/config/config.hh"
+#include "control/config/load_monitoring.hh"
 #include "control/config/load_outgoing.hh"
 #include "control/config/load_simulation.hh"
 #include "control/config/load_vips.hh"
@@ -206,10 +207,7 @@ void load_rails(const Section& s, Rails& rails) {
 }
 
 void load_services(const Section& root, Config& c) {
-  const Section monitoring = root.section("monitoring", {"interval", "listen"});
-  c.monitoring.interval =
-      monitoring.duration("interval", {10 * kMillisecond, 3600 * kSecond}, c.monitoring.interval);
-  c.monitoring.listen = monitoring.listen("listen", c.monitoring.listen);
+  c.monitoring = load_monitoring(root);
 
   const Section policy = root.section("policy", {"name", "learning", "log", "rails"});
   c.policy = static_cast<model::PolicyName>(

@@ -48,6 +48,9 @@ struct Range {
 /// "LIST[3]", of the element's path.
 std::string index_path(std::string_view list, std::size_t i);
 
+/// "ADDRESS:PORT" or "[ADDRESS6]:PORT".
+bool is_endpoint(std::string_view text);
+
 class Section {
  public:
   /// `value`: nullptr (section left out: every key has its default) or a map. Unknown keys are

@@ -23,6 +23,8 @@ bool is_link_local(const net::IpAddr& address) {
   return !address.is_v4() && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
 }
 
+}  // namespace
+
 bool is_endpoint(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;
@@ -34,8 +36,6 @@ bool is_endpoint(std::string_view text) {
   const auto address = net::IpAddr::parse(host);
   return address && address->is_v4() != bracketed;
 }
-
-}  // namespace
 
 std::optional<net::IpAddr> Section::address(std::string_view key) const {
   record(key, {.kind = KeyKind::kText});

@@ -7,10 +7,10 @@
 namespace fairlead::exchange {
 namespace {
 
-// Counts that are 100 ms old still choose far better than none (docs/fleet.md), so a thread that
-// loses its core for a while must not end the exchange.
-constexpr base::Nanoseconds kLeastStale = 100 * base::kMillisecond;
-constexpr unsigned kStaleRounds = 20;
+// With counts of a mean age of 20 ms (5 nodes) to 100 ms (50) scores choose as badly as with a
+// node's own alone (docs/fleet.md); losing the core for a moment must not end the exchange.
+constexpr base::Nanoseconds kLeastStale = 50 * base::kMillisecond;
+constexpr unsigned kStaleRounds = 10;
 
 }  // namespace
 

@@ -40,7 +40,7 @@ class Server {
  private:
   Server(sys::UniqueFd fd, const Key& key);
   void run();
-  void serve_batch();
+  std::size_t serve_batch();  // datagrams taken in
 
   sys::UniqueFd fd_;
   Key key_;

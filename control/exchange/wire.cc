@@ -40,10 +40,19 @@ bool goes_to_monitor(Kind kind) {
   return kind == Kind::kCounts || kind == Kind::kNames;
 }
 
-template <typename T>
-void append(std::vector<std::byte>& out, const T& value) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), bytes, bytes + sizeof value);
+// Values of a datagram as they are sent. Loops without branches: a monitor does millions a second.
+using Packed = std::array<std::uint16_t, kMostValues>;
+
+Packed packed_all(std::span<const std::uint32_t> values) {
+  Packed out;
+  std::uint32_t any = 0;
+  for (const std::uint32_t value : values) any |= value;
+  if (any < 4096) {
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = static_cast<std::uint16_t>(values[i]);
+  } else {
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = packed(values[i]);
+  }
+  return out;
 }
 
 template <typename T>
@@ -57,7 +66,7 @@ T read_at(const std::byte* at) {
 
 std::uint64_t siphash24(const std::array<std::uint64_t, 2>& key, std::span<const std::byte> bytes) {
   FL_SIP_BEGIN(key);
-  const auto absorb = [&](std::uint64_t word) {
+  const auto absorb = [&](std::uint64_t word) __attribute__((always_inline)) {
     v3 ^= word;
     FL_SIPROUND(v0, v1, v2, v3);
     FL_SIPROUND(v0, v1, v2, v3);
@@ -108,12 +117,15 @@ void encode(const Datagram& d, const Key& key, std::vector<std::byte>& out) {
   header.node = d.node;
   header.list = d.list;
   header.sequence = d.sequence;
-  out.clear();
-  out.reserve(kMostBytes);
-  append(out, header);
-  for (const std::uint32_t value : d.values) append(out, packed(value));
-  for (const std::uint64_t name : d.names) append(out, name);
-  append(out, key.mac(out, goes_to_monitor(d.kind)));
+  const std::size_t payload = 2 * d.values.size() + 8 * d.names.size();
+  out.resize(kHeaderBytes + payload + kMacBytes);
+  std::memcpy(out.data(), &header, kHeaderBytes);
+  std::byte* at = out.data() + kHeaderBytes;
+  if (!d.values.empty()) std::memcpy(at, packed_all(d.values).data(), payload);
+  if (!d.names.empty()) std::memcpy(at, d.names.data(), payload);
+  const auto signed_part = std::span<const std::byte>(out).first(kHeaderBytes + payload);
+  const std::uint64_t mac = key.mac(signed_part, goes_to_monitor(d.kind));
+  std::memcpy(at + payload, &mac, kMacBytes);
 }
 
 std::optional<Datagram> decode(std::span<const std::byte> bytes, const Key& key, bool to_monitor) {
@@ -147,8 +159,9 @@ std::optional<Datagram> decode(std::span<const std::byte> bytes, const Key& key,
     std::memcpy(d.names.data(), at, 8 * d.names.size());
   } else {
     d.values.resize(header.count);
-    for (std::size_t i = 0; i < d.values.size(); ++i)
-      d.values[i] = unpacked(read_at<std::uint16_t>(at + 2 * i));
+    Packed bits;
+    std::memcpy(bits.data(), at, 2 * d.values.size());
+    for (std::size_t i = 0; i < d.values.size(); ++i) d.values[i] = unpacked(bits[i]);
   }
   return d;
 }

@@ -56,8 +56,8 @@ class Key {
   std::array<std::array<std::uint64_t, 2>, 3> keys_{};  // to monitors, to nodes, names
 };
 
-/// Replaces `out` by the datagram with its authentication. Requires: at most kMostValues or
-/// kMostNames.
+/// Replaces `out` by the datagram with its authentication. Requires: values or names, at most
+/// kMostValues or kMostNames of them.
 void encode(const Datagram& datagram, const Key& key, std::vector<std::byte>& out);
 
 /// Nullopt: not ours, damaged, from somebody without the key, or for the other side.

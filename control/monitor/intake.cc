@@ -101,9 +101,22 @@ Refusal Intake::judge(const LoadReport& r, Source*& source, std::uint64_t wall_u
   if (r.sequence == source->window.sequence && r.completed == source->window.completed) {
     return Refusal::kDuplicate;
   }
-  if (!restarted && r.sequence < source->window.sequence) return Refusal::kSequenceBack;
+  if (!restarted && r.sequence < source->window.sequence) {
+    return starts_again(r, *source) ? Refusal::kNone : Refusal::kSequenceBack;
+  }
   if (!restarted && r.completed < source->window.completed) return Refusal::kCounterBack;
   return jumps(r, *source) ? Refusal::kJump : Refusal::kNone;
+}
+
+// An agent that was started again while nobody heard its first report: its numbers are lower, and
+// rise. What is sent twice or late does not go on like that.
+bool Intake::starts_again(const LoadReport& r, Source& source) {
+  source.backward = r.sequence > source.backward_sequence ? source.backward + 1 : 1;
+  source.backward_sequence = r.sequence;
+  if (source.backward < kJumpsUntilBelieved) return false;
+  source.backward = 0;
+  source.backward_sequence = 0;
+  return true;
 }
 
 // A value far from the usual is an error of measurement, unless it stays.

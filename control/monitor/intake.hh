@@ -32,19 +32,19 @@ struct LoadReport {
 };
 
 /// Why a report is not believed. X(enumerator, name in metrics).
-#define FL_INTAKE_REFUSALS(X)                                                               \
-  X(kNone, "none")                                                                          \
-  X(kMalformed, "malformed") /* bytes that are no LoadReport: wrong types, cut, no UTF-8 */ \
-  X(kUnknownBackend, "unknown_backend")                                                     \
-  X(kNotFinite, "not_finite") /* NaN or infinity in any field */                            \
-  X(kNegative, "negative")                                                                  \
-  X(kOutOfRange, "out_of_range")    /* cpu above 64, latency above an hour, ... */          \
-  X(kNoPeriod, "no_period")         /* period 0 or above an hour */                         \
-  X(kStale, "stale")                /* measured more than 3 periods (at least 3 s) ago */   \
-  X(kFromFuture, "from_future")     /* measured more than 5 s after now */                  \
-  X(kDuplicate, "duplicate")        /* the sequence number of the last report again */      \
-  X(kSequenceBack, "sequence_back") /* a lower one, and not 1 (restart) */                  \
-  X(kCounterBack, "counter_back")   /* completed fell without a restart */                  \
+#define FL_INTAKE_REFUSALS(X)                                                                \
+  X(kNone, "none")                                                                           \
+  X(kMalformed, "malformed") /* bytes that are no LoadReport: wrong types, cut, no UTF-8 */  \
+  X(kUnknownBackend, "unknown_backend")                                                      \
+  X(kNotFinite, "not_finite") /* NaN or infinity in any field */                             \
+  X(kNegative, "negative")                                                                   \
+  X(kOutOfRange, "out_of_range")    /* cpu above 64, latency above an hour, ... */           \
+  X(kNoPeriod, "no_period")         /* period 0 or above an hour */                          \
+  X(kStale, "stale")                /* measured more than 3 periods (at least 3 s) ago */    \
+  X(kFromFuture, "from_future")     /* measured more than 5 s after now */                   \
+  X(kDuplicate, "duplicate")        /* the sequence number of the last report again */       \
+  X(kSequenceBack, "sequence_back") /* lower, and not 1 (restart); believed when it rises */ \
+  X(kCounterBack, "counter_back")   /* completed fell without a restart */                   \
   X(kJump, "jump")                  /* 32 times the usual; believed when it stays */
 
 enum class Refusal : std::uint8_t {
@@ -123,10 +123,13 @@ class Intake {
     std::vector<Received> recent;
     double usual_latency = 0;  // slow averages, for jumps
     double usual_active = 0;
-    unsigned jumps = 0;  // in a row
+    unsigned jumps = 0;                   // in a row
+    unsigned backward = 0;                // lower sequence numbers that rose, in a row
+    std::uint64_t backward_sequence = 0;  // the last of them
   };
 
   Refusal judge(const LoadReport& r, Source*& source, std::uint64_t wall_us);
+  static bool starts_again(const LoadReport& r, Source& source);
   static bool jumps(const LoadReport& r, Source& source);
   static void fold(const LoadReport& r, Source& source, base::Nanoseconds now);
 

@@ -8,29 +8,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include "control/api/fairlead.grpc.pb.h"
+#include "control/monitor/report_wire.hh"
 
 namespace fairlead::monitor {
 namespace {
 
 constexpr int kMostMessageBytes = 64 * 1024;
-
-LoadReport from_wire(const v1::LoadReport& m) {
-  LoadReport r;
-  r.backend_id = m.backend_id();
-  r.sequence = m.sequence();
-  r.timestamp_us = m.timestamp_unix_us();
-  r.cpu = m.cpu_utilization();
-  r.memory = m.mem_utilization();
-  r.application = m.application_utilization();
-  r.requests_per_second = m.rps_fractional();
-  r.errors_per_second = m.eps();
-  r.active = m.active_connections();
-  r.capacity = m.capacity();
-  r.latency_us = m.mean_latency_us();
-  r.completed = m.completed();
-  r.period_us = m.period_us();
-  return r;
-}
 
 // One stream of reports; deletes itself when gRPC is done with it. It takes bytes and parses them
 // itself: gRPC would end the stream of an agent at the first message that is none, uncounted.
@@ -83,13 +66,14 @@ class GrpcService final : public Service, private RawReports {
     server_->Wait();
   }
 
-  bool listen(const std::string& address) {
+  bool listen(const std::string& address, const std::vector<grpc::Service*>& more) {
     grpc::ServerBuilder builder;
     // Two daemons on one port must not share it in silence.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMostMessageBytes);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(static_cast<RawReports*>(this));
+    for (grpc::Service* service : more) builder.RegisterService(service);
     server_ = builder.BuildAndStart();
     return server_ != nullptr && port_ != 0;
   }
@@ -123,13 +107,15 @@ class GrpcService final : public Service, private RawReports {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Service>> Service::start(const std::string& listen, Sink& sink) {
+base::Result<std::unique_ptr<Service>> Service::start(
+    const std::string& listen, Sink& sink, const std::vector<grpc::Service*>& more
+) {
   auto service = std::make_unique<GrpcService>(sink);
-  if (!service->listen(listen)) {
+  if (!service->listen(listen, more)) {
     return base::fail(
         base::ErrorCode::kUnavailable,
-        "monitoring.listen: cannot listen on " + listen +
-            ", the port is taken or the address is not of this host"
+        "cannot listen on " + listen +
+            " (TCP), the port is taken or the address is not of this host"
     );
   }
   return std::unique_ptr<Service>(std::move(service));

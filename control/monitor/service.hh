@@ -6,9 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "control/monitor/intake.hh"
 #include "dataplane/base/result.hh"
+
+namespace grpc {
+class Service;
+}
 
 namespace fairlead::monitor {
 
@@ -28,9 +33,11 @@ class Sink {
 /// gRPC's callback interface: a thousand open streams cost a few threads, not a thousand.
 class Service {
  public:
-  /// Listens on "ADDRESS:PORT" (port 0: any free one). `sink` outlives the service. Errors:
-  /// kUnavailable when the address is taken or not ours.
-  static base::Result<std::unique_ptr<Service>> start(const std::string& listen, Sink& sink);
+  /// Listens on "ADDRESS:PORT" (port 0: any free one), also for the services of `more`. All of them
+  /// outlive this. Errors: kUnavailable when the address is taken or not ours.
+  static base::Result<std::unique_ptr<Service>> start(
+      const std::string& listen, Sink& sink, const std::vector<grpc::Service*>& more = {}
+  );
   virtual ~Service() = default;  // ends all streams within 200 ms
   [[nodiscard]] virtual int port() const = 0;
 };

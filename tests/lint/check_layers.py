@@ -27,6 +27,8 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
     "control/exchange": ["dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer/abi.h",
                          "dataplane/steer/flow_hash.h"],
+    "control/central": ["control/config", "control/exchange", "control/model", "control/monitor", "dataplane/base",
+                        "dataplane/sys"],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
     "control/staging": ["dataplane/base"],
@@ -42,7 +44,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",
                 "ebpf"],  # path: lookup runs the very code; the others: next hops for the gate
     "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/console.hh", "control/model",
-             "control/config", "control/api/fairlead."],
+             "control/config", "control/api/fairlead.", "control/monitor/channel.hh"],
     "tests": ["dataplane", "control", "ebpf", "tests"],
 }
 

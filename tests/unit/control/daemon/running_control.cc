@@ -24,6 +24,13 @@
 namespace fairlead::control {
 namespace {
 
+std::string whole_file(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
 int free_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in at{};
@@ -35,13 +42,6 @@ int free_port() {
   ::close(fd);
   return ntohs(at.sin_port);
 }
-
-std::string whole_file(const std::string& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-}  // namespace
 
 Backend::Backend(int last_byte, int port)
     : last_byte_(last_byte), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -14,6 +14,9 @@ namespace fairlead::control {
 
 using Json = nlohmann::json;
 
+/// A port of 127.0.0.1 that nobody listens on by TCP.
+int free_port();
+
 /// A TCP listener on 127.0.0.N: healthy while it exists.
 class Backend {
  public:

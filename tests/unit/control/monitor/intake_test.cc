@@ -122,6 +122,21 @@ TEST(Intake, JumpIsBelievedWhenItStays) {
   EXPECT_EQ(intake.accept(r, kNow, kWall), Refusal::kNone);
 }
 
+TEST(Intake, AnAgentThatStartsAgainUnheardIsBelievedWhenItsNumbersRise) {
+  Intake intake = heard_ten();
+  const auto low = [](std::uint64_t sequence) {
+    LoadReport r = good(sequence);
+    r.completed = sequence;
+    return r;
+  };
+  EXPECT_EQ(intake.accept(low(2), kNow, kWall), Refusal::kSequenceBack);
+  EXPECT_EQ(intake.accept(low(2), kNow, kWall), Refusal::kSequenceBack) << "sent twice";
+  EXPECT_EQ(intake.accept(low(3), kNow, kWall), Refusal::kSequenceBack);
+  EXPECT_EQ(intake.accept(low(4), kNow, kWall), Refusal::kNone);
+  EXPECT_EQ(intake.accept(low(5), kNow, kWall), Refusal::kNone);
+  EXPECT_EQ(intake.peek("b1")->sequence, 5U);
+}
+
 TEST(Intake, WindowIsTheMeanOverItsPeriods) {
   Intake intake;
   intake.set_backends({"b1"});

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts put together.
+#include "control/central/monitor.hh"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <set>
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "control/monitor/report_wire.hh"
+#include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::central {
+namespace {
+
+constexpr base::Nanoseconds kMostInterval = base::kSecond;
+constexpr base::Nanoseconds kNodeGone = 3 * base::kSecond;
+constexpr base::Nanoseconds kLogEvery = 10 * base::kSecond;
+
+std::uint64_t wall_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
+  );
+}
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGHUP, SIGTERM, SIGINT}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = handled_signals();
+  (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  (void)std::signal(SIGPIPE, SIG_IGN);
+}
+
+Monitor::~Monitor() {
+  if (watch_) watch_->end();
+  service_.reset();  // before the service that it carries
+}
+
+base::Result<bool> Monitor::start(const config::Config& config) {
+  if (config.fleet.hash_key_is_default) {
+    sys::log_warn(
+        "fleet.hash_key is the published default: with it anybody can send counts, set your own"
+    );
+  }
+  const sigset_t set = handled_signals();
+  signals_ = sys::UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_.valid()) return base::system_error("read signals", errno);
+  take_config(config);
+  // Milliseconds of 1970: a monitor that is started again goes on above where it was.
+  sequence_ = wall_us() / 1000;
+  FL_ASSIGN(
+      exchange_, exchange::Server::start(options_.listen, exchange::Key(config.fleet.hash_key))
+  );
+  watch_ = monitor::WatchService::make();
+  FL_ASSIGN(service_, monitor::Service::start(options_.listen, *this, {&watch_->grpc_service()}));
+  sys::log_info(
+      "started monitor=" + options_.name + " listen=" + options_.listen +
+      " backends=" + std::to_string(backends_.size())
+  );
+  return true;
+}
+
+void Monitor::take_config(const config::Config& config) {
+  std::set<std::string> ids;
+  for (const model::Vip& vip : config.vips) {
+    for (const model::Backend& backend : vip.backends) ids.insert(backend.id);
+  }
+  const std::lock_guard lock(mutex_);
+  backends_ = {ids.begin(), ids.end()};
+  intake_.set_backends(backends_);
+  interval_ = std::min(config.monitoring.interval, kMostInterval);
+}
+
+void Monitor::reload() {
+  const auto config = config::load_config(options_.config);
+  if (!config) {
+    sys::log_error("reload refused, nothing changes: " + config.error().what);
+    return;
+  }
+  take_config(*config);
+  sys::log_info("reloaded backends=" + std::to_string(backends_.size()));
+}
+
+void Monitor::run() {
+  base::Nanoseconds next = sys::monotonic_ns();
+  for (;;) {
+    const base::Nanoseconds now = sys::monotonic_ns();
+    if (now >= next) {
+      publish();
+      log_figures();
+      next = std::max(next + interval_, now);
+    }
+    if (!wait(next)) break;
+  }
+  sys::log_info("ends");
+}
+
+/// False: to end.
+bool Monitor::wait(base::Nanoseconds until) {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  pollfd fd{signals_.get(), POLLIN, 0};
+  const int ms = until <= now ? 0 : static_cast<int>((until - now) / base::kMillisecond) + 1;
+  if (::poll(&fd, 1, ms) <= 0) return true;
+  signalfd_siginfo info{};
+  bool goes_on = true;
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGHUP) {
+      reload();
+    } else {
+      goes_on = false;
+    }
+  }
+  return goes_on;
+}
+
+void Monitor::publish() {
+  v1::MonitoringUpdate update;
+  update.set_sequence(++sequence_);
+  update.set_monitor(options_.name);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const monitor::LoadReport& window : windows_.take(intake_, backends_))
+      *update.add_windows() = monitor::to_wire(window);
+    for (const std::string& id : backends_)
+      if (intake_.has_left(id)) update.add_left(id);
+  }
+  for (v1::NodeRow& row : watch_->nodes(sys::monotonic_ns(), kNodeGone))
+    *update.add_nodes() = std::move(row);
+  watch_->publish(update);
+}
+
+void Monitor::log_figures() {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  if (now < logged_ + kLogEvery) return;
+  logged_ = now;
+  const exchange::Server::Figures f = exchange_->figures();
+  const std::lock_guard lock(mutex_);
+  sys::log_info(
+      "reports=" + std::to_string(intake_.accepted()) +
+      " agents=" + std::to_string(intake_.reporting(now, 3 * base::kSecond)) +
+      " nodes_watching=" + std::to_string(watch_->watching()) +
+      " nodes_counting=" + std::to_string(f.nodes) + " datagrams=" + std::to_string(f.received) +
+      " answered=" + std::to_string(f.answered) + " malformed=" + std::to_string(f.malformed) +
+      " old=" + std::to_string(f.old) + " refused=" + std::to_string(f.refused)
+  );
+}
+
+monitor::Refusal Monitor::on_report(const monitor::LoadReport& report) {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  const std::uint64_t wall = wall_us();
+  const std::lock_guard lock(mutex_);
+  return intake_.accept(report, now, wall);
+}
+
+void Monitor::on_malformed() {
+  const std::lock_guard lock(mutex_);
+  intake_.count_malformed();
+}
+
+std::optional<std::uint64_t> Monitor::on_leave(const std::string& id, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool before = intake_.has_left(id);
+    if (!intake_.leave(id)) return std::nullopt;
+    if (!before)
+      sys::log_info("backend leaves backend=" + id + " reason=\"" + reason.substr(0, 80) + "\"");
+  }
+  return exchange_->total(id);
+}
+
+}  // namespace fairlead::central

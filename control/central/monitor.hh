@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The monitoring service: start in order, publish at intervals, end.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "control/central/options.hh"
+#include "control/config/config.hh"
+#include "control/exchange/server.hh"
+#include "control/monitor/intake.hh"
+#include "control/monitor/service.hh"
+#include "control/monitor/watch_service.hh"
+#include "control/monitor/windows.hh"
+#include "dataplane/sys/unique_fd.hh"
+
+namespace fairlead::central {
+
+/// gRPC's threads bring reports, the exchange has its own; the main thread publishes.
+class Monitor final : private monitor::Sink {
+ public:
+  explicit Monitor(Options options) : options_(std::move(options)) {}
+  ~Monitor() override;
+
+  base::Result<bool> start(const config::Config& config);
+  /// Until SIGTERM or SIGINT; the signals are blocked already (block_signals()).
+  void run();
+
+ private:
+  void take_config(const config::Config& config);
+  void reload();
+  void publish();
+  void log_figures();
+  bool wait(base::Nanoseconds until);
+
+  monitor::Refusal on_report(const monitor::LoadReport& report) override;
+  void on_malformed() override;
+  std::optional<std::uint64_t> on_leave(const std::string& id, const std::string& reason) override;
+
+  Options options_;
+  std::mutex mutex_;
+  monitor::Intake intake_;  // guarded by mutex_, and the next two
+  std::vector<std::string> backends_;
+  monitor::Windows windows_;
+  base::Nanoseconds interval_ = base::kSecond;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t accepted_ = 0;  // at the last line of the log
+  base::Nanoseconds logged_ = 0;
+  sys::UniqueFd signals_;
+  std::unique_ptr<exchange::Server> exchange_;  // these three end before what they call
+  std::unique_ptr<monitor::WatchService> watch_;
+  std::unique_ptr<monitor::Service> service_;
+};
+
+void block_signals();
+
+}  // namespace fairlead::central

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of fairlead-monitor.
+#pragma once
+
+#include <string>
+
+#include "dataplane/base/result.hh"
+#include "dataplane/sys/log.hh"
+
+namespace fairlead::central {
+
+struct Options {
+  std::string config;                   // path of the fleet's YAML file, the same as the nodes'
+  std::string listen = "0.0.0.0:9300";  // gRPC by TCP, counts by UDP
+  std::string name;                     // of this monitor; default: what it listens on
+  bool check = false;
+  sys::LogLevel log_level = sys::LogLevel::kInfo;
+  std::string text;  // --help, --version: print this and end
+};
+
+base::Result<Options> parse_options(int argc, const char* const* argv);
+
+}  // namespace fairlead::central

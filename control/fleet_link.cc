@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From messages to the node's state and back.
+#include "control/fleet_link.hh"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "control/actions.hh"
+#include "control/api/counters.hh"
+#include "control/monitor/report_wire.hh"
+#include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
+
+namespace fairlead::control {
+namespace {
+
+using Verdict = monitor::UpdateChoice::Verdict;
+
+std::uint64_t wall_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
+  );
+}
+
+FleetNode node_of(const v1::NodeRow& row) {
+  const v1::NodeReport& r = row.report();
+  FleetNode node;
+  node.id = r.node_id();
+  node.generation = r.generation();
+  node.digest = r.digest();
+  node.packets = r.packets();
+  node.flows = r.flows();
+  node.forward_p99_us = r.forward_p99_us();
+  node.dataplane = r.dataplane();
+  node.down = {r.down().begin(), r.down().end()};
+  node.age_ms = row.age_ms();
+  return node;
+}
+
+// Agents say goodbye to monitors, so theirs is the word on who has left. True: something changed.
+bool take_left(Node& node, const v1::MonitoringUpdate& update) {
+  bool changed = false;
+  for (const model::Vip& vip : node.config.vips) {
+    for (const model::Backend& backend : vip.backends) {
+      const auto& left = update.left();
+      const bool gone = std::find(left.begin(), left.end(), backend.id) != left.end();
+      if (gone == node.intake.has_left(backend.id)) continue;
+      changed =
+          (gone ? node.intake.leave(backend.id) : node.intake.come_back(backend.id)) || changed;
+    }
+  }
+  return changed;
+}
+
+void tell_disagreement(const Node& node) {
+  if (!node.fleet.alarmed) {
+    sys::log_info("all nodes have the same tables again");
+    return;
+  }
+  std::string text;
+  for (const FleetNode& other : node.fleet.nodes)
+    text += " " + other.id + "=" + std::to_string(other.generation);
+  sys::log_error("nodes have different tables, compare `show status` on them; generations:" + text);
+}
+
+}  // namespace
+
+FleetLink::FleetLink(Node& node, sys::UrgentMutex& lock, std::function<void()> changed)
+    : node_(node), lock_(lock), changed_(std::move(changed)) {
+  const auto& monitors = node.config.monitoring.monitors;
+  node.fleet.configured = !monitors.empty();
+  node.fleet.choice.set_silent_after(
+      3 * std::min(node.config.monitoring.interval, base::kSecond) + base::kSecond / 2
+  );
+  for (std::size_t i = 0; i < monitors.size(); ++i) {
+    watchers_.push_back(std::make_unique<monitor::Watcher>(
+        monitors[i],
+        node.config.node.id,
+        monitor::Watcher::Calls{
+            [this, i](const v1::MonitoringUpdate& update) { take(i, update); },
+            [this] { return report(); }}
+    ));
+  }
+}
+
+void FleetLink::take(std::size_t monitor, const v1::MonitoringUpdate& update) {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  const std::uint64_t wall = wall_us();
+  const std::lock_guard guard(lock_);
+  FleetView& fleet = node_.fleet;
+  const Verdict verdict = fleet.choice.judge(monitor, update.term(), update.sequence(), now);
+  if (verdict == Verdict::kOtherMonitor) ++fleet.other_monitor;
+  if (verdict == Verdict::kOldTerm) ++fleet.old_term;
+  if (verdict != Verdict::kTaken) return;
+  ++fleet.taken;
+  if (fleet.monitor != update.monitor()) {
+    fleet.monitor = update.monitor();
+    sys::log_info(
+        "monitoring updates come from " + fleet.monitor + " term=" + std::to_string(update.term())
+    );
+  }
+  for (const v1::LoadReport& window : update.windows())
+    (void)node_.intake.accept(monitor::from_wire(window), now, wall);
+  fleet.nodes.clear();
+  for (const v1::NodeRow& row : update.nodes()) fleet.nodes.push_back(node_of(row));
+  if (fleet.look_at_digests(now)) tell_disagreement(node_);
+  if (take_left(node_, update)) {
+    persist(node_);
+    changed_();
+  }
+}
+
+v1::NodeReport FleetLink::report() {
+  const base::Nanoseconds now = sys::monotonic_ns();
+  v1::NodeReport out;
+  const std::lock_guard guard(lock_);
+  out.set_node_id(node_.config.node.id);
+  out.set_generation(node_.publisher.generation());
+  out.set_digest(node_.publisher.table().digest());
+  const steer::Latency& latency = node_.latency.node();
+  if (latency.samples > 0) {
+    out.set_forward_mean_us(latency.mean_ns / 1e3);
+    out.set_forward_p99_us(latency.p99_ns / 1e3);
+  }
+  const fl_workers& workers = node_.regions.worker_pages();
+  std::uint64_t packets = 0;
+  std::uint64_t flows = 0;
+  for (const fl_worker_page& page : api::pages(workers)) {
+    packets += page.rx_packets;
+    flows += page.flows;
+  }
+  out.set_packets(packets);
+  out.set_flows(flows);
+  out.set_dataplane(dataplane_sign(workers, now).running);
+  for (const auto& [key, check] : node_.checks.all()) {
+    if (node_.checks.state(key.first, key.second) == health::State::kDown)
+      out.add_down(key.first + "/" + key.second);
+  }
+  return out;
+}
+
+}  // namespace fairlead::control

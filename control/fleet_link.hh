@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The node's connections to the fleet's monitors: updates in, its own report out.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "control/monitor/watcher.hh"
+#include "control/node.hh"
+#include "dataplane/sys/urgent.hh"
+
+namespace fairlead::control {
+
+class FleetLink {
+ public:
+  /// `lock` protects `node`. `changed` is called under it when tables must follow.
+  FleetLink(Node& node, sys::UrgentMutex& lock, std::function<void()> changed);
+
+ private:
+  void take(std::size_t monitor, const v1::MonitoringUpdate& update);
+  v1::NodeReport report();
+
+  Node& node_;
+  sys::UrgentMutex& lock_;
+  std::function<void()> changed_;
+  std::vector<std::unique_ptr<monitor::Watcher>> watchers_;  // the last member
+};
+
+}  // namespace fairlead::control

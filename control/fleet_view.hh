@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a node knows of its fleet from monitoring updates. Plain state, under the daemon's lock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "control/monitor/update_choice.hh"
+
+namespace fairlead::control {
+
+struct FleetNode {
+  std::string id;
+  std::uint64_t generation = 0;
+  std::uint64_t digest = 0;
+  std::uint64_t packets = 0;
+  std::uint64_t flows = 0;
+  double forward_p99_us = 0;
+  bool dataplane = false;
+  std::vector<std::string> down;  // "vip/backend"
+  std::uint32_t age_ms = 0;       // when the update was made
+};
+
+/// Nodes may differ for a moment while a change goes round; longer is an alarm.
+inline constexpr base::Nanoseconds kMayDiffer = 3 * base::kSecond;
+
+struct FleetView {
+  bool configured = false;  // there are monitors
+  monitor::UpdateChoice choice{3 * base::kSecond};
+  std::string monitor;           // whose update was taken last
+  std::vector<FleetNode> nodes;  // of that update
+  std::uint64_t taken = 0;
+  std::uint64_t other_monitor = 0;     // not taken: came from a monitor that is not in use
+  std::uint64_t old_term = 0;          // not taken: from a leader that is none any more
+  base::Nanoseconds differ_since = 0;  // digests are not all equal; 0: they are
+  bool alarmed = false;                // that was told
+
+  /// Different digests of tables among the nodes.
+  [[nodiscard]] std::size_t digests() const;
+  /// Looks at the nodes of a new update. True: begin or end of a disagreement is to be told.
+  bool look_at_digests(base::Nanoseconds now);
+  [[nodiscard]] nlohmann::json show(base::Nanoseconds now) const;
+};
+
+}  // namespace fairlead::control

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Watch until the stream ends, wait a moment, watch again.
+#include "control/monitor/watcher.hh"
+
+#include <chrono>
+
+#include <grpcpp/grpcpp.h>
+
+#include "control/monitor/channel.hh"
+
+namespace fairlead::monitor {
+namespace {
+
+constexpr std::chrono::milliseconds kAgain{200};
+constexpr std::chrono::milliseconds kTellTimeout{1000};
+
+}  // namespace
+
+Watcher::Watcher(std::string to, std::string node, Calls calls)
+    : to_(std::move(to)),
+      node_(std::move(node)),
+      calls_(std::move(calls)),
+      stub_(v1::Fleet::NewStub(make_channel(to_))),
+      thread_([this] { run(); }) {}
+
+Watcher::~Watcher() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+Watcher::State Watcher::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+// As in the agent's reporter: the first attempt after a stream fails at once and so tells the
+// reason, later ones wait inside gRPC, where the sockets are polled.
+void Watcher::run() {
+  bool wait_for_ready = false;
+  for (;;) {
+    wait_for_ready = !stream(wait_for_ready);
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, kAgain, [this] { return stop_; })) return;
+  }
+}
+
+/// Returns whether updates came.
+bool Watcher::stream(bool wait_for_ready) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(wait_for_ready);
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_) return false;
+    context_ = &context;
+  }
+  v1::WatchRequest request;
+  request.set_node_id(node_);
+  const auto reader = stub_->Watch(&context, request);
+  v1::MonitoringUpdate update;
+  bool any = false;
+  while (reader->Read(&update)) {
+    any = true;
+    {
+      const std::lock_guard lock(mutex_);
+      state_.connected = true;
+      state_.trouble.clear();
+      ++state_.updates;
+      state_.bytes += update.ByteSizeLong();
+    }
+    calls_.update(update);
+    tell();
+  }
+  const grpc::Status status = reader->Finish();
+  const std::lock_guard lock(mutex_);
+  context_ = nullptr;
+  state_.connected = false;
+  state_.trouble = status.ok() ? "it ended" : status.error_message();
+  return any;
+}
+
+void Watcher::tell() {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kTellTimeout);
+  v1::TellReply reply;
+  // What does not arrive is told again after the next update.
+  (void)stub_->Tell(&context, calls_.report(), &reply);
+}
+
+}  // namespace fairlead::monitor

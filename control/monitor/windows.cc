@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Weighted means.
+#include "control/monitor/windows.hh"
+
+#include <algorithm>
+
+namespace fairlead::monitor {
+
+LoadReport merged(const std::vector<Received>& reports, std::uint64_t last_sequence) {
+  LoadReport out = reports.back().report;
+  double seconds = 0;
+  double requests = 0;
+  double latency = 0;
+  LoadReport sum;
+  bool restarted = false;
+  for (const Received& received : reports) {
+    const LoadReport& r = received.report;
+    restarted = restarted || r.sequence <= 1 || r.sequence <= last_sequence;
+    last_sequence = r.sequence;
+    const double time = static_cast<double>(r.period_us) / 1e6;
+    seconds += time;
+    sum.period_us += r.period_us;
+    sum.cpu += r.cpu * time;
+    sum.memory += r.memory * time;
+    sum.application += r.application * time;
+    sum.requests_per_second += r.requests_per_second * time;
+    sum.errors_per_second += r.errors_per_second * time;
+    sum.active += r.active * time;
+    if (r.latency_us <= 0) continue;
+    requests += r.requests_per_second * time;
+    latency += r.latency_us * r.requests_per_second * time;
+  }
+  out.cpu = sum.cpu / seconds;
+  out.memory = sum.memory / seconds;
+  out.application = sum.application / seconds;
+  out.requests_per_second = sum.requests_per_second / seconds;
+  out.errors_per_second = sum.errors_per_second / seconds;
+  out.active = sum.active / seconds;
+  if (requests > 0) out.latency_us = latency / requests;
+  out.period_us = sum.period_us;
+  if (restarted) out.sequence = 1;
+  return out;
+}
+
+std::vector<LoadReport> Windows::take(Intake& intake, const std::vector<std::string>& backends) {
+  std::vector<LoadReport> out;
+  for (const std::string& id : backends) {
+    const std::vector<Received> reports = intake.take_reports(id);
+    if (reports.empty()) continue;
+    std::uint64_t& last = last_sequence_[id];
+    out.push_back(merged(reports, last));
+    last = reports.back().report.sequence;
+  }
+  std::erase_if(last_sequence_, [&](const auto& entry) {
+    return std::find(backends.begin(), backends.end(), entry.first) == backends.end();
+  });
+  return out;
+}
+
+}  // namespace fairlead::monitor
