@@ -227,6 +227,11 @@ std::vector<PacketCase> hostile_cases() {
           FL_REASON_MARTIAN_SOURCE
       ),
       dropped(
+          "The vip as source, whatever the ports.",
+          packet().ipv4(kIpip4, kIpip4).tcp(40000, 80, "A"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
           "A land packet over IPv6.",
           packet().ipv6(kIpip6, kIpip6).udp(53, 53).payload(4),
           FL_REASON_MARTIAN_SOURCE

@@ -29,11 +29,7 @@ def case_answers(build: Path) -> None:
         node.in_peer("ip", "route", "add", VIP, "via", "10.77.0.1")
         wait_for("gateway resolved", lambda: gateway(node))
         wait_for("table in force", lambda: node.status()["generation"] >= 1)
-        with node.socket_in(node.peer_ns, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
-            request = struct.pack(">BBHHH", 8, 0, 0, 4711, 1) + b"are you there"  # 21 bytes
-            icmp.sendto(request[:2] + struct.pack(">H", checksum(request + b"\0")) + request[4:], (VIP, 0))
-            reply, (who, _) = icmp.recvfrom(2048)
-            assert who == VIP and reply[20] == 0 and reply[24:] == request[4:], (who, reply.hex())
+        ask_echo(node, VIP)
         with node.socket_in(node.peer_ns) as client, node.peer_socket() as raw:
             client.sendto(bytes(3000), (VIP, 53))
             wait_for("the client knows the MTU", lambda: "mtu 1480" in node.in_peer("ip", "route", "get", VIP))
@@ -46,6 +42,42 @@ def case_answers(build: Path) -> None:
         books = node.books()
         assert books["rx"] == books["tx"] + books["punted"] + books["answered"] + books["dropped"], books
         assert books["answered"] == 2, books
+
+
+def ask_echo(node: LoneNode, address: str) -> None:
+    with node.socket_in(node.peer_ns, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
+        icmp.settimeout(10)
+        request = struct.pack(">BBHHH", 8, 0, 0, 4711, 1) + b"are you there"  # 21 bytes
+        icmp.sendto(request[:2] + struct.pack(">H", checksum(request + b"\0")) + request[4:], (address, 0))
+        reply, (who, _) = icmp.recvfrom(2048)
+        assert who == address and reply[20] == 0 and reply[24:] == request[4:], (who, reply.hex())
+
+
+def case_kernel(build: Path) -> None:
+    """Beside a data plane on AF_XDP the node's kernel keeps what is its own: the gate passes it on (XDP_PASS). Vips' packets
+    never reach it."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "tx", "off")  # whole checksums into XDP
+        node.write_config({"b1": 100, "b2": 100}, rest="    health: {type: none}\nmetrics: {listen: off}\n")
+        node.start_control()
+        node.start()
+        wait_for("gateway resolved", lambda: gateway(node))
+        wait_for("table in force", lambda: node.status()["generation"] >= 1)
+        assert "xdp" in node.in_node("ip", "link", "show", "fl0")
+        with node.socket_in(node.node_ns) as there, node.socket_in(node.peer_ns) as here, node.peer_socket() as raw:
+            there.bind(("10.77.0.1", 80))  # the vip's port, but not its address
+            here.settimeout(10)
+            here.sendto(b"question", ("10.77.0.1", 80))
+            question, client = there.recvfrom(100)
+            there.sendto(b"answer to " + question, client)
+            assert here.recv(100) == b"answer to question"
+            ask_echo(node, "10.77.0.1")
+            send(node, raw, SYN)
+            assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
+        assert node.stop() == 0
+        books = node.books()
+        assert books["rx"] == books["tx"] == len(CLIENTS) and books["dropped"] == 0, books
 
 
 def inner_packet(raw: socket.socket) -> bytes | None:

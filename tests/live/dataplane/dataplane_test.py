@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from client_cases import case_answers, case_flows
+from client_cases import case_answers, case_flows, case_kernel
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
 
@@ -305,6 +305,7 @@ CASES = {
     "flows": case_flows,
     "forwards": case_forwards,
     "forwards-af-xdp": lambda build: case_forwards(build, AF_XDP),
+    "kernel-af-xdp": case_kernel,
     "own-arp": case_own_arp,
     "punt-tap": case_punt_tap,
     "restart": case_restart,
