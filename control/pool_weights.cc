@@ -57,7 +57,11 @@ bool PoolWeights::turn(
     if (log_ != nullptr) log_->begin(vip.name, pool.state);
     auto fresh = policy::update(snapshot, observed, pool.state, dt);
     if (log_ != nullptr) log_->end(vip.name, snapshot, observed, dt, fresh, pool.state);
-    rail(pool, snapshot, fresh, now);
+    const auto in_force = [&](std::size_t i) {
+      const auto before = pool.weights.find(snapshot.backends[i].id);
+      return before == pool.weights.end() ? 0U : before->second.weight;
+    };
+    policy::hold_to_rails(rails_, snapshot, in_force, now, pool.rails, fresh);
     pool.last_turn = now;
     pool.frozen = fresh.frozen;
     changed = adopt(pool, vip, fresh, now < hold_until_) || changed;
@@ -65,32 +69,6 @@ bool PoolWeights::turn(
   }
   pools_ = std::move(next);
   return changed;
-}
-
-void PoolWeights::rail(
-    Pool& pool, const policy::Snapshot& snapshot, policy::Weights& fresh, base::Nanoseconds now
-) const {
-  std::map<std::string, std::uint32_t> configured;
-  for (const policy::Backend& backend : snapshot.backends)
-    if (backend.usable) configured[backend.id] = backend.weight;
-  // An operator's word, or a backend that goes or comes, is no policy's whim, and changes the units
-  // in which the pool's weights count.
-  const bool held = configured == pool.configured;
-  pool.configured = std::move(configured);
-  std::vector<policy::RailInput> inputs;
-  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
-    const policy::Backend& backend = snapshot.backends[i];
-    const auto before = pool.weights.find(backend.id);
-    const bool known = held && backend.usable && before != pool.weights.end();
-    inputs.push_back({backend.weight, known ? before->second.weight : 0, fresh.backends[i].weight});
-  }
-  const auto railed = policy::apply_rails(rails_, inputs, pool.moves, now);
-  for (std::size_t i = 0; i < railed.size(); ++i) {
-    if (railed[i].bound == policy::Rail::kNone) continue;
-    fresh.backends[i].why += "; " + policy::rail_text(railed[i].bound, rails_) + ", wanted " +
-                             std::to_string(fresh.backends[i].weight);
-    fresh.backends[i].weight = railed[i].weight;
-  }
 }
 
 bool PoolWeights::adopt(

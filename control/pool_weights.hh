@@ -40,8 +40,7 @@ class PoolWeights {
       const steer::TableView& table, const steer::Names& names, base::Nanoseconds hold_until
   );
 
-  /// From the next turn on. They hold policies, not operators: when a configured weight changes, or
-  /// a backend goes or comes, the pool goes its whole way once.
+  /// From the next turn on.
   void set_rails(const policy::RailSettings& rails) { rails_ = rails; }
 
   /// One turn of every pool. Returns true when a table weight changed.
@@ -67,15 +66,10 @@ class PoolWeights {
     std::map<std::string, policy::EffectiveWeight> weights;
     std::map<std::string, std::uint32_t> restored;  // published weights, while held
     base::Nanoseconds last_turn = 0;
-    std::map<std::string, std::uint32_t> configured;  // at the last turn
-    policy::MoveBudget moves;
+    policy::RailMemory rails;
     bool frozen = false;
   };
   static bool adopt(Pool& pool, const model::Vip& vip, const policy::Weights& fresh, bool hold);
-  /// Holds `fresh` to the rails, against the weights in force.
-  void rail(
-      Pool& pool, const policy::Snapshot& snapshot, policy::Weights& fresh, base::Nanoseconds now
-  ) const;
 
   policy::RailSettings rails_;
   policy::DecisionLog* log_ = nullptr;

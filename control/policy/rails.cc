@@ -170,4 +170,35 @@ std::string rail_text(Rail rail, const RailSettings& s) {
   return "";
 }
 
+void hold_to_rails(
+    const RailSettings& settings,
+    const Snapshot& snapshot,
+    const std::function<std::uint32_t(std::size_t)>& before,
+    base::Nanoseconds now,
+    RailMemory& memory,
+    Weights& fresh
+) {
+  std::map<std::string, std::uint32_t> configured;
+  for (const Backend& backend : snapshot.backends)
+    if (backend.usable) configured[backend.id] = backend.weight;
+  // An operator's word, or a backend that goes or comes, is no policy's whim, and changes the units
+  // in which the pool's weights count.
+  const bool held = configured == memory.configured;
+  memory.configured = std::move(configured);
+  std::vector<RailInput> inputs;
+  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
+    const Backend& backend = snapshot.backends[i];
+    const std::uint32_t in_force = held && backend.usable ? before(i) : 0;
+    inputs.push_back({backend.weight, in_force, fresh.backends[i].weight});
+  }
+  const auto railed = apply_rails(settings, inputs, memory.moves, now);
+  for (std::size_t i = 0; i < railed.size(); ++i) {
+    if (railed[i].bound == Rail::kNone) continue;
+    EffectiveWeight& out = fresh.backends[i];
+    out.why +=
+        "; " + rail_text(railed[i].bound, settings) + ", wanted " + std::to_string(out.weight);
+    out.weight = railed[i].weight;
+  }
+}
+
 }  // namespace fairlead::policy

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "control/policy/policy.hh"
 #include "dataplane/base/clock.hh"
 
 namespace fairlead::policy {
@@ -52,6 +55,24 @@ std::vector<Railed> apply_rails(
     const std::vector<RailInput>& pool,
     MoveBudget& budget,
     base::Nanoseconds now
+);
+
+/// What rails remember of a pool between its turns.
+struct RailMemory {
+  std::map<std::string, std::uint32_t> configured;  // of the usable backends, at the last turn
+  MoveBudget moves;
+};
+
+/// Holds `fresh` to the rails, against the weights in force: `before(i)`, 0: none yet. They hold
+/// policies, not operators: when a configured weight changes, or a backend goes or comes, the pool
+/// goes its whole way once. Called after each update().
+void hold_to_rails(
+    const RailSettings& settings,
+    const Snapshot& snapshot,
+    const std::function<std::uint32_t(std::size_t)>& before,
+    base::Nanoseconds now,
+    RailMemory& memory,
+    Weights& fresh
 );
 
 /// "held by the largest step, 10 % an update"; "" for none.

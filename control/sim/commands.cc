@@ -145,6 +145,7 @@ base::Result<Input> read_input(const Options& o) {
         input.setup.policy,
         make_policy(o.config.empty() ? "adaptive" : model::to_string(config.policy))
     );
+    input.setup.rails = rails_of(config);
   } else {
     if (o.overrides.nodes) config.simulation.nodes = *o.overrides.nodes;
     if (o.overrides.backends) config.simulation.backends = *o.overrides.backends;

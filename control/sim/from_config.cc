@@ -130,6 +130,11 @@ base::Result<bool> add_events(const config::Simulation& sim, Setup& s) {
 
 }  // namespace
 
+policy::RailSettings rails_of(const config::Config& config) {
+  const config::Rails& r = config.rails;
+  return {r.dead_band, r.max_step, r.floor, r.ceiling, r.moved_per_minute};
+}
+
 base::Result<Setup> setup_from(const config::Config& config) {
   const config::Simulation& sim = config.simulation;
   Setup s;
@@ -149,6 +154,7 @@ base::Result<Setup> setup_from(const config::Config& config) {
   s.monitoring.report_loss = s.monitoring.update_loss = sim.report_loss;
   s.flow_idle_new = static_cast<Time>(config.flows.idle_new);
   FL_ASSIGN(s.policy, make_policy(model::to_string(config.policy)));
+  s.rails = rails_of(config);
   s.policy.parameters.learning = static_cast<policy::Learning>(static_cast<int>(config.learning));
   if (!config.vips.empty()) {
     const model::Health& health = config.vips[0].health;

@@ -14,6 +14,8 @@ inline constexpr std::uint32_t kMostNodes = 1000;
 /// vip of the file is simulated; one that lists no backends gets simulation.backends.
 base::Result<Setup> setup_from(const config::Config& config);
 
+policy::RailSettings rails_of(const config::Config& config);
+
 /// Replaces the arrival process by rows of a file. Times become relative to `start`.
 void use_requests(const RequestsFile& file, Time start, Setup& setup);
 /// Lets updates drive routing; backends and nodes that the file names and nobody knew join then.

@@ -84,6 +84,8 @@ Shipment Leader::turn(
   if (log != nullptr) log->begin(kPool, state_);
   policy::Weights weights = policy::update(pool_, observed, state_, dt);
   if (log != nullptr) log->end(kPool, pool_, observed, dt, weights, state_);
+  const auto in_force = [&](std::size_t b) { return last_.empty() ? 0U : last_[b].weight; };
+  policy::hold_to_rails(setup_->rails, pool_, in_force, observed.now, rails_, weights);
   last_ = std::move(weights.backends);
   if (setup_->policy.true_weights) {
     double sum = 0;

@@ -52,6 +52,7 @@ class Leader {
   std::vector<health::Dampener> dampeners_;
   std::vector<std::uint8_t> member_;
   std::vector<std::uint8_t> told_down_;  // by the updates file
+  policy::RailMemory rails_;
   std::vector<policy::EffectiveWeight> last_;
   std::uint64_t snapshots_ = 0;
   Time last_turn_ = 0;

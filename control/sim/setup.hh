@@ -9,6 +9,7 @@
 #include "control/model/model.hh"
 #include "control/policy/decision_log.hh"
 #include "control/policy/policy.hh"
+#include "control/policy/rails.hh"
 #include "control/sim/backend_model.hh"
 
 namespace fairlead::sim {
@@ -170,6 +171,7 @@ struct Setup {
   Time flow_idle_new = 10 * kSecond;  // a flow without answer stays in a node's count so long
   std::vector<Fault> faults;          // by rising time
   PolicySpec policy;
+  policy::RailSettings rails;
   bool has_requests = false;
   std::vector<FileRequest> requests;  // if has_requests: instead of `arrivals`
   bool has_updates = false;

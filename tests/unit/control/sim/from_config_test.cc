@@ -92,6 +92,19 @@ TEST(FromConfig, AntagonistsRobTheirShare) {
   EXPECT_LE(busy_at_start, 8);
 }
 
+TEST(FromConfig, RailsHoldThePolicyAsInTheDaemon) {
+  const std::string slow = "  events: [{at: 1s, what: slow, factor: 0.2, who: [b1]}]\n";
+  const auto free = setup_with(slow);
+  const auto held = setup_with(slow + "policy: {rails: {floor: 0.9}}\n");
+  ASSERT_TRUE(free) << free.error().what;
+  ASSERT_TRUE(held) << held.error().what;
+
+  const Measures without = Simulation(*free).run();
+  const Measures with = Simulation(*held).run();
+
+  EXPECT_GT(with.backends[0].requests, without.backends[0].requests);
+}
+
 TEST(FromConfig, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_EQ(
       refusal("  events: [{at: 1s, what: crash, who: [b11]}]\n"),
