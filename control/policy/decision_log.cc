@@ -191,6 +191,24 @@ std::string check(const Json& line, std::map<std::string, Memory>& pools) {
          "..., recomputed ..." + ours.substr(from, 60) + "...";
 }
 
+/// What is wrong with a line that end() did not write so. The library's own words are for
+/// programmers.
+std::string damage_of(const std::string& text, std::map<std::string, Memory>& pools) {
+  try {
+    return check(Json::parse(text), pools);
+  } catch (const Json::parse_error& e) {
+    return "damaged, no JSON from byte " + std::to_string(e.byte) + " on";
+  } catch (const Json::out_of_range& e) {
+    const std::string what = e.what();  // "[json.exception...] key 'x' not found"
+    const auto key = what.find("key ");
+    return "damaged, " + (key == std::string::npos ? "a value is missing" : what.substr(key));
+  } catch (const Json::exception&) {
+    return "damaged, a value is of another kind than a policy writes";
+  } catch (const std::exception& e) {
+    return "damaged, " + std::string(e.what());
+  }
+}
+
 }  // namespace
 
 void DecisionLog::begin(const std::string& pool, const State& before) {
@@ -234,12 +252,7 @@ base::Result<Replayed> replay(std::istream& log, const std::string& name) {
   std::string text;
   while (std::getline(log, text)) {
     ++result.turns;
-    std::string wrong;
-    try {
-      wrong = check(Json::parse(text), pools);
-    } catch (const std::exception& e) {
-      wrong = "no line of a decision log: " + std::string(e.what());
-    }
+    const std::string wrong = damage_of(text, pools);
     if (!wrong.empty())
       return base::invalid(name + ":" + std::to_string(result.turns) + ": " + wrong);
   }

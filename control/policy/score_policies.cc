@@ -8,6 +8,11 @@
 // the lower latency wins, among hot ones the lower count. A daemon cannot probe three backends per
 // connection, and its data plane knows two candidates, so this is what it runs; fairlead-sim runs
 // the published one.
+//
+// Limits: both see a backend as it was a report ago, and nothing while no request completes.
+// Latency also holds the work itself: a backend that is asked for more per request looks slow.
+// Without reports for 10 s a backend counts as usual. The table keeps configured weights, so a
+// backend that is declared too large is only as light as the other candidates allow.
 #include "control/policy/score_policies.hh"
 
 #include <algorithm>

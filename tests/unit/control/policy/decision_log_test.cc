@@ -108,8 +108,19 @@ TEST(DecisionLog, ALogWithoutItsBeginningIsRefused) {
 
 TEST(DecisionLog, DamagedLinesAreRefusedWithTheirNumber) {
   const std::string text = log_of(PolicyName::kAdaptive, 3);
-  EXPECT_NE(replayed(text + "{\n").error().what.find("log:4: no line of"), std::string::npos);
-  EXPECT_NE(replayed(text + "{\"pool\":\"web\"}\n").error().what.find("log:4:"), std::string::npos);
+  EXPECT_EQ(replayed(text + "{\n").error().what, "log:4: damaged, no JSON from byte 2 on");
+  EXPECT_EQ(
+      replayed(text + "{\"pool\":\"vip\"}\n").error().what,
+      "log:4: the pool's first turn is missing, give the log from the start of the process"
+  );
+  std::string key = text;
+  key.replace(key.find("\"now_ns\""), 8, "\"now_nz\"");
+  EXPECT_EQ(replayed(key).error().what, "log:1: damaged, key 'now_ns' not found");
+  std::string kind = text;
+  kind.replace(kind.find("\"dt_ns\":") + 8, 0, "\"x\",\"y\":");
+  EXPECT_EQ(
+      replayed(kind).error().what, "log:1: damaged, a value is of another kind than a policy writes"
+  );
   EXPECT_FALSE(replayed(""));
 }
 
