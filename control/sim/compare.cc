@@ -29,7 +29,7 @@ RunResult result_of(const Setup& setup, const Measures& m) {
   r.counts_bytes =
       static_cast<double>(m.exchange_bytes) / static_cast<double>(setup.duration) * 1e9;
   r.peak_load = m.load.peak;
-  r.crowded_seconds = static_cast<double>(m.load.crowded_seconds);
+  r.crowded_seconds = m.load.crowded_seconds;
   r.uncrowded_p95_ms = m.load.uncrowded.quantile(0.95) * 1e-6;
   return r;
 }

@@ -32,13 +32,21 @@ void LoadMeter::close_window() {
   integrate(end_);
   const bool counts = end_ - kWindow >= warmup_;
   const bool crowded = offered_ + backlog_ > servable_;
-  if (counts && servable_ > 0) result_.peak = std::max(result_.peak, offered_ / servable_);
-  if (counts && crowded) ++result_.crowded_seconds;
+  if (counts) {
+    result_.crowded_seconds += crowded ? 1.0 / kSecond : 0;
+    second_offered_ += offered_;
+    second_servable_ += servable_;
+  }
   if (!crowded) result_.uncrowded.add(open_);
   if (open_.count() > 0) open_ = {};
   backlog_ = std::clamp(offered_ + backlog_ - servable_, 0.0, room_);
   offered_ = servable_ = 0;
   crowded_.push_back(crowded);
+  if (crowded_.size() % kSecond == 0) {
+    if (second_servable_ > 0)
+      result_.peak = std::max(result_.peak, second_offered_ / second_servable_);
+    second_offered_ = second_servable_ = 0;
+  }
   end_ += kWindow;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether the backends could serve what was asked of them, second by second, whatever the policy.
+// Whether the backends could serve what was asked of them, tenth of a second by tenth, whatever the
+// policy.
 //
 // Offered is the work of the requests that arrive in a window, backlog what a fluid that drains at
 // the whole capacity left over from the window before (at most what queues hold, the rest would be
@@ -28,11 +29,12 @@ class LoadMeter {
   }
   /// A request that arrived at `arrival` took so long.
   void served(Time arrival, Time latency);
-  /// Ends the last window, as if nothing had come in the rest of its second.
+  /// Ends the last window, as if nothing had come in the rest of it.
   LoadMeasures finish();
 
  private:
-  static constexpr Time kWindow = 1'000'000'000;
+  static constexpr Time kWindow = 100'000'000;
+  static constexpr unsigned kSecond = 10;  // windows
   void advance(Time now) {
     while (now >= end_) close_window();
   }
@@ -47,6 +49,8 @@ class LoadMeter {
   double offered_ = 0;   // in the open window
   double servable_ = 0;  // in the open window until since_
   double backlog_ = 0;
+  double second_offered_ = 0;  // of the windows of the second that is not over
+  double second_servable_ = 0;
   std::vector<bool> crowded_;  // of the windows that have ended
   Histogram open_;             // latencies of the open window's requests
   LoadMeasures result_;

@@ -61,11 +61,11 @@ struct Sample {
   std::vector<double> weight;    // by backend, of the sum
 };
 
-/// What was asked of the backends against what they could do, in windows of a second (LoadMeter).
+/// What was asked of the backends against what they could do (LoadMeter).
 struct LoadMeasures {
-  double peak = 0;                    // most that was offered in a window, as a share of capacity
-  std::uint64_t crowded_seconds = 0;  // windows in which no balancer could have kept up
-  Histogram uncrowded;                // latencies of the requests that arrived in the others
+  double peak = 0;             // most that was offered in a second, as a share of capacity
+  double crowded_seconds = 0;  // of the windows in which no balancer could have kept up
+  Histogram uncrowded;         // latencies of the requests that arrived in the others
 };
 
 struct Measures {

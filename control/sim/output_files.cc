@@ -99,7 +99,7 @@ std::string report_json(const Setup& setup, const Measures& m, Time first_arriva
                       : m.latency.share_within(200 * kMilli) * static_cast<double>(m.ok) / requests;
   j["load"] = {
       {"peak", rounded(m.load.peak)},
-      {"seconds_above_capacity", m.load.crowded_seconds},
+      {"seconds_above_capacity", rounded(m.load.crowded_seconds)},
       {"p95_us_below_capacity", rounded(m.load.uncrowded.quantile(0.95) / 1000)}};
   j["node_latency_us"] = latency_json(m.node_latency, false);
   auto& per_backend = j["per_backend"] = nlohmann::ordered_json::object();
