@@ -10,19 +10,27 @@ namespace fairlead::sim {
 
 namespace {
 
-constexpr std::size_t kShown = 12;
+constexpr std::size_t kShown = 8;
 
-/// Backends by how far their share moves, most first.
-std::vector<std::size_t> most_moving(const Setup& setup, const Measures& m) {
+/// Of the time in which requests come; what drains after it looks like a collapse.
+std::vector<Sample> samples_of(const Setup& setup, const Measures& m) {
+  std::vector<Sample> result;
+  for (const Sample& s : m.samples)
+    if (s.seconds <= static_cast<double>(setup.duration) * 1e-9) result.push_back(s);
+  return result;
+}
+
+/// Backends by how much of their weight comes and goes once all are known, most first.
+std::vector<std::size_t> most_moving(const Setup& setup, const std::vector<Sample>& samples) {
   std::vector<std::pair<double, std::size_t>> by_range;
   for (std::size_t b = 0; b < setup.backends.size(); ++b) {
     double low = 1;
-    double high = 0;
-    for (const Sample& s : m.samples) {
-      low = std::min(low, s.share[b]);
-      high = std::max(high, s.share[b]);
+    double high = 1e-9;
+    for (std::size_t s = samples.size() / 4; s < samples.size(); ++s) {
+      low = std::min(low, samples[s].weight[b]);
+      high = std::max(high, samples[s].weight[b]);
     }
-    by_range.emplace_back(low - high, b);
+    by_range.emplace_back(low / high, b);
   }
   std::sort(by_range.begin(), by_range.end());
   std::vector<std::size_t> result;
@@ -34,6 +42,7 @@ std::vector<std::size_t> most_moving(const Setup& setup, const Measures& m) {
 }  // namespace
 
 std::string run_svg(const Setup& setup, const Measures& m) {
+  const std::vector<Sample> samples = samples_of(setup, m);
   Panel latency{"latency over time", "seconds", "ms", {{"p50", {}, {}}, {"p99", {}, {}}}, true, {}};
   Panel flow{
       "requests",
@@ -42,7 +51,7 @@ std::string run_svg(const Setup& setup, const Measures& m) {
       {{"served", {}, {}}, {"failed or rejected", {}, {}}},
       false,
       {}};
-  for (const Sample& s : m.samples) {
+  for (const Sample& s : samples) {
     latency.series[0].points.emplace_back(s.seconds, s.p50_ms);
     latency.series[1].points.emplace_back(s.seconds, s.p99_ms);
     flow.series[0].points.emplace_back(s.seconds, s.requests_per_second);
@@ -50,10 +59,10 @@ std::string run_svg(const Setup& setup, const Measures& m) {
   }
   Panel shares{"share of requests", "seconds", "% of all", {}, false, {}};
   Panel weights{"weight", "seconds", "% of all", {}, false, {}};
-  for (const std::size_t b : most_moving(setup, m)) {
+  for (const std::size_t b : most_moving(setup, samples)) {
     Series share{setup.backends[b].id, {}, {}};
     Series weight{setup.backends[b].id, {}, {}};
-    for (const Sample& s : m.samples) {
+    for (const Sample& s : samples) {
       share.points.emplace_back(s.seconds, 100 * s.share[b]);
       weight.points.emplace_back(s.seconds, 100 * s.weight[b]);
     }

@@ -58,7 +58,7 @@ void text_at(std::string& out, double x, double y, const char* anchor, const std
 
 std::string short_number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  std::snprintf(text, sizeof text, "%.6g", value);
   return text;
 }
 
