@@ -135,8 +135,9 @@ std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment
   for (std::size_t b = 0; b < shipment.weights.size(); ++b) {
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;
-    // c is about all nodes' counts; own ones alone are better judged by n / weight.
-    intent.parallel = setup_->policy.exchanges ? shipment.weights[b].parallel : 0;
+    // c is about counts that others sent; own ones alone are better judged by n / weight.
+    const bool hears_others = setup_->policy.exchanges && setup_->nodes > 1;
+    intent.parallel = hears_others ? shipment.weights[b].parallel : 0;
     intent.state = shipment.usable[b] != 0 ? FL_MEMBER_ACTIVE : FL_MEMBER_DOWN;
     pool.backends.push_back(intent);
   }
