@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cases of dataplane_test.py in which the gate takes over: several queues, several forms of XDP."""
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from lone_node import ACK, AF_XDP, CLIENTS, SYN, LoneNode, gateway, send, tunnelled, wait_for
+
+QUEUES = 3
+
+
+def case_gate_queues(build: Path) -> None:
+    """Three queues, a worker each. Killed, all three are the gate's: every flow stays where it is, and new ones begin
+    where the table in force says; started again, the workers find both. `--unload` leaves nothing."""
+    with LoneNode(build, AF_XDP, workers=QUEUES, queues=QUEUES) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "gro", "on")  # else a veth drops what XDP sends to it
+        write(node, {"b1": 100, "b2": 100})
+        node.start_control()
+        node.start()
+        wait_for("gateway resolved", lambda: gateway(node))
+        wait_for("table in force", lambda: node.status()["generation"] >= 1)
+        assert gate(node)["mode"] == "native" and gate(node)["forwards_for"] == [], gate(node)
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before and len(set(before.values())) == 2
+            spread = [core["flows"] for core in node.ask("show core")["result"]["cores"]]
+            assert sum(spread) == len(CLIENTS) and min(spread) > 0, spread
+            node.cli("drain", "backend", "b1")
+            wait_for("drain in force", lambda: node.status()["generation"] >= 2)
+            node.stop(signal.SIGKILL)
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before, "flows moved or were lost in the gate"
+            wait_for("all queues are the gate's", lambda: gate(node)["forwards_for"] == list(range(QUEUES)))
+            fresh = [(f"198.51.101.{i + 1}", 3000) for i in range(60)]
+            send(node, raw, SYN, fresh)
+            new = tunnelled(raw, len(fresh))
+            assert len(new) == len(fresh) and set(new.values()) == {"10.88.0.2"}, new
+            send(node, raw, ACK, fresh)
+            assert tunnelled(raw, len(fresh)) == new
+            node.start()
+            wait_for("the workers have claimed", lambda: gate(node)["forwards_for"] == [])
+            send(node, raw, ACK, CLIENTS + fresh)
+            assert tunnelled(raw, len(CLIENTS) + len(fresh)) == before | new, "flows moved on the way back"
+        assert node.stop() == 0
+        unload(node)
+
+
+def case_gate_generic(build: Path) -> None:
+    """A device without XDP of its own: the kernel's generic mode, said in the status."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_node("ip", "link", "add", "flbridge", "type", "bridge")
+        node.in_node("ip", "link", "set", "flbridge", "up")
+        write(node, {"b1": 100}, interface="flbridge")
+        node.start_control()
+        assert gate(node)["mode"] == "generic", gate(node)
+        unload(node)
+
+
+def write(node: LoneNode, weights: dict[str, int], interface: str = "fl0") -> None:
+    node.write_config(weights, rest="    health: {type: none}\nmetrics: {listen: off}\nmonitoring: {listen: off}\n")
+    text = node.config.read_text()
+    node.config.write_text(text.replace("address: 10.77.0.1, ", f"address: 10.77.0.1, interface: {interface}, ", 1))
+
+
+def gate(node: LoneNode) -> dict:
+    return json.loads(node.cli("--json", "show", "status"))["gate"]
+
+
+def unload(node: LoneNode) -> None:
+    """Control ends, then takes the gate off: no program, no map and no mount of its own is left."""
+    assert node.control is not None
+    node.control.terminate()
+    assert node.control.wait(timeout=10) == 0
+    owned = node.in_node("bpftool", "link", "show")
+    assert "xdp" in owned, f"the gate went with control: {owned}"
+    node.in_node(str(node.build / "fairlead-control"), "--unload", "--config", str(node.config))
+    assert "xdp" not in node.in_node("bpftool", "link", "show"), "a link is left"
+    assert str(node.folder) not in Path("/proc/mounts").read_text(), "a mount is left"
+    assert "prog/xdp" not in node.in_node("ip", "-d", "link", "show"), "a program is left"
