@@ -14,6 +14,7 @@
 #include "ebpf/decap.skel.h"
 #include "ebpf/include/counters.h"
 #include "ebpf/include/sources.h"
+#include "tests/unit/ebpf/glb_vectors.hh"
 #include "tests/unit/ebpf/program_run.hh"
 
 namespace fairlead::testing {
@@ -360,17 +361,38 @@ TEST_F(SecondChance, RefusesAListThatDoesNotFitItsHeader) {
   EXPECT_EQ(program_->count(FL_DECAP_MALFORMED), before + 2);
 }
 
-// GLB's published vector: client 10.11.12.13 port 45678, hop list [3.4.5.6, 2.3.4.5], outer source
-// port 61139; the outer destination is the first, so the header names the second.
+// Each packet goes the whole way that GLB's director has named: to each in turn, none twice, and
+// the last one keeps it. A SYN stays with the first.
 TEST_F(SecondChance, UnderstandsThePacketsOfGlb) {
-  const Bytes ack = ip4("10.11.12.13", kVip4, 6, segment(45678, kAck));
-  const Bytes datagram = listed(4, {"2.3.4.5"}, 0, ack, 61139);
-  ASSERT_EQ(datagram[8], 2) << "hlen: private data word and one hop";
-  ASSERT_EQ(over4(kNode4, "3.4.5.6", datagram).size(), ack.size() + 40) << "GLB's overhead";
-  expect_passed_on(
-      ethernet(kIpv4Type, over4(kNode4, "3.4.5.6", datagram)),
-      answered(kIpv4Type, over4("3.4.5.6", "2.3.4.5", listed(4, {"2.3.4.5"}, 1, ack, 61139), 63))
-  );
+  for (const auto& via : {"1.2.3.4", "2.3.4.5", "3.4.5.6", "5.6.7.8"})
+    trust(via, FL_SOURCE_BACKEND);
+  for (const GlbVector& v : kGlbVectors) {
+    const bool four = net::IpAddr::parse(v.client)->is_v4();
+    const unsigned kind = four ? 4 : 41;
+    const auto from_client = [&](std::uint8_t flags) {
+      return four ? ip4(v.client, kVip4, 6, segment(v.port, flags))
+                  : ip6(v.client, kVip6, 6, segment(v.port, flags));
+    };
+    const Bytes ack = from_client(kAck);
+    const std::vector<std::string> hops(v.via.begin() + 1, v.via.end());
+    const auto at = [&](const std::string& from, std::size_t n, const Bytes& inner) {
+      const auto next = static_cast<unsigned>(n);
+      return over4(from, v.via[n], listed(kind, hops, next, inner, v.outer_port), n == 0 ? 64 : 63);
+    };
+    ASSERT_EQ(at(kNode4, 0, ack).size(), ack.size() + 36 + 4 * hops.size()) << "GLB's overhead";
+    std::string from = kNode4;
+    for (std::size_t n = 0; n + 1 < v.via.size(); from = v.via[n++]) {
+      Bytes sent = at(v.via[n], n + 1, ack);
+      Bytes in = at(from, n, ack);
+      if (n > 0) sent = over4(v.via[n], v.via[n + 1], Bytes(sent.begin() + 20, sent.end()), 62);
+      expect_passed_on(ethernet(kIpv4Type, in), answered(kIpv4Type, sent));
+    }
+    const std::size_t last = v.via.size() - 1;
+    const unsigned type = four ? kIpv4Type : kIpv6Type;
+    expect_ours(ethernet(kIpv4Type, at(from, last, ack)), ethernet(type, ack), FL_DECAP_HOP_LAST);
+    const Bytes syn = from_client(kSyn);
+    expect_ours(ethernet(kIpv4Type, at(kNode4, 0, syn)), ethernet(type, syn), FL_DECAP_HOP_SYN);
+  }
 }
 
 }  // namespace
