@@ -166,7 +166,9 @@ __attribute__((noinline)) int fl_erase(const struct fl_work* w, __u32 at, __u32 
   return 0;
 }
 
-static __always_inline __u16 fl_idle_limit(const struct fl_work* w, __u32 word) {
+/// A global function: inlined into the loop over a bucket, its branches multiply.
+__attribute__((noinline)) __u32 fl_idle_limit(const struct fl_work* w, __u32 word) {
+  if (!w) return FL_LONGEST_TICKS;
   const struct fl_bank* const third = fl_line(&fl_steering, w->bank + 2);
   if (!third) return FL_LONGEST_TICKS;
   const __u8* const line = (const __u8*)third;
@@ -189,11 +191,13 @@ static __always_inline int fl_place_in(
 #pragma unroll
   for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++)
     if (!(b->entry[i] & FL_FLOW_STATE_MASK)) return i;
+#pragma unroll
   for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
     const __u16 age = (__u16)(now - b->seen[i]);
-    if (age <= fl_idle_limit(w, b->entry[i])) continue;
-    fl_erase(w, bucket * FL_FLOW_ENTRIES + i, FL_EVENT_EVICTED_EXPIRED);
-    return (int)i;
+    if (age > fl_idle_limit(w, b->entry[i])) {
+      fl_erase(w, bucket * FL_FLOW_ENTRIES + i, FL_EVENT_EVICTED_EXPIRED);
+      return (int)i;
+    }
   }
   return -1;
 }

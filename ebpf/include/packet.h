@@ -182,34 +182,39 @@ struct fl_walk {
   __u32 fragment_field; /* as fl_packet's */
 };
 
+static __always_inline int fl_pass_header(struct xdp_md* ctx, struct fl_walk* walk, __u32 end) {
+  const __u32 type = walk->protocol;
+  const __u32 offset = walk->offset;
+  const int broken = walk->fragment_start ? FL_REASON_BAD_FRAGMENT : FL_REASON_IPV6_EXTENSIONS;
+  __u8 h[8] = {};
+  if (offset > FL_MAX_OFFSET || offset > end) return broken;
+  if (bpf_xdp_load_bytes(ctx, offset, h, sizeof h)) return broken;
+  __u32 bytes = (h[1] + 1u) * 8u;
+  if (type == 51) bytes = (h[1] + 2u) * 4u;
+  if (type == IPPROTO_FRAGMENT) bytes = 8;
+  if (bytes > end - offset) return broken;
+  walk->protocol = h[0];
+  walk->offset = offset + bytes;
+  const __u32 field = ((__u32)h[2] << 8 | h[3]) & 0xfff9u;
+  if (type != IPPROTO_FRAGMENT || !field) return FL_REASON_NONE;  // or an atomic one
+  if (walk->fragment_start) return FL_REASON_BAD_FRAGMENT;
+  walk->fragment_start = offset + bytes;
+  walk->fragment_id = *(const __u32*)(h + 4);
+  walk->fragment_field = field;
+  return FL_REASON_NONE;
+}
+
 /// Walks the extension headers up to layer 4 or a later fragment; returns an enum fl_reason. `end`:
 /// of the IP packet. A global function, so that its many exits are checked once.
 __attribute__((noinline)) int fl_walk_headers(struct xdp_md* ctx, struct fl_walk* walk, __u32 end) {
   if (!walk) return FL_REASON_IPV6_EXTENSIONS;
-  for (int i = 0; i <= FL_MAX_EXTENSION_HEADERS; i++) {
-    const __u32 type = walk->protocol;
-    const __u32 offset = walk->offset;
-    if (!fl_may_be_skipped((__u8)type)) break;
-    const int broken = walk->fragment_start ? FL_REASON_BAD_FRAGMENT : FL_REASON_IPV6_EXTENSIONS;
-    __u8 h[8] = {};
-    if (i == FL_MAX_EXTENSION_HEADERS) return FL_REASON_IPV6_EXTENSIONS;
-    if (offset > FL_MAX_OFFSET || offset > end) return broken;
-    if (bpf_xdp_load_bytes(ctx, offset, h, sizeof h)) return broken;
-    __u32 bytes = (h[1] + 1u) * 8u;
-    if (type == 51) bytes = (h[1] + 2u) * 4u;
-    if (type == IPPROTO_FRAGMENT) bytes = 8;
-    if (bytes > end - offset) return broken;
-    walk->protocol = h[0];
-    walk->offset = offset + bytes;
-    const __u32 field = ((__u32)h[2] << 8 | h[3]) & 0xfff9u;
-    if (type != IPPROTO_FRAGMENT || !field) continue;
-    if (walk->fragment_start) return FL_REASON_BAD_FRAGMENT;
-    walk->fragment_start = offset + bytes;
-    walk->fragment_id = *(const __u32*)(h + 4);
-    walk->fragment_field = field;
-    if (field >> 3) break;
+  for (int i = 0; i < FL_MAX_EXTENSION_HEADERS; i++) {
+    if (!fl_may_be_skipped((__u8)walk->protocol)) return FL_REASON_NONE;
+    const int wrong = fl_pass_header(ctx, walk, end);
+    if (wrong) return wrong;
+    if (walk->fragment_field >> 3) return FL_REASON_NONE;
   }
-  return FL_REASON_NONE;
+  return fl_may_be_skipped((__u8)walk->protocol) ? FL_REASON_IPV6_EXTENSIONS : FL_REASON_NONE;
 }
 
 #define FL_ND_ROUTER_SOLICITATION 133
