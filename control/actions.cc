@@ -74,12 +74,33 @@ Answer set_log(const api::Request& r) {
   return Json{{"level", *r.level}};
 }
 
+/// Without `after`: the newest ones.
+Answer show_events(const Node& node, const api::Request& r) {
+  const api::EventRing& ring = node.happenings.events();
+  const std::size_t limit = r.limit.value_or(100);
+  auto page = ring.read(r.after.value_or(0), r.kind.value_or(""), r.after ? limit : SIZE_MAX);
+  if (!r.after && page.events.size() > limit) {
+    const auto most = static_cast<std::ptrdiff_t>(page.events.size() - limit);
+    page.events.erase(page.events.begin(), page.events.begin() + most);
+  }
+  Json events = Json::array();
+  for (const api::Event& event : page.events) events.push_back(api::to_json(event));
+  Json out{{"events", std::move(events)}, {"next", page.next}};
+  if (r.after && page.missed != 0) out["missed"] = page.missed;
+  return out;
+}
+
 Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
   if (node.operators.frozen != frozen) {
     node.operators.frozen = frozen;
     persist(node);
     if (!frozen) reconciler.hasten_policy();
     sys::log_info(frozen ? "operator froze the weights" : "operator thawed the weights");
+    api::Event event;
+    event.kind = "weights";
+    event.what = frozen ? "frozen" : "thawed";
+    event.cause = "operator";
+    node.happenings.tell(std::move(event));
   }
   return Json{{"frozen", frozen}};
 }
@@ -134,6 +155,8 @@ Answer perform(
       return freeze(node, reconciler, true);
     case Command::kThawWeights:
       return freeze(node, reconciler, false);
+    case Command::kShowEvents:
+      return show_events(node, r);
     case Command::kSetLog:
       return set_log(r);
     case Command::kLookup:
@@ -157,6 +180,24 @@ void persist(const Node& node) {
   if (!saved) sys::log_error("operators' decisions are not saved: " + saved.error().what);
 }
 
+Answer answer_call(
+    Node& node,
+    Reconciler& reconciler,
+    ChangeControl& changes,
+    const base::Result<api::Request>& request,
+    api::Peer peer,
+    base::Nanoseconds now
+) {
+  if (!request) return tl::unexpected<base::Error>(request.error());
+  if (api::writes(request->command) && peer != api::Peer::kWriter) {
+    return base::fail(
+        base::ErrorCode::kPermissionDenied,
+        "only root and the user of fairlead-control may change things, run it with sudo"
+    );
+  }
+  return perform(node, reconciler, changes, *request, now);
+}
+
 std::string answer(
     Node& node,
     Reconciler& reconciler,
@@ -165,15 +206,7 @@ std::string answer(
     api::Peer peer,
     base::Nanoseconds now
 ) {
-  const auto request = api::parse_request(line);
-  if (!request) return api::error_reply(request.error());
-  if (api::writes(request->command) && peer != api::Peer::kWriter) {
-    return api::error_reply(
-        {base::ErrorCode::kPermissionDenied,
-         "only root and the user of fairlead-control may change things, run it with sudo"}
-    );
-  }
-  const Answer result = perform(node, reconciler, changes, *request, now);
+  const Answer result = answer_call(node, reconciler, changes, api::parse_request(line), peer, now);
   return result ? api::ok_reply(*result) : api::error_reply(result.error());
 }
 

@@ -12,6 +12,16 @@
 namespace fairlead::control {
 
 /// One line of the control socket in, one line out. Never fails: errors are answers.
+/// The same for a question that came another way; the only place where roles are checked.
+Answer answer_call(
+    Node& node,
+    Reconciler& reconciler,
+    ChangeControl& changes,
+    const base::Result<api::Request>& request,
+    api::Peer peer,
+    base::Nanoseconds now
+);
+
 std::string answer(
     Node& node,
     Reconciler& reconciler,

@@ -75,7 +75,8 @@ Answer ChangeControl::load(const api::Request& request, base::Nanoseconds now) {
   const staging::Step step =
       Staging::load(state_, name, staging::digest_of(config.text), moment(now));
   FL_TRY(store_.save(state_, step.next, config.text));
-  state_ = step.next;
+  const staging::State before = std::exchange(state_, step.next);
+  tell(before);
   sys::log_info("operator loaded a configuration name=" + name);
   Json out = brief(now);
   out["changes"] = config.text != node_.config.text;
@@ -167,7 +168,8 @@ Answer ChangeControl::roll_back(const api::Request& request, base::Nanoseconds n
 Answer ChangeControl::discard() {
   FL_ASSIGN(const staging::Step step, Staging::discard(state_));
   FL_TRY(store_.save(state_, step.next, ""));
-  state_ = step.next;
+  const staging::State before = std::exchange(state_, step.next);
+  tell(before);
   return Json{{"revision", state_.in_force}, {"pending", false}};
 }
 

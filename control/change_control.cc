@@ -105,7 +105,8 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
   }
   FL_TRY(store_.save(state_, step.next, text));
   if (config) put_in_force(std::move(*config));
-  state_ = step.next;
+  const staging::State before = std::exchange(state_, step.next);
+  tell(before);
   if (step.replace_file) done.file_error = write_file(text);
   return done;
 }
@@ -122,6 +123,31 @@ void ChangeControl::put_in_force(config::Config config) {
   reconciler_.take_config(std::move(config), decided);
   persist(node_);
   applied_();
+}
+
+void ChangeControl::tell(const staging::State& before, const std::string& refused) {
+  api::Event event;
+  event.kind = "config";
+  event.revision = state_.in_force;
+  event.cause = "operator";
+  if (!refused.empty()) {
+    event.what = "refused";
+    event.cause = refused;
+  } else if (state_.in_force != before.in_force) {
+    const staging::Revision* revision = staging::find(state_, state_.in_force);
+    event.what = state_.trial ? "in force on trial" : "in force";
+    if (revision != nullptr) {
+      event.cause = revision->origin + (revision->note.empty() ? "" : ": " + revision->note);
+    }
+  } else if (before.trial && !state_.trial) {
+    event.what = "confirmed";
+  } else if (before.pending != state_.pending) {
+    event.what = state_.pending ? "pending" : "discarded";
+    if (state_.pending) event.cause = state_.pending->name;
+  } else {
+    return;
+  }
+  node_.happenings.tell(std::move(event));
 }
 
 // Returns the error: a file that cannot be written is told, and tried again at the next start.
@@ -149,12 +175,14 @@ base::Result<bool> ChangeControl::take(
                                           : base::Result<bool>(false);
   // An operator who reloads wants this file in force, whether its history can be kept or not.
   if (!saved) sys::log_error("the history is not saved: " + saved.error().what);
+  const staging::State before = state_;
   if (saved && *saved) state_ = step.next;
   log_warnings(config);
   for (const std::string& key : keys_needing_restart(node_.config, config))
     sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
   if (trial) sys::log_warn("the trial ends: the configuration file is in force");
   put_in_force(std::move(config));
+  tell(before);
   return true;
 }
 
@@ -166,6 +194,7 @@ base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanose
   if (!taken) {
     ++node_.reloads_refused;
     node_.reload_error = taken.error().what;
+    tell(state_, taken.error().what);
     sys::log_error("reload refused, nothing changes: " + taken.error().what);
     return taken;
   }

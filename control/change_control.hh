@@ -65,6 +65,7 @@ class ChangeControl {
   base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
   base::Result<config::Config> config_of(const staging::Step& step) const;
   void put_in_force(config::Config config);
+  void tell(const staging::State& before, const std::string& refused = "");
   std::string write_file(const std::string& text);
   base::Result<bool> take(config::Config config, const std::string& origin, base::Nanoseconds now);
 

@@ -190,6 +190,7 @@ std::vector<std::string> keys_needing_restart(
   differs("metrics.listen", old.metrics_listen != fresh.metrics_listen);
   differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);
+  differs("api", old.api != fresh.api);
   differs("changes.directory", old.changes.directory != fresh.changes.directory);
   return keys;
 }
@@ -204,6 +205,7 @@ void keep_process_values(const config::Config& old, config::Config& fresh) {
   fresh.monitoring.exchange = old.monitoring.exchange;
   fresh.metrics_listen = old.metrics_listen;
   fresh.policy_log = old.policy_log;
+  fresh.api = old.api;
   fresh.changes.directory = old.changes.directory;
 }
 

@@ -185,6 +185,7 @@ base::Result<bool> Daemon::open_services() {
           }
       )
   );
+  FL_TRY(open_api());
   if (!node_->config.monitoring.listen.empty()) {
     auto service = monitor::Service::start(node_->config.monitoring.listen, *this);
     if (!service) return base::annotate("monitoring.listen", service.error());
@@ -206,6 +207,39 @@ base::Result<bool> Daemon::open_services() {
   return true;
 }
 
+// gRPC and HTTP leave their calls in the inbox: what they ask is done by the main thread, like what
+// the control socket asks.
+base::Result<bool> Daemon::open_api() {
+  dispatch_.events = &node_->happenings.events();
+  dispatch_.weights = &node_->happenings.weights();
+  dispatch_.ask = [this](
+                      const std::string& method,
+                      const nlohmann::json& arguments,
+                      api::Peer peer,
+                      const api::Dispatch::Done& done
+                  ) {
+    inbox_.post([this, method, arguments, peer, done](const base::Error* refused) {
+      if (refused != nullptr) return done(tl::unexpected<base::Error>(*refused));
+      const auto request = api::make_request(method, arguments);
+      done(answer_call(*node_, *reconciler_, *changes_, request, peer, sys::monotonic_ns()));
+    });
+  };
+  const config::Api& c = node_->config.api;
+  const api::Tls tls{c.certificate, c.key, c.client_ca, c.admins};
+  const std::string& dir = node_->regions.dir;
+  if (c.unix || !c.grpc.empty()) {
+    FL_ASSIGN(
+        grpc_, api::GrpcServer::start(c.unix ? dir + "/api.sock" : "", c.grpc, tls, dispatch_)
+    );
+  }
+  if (c.unix || !c.http.empty()) {
+    FL_ASSIGN(
+        http_, api::HttpServer::start(c.unix ? dir + "/http.sock" : "", c.http, tls, dispatch_)
+    );
+  }
+  return true;
+}
+
 base::Result<bool> Daemon::open_loop() {
   const sigset_t set = handled_signals();
   epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
@@ -216,7 +250,12 @@ base::Result<bool> Daemon::open_loop() {
     return base::system_error("make the event loop", errno);
   }
   for (const int fd :
-       {signals_.get(), timer_.get(), wake_.get(), prober_.ready_fd(), socket_->fd()}) {
+       {signals_.get(),
+        timer_.get(),
+        wake_.get(),
+        inbox_.fd(),
+        prober_.ready_fd(),
+        socket_->fd()}) {
     watch(fd);
   }
   file_watch_.emplace(options_.config);
@@ -239,6 +278,7 @@ void Daemon::run() {
   // exposer.
   sys::become_urgent();
   while (!ending_) turn();
+  inbox_.close();
   sys::log_info(
       "ends; generation " + std::to_string(node_->publisher.generation()) + " stays in force"
   );
@@ -249,6 +289,7 @@ void Daemon::turn() {
     const std::lock_guard lock(mutex_);
     changes_->tick(sys::monotonic_ns());
     drains_.tick(*node_, *reconciler_, sys::monotonic_ns());
+    state_watch_.tick(*node_, sys::monotonic_ns());
     reconciler_->turn(sys::monotonic_ns());
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     gate_hops_.tick(*node_, sys::monotonic_ns());
@@ -270,6 +311,8 @@ void Daemon::turn() {
       on_signal();
     } else if (fd == prober_.ready_fd()) {
       reconciler_->on_probes(prober_.take_results());
+    } else if (fd == inbox_.fd()) {
+      inbox_.run();
     } else if (fd == socket_->fd()) {
       socket_->turn();
     } else if (fd == file_watch_->fd()) {
@@ -314,6 +357,12 @@ std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::
   if (!node_->intake.leave(id)) return std::nullopt;
   if (!before) {
     sys::log_info("backend leaves backend=" + id + " reason=\"" + reason.substr(0, 80) + "\"");
+    api::Event event;
+    event.kind = "agent";
+    event.what = "leaves";
+    event.cause = reason.substr(0, 80);
+    event.backend = id;
+    node_->happenings.tell(std::move(event));
     persist(*node_);
     follow(sys::monotonic_ns());
   }

@@ -7,6 +7,9 @@
 #include <mutex>
 #include <optional>
 
+#include "control/api/dispatch.hh"
+#include "control/api/grpc_server.hh"
+#include "control/api/http_server.hh"
 #include "control/api/socket_server.hh"
 #include "control/change_control.hh"
 #include "control/file_watch.hh"
@@ -14,11 +17,13 @@
 #include "control/gate_hops.hh"
 #include "control/health/prober.hh"
 #include "control/hold_actions.hh"
+#include "control/inbox.hh"
 #include "control/metrics.hh"
 #include "control/monitor/service.hh"
 #include "control/node.hh"
 #include "control/options.hh"
 #include "control/reconcile.hh"
+#include "control/state_watch.hh"
 #include "dataplane/sys/unique_fd.hh"
 #include "dataplane/sys/urgent.hh"
 
@@ -30,6 +35,7 @@ namespace fairlead::control {
 class Daemon final : private monitor::Sink {
  public:
   explicit Daemon(Options options) : options_(std::move(options)) {}
+  ~Daemon() override { inbox_.close(); }  // servers that end wait for their calls
 
   /// Opens everything; after an error nothing is left behind.
   base::Result<bool> start(config::Config config);
@@ -41,6 +47,7 @@ class Daemon final : private monitor::Sink {
   base::Result<bool> open_gate();
   base::Result<ebpf::Gate> attach_gate();
   base::Result<bool> open_services();
+  base::Result<bool> open_api();
   base::Result<bool> open_loop();
   void watch(int fd);
   void on_signal();
@@ -59,8 +66,13 @@ class Daemon final : private monitor::Sink {
   std::optional<FileWatch> file_watch_;
   GateHopsWatch gate_hops_;
   DrainWatch drains_;
+  StateWatch state_watch_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;
+  Inbox inbox_;
+  api::Dispatch dispatch_;
+  std::unique_ptr<api::GrpcServer> grpc_;
+  std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<FleetLink> fleet_;  // these three end before what they call
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<monitor::Service> service_;

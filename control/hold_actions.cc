@@ -66,6 +66,28 @@ base::Result<Hold> hold_of(const api::Request& r, base::Nanoseconds now) {
   return hold;
 }
 
+void tell(
+    Node& node,
+    const std::string& vip,
+    const std::string& backend,
+    std::string what,
+    std::string cause
+) {
+  api::Event event;
+  event.kind = "drain";
+  event.what = std::move(what);
+  event.cause = std::move(cause);
+  event.vip = vip;
+  event.backend = backend;
+  node.happenings.tell(std::move(event));
+}
+
+std::string begun(const Hold& hold) {
+  const std::string kind(to_string(hold.kind));
+  return hold.then == Then::kKeep ? kind + " begins"
+                                  : kind + " begins, then " + std::string(to_string(hold.then));
+}
+
 Answer done(
     Node& node,
     Reconciler& reconciler,
@@ -109,6 +131,7 @@ Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Na
   if (hold.kind == HoldKind::kDrain) out["then"] = to_string(hold.then);
   if (hold.deadline != 0) out["deadline_ms"] = (hold.deadline - now) / base::kMillisecond;
   sys::log_info("operator began " + std::string(to_string(hold.kind)) + " " + spoken(r));
+  if (changed > 0) tell(node, r.vip.value_or(""), *r.backend, begun(hold), "operator");
   return out;
 }
 
@@ -123,8 +146,10 @@ Answer end(
     changed += was ? 1 : 0;
   }
   if (kind == HoldKind::kDrain && node.intake.come_back(*r.backend)) ++changed;
-  if (changed > 0)
+  if (changed > 0) {
     sys::log_info("operator ended " + std::string(to_string(kind)) + " " + spoken(r));
+    tell(node, r.vip.value_or(""), *r.backend, std::string(to_string(kind)) + " ends", "operator");
+  }
   return done(node, reconciler, r, std::move(next), changed, now);
 }
 
@@ -223,6 +248,14 @@ void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now)
     sys::log_info(
         "drain ends backend=" + member.second + " vip=" + member.first +
         " then=" + std::string(to_string(hold.then)) + " flows_before=" + std::to_string(hold.flows)
+    );
+    const bool late = hold.deadline != 0 && now >= hold.deadline;
+    tell(
+        node,
+        member.first,
+        member.second,
+        "drain is over, then " + std::string(to_string(hold.then)),
+        late ? "deadline" : "the last flow has ended"
     );
   }
   if (ended.empty()) return;

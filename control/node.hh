@@ -15,6 +15,7 @@
 #include "control/config/config.hh"
 #include "control/exchange_link.hh"
 #include "control/fleet_view.hh"
+#include "control/happenings.hh"
 #include "control/health/checks.hh"
 #include "control/monitor/intake.hh"
 #include "control/operator_state.hh"
@@ -30,13 +31,18 @@ inline constexpr std::string_view kVersion = FL_VERSION;
 
 struct Node {
   Node(config::Config c, Regions r, Publisher p)
-      : config(std::move(c)), regions(std::move(r)), publisher(std::move(p)), flows(regions.dir) {}
+      : config(std::move(c)),
+        regions(std::move(r)),
+        publisher(std::move(p)),
+        flows(regions.dir),
+        happenings(regions.dir + "/events.jsonl") {}
   // Publisher points into the regions' mappings, which keep their place when a Region moves.
 
   config::Config config;
   Regions regions;
   Publisher publisher;
   api::FlowRegions flows;
+  Happenings happenings;
   OperatorState operators;
   health::Checks checks;
   monitor::Intake intake;

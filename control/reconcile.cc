@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -32,6 +34,45 @@ policy::Report to_policy(const monitor::Received& received) {
   out.mean_latency_us = r.latency_us;
   out.period = r.period_us * base::kMicrosecond;
   return out;
+}
+
+using Weights = std::map<std::pair<std::string, std::string>, double>;
+
+/// By vip and backend, as published.
+Weights published_weights(const Node& node) {
+  Weights out;
+  const steer::TableView& table = node.publisher.table();
+  for (const model::Vip& vip : node.config.vips) {
+    for (const model::Backend& backend : vip.backends) {
+      const auto number = member_number(node, vip.name, backend.id);
+      if (number) out[{vip.name, backend.id}] = table.member(*number).weight;
+    }
+  }
+  return out;
+}
+
+/// What tell_weights() compares with; nullopt: nobody watches weights.
+std::optional<Weights> weights_before(Node& node) {
+  if (!node.happenings.weights().watched()) return std::nullopt;
+  return published_weights(node);
+}
+
+void tell_weights(Node& node, const std::optional<Weights>& before) {
+  if (!before) return;
+  for (const auto& [key, weight] : published_weights(node)) {
+    const auto old = before->find(key);
+    const double was = old == before->end() ? 0 : old->second;
+    if (was == weight) continue;
+    api::Event event;
+    event.kind = "weight";
+    event.what = "changed";
+    event.vip = key.first;
+    event.backend = key.second;
+    event.generation = node.publisher.generation();
+    event.before = was;
+    event.after = weight;
+    node.happenings.tell(std::move(event));
+  }
 }
 
 std::string milliseconds(base::Nanoseconds ns) {
@@ -84,6 +125,13 @@ void Reconciler::on_probes(const std::vector<health::ProbeResult>& results) {
     const std::string line = "backend " + std::string(to_string(t.state)) + " vip=" + t.vip +
                              " backend=" + t.backend + " result=\"" + t.reason + "\"";
     t.state == health::State::kUp ? sys::log_info(line) : sys::log_warn(line);
+    api::Event event;
+    event.kind = "health";
+    event.what = to_string(t.state);
+    event.cause = t.reason;
+    event.vip = t.vip;
+    event.backend = t.backend;
+    node_.happenings.tell(std::move(event));
   }
 }
 
@@ -105,6 +153,13 @@ void Reconciler::turn(base::Nanoseconds now) {
         "acknowledged generation=" + std::to_string(followed.generation) +
         " decision_to_acknowledge=" + milliseconds(followed.since_decision)
     );
+    api::Event event;
+    event.kind = "generation";
+    event.what = "acknowledged";
+    event.cause =
+        "by every worker, " + milliseconds(followed.since_decision) + " after the decision";
+    event.generation = followed.generation;
+    node_.happenings.tell(std::move(event));
   }
   ack_due_ = now + kAckPoll;
 }
@@ -155,6 +210,7 @@ void Reconciler::run_policy(base::Nanoseconds now) {
 }
 
 void Reconciler::publish(base::Nanoseconds now) {
+  const auto before = weights_before(node_);
   const auto outcome =
       node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);
   if (!outcome) {
@@ -173,7 +229,10 @@ void Reconciler::publish(base::Nanoseconds now) {
   dirty_ = false;
   retry_at_ = 0;
   node_.last_error.clear();
-  if (*outcome == Publisher::Outcome::kPublished) log_published(now);
+  if (*outcome == Publisher::Outcome::kPublished) {
+    log_published(now);
+    tell_weights(node_, before);
+  }
   node_.exchange.set_backends(node_.config.vips, node_.publisher.steering());
   set_gate();
 }
@@ -187,6 +246,12 @@ void Reconciler::log_published(base::Nanoseconds) const {
       " decision_to_publish=" + milliseconds(node_.publisher.decision_to_publish().last) +
       " plan=" + milliseconds(node_.publisher.plan_time().last)
   );
+  api::Event event;
+  event.kind = "generation";
+  event.what = "published";
+  event.cause = std::to_string(moved) + " slots moved";
+  event.generation = node_.publisher.generation();
+  node_.happenings.tell(std::move(event));
 }
 
 // After publication: a packet of a new vip that reaches a worker finds its table.

@@ -26,6 +26,7 @@ constexpr Method kMethods[] = {
     {"show stats", Command::kShowStats, kVip | kWorker, 0, false},
     {"show drop", Command::kShowDrop, 0, 0, false},
     {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
+    {"show events", Command::kShowEvents, kAfter | kKind | kLimit, 0, false},
     {"show memory", Command::kShowMemory, 0, 0, false},
     {"show update", Command::kShowUpdate, 0, 0, false},
     {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
@@ -64,6 +65,7 @@ constexpr ArgumentName kArguments[] = {
     {"protocol", kTuple},    {"src", kTuple},
     {"sport", kTuple},       {"dst", kTuple},
     {"dport", kTuple},       {"level", kLevel},
+    {"after", kAfter},       {"kind", kKind},
 };
 
 }  // namespace

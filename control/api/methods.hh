@@ -30,6 +30,8 @@ enum Argument : unsigned {
   kThen = 1 << 15,
   kSwitch = 1 << 16,
   kLevel = 1 << 17,
+  kAfter = 1 << 18,
+  kKind = 1 << 19,
 };
 
 struct Method {

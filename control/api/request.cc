@@ -129,6 +129,21 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
   if ((given & kThen) != 0) {
     FL_ASSIGN(request.then, word_of(arguments, "then", {"keep", "reset", "remove"}));
   }
+  if ((given & kAfter) != 0) {
+    if (!arguments.at("after").is_number_unsigned())
+      return base::invalid("argument 'after' must be the number of an event, as in show events");
+    request.after = arguments.at("after").get<std::uint64_t>();
+  }
+  if ((given & kKind) != 0) {
+    FL_ASSIGN(
+        request.kind,
+        word_of(
+            arguments,
+            "kind",
+            {"health", "drain", "weights", "config", "generation", "dataplane", "agent"}
+        )
+    );
+  }
   if ((given & kLevel) != 0) {
     FL_ASSIGN(request.level, word_of(arguments, "level", {"error", "warn", "info", "debug"}));
   }
@@ -225,6 +240,18 @@ base::Result<Request> fill(const Json& arguments, const Method& rule) {
 
 }  // namespace
 
+base::Result<Request> make_request(std::string_view method, const Json& arguments) {
+  const Method* rule = find_method(method);
+  if (rule == nullptr) {
+    return base::invalid(
+        "unknown command " + base::quoted(method) + ", see docs/control-socket.md"
+    );
+  }
+  if (!arguments.is_object())
+    return base::invalid("'arguments' must be an object, as in {\"vip\":\"web\"}");
+  return fill(arguments, *rule);
+}
+
 base::Result<Request> parse_request(std::string_view line) {
   FL_ASSIGN(const Json root, sys::parse_json_object(line));
   for (const auto& item : root.items()) {
@@ -239,15 +266,9 @@ base::Result<Request> parse_request(std::string_view line) {
     return base::invalid("'command' is missing or not text, send {\"command\":\"show status\"}");
   }
   const auto arguments = root.find("arguments");
-  if (arguments != root.end() && !arguments->is_object()) {
-    return base::invalid("'arguments' must be an object, as in {\"vip\":\"web\"}");
-  }
-  const auto name = command->get<std::string>();
-  const Method* rule = find_method(name);
-  if (rule == nullptr) {
-    return base::invalid("unknown command " + base::quoted(name) + ", see docs/control-socket.md");
-  }
-  return fill(arguments == root.end() ? Json::object() : *arguments, *rule);
+  return make_request(
+      command->get_ref<const std::string&>(), arguments == root.end() ? Json::object() : *arguments
+  );
 }
 
 std::string ok_reply(nlohmann::json result) {

@@ -40,6 +40,7 @@ enum class Command : std::uint8_t {
   kThawWeights,
   kLookup,
   kSetLog,
+  kShowEvents,
   kClearFlow,
   kFlushFlow,
   kShowConfig,
@@ -71,13 +72,18 @@ struct Request {
   std::optional<base::Nanoseconds> deadline;  // of a drain, 1 s to 7 days
   std::optional<std::string> then;            // "keep", "reset", "remove"
   std::optional<bool> on;
-  std::optional<std::string> level;  // of the log: "error", "warn", "info", "debug"
-  std::optional<std::string> text;   // a whole configuration
-  std::optional<std::string> name;   // of the file it came from
+  std::optional<std::string> level;    // of the log: "error", "warn", "info", "debug"
+  std::optional<std::uint64_t> after;  // number of the last event that is known
+  std::optional<std::string> kind;     // of events
+  std::optional<std::string> text;     // a whole configuration
+  std::optional<std::string> name;     // of the file it came from
   std::optional<std::string> note;
   std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
   std::optional<std::uint64_t> revision;   // from 1
 };
+
+/// The question by method and arguments. Errors: as parse_request's.
+base::Result<Request> make_request(std::string_view method, const nlohmann::json& arguments);
 
 /// Refuses, with one line: what is no JSON object, unknown commands (with the nearest known) and
 /// arguments, wrong types, values out of range, missing and contradictory arguments.

@@ -17,7 +17,6 @@
 #include "control/api/request.hh"
 
 namespace fairlead::api {
-namespace {
 
 Peer peer_of(int fd) {
   ucred credentials{};
@@ -27,31 +26,30 @@ Peer peer_of(int fd) {
   return may ? Peer::kWriter : Peer::kReader;
 }
 
-}  // namespace
-
-base::Result<SocketServer> SocketServer::listen(const std::string& path, Answer answer) {
+base::Result<sys::UniqueFd> bind_unix(const std::string& path) {
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   if (path.size() >= sizeof at.sun_path) {
     return base::invalid("socket path " + path + " is too long, choose a shorter node.runtime_dir");
   }
   std::memcpy(at.sun_path, path.c_str(), path.size() + 1);
+  sys::UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!listener.valid()) return base::system_error("make socket " + path, errno);
+  (void)::unlink(path.c_str());
+  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
+    return base::system_error("bind " + path, errno);
+  (void)::chmod(path.c_str(), 0666);
+  if (::listen(listener.get(), 64) != 0) return base::system_error("listen on " + path, errno);
+  return listener;
+}
+
+base::Result<SocketServer> SocketServer::listen(const std::string& path, Answer answer) {
   SocketServer server;
   server.path_ = path;
   server.answer_ = std::move(answer);
   server.epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-  server.listener_ =
-      sys::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!server.epoll_.valid() || !server.listener_.valid()) {
-    return base::system_error("make socket " + path, errno);
-  }
-  (void)::unlink(path.c_str());
-  if (::bind(server.listener_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
-    return base::system_error("bind " + path, errno);
-  }
-  (void)::chmod(path.c_str(), 0666);
-  if (::listen(server.listener_.get(), 64) != 0)
-    return base::system_error("listen on " + path, errno);
+  if (!server.epoll_.valid()) return base::system_error("make socket " + path, errno);
+  FL_ASSIGN(server.listener_, bind_unix(path));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = server.listener_.get();

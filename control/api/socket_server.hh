@@ -14,6 +14,10 @@ namespace fairlead::api {
 
 /// Whether the peer may change things: root, or the user this process runs as.
 enum class Peer : std::uint8_t { kReader, kWriter };
+/// Of the process at the other end of a UNIX socket.
+Peer peer_of(int fd);
+/// A listening socket at `path`, non-blocking, mode 0666; an old socket there is removed.
+base::Result<sys::UniqueFd> bind_unix(const std::string& path);
 
 /// Main thread only. A line of more than 64 KiB (of a writer: 16 MiB, for a whole configuration) is
 /// refused at once and read away to its end; a client that does not read its answers is

@@ -47,12 +47,7 @@ bool flag(const Json& object, const char* key) {
 
 std::string when(const Json& row) {
   const bool known = row.contains("at_s") && row["at_s"].is_number_integer();
-  const std::time_t seconds = known ? row["at_s"].get<std::time_t>() : 0;
-  std::tm parts{};
-  char out[32] = "-";
-  if (seconds > 0 && ::gmtime_r(&seconds, &parts) != nullptr)
-    (void)std::strftime(out, sizeof out, "%F %TZ", &parts);
-  return out;
+  return utc_text(known ? row["at_s"].get<std::int64_t>() : 0);
 }
 
 // "restart needed for: ports, workers" and the like; nothing for an empty list.
@@ -128,6 +123,15 @@ Page pending_page(const Json& result) {
 }
 
 }  // namespace
+
+std::string utc_text(std::int64_t seconds) {
+  const std::time_t at = seconds;
+  std::tm parts{};
+  char out[32] = "-";
+  if (at > 0 && ::gmtime_r(&at, &parts) != nullptr)
+    (void)std::strftime(out, sizeof out, "%F %TZ", &parts);
+  return out;
+}
 
 Page config_page(const Call& call, const Json& result) {
   if (call.is("config diff")) return diff_page(result);

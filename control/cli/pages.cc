@@ -346,6 +346,7 @@ Page page_of(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
   if (name == "show status") return status_page(result);
   if (name == "show weights") return {{table_of(rows(result, "backends"), kWeights, 2)}};
+  if (name == "show events") return events_page(result);
   if (name == "start" || name == "stop") return forwarding_page(result);
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
   if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends, 2)}};

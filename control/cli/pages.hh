@@ -20,6 +20,9 @@ Page vip_stats_page(const Json& result);
 /// A table of the flow events [{event, count, text}] that happened, if any did.
 void add_flow_events(const Json& events, Page& page);
 
+/// Wall clock in seconds, as "2026-11-26 15:00:00Z"; "-" for 0.
+std::string utc_text(std::int64_t seconds);
+
 /// Member `key` of an object if it is there and of the type of `otherwise`; the member that is a
 /// list.
 Json part(const Json& object, const char* key, Json otherwise);

@@ -3,6 +3,7 @@
 #include "control/cli/run_commands.hh"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -49,7 +50,43 @@ std::vector<std::string> all_ports() {
   return {"all"};
 }
 
+std::vector<std::string> event_kinds() {
+  return {"health", "drain", "weights", "config", "generation", "dataplane", "agent"};
+}
+
+base::Result<void> store_kind(std::string_view text, Json& arguments) {
+  const std::vector<std::string> all = event_kinds();
+  if (std::find(all.begin(), all.end(), text) == all.end()) {
+    return base::invalid(
+        "kind " + base::quoted(text) + ": must be " + enumerate(all) + did_you_mean(text, all)
+    );
+  }
+  arguments["kind"] = text;
+  return {};
+}
+
+base::Result<void> store_after(std::string_view text, Json& arguments) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty())
+    return base::invalid("after " + base::quoted(text) + ": must be the number of an event");
+  arguments["after"] = number;
+  return {};
+}
+
 constexpr ValueKind kKinds[] = {
+    {"KIND",
+     "health, drain, weights, config, generation, dataplane or agent",
+     "health",
+     NameSource::kNone,
+     event_kinds,
+     store_kind},
+    {"AFTER",
+     "an event's number, as in show events",
+     "17",
+     NameSource::kNone,
+     nullptr,
+     store_after},
     {"LEVEL", "error, warn, info or debug", "info", NameSource::kNone, levels, store_level},
     {"VERBOSITY", "0 to 3", "2", NameSource::kNone, nullptr, store_verbosity},
     {"PORTS",
@@ -79,6 +116,34 @@ void add_sums(const Json& sums, Page& page) {
 
 std::span<const ValueKind> run_kinds() {
   return kKinds;
+}
+
+Page events_page(const Json& result) {
+  constexpr Column kEvents[] = {
+      {"EVENT", "id", F::kNumber},
+      {"TIME", "time"},
+      {"KIND", "kind"},
+      {"WHAT", "what"},
+      {"BACKEND", "backend"},
+      {"VIP", "vip"},
+      {"GENERATION", "generation", F::kNumber},
+      {"REVISION", "revision", F::kNumber},
+      {"CAUSE", "cause"},
+  };
+  Json events = rows(result, "events");
+  for (Json& event : events) {
+    const Json at = event.is_object() ? event.value("at_us", Json()) : Json();
+    if (at.is_number_integer()) event["time"] = utc_text(at.get<std::int64_t>() / 1'000'000);
+  }
+  Page page;
+  if (result.contains("missed")) {
+    page.blocks.emplace_back(
+        cell(result, "missed", F::kCount) + " events in between are not kept any more"
+    );
+  }
+  if (events.empty()) page.blocks.emplace_back(std::string("nothing happened"));
+  if (!events.empty()) page.blocks.emplace_back(table_of(events, kEvents));
+  return page;
 }
 
 Page forwarding_page(const Json& result) {

@@ -33,6 +33,8 @@ base::Result<LocalAnswer> answer_nodes(
 /// connections), "stats" or "rate".
 Page ipvs_page(const Json& vips, const Json& backends, const std::string& figures);
 
+Page events_page(const Json& result);
+
 /// What `stop` and `start` say, `stop` with the sums as testpmd prints them.
 Page forwarding_page(const Json& result);
 

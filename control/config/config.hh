@@ -66,6 +66,18 @@ struct Monitoring {
   friend bool operator==(const Monitoring&, const Monitoring&) = default;
 };
 
+/// The API (docs/api.md). Over TCP only with mutual TLS.
+struct Api {
+  bool unix = true;         // gRPC on api.sock and HTTP on http.sock of the runtime directory
+  std::string grpc;         // "ADDRESS:PORT"; "": off
+  std::string http;         // the same
+  std::string certificate;  // PEM files
+  std::string key;
+  std::string client_ca;
+  std::vector<std::string> admins;  // common names of clients that may change things
+  friend bool operator==(const Api&, const Api&) = default;
+};
+
 /// Staged changes (docs/changes.md).
 struct Changes {
   std::string directory;       // of revisions; default <runtime_dir>/changes
@@ -165,6 +177,7 @@ struct Config {
   std::string metrics_listen = "127.0.0.1:9101";  // "": off
   std::string policy_log;    // file of the policies' inputs and decisions; "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
+  Api api;
   Changes changes;
   bool has_simulation = false;
   Simulation simulation;

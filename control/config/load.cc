@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/config/config.hh"
+#include "control/config/load_api.hh"
 #include "control/config/load_monitoring.hh"
 #include "control/config/load_outgoing.hh"
 #include "control/config/load_simulation.hh"
@@ -275,6 +276,7 @@ base::Result<Config> read_all(
        "metrics",
        "decision_log",
        "changes",
+       "api",
        "simulation"},
       diagnosis
   );
@@ -302,6 +304,7 @@ base::Result<Config> read_all(
   );
   c.outgoing = load_outgoing(root);
   load_services(root, c);
+  c.api = load_api(root, c.metrics_listen, c.monitoring.listen);
   load_changes(root.section("changes", {"directory", "history", "watch"}), c);
   load_simulation(root, c, diagnosis);
   c.vips = load_vips(root, c, purpose, diagnosis);

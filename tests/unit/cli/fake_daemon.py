@@ -73,6 +73,8 @@ CONTROL = {
     "enable backend": {"changed": 1, "flows": 0, "generation": 9},
     "show drain": {"drains": [{"backend": "b2", "vip": "web", "hold": "drain", "phase": "draining", "since_s": 61,
                                "flows_before": 100, "flows": 12, "remaining_ms": 30000, "then": "remove"}]},
+    "show events": {"next": 2, "events": [
+        {"id": 2, "at_us": 1700000000000000, "kind": "health", "what": "down", "cause": "timeout", "vip": "web", "backend": "b1"}]},
     "set log": {"level": "debug"},
     "freeze weights": {"frozen": True},
     "thaw weights": {"frozen": False},

@@ -56,7 +56,7 @@ inline const Refusal kRefusals[] = {
     {"an unknown section",
      VIP "hue: {}\n",
      "c.yaml:2: hue: unknown key, known here: node, ports, workers, memory, fleet, flows, tunnel, "
-     "icmp, vips, health, monitoring, policy, metrics, decision_log, changes or simulation"},
+     "icmp, vips, health, monitoring, policy, metrics, decision_log, changes, api or simulation"},
     {"a misspelt vip key",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, encapsulaton: gue}\n",
