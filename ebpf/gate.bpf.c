@@ -33,29 +33,27 @@ static __always_inline int for_another_host(
   return theirs != settings->own;
 }
 
-/// A packet that something is wrong with, or that has no ports: ours if its address is a vip's.
-/// FL_VIP_SERVED and what else is known of it; 0: it is not.
-static __always_inline int address_is_vip(const struct fl_packet* p) {
+/// FL_VIP_SERVED and what else the configuration says of the packet's destination; 0: it is no
+/// vip's. `whole`: by port, before the first generation; else by address: something is wrong with
+/// the packet, or it has no ports. (One function for both: the stack is short, see README.md.)
+static __always_inline int configured_vip(const struct fl_packet* p, int whole) {
   if (!p->family) return 0;
-  struct fl_destination to = {.family = p->family, .protocol = FL_VIP_KEY_ADDRESS};
-  __builtin_memcpy(to.address, p->destination, sizeof to.address);
-  return fl_is_vip(&to);
-}
-
-/// Before the first generation the vips are known from the configuration alone.
-static __always_inline int configured_vip(const struct fl_packet* p) {
   struct fl_destination to = {
-      .port = (__u16)(p->ports >> 16), .family = p->family, .protocol = p->protocol};
+      .port = whole ? (__u16)(p->ports >> 16) : 0,
+      .family = p->family,
+      .protocol = whole ? p->protocol : FL_VIP_KEY_ADDRESS};
   __builtin_memcpy(to.address, p->destination, sizeof to.address);
   return fl_is_vip(&to);
 }
 
-/// The books of a packet that the gate handled.
-static __always_inline void account(
+/// The books of a packet that the gate handled. A global function: its caller has little stack
+/// left.
+__attribute__((noinline)) int account(
     const struct fl_work* w, const struct fl_packet* p, int reason, int answered
 ) {
+  if (!w || !p) return 0;
   __u64* const totals = fl_counter(w->page, offsetof(struct fl_worker_page, rx_packets));
-  if (!totals) return;
+  if (!totals) return 0;
   totals[0]++;
   totals[1] += p->frame_bytes;
   if (answered) {
@@ -68,23 +66,24 @@ static __always_inline void account(
     // A tunnel carries no padding.
     totals[3] += w->outer_bytes ? p->l3 + w->outer_bytes + p->ip_bytes : p->frame_bytes;
   }
-  if (!w->vip_line) return;  // no vip known
+  if (!w->vip_line) return 0;  // no vip known
   struct fl_vip_counters* const vip = fl_line(
       &fl_worker_lines,
       w->page + FL_PAGE_LINE(vips) + w->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES)
   );
-  if (!vip) return;
+  if (!vip) return 0;
   if (reason) {
     vip->dropped++;
-    return;
+    return 0;
   }
   vip->packets++;
   vip->bytes += p->ip_bytes;
   const struct fl_member* const member = fl_member_of(w, w->member);
   struct fl_backend_counters* const b = member ? fl_backend(w->page, member->backend) : 0;
-  if (!b) return;
+  if (!b) return 0;
   b->packets++;
   b->bytes += p->ip_bytes;
+  return 0;
 }
 
 /// Answers a packet that cannot be forwarded, if its sender may be told. 0: it became the answer;
@@ -220,9 +219,8 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   if (!vip_line) {
     if (!reason && p->quoted) reason = FL_REASON_ICMP;
     const int whole = !reason && !p->piece;
-    const int vip = whole                     ? !bank && configured_vip(p)
-                    : !p->neighbour_discovery ? address_is_vip(p)
-                                              : 0;
+    const int unasked = p->neighbour_discovery || (whole && bank);
+    const int vip = unasked ? 0 : configured_vip(p, whole);
     if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES)))
       reason = FL_REASON_ICMP;
     if (!vip) return leave_to_kernel(reason);

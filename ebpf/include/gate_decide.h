@@ -162,8 +162,12 @@ static __always_inline int choose_member(
   return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);
 }
 
-/// Fills in what the vip says and the flow hash. 1: done.
-static __always_inline int prepare(struct fl_work* w, const struct fl_packet* p, __u32 vip_line) {
+/// Fills in what the vip says and the flow hash. 1: done. A global function: its callers have little
+/// stack left.
+__attribute__((noinline)) int prepare(
+    struct fl_work* w, const struct fl_packet* p, __u32 vip_line
+) {
+  if (!w || !p) return 0;
   const struct fl_vip* const vip = fl_line(&fl_steering, vip_line);
   const struct fl_bank* const head = fl_line(&fl_steering, w->bank);
   const uint64_t* const second = fl_line(&fl_steering, w->bank + 1);

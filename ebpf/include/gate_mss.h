@@ -66,7 +66,10 @@ __attribute__((noinline)) int fl_clamp_mss(
   const __u32 bytes = tcp->doff * 4u - (__u32)sizeof *tcp;
   struct fl_tcp_options options = {};
   if (bytes < 4 || bytes > FL_TCP_OPTIONS) return 0;
-  if (bpf_xdp_load_bytes(ctx, p->l4 + sizeof *tcp, options.byte, bytes)) return 0;
+  __u32 behind_first = bytes - 4;  // in a form whose bounds Linux 6.1 keeps
+  FL_KEEP(behind_first);
+  if (behind_first > FL_TCP_OPTIONS - 4) return 0;
+  if (bpf_xdp_load_bytes(ctx, p->l4 + sizeof *tcp, options.byte, behind_first + 4)) return 0;
   const int found = fl_find_mss(&options, bytes);
   if (found < 0) return 0;
   const __u32 at = (__u32)found & 63;

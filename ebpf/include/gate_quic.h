@@ -38,10 +38,11 @@ __attribute__((noinline)) __u32 fl_quic_member(
   if (!vip || begin >= end) return FL_NO_MEMBER;
   const __u32 bytes = end - begin;
   __u8 payload[FL_QUIC_HEAD_BYTES] = {};
-  __u32 head = bytes < sizeof payload ? bytes : sizeof payload;
-  FL_KEEP(head);
-  if (!head || head > sizeof payload) return FL_NO_MEMBER;
-  if (bpf_xdp_load_bytes(ctx, begin, payload, head)) return FL_NO_MEMBER;
+  // 1 to 32, in a form whose bounds Linux 6.1 keeps.
+  __u32 behind_first = (bytes < sizeof payload ? bytes : sizeof payload) - 1;
+  FL_KEEP(behind_first);
+  behind_first &= sizeof payload - 1;
+  if (bpf_xdp_load_bytes(ctx, begin, payload, behind_first + 1)) return FL_NO_MEMBER;
   __u32 id_bytes = 0;
   __u32 at = fl_quic_id_at(payload, bytes, &id_bytes);
   FL_KEEP(at);  // else the compiler makes bit operations on a pointer of it
