@@ -162,8 +162,8 @@ static __always_inline int choose_member(
   return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);
 }
 
-/// Fills in what the vip says and the flow hash. 1: done. A global function: its callers have little
-/// stack left.
+/// Fills in what the vip says and the flow hash. 1: done. A global function: its callers have
+/// little stack left.
 __attribute__((noinline)) int prepare(
     struct fl_work* w, const struct fl_packet* p, __u32 vip_line
 ) {
