@@ -49,6 +49,8 @@ class ExchangeLink {
   /// Others' counts have been there for a second or longer.
   [[nodiscard]] bool shared() const { return trust_.trusted(); }
 
+  /// Requires: running().
+  [[nodiscard]] exchange::Mirror::State state() const { return client_->state(); }
   [[nodiscard]] nlohmann::json show() const;
 
  private:

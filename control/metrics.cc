@@ -10,6 +10,7 @@
 #include <prometheus/metric_family.h>
 
 #include "control/api/counters.hh"
+#include "control/metrics_fleet.hh"
 #include "control/metrics_page.hh"
 #include "control/model/names.hh"
 #include "dataplane/steer/handover.h"
@@ -347,6 +348,7 @@ class Collector final : public prometheus::Collectable {
       add_ports(page, node, now);
       add_pools(page, node, now);
       add_gate(page, node);
+      add_fleet(page, node, now);
     });
     return page.take();
   }

@@ -3,11 +3,13 @@
 #include "control/central/monitor.hh"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <set>
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -45,11 +47,13 @@ void block_signals() {
 }
 
 Monitor::~Monitor() {
+  leadership_.reset();  // the next leader need not wait
   if (watch_) watch_->end();
   service_.reset();  // before the service that it carries
 }
 
 base::Result<bool> Monitor::start(const config::Config& config) {
+  FL_TRY(Leadership::check(config.fleet.etcd, options_.advertise));
   if (config.fleet.hash_key_is_default) {
     sys::log_warn(
         "fleet.hash_key is the published default: with it anybody can send counts, set your own"
@@ -57,7 +61,8 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   }
   const sigset_t set = handled_signals();
   signals_ = sys::UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!signals_.valid()) return base::system_error("read signals", errno);
+  wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!signals_.valid() || !wake_.valid()) return base::system_error("read signals", errno);
   take_config(config);
   // Milliseconds of 1970: a monitor that is started again goes on above where it was.
   sequence_ = wall_us() / 1000;
@@ -66,8 +71,12 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   );
   watch_ = monitor::WatchService::make();
   FL_ASSIGN(service_, monitor::Service::start(options_.listen, *this, {&watch_->grpc_service()}));
+  FL_ASSIGN(leadership_, Leadership::start(config.fleet.etcd, options_.advertise, [this] {
+              const std::uint64_t one = 1;
+              (void)!::write(wake_.get(), &one, sizeof one);
+            }));
   sys::log_info(
-      "started monitor=" + options_.name + " listen=" + options_.listen +
+      "started monitor=" + options_.advertise + " listen=" + options_.listen +
       " backends=" + std::to_string(backends_.size())
   );
   return true;
@@ -108,12 +117,21 @@ void Monitor::run() {
   sys::log_info("ends");
 }
 
-/// False: to end.
+/// False: to end. A change of the lead is published at once.
 bool Monitor::wait(base::Nanoseconds until) {
   const base::Nanoseconds now = sys::monotonic_ns();
-  pollfd fd{signals_.get(), POLLIN, 0};
+  std::array<pollfd, 2> fds{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
   const int ms = until <= now ? 0 : static_cast<int>((until - now) / base::kMillisecond) + 1;
-  if (::poll(&fd, 1, ms) <= 0) return true;
+  if (::poll(fds.data(), fds.size(), ms) <= 0) return true;
+  if (fds[1].revents != 0) {
+    std::uint64_t count = 0;
+    (void)!::read(wake_.get(), &count, sizeof count);
+    publish();
+  }
+  return take_signals();
+}
+
+bool Monitor::take_signals() {
   signalfd_siginfo info{};
   bool goes_on = true;
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
@@ -128,8 +146,10 @@ bool Monitor::wait(base::Nanoseconds until) {
 
 void Monitor::publish() {
   v1::MonitoringUpdate update;
+  const auto lead = leadership_ ? leadership_->look() : Leadership::View{};
+  update.set_term(lead.term);
   update.set_sequence(++sequence_);
-  update.set_monitor(options_.name);
+  update.set_monitor(options_.advertise);
   {
     const std::lock_guard lock(mutex_);
     for (const monitor::LoadReport& window : windows_.take(intake_, backends_))
@@ -137,6 +157,7 @@ void Monitor::publish() {
     for (const std::string& id : backends_)
       if (intake_.has_left(id)) update.add_left(id);
   }
+  if (!lead.leads) return;  // warm: its windows are as young as the leader's
   for (v1::NodeRow& row : watch_->nodes(sys::monotonic_ns(), kNodeGone))
     *update.add_nodes() = std::move(row);
   watch_->publish(update);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/central/leadership.hh"
 #include "control/central/options.hh"
 #include "control/config/config.hh"
 #include "control/exchange/server.hh"
@@ -34,6 +35,7 @@ class Monitor final : private monitor::Sink {
   void publish();
   void log_figures();
   bool wait(base::Nanoseconds until);
+  bool take_signals();
 
   monitor::Refusal on_report(const monitor::LoadReport& report) override;
   void on_malformed() override;
@@ -49,6 +51,8 @@ class Monitor final : private monitor::Sink {
   std::uint64_t accepted_ = 0;  // at the last line of the log
   base::Nanoseconds logged_ = 0;
   sys::UniqueFd signals_;
+  sys::UniqueFd wake_;                          // the lead changed
+  std::unique_ptr<Leadership> leadership_;      // null: without election
   std::unique_ptr<exchange::Server> exchange_;  // these three end before what they call
   std::unique_ptr<monitor::WatchService> watch_;
   std::unique_ptr<monitor::Service> service_;

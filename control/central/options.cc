@@ -28,7 +28,11 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   app.add_option("-c,--config", options.config, "the fleet's configuration, as the nodes have it")
       ->required();
   app.add_option("-l,--listen", options.listen, "ADDRESS:PORT, TCP and UDP; default 0.0.0.0:9300");
-  app.add_option("--name", options.name, "of this monitor; default: what it listens on");
+  app.add_option(
+      "--advertise",
+      options.advertise,
+      "ADDRESS:PORT at which nodes and other monitors reach it; default: --listen"
+  );
   app.add_flag("--check", options.check, "read the configuration, print warnings, end");
   app.add_option("--log-level", level, "error, warn, info or debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
@@ -51,7 +55,13 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
         " is not ADDRESS:PORT, use for example 0.0.0.0:9300"
     );
   }
-  if (options.name.empty()) options.name = options.listen;
+  if (options.advertise.empty()) options.advertise = options.listen;
+  if (!config::is_endpoint(options.advertise)) {
+    return base::invalid(
+        "command line: --advertise " + base::quoted(options.advertise) +
+        " is not ADDRESS:PORT, use for example 192.0.2.21:9300"
+    );
+  }
   return options;
 }
 

@@ -12,7 +12,7 @@ namespace fairlead::central {
 struct Options {
   std::string config;                   // path of the fleet's YAML file, the same as the nodes'
   std::string listen = "0.0.0.0:9300";  // gRPC by TCP, counts by UDP
-  std::string name;                     // of this monitor; default: what it listens on
+  std::string advertise;                // how others reach it; default: listen
   bool check = false;
   sys::LogLevel log_level = sys::LogLevel::kInfo;
   std::string text;  // --help, --version: print this and end

@@ -39,9 +39,22 @@ struct Memory {
   friend bool operator==(const Memory&, const Memory&) = default;
 };
 
+/// Where the fleet's state lies; docs/fleet.md.
+struct Etcd {
+  std::vector<std::string> endpoints;  // HOST:PORT; empty: none
+  std::string prefix = "/fairlead";    // of all keys
+  std::string user;                    // "": no authentication
+  std::string password_file;
+  std::string ca_file;    // "": no TLS
+  std::string cert_file;  // of this host; with key_file, or both ""
+  std::string key_file;
+  friend bool operator==(const Etcd&, const Etcd&) = default;
+};
+
 struct Fleet {
   std::array<std::uint64_t, 2> hash_key{};  // see kDefaultHashKey
   bool hash_key_is_default = true;          // the published default: fine for a lab only
+  Etcd etcd;
   friend bool operator==(const Fleet&, const Fleet&) = default;
 };
 

@@ -8,6 +8,7 @@
 
 #include "control/config/config.hh"
 #include "control/config/load_api.hh"
+#include "control/config/load_fleet.hh"
 #include "control/config/load_monitoring.hh"
 #include "control/config/load_outgoing.hh"
 #include "control/config/load_simulation.hh"
@@ -26,10 +27,6 @@ using base::kMillisecond;
 using base::kSecond;
 
 constexpr std::size_t kMostFileBytes = 64ULL << 20;
-// Public, so only for labs: bytes 00 01 .. 0f.
-constexpr std::array<std::uint64_t, 2> kDefaultHashKey = {
-    0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
-
 void load_node(const Section& s, Config& c) {
   c.node.id = s.name("id", "lb1");
   c.node.address = s.routed_address("address");
@@ -164,24 +161,6 @@ void load_memory(const Section& s, Config& c) {
       s.count("flows_per_worker", {1024, 1'000'000'000}, c.memory.flows_per_worker);
 }
 
-void load_fleet(const Section& s, Config& c) {
-  c.fleet.hash_key = kDefaultHashKey;
-  s.shape("hash_key", "^[0-9A-Fa-f]{32}$");
-  if (!s.has("hash_key")) return;
-  const auto key = parse_key128(s.text("hash_key", ""));
-  if (!key) {
-    s.error(
-        "hash_key", "must be 32 hexadecimal digits in quotes, make one with: openssl rand -hex 16"
-    );
-    return;
-  }
-  if (*key == std::array<std::uint64_t, 2>{}) {
-    s.error("hash_key", "is all zero, which is no secret, make one with: openssl rand -hex 16");
-  }
-  c.fleet.hash_key = *key;
-  c.fleet.hash_key_is_default = *key == kDefaultHashKey;
-}
-
 void load_flows(const Section& s, Config& c) {
   constexpr Range kIdle{kSecond, 4 * 3600 * kSecond};  // ticks of flow entries wrap after 4.5 h
   c.flows.idle_new = s.duration("idle_new", kIdle, c.flows.idle_new);
@@ -287,7 +266,7 @@ base::Result<Config> read_all(
   load_ports(root, c, diagnosis);
   load_workers(root.section("workers", {"count", "max", "cores", "idle"}), c);
   load_memory(root.section("memory", {"hugepages", "steering_bank", "flows_per_worker"}), c);
-  load_fleet(root.section("fleet", {"hash_key"}), c);
+  c.fleet = load_fleet(root);
   load_flows(
       root.section(
           "flows",

@@ -177,6 +177,7 @@ int main(int argc, char** argv) {
   report_until(agents, Clock::now() + std::chrono::seconds(3));  // connections and lists are made
 
   const double cpu = cpu_seconds(monitor);
+  const double own = cpu_seconds(::getpid());
   const std::uint64_t bytes = nodes.empty() ? 0 : nodes[0]->client->bytes_received();
   const auto begun = Clock::now();
   const std::uint64_t reports = report_until(agents, begun + seconds);
@@ -186,6 +187,12 @@ int main(int argc, char** argv) {
       100 * (cpu_seconds(monitor) - cpu) / took,
       static_cast<double>(reports) / took
   );
+  if (!nodes.empty() && agents.empty()) {
+    std::printf(
+        " cpu_of_a_node=%.1f%%",
+        100 * (cpu_seconds(::getpid()) - own) / took / static_cast<double>(nodes.size())
+    );
+  }
   if (!nodes.empty()) {
     const exchange::Mirror::State s = nodes[0]->client->state();
     std::printf(

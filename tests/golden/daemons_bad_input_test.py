@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bad input to fairlead-agent and fairlead-control: one line that names it, exit status 2, nothing left behind.
+"""Bad input to fairlead-agent, fairlead-control and fairlead-monitor: one line that names it, exit status 2, nothing left behind.
 
-Usage: daemons_bad_input_test.py AGENT CONTROL
+Usage: daemons_bad_input_test.py AGENT CONTROL MONITOR
 """
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ CASES = [
      "bad.yaml:2: ports[0].device: interface 'nosuch9' is not there"),
     ("control", "RUN", "/proc/x", "node.runtime_dir: /proc/x: cannot be written"),
     ("control", "RUN", "HERE/bad.yaml", "bad.yaml: is not a folder"),
+    ("control", "vips", "monitoring: {monitors: [h:1]}\nvips", "bad.yaml:2: monitoring.monitors: 'h:1' is not ADDRESS:PORT"),
+    ("monitor", "vips", "fleet: {etcd: {endpoints: [h]}}\nvips", "bad.yaml:2: fleet.etcd.endpoints: 'h' is not HOST:PORT"),
+    ("monitor", "vips", 'fleet: {etcd: {endpoints: ["h:1"], ca_file: /nosuch9}}\nvips', "fleet.etcd.ca_file: /nosuch9"),
+    ("monitor", "vips", 'fleet: {etcd: {endpoints: ["h:1"]}}\nvips', "say with --advertise"),
 ]
 
 
@@ -56,8 +60,8 @@ def run(program: list[str], folder: Path, text: str) -> tuple[int, list[str], st
 
 
 def main() -> int:
-    programs = {"agent": [os.path.abspath(sys.argv[1])], "control": [os.path.abspath(sys.argv[2])]}
-    good = {"agent": AGENT, "control": CONTROL}
+    programs = {name: [os.path.abspath(path)] for name, path in zip(("agent", "control", "monitor"), sys.argv[1:])}
+    good = {"agent": AGENT, "control": CONTROL, "monitor": CONTROL}
     failed = 0
     with tempfile.TemporaryDirectory(prefix="fl_bad_") as name:
         folder = Path(name)

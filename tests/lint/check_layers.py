@@ -25,9 +25,10 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/health": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys",
                        "dataplane/steer/tuple_hash.hh"],  # outer headers of probes, as the data plane's
     "control/monitor": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "control/api/fairlead."],
+    "control/etcd": ["control/config/config.hh", "dataplane/base", "dataplane/sys"],
     "control/exchange": ["dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer/abi.h",
                          "dataplane/steer/flow_hash.h"],
-    "control/central": ["control/config", "control/exchange", "control/model", "control/monitor", "dataplane/base",
+    "control/central": ["control/config", "control/etcd", "control/exchange", "control/model", "control/monitor", "dataplane/base",
                         "dataplane/sys"],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],

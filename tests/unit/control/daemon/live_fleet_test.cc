@@ -1,92 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Real fairlead-control and fairlead-monitor processes; the test is their data plane and agents.
-#include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <fstream>
 
-#include <fcntl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include "control/api/fairlead.grpc.pb.h"
 #include "dataplane/shm/region.hh"
 #include "tests/unit/control/daemon/running_control.hh"
+#include "tests/unit/control/daemon/running_monitor.hh"
 
 namespace fairlead::control {
 namespace {
-
-class RunningMonitor {
- public:
-  RunningMonitor(std::string config, std::string log)
-      : at_("127.0.0.1:" + std::to_string(free_port())),
-        config_(std::move(config)),
-        log_(std::move(log)) {}
-  ~RunningMonitor() { kill_now(); }
-  RunningMonitor(const RunningMonitor&) = delete;
-  RunningMonitor& operator=(const RunningMonitor&) = delete;
-
-  void start() {
-    const char* program = std::getenv("FAIRLEAD_MONITOR");
-    ASSERT_NE(program, nullptr) << "FAIRLEAD_MONITOR names the program";
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    const int fd = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-    ::dup2(fd, STDERR_FILENO);
-    ::execl(program, program, "--config", config_.c_str(), "--listen", at_.c_str(), nullptr);
-    ::_exit(127);
-  }
-  void kill_now() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  [[nodiscard]] const std::string& at() const { return at_; }
-
-  void report(const std::string& backend, std::uint64_t sequence, double cpu) const {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    v1::LoadReport r;
-    r.set_backend_id(backend);
-    r.set_sequence(sequence);
-    r.set_timestamp_unix_us(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-    ));
-    r.set_period_us(100'000);
-    r.set_cpu_utilization(cpu);
-    const auto stub = v1::Monitoring::NewStub(channel());
-    grpc::ClientContext context;
-    context.set_wait_for_ready(true);
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    v1::ReportReply reply;
-    const auto writer = stub->Report(&context, &reply);
-    writer->Write(r);
-    writer->WritesDone();
-    EXPECT_TRUE(writer->Finish().ok());
-    EXPECT_EQ(reply.accepted(), 1U) << reply.reason();
-  }
-  [[nodiscard]] std::uint64_t leave(const std::string& backend) const {
-    const auto stub = v1::Monitoring::NewStub(channel());
-    grpc::ClientContext context;
-    v1::LeaveRequest request;
-    request.set_backend_id(backend);
-    v1::LeaveReply reply;
-    EXPECT_TRUE(stub->Leave(&context, request, &reply).ok());
-    return reply.flows();
-  }
-
- private:
-  [[nodiscard]] std::shared_ptr<grpc::Channel> channel() const {
-    return grpc::CreateChannel(at_, grpc::InsecureChannelCredentials());
-  }
-  std::string at_;
-  std::string config_;
-  std::string log_;
-  pid_t pid_ = -1;
-};
 
 /// One worker that forwards nothing: its page is written by hand.
 class Plane {
@@ -115,6 +38,7 @@ class Plane {
 class FleetTest : public testing::Test {
  protected:
   void SetUp() override {
+    one.serve_metrics();
     write("lb1", one);
     write("lb2", two);
     first.start();
@@ -125,7 +49,8 @@ class FleetTest : public testing::Test {
   void write(const std::string& id, const RunningControl& node) const {
     node.write_file(
         "node: {id: " + id + ", address: 192.0.2.11, runtime_dir: " + node.folder() +
-        "/run}\nmetrics: {listen: off}\nhealth: {type: none}\npolicy: {name: static}\n" +
+        "/run}\nmetrics: {listen: " + node.metrics_listen() +
+        "}\nhealth: {type: none}\npolicy: {name: static}\n" +
         "monitoring: {interval: 100ms, listen: off, exchange: 2ms, monitors: [\"" + first.at() +
         "\", \"" + second.at() + "\"]}\n" +
         "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [" +
@@ -217,6 +142,10 @@ TEST_F(FleetTest, NodesWithDifferentTablesAreAnAlarmOnBoth) {
     return status(one)["fleet"]["disagreement"] == true &&
            status(two)["fleet"]["disagreement"] == true;
   }));
+  const std::string metrics = one.metrics();
+  for (const char* line :
+       {"fairlead_fleet_digests 2", "fairlead_fleet_disagreement 1", "fairlead_exchange_fresh 1"})
+    EXPECT_NE(metrics.find(line), std::string::npos) << line;
   write("lb2", two);
   two.signal(SIGHUP);
   EXPECT_TRUE(one.eventually([&] { return status(one)["fleet"]["disagreement"] == false; }));

@@ -83,13 +83,12 @@ void RunningControl::write_file(const std::string& text) const {
 void RunningControl::write_config(
     const std::vector<const Backend*>& backends, const std::string& more, const std::string& health
 ) const {
-  const std::string metrics =
-      metrics_port_ == 0 ? "off" : "127.0.0.1:" + std::to_string(metrics_port_);
   std::string text =
       "node: {id: t1, address: 192.0.2.11, runtime_dir: " + folder_ + "/run}\n" +
-      "metrics: {listen: " + metrics + "}\nhealth: {interval: 100ms, timeout: 80ms" + health +
-      "}\n" + "monitoring: {interval: 100ms, listen: 127.0.0.1:" + std::to_string(grpc_port_) +
-      "}\n" + more + "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [";
+      "metrics: {listen: " + metrics_listen() + "}\nhealth: {interval: 100ms, timeout: 80ms" +
+      health + "}\n" +
+      "monitoring: {interval: 100ms, listen: 127.0.0.1:" + std::to_string(grpc_port_) + "}\n" +
+      more + "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [";
   int number = 1;
   for (const Backend* b : backends) {
     text += "\n     {id: b" + std::to_string(number++) + ", address: " + b->address() +
@@ -104,6 +103,10 @@ std::string RunningControl::config_text() const {
 
 void RunningControl::serve_metrics() {
   metrics_port_ = free_port();
+}
+
+std::string RunningControl::metrics_listen() const {
+  return metrics_port_ == 0 ? "off" : "127.0.0.1:" + std::to_string(metrics_port_);
 }
 
 std::string RunningControl::metrics() const {

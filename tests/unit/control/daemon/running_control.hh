@@ -54,7 +54,8 @@ class RunningControl {
 
   /// From the next write_config() on /metrics is served on this port of 127.0.0.1.
   void serve_metrics();
-  [[nodiscard]] std::string metrics() const;  // the answer to GET /metrics
+  [[nodiscard]] std::string metrics_listen() const;  // "off" without it
+  [[nodiscard]] std::string metrics() const;         // the answer to GET /metrics
   /// From the next start() on every fsync of the daemon takes so long.
   void slow_disk(int sync_ms) { sync_ms_ = sync_ms; }
   void start();
