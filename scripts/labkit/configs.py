@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Configuration texts of a lab's processes. Pure: strings in, strings out."""
-from labkit.plan import (ECHO_PORT, LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node,
+from labkit.plan import (ECHO_PORT, LOAD_PORT, MONITOR, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node,
                          Plan)
 
 HASH_KEY = "00112233445566778899aabbccddeeff"
@@ -60,7 +60,7 @@ vips:
     backends:
 {members}{echo}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
-monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}"}}
+monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{f'"{MONITOR}"' if plan.monitored else ""}]}}
 metrics: {{listen: "127.0.0.1:9101"}}
 policy: {{name: {plan.policy}}}
 decision_log: {{file: {decision_log}}}
@@ -68,7 +68,7 @@ decision_log: {{file: {decision_log}}}
 
 
 def agent_yaml(plan: Plan, backend: Backend, run_dir: str) -> str:
-    receivers = ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
+    receivers = f'"{MONITOR}"' if plan.monitored else ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
     sources = ", ".join(f'"{a}"' for n in plan.nodes for a in (n.address4, n.address6))
     echo = f"  - {{address: {VIP4}, protocol: udp, port: {ECHO_PORT}}}\n" if "echo" in plan.extra else ""
     peers = ", ".join(f'"{a}"' for b in plan.backends if b != backend for a in (b.address4, b.address6))

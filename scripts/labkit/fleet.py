@@ -13,7 +13,7 @@ from typing import Any
 from labkit import configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
-from labkit.plan import ECHO_PORT, LOAD_PORT, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
+from labkit.plan import ECHO_PORT, LOAD_PORT, MONITOR, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
 from labkit.processes import Processes, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -72,6 +72,8 @@ class Fleet:
             namespaces.batch(self.plan.namespace("router"), [f"route add {VIP4} via {first.address4}",
                                                              f"route add {VIP6} via {first.address6}"])
             return
+        if self.plan.monitored:
+            self.start_monitor()
         for node in self.plan.nodes:
             self._start_node(node)
         for node in self.plan.nodes:
@@ -185,7 +187,7 @@ class Fleet:
     def _check_binaries(self, balanced: bool) -> None:
         wanted = ["tests/lab/lab-server", "tests/lab/lab-load"]
         if balanced:
-            wanted += ["fairlead-dataplane", "fairlead-control", "fairlead-agent"]
+            wanted += ["fairlead-dataplane", "fairlead-control", "fairlead-agent"] + ["fairlead-monitor"] * self.plan.monitored
         missing = [str(self.build / name) for name in wanted if not (self.build / name).exists()]
         if missing:
             raise LabError(f"not built: {', '.join(missing)}; run scripts/setup")
@@ -197,6 +199,15 @@ class Fleet:
     def _start(self, host: str, name: str, command: list[str], nice: int = 0) -> None:
         if not self.processes.find(host, name):
             self.processes.start(name, host, self.plan.namespace(host), command, self.dir / host / f"{name}.log", nice)
+
+    def kill_monitor(self, number: signal.Signals) -> None:
+        if self.processes.signal("router", "monitor", number) == 0:
+            raise LabError("router: no process 'monitor'")
+
+    def start_monitor(self) -> None:
+        """On the router; with the first node's configuration, as all nodes have the same vips."""
+        config = str(self.node_config(self.plan.nodes[0]))
+        self._start("router", "monitor", [str(self.build / "fairlead-monitor"), "--config", config, "--listen", MONITOR])
 
     def _start_node(self, node: Node) -> None:
         config = str(self.node_config(node))

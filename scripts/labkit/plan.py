@@ -14,6 +14,7 @@ CLIENT6 = [f"2001:db8:99::{i:x}" for i in range(0x10, 0x30)]
 FABRIC_MTU = 1600  # room for the outer headers: 1500 + 20 (IPIP) .. 40 (6in6) + GUE
 LOAD_PORT = 8081
 MONITORING_PORT = 9200
+MONITOR = f"{ROUTER4}:9300"  # where fairlead-monitor listens, if there is one
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Plan:
     encapsulation: str = "ipip"
     seed: int = 1
     extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def monitored(self) -> bool:
+        """A fairlead-monitor runs on the router: agents report to it, nodes exchange counts through it."""
+        return "monitor" in self.extra
 
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
