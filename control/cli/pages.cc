@@ -32,6 +32,12 @@ constexpr Column kStatus[] = {
     {"data plane workers", "dataplane.workers", F::kCount},
     {"generation acknowledged", "dataplane.generation_acknowledged", F::kNumber},
     {"measurements lost", "measurements_lost", F::kWord},
+    {"monitor", "fleet.monitor"},
+    {"monitor tells", "fleet.fresh", F::kWord},
+    {"counts of the fleet in scores", "exchange.shared", F::kWord},
+    {"nodes in counts", "exchange.nodes", F::kCount},
+    {"different tables in the fleet", "fleet.digests", F::kCount},
+    {"nodes disagree", "fleet.disagreement", F::kWord},
     {"decision to publication", "decision_to_publish_ms.mean", F::kMilliseconds},
     {"publication to workers", "publish_to_acknowledge_ms.mean", F::kMilliseconds},
     {"publication to workers, worst", "publish_to_acknowledge_ms.max", F::kMilliseconds},
@@ -47,6 +53,16 @@ constexpr Column kStatus[] = {
     {"reloads refused", "reloads.refused", F::kCount},
     {"last reload refused", "reloads.error"},
     {"last error", "error"},
+};
+constexpr Column kFleetNodes[] = {
+    {"NODE", "node"},
+    {"GENERATION", "generation", F::kNumber},
+    {"DIGEST", "digest"},
+    {"PACKETS", "packets", F::kCount},
+    {"FLOWS", "flows", F::kCount},
+    {"FORWARD P99", "forward_p99_us", F::kMicroseconds},
+    {"DATA PLANE", "dataplane", F::kWord},
+    {"TOLD", "age_ms", F::kMilliseconds},
 };
 
 constexpr Column kUpdateBackends[] = {
@@ -307,7 +323,12 @@ Page drop_page(const Call& call, const Json& result) {
 }
 
 Page status_page(const Json& result) {
-  if (!result.contains("backend")) return {{list_of(result, kStatus)}};
+  if (!result.contains("backend")) {
+    Page page{{list_of(result, kStatus)}};
+    if (result.contains("fleet"))
+      page.blocks.emplace_back(table_of(rows(result["fleet"], "nodes"), kFleetNodes));
+    return page;
+  }
   return {
       {list_of(result, kAgent),
        table_of(rows(result, "vips"), kAgentVips),
