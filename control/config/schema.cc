@@ -41,7 +41,9 @@ std::map<int, std::string> comments() {
     }
     const std::string text(line.substr(hash + 3));
     const bool goes_on = first != line.npos && line[first] == '#';
-    if (goes_on && last != 0) {
+    if (goes_on && text.find(" # ") != text.npos) {
+      last = 0;  // a key that the sample shows in a comment, with a comment of its own
+    } else if (goes_on && last != 0) {
       out[last] += " " + text;
     } else if (!goes_on) {
       out[number] = text;
