@@ -2,10 +2,14 @@
 // set, freeze, thaw; and which function answers which command.
 #include "control/actions.hh"
 
+#include <chrono>
+
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
+#include "control/health_actions.hh"
 #include "control/hold_actions.hh"
 #include "control/model/names.hh"
+#include "control/push_reports.hh"
 #include "control/show.hh"
 #include "dataplane/sys/log.hh"
 
@@ -50,6 +54,13 @@ std::string weight_note(const Node& node, std::uint32_t weight) {
          " follows measurements: it counts until the backend reports";
 }
 
+std::uint64_t wall_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
+  );
+}
+
 Answer set_backend(
     Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
 ) {
@@ -70,8 +81,13 @@ Answer set_backend(
 }
 
 Answer set_log(const api::Request& r) {
-  sys::set_log_level(*sys::log_level_named(*r.level));
-  return Json{{"level", *r.level}};
+  const sys::LogLevel level = *sys::log_level_named(*r.level);
+  if (!r.module) {
+    sys::set_log_level(level);
+    return Json{{"level", *r.level}};
+  }
+  sys::set_module_level(*r.module, level);
+  return Json{{"level", *r.level}, {"module", *r.module}};
 }
 
 /// Without `after`: the newest ones.
@@ -143,6 +159,10 @@ Answer perform(
       return show_update(node, now);
     case Command::kSetBackend:
       return set_backend(node, reconciler, r, now);
+    case Command::kReportLoad:
+      return push_reports(node, r, now, wall_us());
+    case Command::kSetHealth:
+      return set_health(node, reconciler, r, now);
     case Command::kShowDrain:
       return show_drain(node, r, now);
     case Command::kDrainBackend:

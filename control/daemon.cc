@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <map>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -82,7 +83,8 @@ base::Result<bool> Daemon::start(config::Config config) {
   FL_TRY(prober_.start());
   FL_TRY(open_services());
   FL_TRY(open_loop());
-  prober_.set_targets(node_->checks.targets(), origin_of(node_->config));
+  sources_ = std::make_unique<monitor::Sources>(*this);
+  set_targets();
   sys::log_info(
       "started node=" + node_->config.node.id + " runtime_dir=" + node_->regions.dir +
       " generation=" + std::to_string(node_->publisher.generation())
@@ -119,7 +121,7 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   }
   reconciler_ = std::make_unique<Reconciler>(*node_);
   changes_ = std::make_unique<ChangeControl>(*node_, *reconciler_, options_.config, [this] {
-    prober_.set_targets(node_->checks.targets(), origin_of(node_->config));
+    set_targets();
   });
   reconciler_->take_config(changes_->begin(std::move(config), now), now);
   for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
@@ -265,6 +267,20 @@ base::Result<bool> Daemon::open_loop() {
   return true;
 }
 
+void Daemon::set_targets() {
+  prober_.set_targets(node_->checks.targets(), origin_of(node_->config));
+  std::map<std::string, monitor::SourceTarget> asked;
+  for (const model::Vip& vip : node_->config.vips) {
+    for (const model::Backend& b : vip.backends) {
+      if (b.source.kind != model::LoadSourceKind::kNone)
+        asked.try_emplace(b.id, monitor::SourceTarget{b.id, b.address, b.source});
+    }
+  }
+  std::vector<monitor::SourceTarget> targets;
+  for (auto& [id, target] : asked) targets.push_back(std::move(target));
+  sources_->set_targets(std::move(targets));
+}
+
 void Daemon::watch(int fd) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -349,6 +365,13 @@ monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
 void Daemon::on_malformed() {
   const std::lock_guard lock(mutex_);
   node_->intake.count_malformed();
+}
+
+void Daemon::on_return(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (!node_->intake.come_back(id)) return;
+  sys::log_info("backend comes back backend=" + id);
+  persist(*node_);
 }
 
 std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::string& reason) {

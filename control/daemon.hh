@@ -20,6 +20,7 @@
 #include "control/inbox.hh"
 #include "control/metrics.hh"
 #include "control/monitor/service.hh"
+#include "control/monitor/sources.hh"
 #include "control/node.hh"
 #include "control/options.hh"
 #include "control/reconcile.hh"
@@ -32,7 +33,7 @@ namespace fairlead::control {
 /// The main thread turns the loop and alone changes the node; gRPC's and the exposer's threads
 /// enter through on_report(), on_leave() and metrics, under the same lock. A turn takes well
 /// below a millisecond, a plan of 1000 backends a few.
-class Daemon final : private monitor::Sink {
+class Daemon final : public monitor::Sink {
  public:
   explicit Daemon(Options options) : options_(std::move(options)) {}
   ~Daemon() override { inbox_.close(); }  // servers that end wait for their calls
@@ -53,9 +54,12 @@ class Daemon final : private monitor::Sink {
   void on_signal();
   void turn();
   void follow(base::Nanoseconds now);
+  /// The configuration in force: whom to probe, whom to ask for load.
+  void set_targets();
 
   monitor::Refusal on_report(const monitor::LoadReport& report) override;
   void on_malformed() override;
+  void on_return(const std::string& id) override;
   std::optional<std::uint64_t> on_leave(const std::string& id, const std::string& reason) override;
 
   Options options_;
@@ -76,6 +80,7 @@ class Daemon final : private monitor::Sink {
   std::unique_ptr<FleetLink> fleet_;  // these three end before what they call
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<monitor::Service> service_;
+  std::unique_ptr<monitor::Sources> sources_;
   sys::UniqueFd epoll_;
   sys::UniqueFd signals_;
   sys::UniqueFd timer_;

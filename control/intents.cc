@@ -119,7 +119,7 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     facts.push_back(
         {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
          held.draining || node.intake.has_left(backend.id),
-         held.off}
+         held.off || node.checks.ordered_down(vip.name, backend.id)}
     );
   }
   const auto states = member_states(facts, vip.health.min_healthy_pct);
@@ -146,7 +146,10 @@ std::vector<steering::PoolIntent> pool_intents(const Node& node) {
   out.reserve(node.config.vips.size());
   const auto in_force = [&](const model::Vip& vip, const model::Backend& backend) {
     const policy::EffectiveWeight* weight = node.weights.find(vip.name, backend.id);
-    return weight == nullptr ? base_weight(node, vip, backend) : weight->weight;
+    const std::uint32_t whole =
+        weight == nullptr ? base_weight(node, vip, backend) : weight->weight;
+    const std::uint32_t share = node.checks.share_pct(vip.name, backend.id);
+    return whole == 0 || share == 100 ? whole : std::max(1U, whole * share / 100);
   };
   for (const model::Vip& vip : node.config.vips) out.push_back(pool_of(node, vip, in_force));
   return out;

@@ -237,6 +237,18 @@ void add_backend(Page& page, const Node& node, const std::string& id, base::Nano
         "fairlead_backend_ejected_by", "Workers that leave it out now", labels, sum.ejected_by
     );
   }
+  for (const auto& origin : node.intake.origins(id)) {
+    for (const bool taken : {true, false}) {
+      page.counter(
+          "fairlead_backend_reports_total",
+          "Load reports by origin",
+          {{"backend", id},
+           {"origin", std::string(to_string(origin.origin))},
+           {"result", taken ? "accepted" : "refused"}},
+          number(taken ? origin.accepted : origin.refused)
+      );
+    }
+  }
   if (const auto report = node.intake.peek(id)) {
     page.gauge("fairlead_backend_cpu_ratio", "As reported", labels, report->cpu);
     page.gauge("fairlead_backend_memory_ratio", "As reported", labels, report->memory);
@@ -288,10 +300,7 @@ void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
           node.checks.state(vip.name, backend.id) == health::State::kUp ? 1 : 0
       );
       page.counter(
-          "fairlead_backend_flaps_total",
-          "Changes of health",
-          member,
-          number(check.dampener.flaps())
+          "fairlead_backend_flaps_total", "Changes of health", member, number(check.judge.flaps())
       );
       page.counter("fairlead_backend_probes_total", "Probes", member, number(check.probes));
       page.counter(

@@ -74,6 +74,14 @@ std::optional<OperatorState> from_json(const Json& root) {
     if (!member || !hold) return std::nullopt;
     state.holds.emplace(*member, *hold);
   }
+  // Older versions have none.
+  for (const Json& row : root.value("health", Json::array())) {
+    const auto member = member_of(row);
+    if (!member || !row.contains("up") || !row["up"].is_boolean() || !row.contains("until_ns") ||
+        !row["until_ns"].is_number_unsigned())
+      return std::nullopt;
+    state.health[*member] = {row["up"].get<bool>(), row["until_ns"].get<base::Nanoseconds>()};
+  }
   for (const Json& id : root["left"]) {
     if (!id.is_string()) return std::nullopt;
     state.left.insert(id.get<std::string>());
@@ -89,6 +97,15 @@ std::string to_text(const OperatorState& state) {
   for (const auto& [member, weight] : state.weights) {
     root["weights"].push_back(
         {{"vip", member.first}, {"backend", member.second}, {"weight", weight}}
+    );
+  }
+  root["health"] = Json::array();
+  for (const auto& [member, order] : state.health) {
+    root["health"].push_back(
+        {{"vip", member.first},
+         {"backend", member.second},
+         {"up", order.up},
+         {"until_ns", order.until}}
     );
   }
   for (const auto& [member, hold] : state.holds) {

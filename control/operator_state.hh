@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "control/health/checks.hh"
 #include "control/holds.hh"
 #include "dataplane/base/result.hh"
 
@@ -17,6 +18,7 @@ struct OperatorState {
   bool frozen = false;                      // weights do not follow measurements
   std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
   Holds holds;                              // drained, in maintenance, off
+  std::map<Member, health::Order> health;   // up or down, whatever probes say
   std::set<std::string> left;               // backends whose agent said goodbye
   friend bool operator==(const OperatorState&, const OperatorState&) = default;
 };

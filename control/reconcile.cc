@@ -118,26 +118,36 @@ bool Reconciler::first_results_awaited(base::Nanoseconds now) const {
 
 void Reconciler::on_probes(const std::vector<health::ProbeResult>& results) {
   for (const health::ProbeResult& result : results) {
-    const health::Transition t = node_.checks.on_result(result);
-    if (t.state == health::State::kUnknown) continue;
-    ++node_.transitions;
-    mark_dirty(t.seen_ns);
-    const std::string line = "backend " + std::string(to_string(t.state)) + " vip=" + t.vip +
-                             " backend=" + t.backend + " result=\"" + t.reason + "\"";
-    t.state == health::State::kUp ? sys::log_info(line) : sys::log_warn(line);
-    api::Event event;
-    event.kind = "health";
-    event.what = to_string(t.state);
-    event.cause = t.reason;
-    event.vip = t.vip;
-    event.backend = t.backend;
-    node_.happenings.tell(std::move(event));
+    for (const health::Transition& t : node_.checks.on_result(result)) tell(t);
   }
+}
+
+void Reconciler::tell(const health::Transition& t) {
+  ++node_.transitions;
+  mark_dirty(t.seen_ns);
+  const std::string line = "backend " + std::string(to_string(t.state)) + " vip=" + t.vip +
+                           " backend=" + t.backend + " cause=" + std::string(to_string(t.because)) +
+                           " result=\"" + t.reason + "\"";
+  t.state == health::State::kUp ? sys::log_info(line) : sys::log_warn(line);
+  api::Event event;
+  event.kind = "health";
+  event.what = to_string(t.state);
+  event.cause = t.reason;
+  event.vip = t.vip;
+  event.backend = t.backend;
+  node_.happenings.tell(std::move(event));
+}
+
+void Reconciler::watch_health(base::Nanoseconds now) {
+  bool weights_changed = false;
+  for (const health::Transition& t : health_watch_.tick(node_, now, &weights_changed)) tell(t);
+  if (weights_changed) mark_dirty(now);
 }
 
 void Reconciler::turn(base::Nanoseconds now) {
   if (node_.intake.take_membership_change()) mark_dirty(now);
   if (node_.exchange.judge(now)) mark_dirty(now);
+  watch_health(now);
   if (now >= policy_due_) run_policy(now);
   if (first_results_awaited(now)) {
     decided_ = now;

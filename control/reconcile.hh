@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "control/health_watch.hh"
 #include "control/node.hh"
 
 namespace fairlead::control {
@@ -23,6 +24,8 @@ class Reconciler {
   void mark_dirty(base::Nanoseconds now);
   /// Weights must be computed anew at the next turn, whatever the interval.
   void hasten_policy() { policy_due_ = 0; }
+  /// An order on health was given or taken back.
+  void hasten_health() { health_watch_.hasten(); }
 
   /// Does what is due: policy, publication, scores, acknowledgement.
   void turn(base::Nanoseconds now);
@@ -30,6 +33,8 @@ class Reconciler {
   [[nodiscard]] base::Nanoseconds next_due() const;
 
  private:
+  void tell(const health::Transition& transition);
+  void watch_health(base::Nanoseconds now);
   void run_policy(base::Nanoseconds now);
   void publish(base::Nanoseconds now);
   void set_gate();
@@ -38,6 +43,7 @@ class Reconciler {
   [[nodiscard]] bool first_results_awaited(base::Nanoseconds now) const;
 
   Node& node_;
+  HealthWatch health_watch_;
   bool dirty_ = false;
   base::Nanoseconds decided_ = 0;   // since when
   base::Nanoseconds retry_at_ = 0;  // a bank was busy

@@ -2,6 +2,7 @@
 // Writing the scores region. Workers read while we write: each word is written once, whole.
 #include "control/scores.hh"
 
+#include <algorithm>
 #include <map>
 
 #include "control/api/counters.hh"
@@ -14,8 +15,11 @@ std::map<std::string, std::uint32_t> inverse_weights(const Node& node) {
   for (const model::Vip& vip : node.config.vips) {
     for (const model::Backend& backend : vip.backends) {
       const auto* weight = node.weights.find(vip.name, backend.id);
-      const auto [it, first] =
-          out.try_emplace(backend.id, weight == nullptr ? 0 : weight->inverse_weight);
+      std::uint64_t inverse = weight == nullptr ? 0 : weight->inverse_weight;
+      inverse = std::min<std::uint64_t>(
+          inverse * 100 / node.checks.share_pct(vip.name, backend.id), UINT32_MAX
+      );
+      const auto [it, first] = out.try_emplace(backend.id, static_cast<std::uint32_t>(inverse));
       if (!first) it->second = 0;
     }
   }

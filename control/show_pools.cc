@@ -86,6 +86,15 @@ void add_report(Json& row, const Node& node, const model::Backend& backend, base
   row["requests_per_second"] = report->requests_per_second;
   if (report->capacity != 0) row["capacity"] = report->capacity;
   row["report_age_ms"] = (now - report->received_ns) / base::kMillisecond;
+  for (const auto& origin : node.intake.origins(backend.id)) {
+    Json line = {
+        {"origin", to_string(origin.origin)},
+        {"accepted", origin.accepted},
+        {"refused", origin.refused}};
+    if (origin.heard_ns != 0) line["age_ms"] = (now - origin.heard_ns) / base::kMillisecond;
+    if (origin.refused != 0) line["last_refusal"] = to_string(origin.last_refusal);
+    row["reports"].push_back(std::move(line));
+  }
 }
 
 /// Policies whose weights come from measured capacity.
@@ -287,21 +296,30 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
     const auto number = node.publisher.steering().backend_number(row.backend->id);
     const auto sum =
         number ? api::backend_sum(node.regions.worker_pages(), *number, now) : api::BackendSum{};
-    checks.push_back({
+    Json line = {
         {"backend", row.backend->id},
         {"vip", row.vip->name},
         {"type", type_of(check)},
         {"via", check.tunnelled ? "tunnel" : "direct"},
         {"state", to_string(node.checks.state(row.vip->name, row.backend->id))},
+        {"cause", to_string(check.judge.because())},
+        {"share_pct", check.share_pct},
         {"last_result", node.checks.reason(row.vip->name, row.backend->id)},
         {"last_change_s", static_cast<double>(now - check.last_change_ns) / 1e9},
         {"rtt_us", check.last_rtt / base::kMicrosecond},
         {"probes", check.probes},
         {"failures", check.failures},
-        {"flaps", check.dampener.flaps()},
+        {"flaps", check.judge.flaps()},
         {"ejected", sum.ejected_by > 0},
         {"ejections", sum.ejections},
-    });
+    };
+    const auto order = node.operators.health.find({row.vip->name, row.backend->id});
+    if (order != node.operators.health.end()) {
+      line["order"] = order->second.up ? "up" : "down";
+      if (order->second.until > now)
+        line["order_remaining_ms"] = (order->second.until - now) / base::kMillisecond;
+    }
+    checks.push_back(std::move(line));
   }
   return Json{{"checks", checks}};
 }

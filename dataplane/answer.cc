@@ -217,8 +217,13 @@ base::Result<json> set_log(Forwarder&, const json& arguments) {
   if (!level) {
     return base::invalid("'level': " + base::quoted(name) + " is none of error, warn, info, debug");
   }
-  sys::set_log_level(*level);
-  return json{{"level", name}};
+  const std::string module = arguments.value("module", "");
+  if (module.empty()) {
+    sys::set_log_level(*level);
+    return json{{"level", name}};
+  }
+  sys::set_module_level(module, *level);
+  return json{{"level", name}, {"module", module}};
 }
 
 base::Result<json> plug_port(Forwarder& f, const json& arguments) {
@@ -276,7 +281,7 @@ const std::vector<Form>& forms() {
       {"del port", {{"port", kNumber}}, {}, unplug_port},
       {"start forwarding", {}, {}, start_forwarding},
       {"stop forwarding", {}, {}, stop_forwarding},
-      {"set log", {{"level", kText}}, {}, set_log},
+      {"set log", {{"level", kText}}, {{"module", kText}}, set_log},
       {"stop",
        {},
        {},

@@ -81,7 +81,12 @@ Load KernelLoad::sample(base::Nanoseconds now) {
   Load load;
   load.cpu_utilization = cgroup_.empty() ? host_cpu() : cgroup_cpu(now);
   load.mem_utilization = parse_meminfo(read_file("/proc/meminfo"));
-  if (const auto open = count_established(vips_)) load.active_connections = *open;
+  const base::Nanoseconds period = sampled_at_ == 0 ? 0 : now - sampled_at_;
+  sampled_at_ = now;
+  if (const auto sockets = look_at_sockets(vips_, period)) {
+    load.active_connections = sockets->established;
+    if (sockets->mean_latency_us > 0) load.mean_latency_us = sockets->mean_latency_us;
+  }
   return load;
 }
 

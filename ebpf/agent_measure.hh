@@ -16,9 +16,9 @@
 
 namespace fairlead::agent {
 
-/// CPU, memory and connections from /proc, cgroup v2 and sock_diag. CPU is the share since the last
-/// sample, so the first one has none. A cgroup's CPU is relative to its quota, or to all cores.
-/// One thread.
+/// CPU, memory, connections and how soon they are answered, from /proc, cgroup v2 and sock_diag.
+/// CPU and latency are of the time since the last sample, so the first one has none. A cgroup's CPU
+/// is relative to its quota, or to all cores. One thread.
 class KernelLoad {
  public:
   KernelLoad(std::string cgroup, std::vector<ebpf::ServedVip> vips)
@@ -34,6 +34,7 @@ class KernelLoad {
   std::optional<CpuTicks> ticks_;
   std::optional<std::uint64_t> usage_us_;
   base::Nanoseconds usage_at_ = 0;
+  base::Nanoseconds sampled_at_ = 0;
 };
 
 /// Asks a URL for its load report every interval, in a thread of its own, so that a service that

@@ -10,8 +10,9 @@
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -19,6 +20,8 @@
 
 namespace fairlead::agent {
 namespace {
+
+constexpr unsigned kEstablished = 1;  // TCP_ESTABLISHED of the kernel's include/net/tcp_states.h
 
 base::Result<void> ask(int fd, std::uint8_t family) {
   struct {
@@ -30,7 +33,8 @@ base::Result<void> ask(int fd, std::uint8_t family) {
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   message.request.sdiag_family = family;
   message.request.sdiag_protocol = IPPROTO_TCP;
-  message.request.idiag_states = 1U << TCP_ESTABLISHED;
+  message.request.idiag_states = 1U << kEstablished;
+  message.request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
   if (::send(fd, &message, sizeof message, 0) < 0)
     return base::system_error("ask sock_diag", errno);
   return {};
@@ -62,12 +66,39 @@ bool serves(std::span<const ebpf::ServedVip> vips, const inet_diag_msg& socket) 
   });
 }
 
-base::Result<std::uint32_t> count_family(
-    int fd, std::uint8_t family, std::span<const ebpf::ServedVip> vips
+/// Adds one socket of ours. A request that came after the last answer is still being served.
+void take(const nlmsghdr& header, std::uint32_t period_ms, SocketLoad& load, double& sum_ms) {
+  ++load.established;
+  const auto* attribute = reinterpret_cast<const rtattr*>(
+      static_cast<const char*>(NLMSG_DATA(&header)) + NLMSG_ALIGN(sizeof(inet_diag_msg))
+  );
+  auto left = static_cast<int>(header.nlmsg_len - NLMSG_LENGTH(sizeof(inet_diag_msg)));
+  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+    if (attribute->rta_type != INET_DIAG_INFO) continue;
+    tcp_info info{};  // an older kernel's is shorter
+    std::memcpy(
+        &info, RTA_DATA(attribute), std::min<std::size_t>(RTA_PAYLOAD(attribute), sizeof info)
+    );
+    const bool both = info.tcpi_data_segs_in > 0 && info.tcpi_data_segs_out > 0;
+    if (!both || info.tcpi_last_data_sent >= period_ms ||
+        info.tcpi_last_data_recv < info.tcpi_last_data_sent)
+      return;
+    ++load.answers;
+    sum_ms += info.tcpi_last_data_recv - info.tcpi_last_data_sent;
+    return;
+  }
+}
+
+base::Result<void> look_at_family(
+    int fd,
+    std::uint8_t family,
+    std::span<const ebpf::ServedVip> vips,
+    std::uint32_t period_ms,
+    SocketLoad& load,
+    double& sum_ms
 ) {
   FL_TRY(ask(fd, family));
   alignas(nlmsghdr) std::array<char, 32768> buffer;
-  std::uint32_t count = 0;
   for (;;) {
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
@@ -75,29 +106,36 @@ base::Result<std::uint32_t> count_family(
     auto left = static_cast<unsigned>(got);
     for (auto* h = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(h, left);
          h = NLMSG_NEXT(h, left)) {
-      if (h->nlmsg_type == NLMSG_DONE) return count;
+      if (h->nlmsg_type == NLMSG_DONE) return {};
       if (h->nlmsg_type == NLMSG_ERROR) {
         return base::system_error("sock_diag", -static_cast<const nlmsgerr*>(NLMSG_DATA(h))->error);
       }
-      if (serves(vips, *static_cast<const inet_diag_msg*>(NLMSG_DATA(h)))) ++count;
+      if (serves(vips, *static_cast<const inet_diag_msg*>(NLMSG_DATA(h))))
+        take(*h, period_ms, load, sum_ms);
     }
   }
 }
 
 }  // namespace
 
-base::Result<std::uint32_t> count_established(std::span<const ebpf::ServedVip> vips) {
+base::Result<SocketLoad> look_at_sockets(
+    std::span<const ebpf::ServedVip> vips, base::Nanoseconds period
+) {
   const sys::UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!fd.valid()) return base::system_error("open sock_diag", errno);
   const timeval limit{.tv_sec = 1, .tv_usec = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  std::uint32_t count = 0;
+  SocketLoad load;
+  double sum_ms = 0;
+  const auto period_ms = static_cast<std::uint32_t>(
+      std::min<base::Nanoseconds>(period / base::kMillisecond, UINT32_MAX)
+  );
   // IPv6 sockets serve IPv4 clients too, so both families are always read.
   for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    FL_ASSIGN(const std::uint32_t n, count_family(fd.get(), family, vips));
-    count += n;
+    FL_TRY(look_at_family(fd.get(), family, vips, period_ms, load, sum_ms));
   }
-  return count;
+  if (load.answers > 0) load.mean_latency_us = sum_ms * 1000 / load.answers;
+  return load;
 }
 
 }  // namespace fairlead::agent

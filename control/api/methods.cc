@@ -30,6 +30,11 @@ constexpr Method kMethods[] = {
     {"show memory", Command::kShowMemory, 0, 0, false},
     {"show update", Command::kShowUpdate, 0, 0, false},
     {"set backend", Command::kSetBackend, kVip | kBackend | kWeight, kBackend | kWeight, true},
+    {"set health backend",
+     Command::kSetHealth,
+     kVip | kBackend | kHealth | kLasting,
+     kBackend | kHealth,
+     true},
     {"drain backend", Command::kDrainBackend, kVip | kBackend | kDeadline | kThen, kBackend, true},
     {"undrain backend", Command::kUndrainBackend, kVip | kBackend, kBackend, true},
     {"maint backend", Command::kMaintBackend, kVip | kBackend | kSwitch, kBackend | kSwitch, true},
@@ -38,7 +43,8 @@ constexpr Method kMethods[] = {
     {"show drain", Command::kShowDrain, kVip | kBackend, 0, false},
     {"freeze weights", Command::kFreezeWeights, 0, 0, true},
     {"thaw weights", Command::kThawWeights, 0, 0, true},
-    {"set log", Command::kSetLog, kLevel, kLevel, true},
+    {"set log", Command::kSetLog, kLevel | kModule, kLevel, true},
+    {"report load", Command::kReportLoad, kReports, kReports, true},
     {"lookup", Command::kLookup, kTuple, kTuple, false},
     {"show config", Command::kShowConfig, 0, 0, true},  // holds the fleet's hash key
     {"show config running", Command::kShowConfig, 0, 0, true},
@@ -66,6 +72,8 @@ constexpr ArgumentName kArguments[] = {
     {"sport", kTuple},       {"dst", kTuple},
     {"dport", kTuple},       {"level", kLevel},
     {"after", kAfter},       {"kind", kKind},
+    {"health", kHealth},     {"for_ms", kLasting},
+    {"reports", kReports},   {"module", kModule},
 };
 
 }  // namespace

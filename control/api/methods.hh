@@ -32,6 +32,10 @@ enum Argument : unsigned {
   kLevel = 1 << 17,
   kAfter = 1 << 18,
   kKind = 1 << 19,
+  kHealth = 1 << 20,
+  kLasting = 1 << 21,
+  kReports = 1 << 22,
+  kModule = 1 << 23,
 };
 
 struct Method {

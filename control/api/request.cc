@@ -147,6 +147,21 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
   if ((given & kLevel) != 0) {
     FL_ASSIGN(request.level, word_of(arguments, "level", {"error", "warn", "info", "debug"}));
   }
+  if ((given & kHealth) != 0) {
+    FL_ASSIGN(request.health, word_of(arguments, "health", {"up", "down", "auto"}));
+  }
+  if ((given & kModule) != 0) {
+    FL_ASSIGN(request.module, text_of(arguments, "module"));
+  }
+  if ((given & kReports) != 0) {
+    request.reports = arguments.at("reports");
+    if (!request.reports->is_array())
+      return base::invalid("argument 'reports' must be a list of objects");
+  }
+  if ((given & kLasting) != 0) {
+    FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "for_ms", 1000, 604'800'000));
+    request.lasting = ms * base::kMillisecond;
+  }
   if ((given & kSwitch) != 0) {
     FL_ASSIGN(const std::string word, word_of(arguments, "switch", {"on", "off"}));
     request.on = word == "on";

@@ -33,6 +33,8 @@ enum class Command : std::uint8_t {
   kDrainBackend,
   kUndrainBackend,
   kMaintBackend,
+  kSetHealth,
+  kReportLoad,
   kDisableBackend,
   kEnableBackend,
   kShowDrain,
@@ -71,6 +73,10 @@ struct Request {
   std::optional<std::uint32_t> rate;          // flows a second, from 1
   std::optional<base::Nanoseconds> deadline;  // of a drain, 1 s to 7 days
   std::optional<std::string> then;            // "keep", "reset", "remove"
+  std::optional<std::string> health;          // "up", "down", "auto"
+  std::optional<base::Nanoseconds> lasting;   // of a health order, 1 s to 7 days
+  std::optional<nlohmann::json> reports;      // a list
+  std::optional<std::string> module;          // of a log level
   std::optional<bool> on;
   std::optional<std::string> level;    // of the log: "error", "warn", "info", "debug"
   std::optional<std::uint64_t> after;  // number of the last event that is known

@@ -92,7 +92,14 @@ Json fields_of(const pb::Message& message) {
   message.GetReflection()->ListFields(message, &set);
   Json out = Json::object();
   for (const Field* field : set) {
-    if (!field->is_repeated()) out[field->name()] = value_of(message, *field);
+    if (!field->is_repeated()) {
+      out[field->name()] = value_of(message, *field);
+    } else if (field->cpp_type() == Field::CPPTYPE_MESSAGE) {
+      Json& list = out[field->name()] = Json::array();
+      const pb::Reflection& r = *message.GetReflection();
+      for (int i = 0; i < r.FieldSize(message, field); ++i)
+        list.push_back(fields_of(r.GetRepeatedMessage(message, field, i)));
+    }
   }
   return out;
 }

@@ -21,15 +21,25 @@ constexpr Column kDrains[] = {
     {"AT THE END", "then"},
 };
 
-base::Result<void> store_deadline(std::string_view text, Json& arguments) {
+base::Result<void> store_time(
+    const std::string& what, const char* key, std::string_view text, Json& arguments
+) {
   const auto time = parse_interval(text);
   if (!time || *time < std::chrono::seconds(1)) {
     return base::invalid(
-        "deadline '" + std::string(text.substr(0, 60)) + "': write 90s, 10m or 2h, from 1s to 24h"
+        what + " '" + std::string(text.substr(0, 60)) + "': write 90s, 10m or 2h, from 1s to 24h"
     );
   }
-  arguments["deadline_ms"] = time->count();
+  arguments[key] = time->count();
   return {};
+}
+
+base::Result<void> store_deadline(std::string_view text, Json& arguments) {
+  return store_time("deadline", "deadline_ms", text, arguments);
+}
+
+base::Result<void> store_lasting(std::string_view text, Json& arguments) {
+  return store_time("for", "for_ms", text, arguments);
 }
 
 base::Result<void> store_word(
@@ -65,6 +75,14 @@ base::Result<void> store_then(std::string_view text, Json& arguments) {
   return store_word("then", "then", thens(), text, arguments);
 }
 
+std::vector<std::string> healths() {
+  return {"up", "down", "auto"};
+}
+
+base::Result<void> store_health(std::string_view text, Json& arguments) {
+  return store_word("health", "health", healths(), text, arguments);
+}
+
 base::Result<void> store_switch(std::string_view text, Json& arguments) {
   return store_word("switch", "switch", switches(), text, arguments);
 }
@@ -77,6 +95,13 @@ constexpr ValueKind kKinds[] = {
      nullptr,
      store_deadline},
     {"THEN", "keep, reset or remove", "remove", NameSource::kNone, thens, store_then},
+    {"HEALTH", "up, down or auto", "down", NameSource::kNone, healths, store_health},
+    {"LASTING",
+     "1s to 24h; a bare number is seconds",
+     "30m",
+     NameSource::kNone,
+     nullptr,
+     store_lasting},
     {"SWITCH", "on or off", "on", NameSource::kNone, switches, store_switch},
 };
 
@@ -88,10 +113,17 @@ std::span<const ValueKind> hold_kinds() {
 
 bool is_hold(const Call& call) {
   return call.is("drain backend") || call.is("undrain backend") || call.is("maint backend") ||
-         call.is("disable backend") || call.is("enable backend");
+         call.is("disable backend") || call.is("enable backend") || call.is("set health backend");
 }
 
 std::string hold_sentence(const Call& call, const std::string& subject, const Json& result) {
+  if (call.is("set health backend")) {
+    const std::string health = call.arguments.value("health", "");
+    if (health == "auto") return subject + ": its probes decide again";
+    const bool timed = result.contains("for_ms");
+    return subject + ": " + health + " whatever its probes say, " +
+           (timed ? "for " + cell(result, "for_ms", F::kMilliseconds) : "until auto");
+  }
   const bool ends = call.is("undrain backend") || call.is("enable backend") ||
                     (call.is("maint backend") && call.arguments.value("switch", "") == "off");
   if (ends && result.value("changed", Json(1)) == 0)

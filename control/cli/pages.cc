@@ -217,6 +217,7 @@ constexpr Column kChecks[] = {
     {"FAILED", "failures", F::kCount},
     {"FLAPS", "flaps", F::kCount},
     {"EJECTED", "ejected", F::kWord},
+    {"CAUSE", "cause"},
     {"LAST RESULT", "last_result"},
 };
 

@@ -34,6 +34,15 @@ base::Result<void> store_level(std::string_view text, Json& arguments) {
   return {};
 }
 
+std::vector<std::string> modules() {
+  return {"health", "monitor", "config", "sys", "control", "dataplane", "ebpf"};
+}
+
+base::Result<void> store_module(std::string_view text, Json& arguments) {
+  arguments["module"] = text;
+  return {};
+}
+
 base::Result<void> store_verbosity(std::string_view text, Json& arguments) {
   const std::vector<std::string> all = levels();
   if (text.size() != 1 || text[0] < '0' || text[0] > '3')
@@ -88,6 +97,12 @@ constexpr ValueKind kKinds[] = {
      nullptr,
      store_after},
     {"LEVEL", "error, warn, info or debug", "info", NameSource::kNone, levels, store_level},
+    {"MODULE",
+     "a folder of the source: health, monitor, sys, control, dataplane, ebpf",
+     "health",
+     NameSource::kNone,
+     modules,
+     store_module},
     {"VERBOSITY", "0 to 3", "2", NameSource::kNone, nullptr, store_verbosity},
     {"PORTS",
      "a port's number, as in show port, or all",

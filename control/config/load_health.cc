@@ -14,10 +14,43 @@ namespace {
 
 std::vector<std::string_view> keys() {
   std::vector<std::string_view> out = {
-      "type", "via", "interval", "timeout", "rise", "fall", "min_healthy_pct"};
+      "type",
+      "via",
+      "interval",
+      "timeout",
+      "rise",
+      "fall",
+      "min_healthy_pct",
+      "quorum",
+      "slow_start",
+      "flaps",
+      "outliers"};
   const auto talk = probe_talk_keys();
   out.insert(out.begin() + 2, talk.begin(), talk.end());
   return out;
+}
+
+void load_caution(const Section& s, model::Health& h) {
+  constexpr Range kHalfLife{base::kSecond, 24 * 3600 * base::kSecond};
+  constexpr Range kHold{base::kSecond, 3600 * base::kSecond};
+  constexpr double kOff = -1e-9;  // Section::real() wants values above its first bound
+  const auto ms = [](const Section& of, std::string_view key, Range range, std::uint32_t fallback) {
+    return static_cast<std::uint32_t>(
+        of.duration(key, range, fallback * base::kMillisecond) / base::kMillisecond
+    );
+  };
+  h.quorum = static_cast<model::Quorum>(
+      s.word("quorum", model::kQuorumNames, static_cast<std::size_t>(h.quorum))
+  );
+  h.slow_start_ms = ms(s, "slow_start", {0, 3600 * base::kSecond}, h.slow_start_ms);
+  const Section flaps = s.section("flaps", {"limit", "half_life"});
+  h.flap_limit = static_cast<std::uint32_t>(flaps.whole("limit", {0, 1000}, h.flap_limit));
+  h.flap_half_life_ms = ms(flaps, "half_life", kHalfLife, h.flap_half_life_ms);
+  const Section outliers = s.section("outliers", {"failures", "cap_pct", "hold"});
+  h.outlier_failures = outliers.real("failures", kOff, 1, h.outlier_failures);
+  h.outlier_cap_pct =
+      static_cast<std::uint32_t>(outliers.whole("cap_pct", {0, 100}, h.outlier_cap_pct));
+  h.outlier_hold_ms = ms(outliers, "hold", kHold, h.outlier_hold_ms);
 }
 
 model::Health read(const Section& s, const model::Health& defaults) {
@@ -49,6 +82,7 @@ model::Health read(const Section& s, const model::Health& defaults) {
   h.fall = static_cast<std::uint32_t>(s.whole("fall", {1, 100}, defaults.fall));
   h.min_healthy_pct =
       static_cast<std::uint32_t>(s.whole("min_healthy_pct", {0, 100}, defaults.min_healthy_pct));
+  load_caution(s, h);
   return h;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/config/load_source.hh"
 #include "dataplane/base/printable.hh"
 
 namespace fairlead::config {
@@ -32,7 +33,7 @@ std::vector<std::string> load_monitors(const Section& s) {
 }  // namespace
 
 Monitoring load_monitoring(const Section& root) {
-  const Section s = root.section("monitoring", {"interval", "listen", "monitors", "exchange"});
+  const Section s = root.section("monitoring", monitoring_keys());
   Monitoring m;
   m.interval = s.duration("interval", {10 * base::kMillisecond, 3600 * base::kSecond}, m.interval);
   m.listen = s.listen("listen", m.listen);

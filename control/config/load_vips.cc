@@ -12,6 +12,7 @@
 #include "control/config/load_health.hh"
 #include "control/config/load_outgoing.hh"
 #include "control/config/load_quic.hh"
+#include "control/config/load_source.hh"
 #include "control/model/names.hh"
 #include "control/model/table_sizes.hh"
 
@@ -49,14 +50,23 @@ struct Seen {
   std::set<std::tuple<net::Family, int, bool>> shapes;
   std::map<std::string, std::pair<net::IpAddr, Place>> backends;
   std::map<std::string, std::uint32_t> capacities;
+  std::map<std::string, model::LoadSource> sources;
 };
 
 class VipReader {
  public:
   VipReader(
-      const Config& config, const model::Health& health, Purpose purpose, Diagnosis& diagnosis
+      const Config& config,
+      const model::Health& health,
+      const model::LoadSource& source,
+      Purpose purpose,
+      Diagnosis& diagnosis
   )
-      : config_(config), health_(health), purpose_(purpose), diagnosis_(diagnosis) {}
+      : config_(config),
+        health_(health),
+        source_(source),
+        purpose_(purpose),
+        diagnosis_(diagnosis) {}
 
   model::Vip read(const Value& value, const std::string& path) {
     const Section s(
@@ -185,7 +195,7 @@ class VipReader {
           &items[i],
           items[i].line,
           path,
-          {"id", "address", "weight", "capacity", "mac", "health_port", "server_id"},
+          {"id", "address", "weight", "capacity", "mac", "health_port", "server_id", "source"},
           diagnosis_
       );
       const model::Backend backend = read_backend(b, vip);
@@ -227,6 +237,7 @@ class VipReader {
     if (b.require("address", "address: 10.0.0.1")) read_address(b, backend);
     backend.weight = static_cast<std::uint32_t>(b.whole("weight", {0, kMostWeight}, 100));
     backend.capacity = static_cast<std::uint32_t>(b.whole("capacity", {0, kMostCapacity}, 0));
+    backend.source = load_source(b, source_);
     load_server_id(b, vip, backend);
     backend.mac = b.mac("mac");
     if (backend.mac && vip.encapsulation != model::Encapsulation::kL2) {
@@ -309,6 +320,10 @@ class VipReader {
               " backends in all vips, split them over several fleets"
       );
     }
+    const auto [source, own] = seen_.sources.try_emplace(backend.id, backend.source);
+    if (!own && source->second != backend.source) {
+      b.error("source", "backend '" + backend.id + "' has another one in another pool, use one");
+    }
     if (backend.capacity == 0) return;
     const auto [capacity, first] = seen_.capacities.try_emplace(backend.id, backend.capacity);
     if (!first && capacity->second != backend.capacity) {
@@ -322,6 +337,7 @@ class VipReader {
 
   const Config& config_;
   const model::Health health_;
+  const model::LoadSource source_;
   Purpose purpose_;
   Diagnosis& diagnosis_;
   Seen seen_;
@@ -334,7 +350,7 @@ std::vector<model::Vip> load_vips(
 ) {
   std::vector<model::Vip> vips;
   const model::Health defaults = load_health(root);
-  VipReader reader(config, defaults, purpose, diagnosis);
+  VipReader reader(config, defaults, load_default_source(root), purpose, diagnosis);
   const auto items = root.list("vips");
   if (items.empty()) root.error("vips", "no vip, list at least one (see config/fairlead.yaml)");
   if (items.size() > FL_MAX_VIPS) {

@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace fairlead::health {
+namespace {
+
+// A completed handshake speaks for a backend so long.
+constexpr base::Nanoseconds kAnsweringFor = 2 * base::kSecond;
+
+}  // namespace
 
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {
@@ -50,6 +56,9 @@ Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::N
   check.probed = model::probes(vip.health.kind) && check.target.port != 0;
   if (!check.probed) check.last_result = "not probed";
   check.last_change_ns = now;
+  check.rules = {
+      vip.health.quorum, vip.health.flap_limit, vip.health.flap_half_life_ms * base::kMillisecond};
+  check.slow_start = vip.health.slow_start_ms * base::kMillisecond;
   return check;
 }
 
@@ -65,12 +74,16 @@ void Checks::adopt(std::map<Key, Check> next) {
     of_address[check.target.address].push_back(key);
   }
   witnesses_.clear();
+  dependents_.clear();
+  for (auto at = growing_.begin(); at != growing_.end();)
+    at = checks_.count(*at) == 0 ? growing_.erase(at) : std::next(at);
   for (const auto& [key, check] : checks_) {
     if (check.target.kind != model::ProbeKind::kHost) continue;
     std::vector<Key>& witnesses = witnesses_[key];
     witnesses = of_backend[key.second];
     const auto& same_address = of_address[check.target.address];
     witnesses.insert(witnesses.end(), same_address.begin(), same_address.end());
+    for (const Key& witness : witnesses) dependents_[witness].push_back(key);
   }
 }
 
@@ -93,10 +106,11 @@ const std::pair<const Checks::Key, Check>* Checks::speaker(const Key& key) const
   return best;
 }
 
-Transition Checks::on_result(const ProbeResult& result) {
-  const auto key = by_target_.find(result.target);
-  if (key == by_target_.end()) return {};
-  Check& check = checks_.at(key->second);
+std::vector<Transition> Checks::on_result(const ProbeResult& result) {
+  const auto target = by_target_.find(result.target);
+  if (target == by_target_.end()) return {};
+  const Key& key = target->second;
+  Check& check = checks_.at(key);
   check.last_result = std::string(to_string(result.outcome));
   if (result.status != 0) check.last_result += " " + std::to_string(result.status);
   check.tunnelled = result.tunnelled;
@@ -107,26 +121,132 @@ Transition Checks::on_result(const ProbeResult& result) {
   if (ok) check.answered_ns = result.begun_ns;
   if (!ok) ++check.failures;
   check.last_rtt = result.ended_ns - result.begun_ns;
-  if (!check.dampener.on_result(ok)) return {};
-  check.last_change_ns = result.ended_ns;
-  return Transition{
-      key->second.first,
-      key->second.second,
-      check.dampener.state(),
-      check.last_result,
-      result.ended_ns};
+  if (const auto traffic = traffic_.find(key.second); traffic != traffic_.end()) {
+    Traffic& t = traffic->second;
+    t.good = ok ? t.good + 1 : 0;
+    if (t.good >= check.dampener.rise()) t.ejected = false;
+  }
+  const bool told = check.dampener.on_result(ok);
+  std::vector<Transition> changes;
+  settle_one(key, check, result.ended_ns, changes);
+  if (!told) return changes;
+  if (const auto others = dependents_.find(key); others != dependents_.end()) {
+    for (const Key& other : others->second)
+      settle_one(other, checks_.at(other), result.ended_ns, changes);
+  }
+  return changes;
+}
+
+void Checks::on_traffic(
+    const std::string& backend,
+    std::uint64_t completed,
+    std::uint64_t ejections,
+    base::Nanoseconds now
+) {
+  const auto [record, fresh] = traffic_.try_emplace(backend);
+  Traffic& t = record->second;
+  // Counters that fell are those of another data plane.
+  if (!fresh && completed > t.completed) t.answered = now;
+  if (!fresh && ejections > t.ejections) {
+    t.ejected = true;
+    t.good = 0;
+  }
+  t.completed = completed;
+  t.ejections = ejections;
+}
+
+Evidence Checks::evidence(const Key& key, base::Nanoseconds now) const {
+  Evidence out;
+  out.probes = speaker(key)->second.dampener.state();
+  if (const auto traffic = traffic_.find(key.second); traffic != traffic_.end()) {
+    out.answering = traffic->second.answered != 0 && now < traffic->second.answered + kAnsweringFor;
+    out.ejected = traffic->second.ejected;
+  }
+  out.outlier = outliers_.count(key) != 0;
+  if (const auto order = orders_.find(key); order != orders_.end()) out.order = order->second.up;
+  return out;
+}
+
+void Checks::settle_one(
+    const Key& key, Check& check, base::Nanoseconds now, std::vector<Transition>& changes
+) {
+  const auto change = check.judge.weigh(evidence(key, now), check.rules, now);
+  if (!change) return;
+  check.last_change_ns = now;
+  growing_.erase(key);
+  check.share_pct = 100;
+  const bool proven_late = change->from == State::kDown || check.joined;
+  if (change->to == State::kUp && check.slow_start != 0 && proven_late) {
+    check.up_since = now;
+    check.share_pct = slow_start_pct(0, check.slow_start);
+    growing_.insert(key);
+  }
+  changes.push_back(
+      {key.first,
+       key.second,
+       change->from,
+       change->to,
+       change->because,
+       reason(key.first, key.second),
+       now}
+  );
+}
+
+std::vector<Transition> Checks::settle(base::Nanoseconds now) {
+  std::vector<Transition> changes;
+  for (auto& [key, check] : checks_) settle_one(key, check, now, changes);
+  return changes;
+}
+
+bool Checks::grow(base::Nanoseconds now) {
+  bool changed = false;
+  for (auto at = growing_.begin(); at != growing_.end();) {
+    Check& check = checks_.at(*at);
+    const std::uint32_t before = check.share_pct;
+    check.share_pct = slow_start_pct(now - check.up_since, check.slow_start);
+    changed = changed || check.share_pct != before;
+    at = check.share_pct == 100 ? growing_.erase(at) : std::next(at);
+  }
+  return changed;
+}
+
+std::uint32_t Checks::share_pct(const std::string& vip, const std::string& backend) const {
+  if (growing_.empty()) return 100;
+  const auto check = checks_.find({vip, backend});
+  return check == checks_.end() ? 100 : check->second.share_pct;
+}
+
+bool Checks::ordered_down(const std::string& vip, const std::string& backend) const {
+  const auto order = orders_.find({vip, backend});
+  return order != orders_.end() && !order->second.up;
 }
 
 State Checks::state(const std::string& vip, const std::string& backend) const {
-  const auto* row = speaker(Key(vip, backend));
-  return row == nullptr ? State::kUnknown : row->second.dampener.state();
+  const auto check = checks_.find({vip, backend});
+  return check == checks_.end() ? State::kUnknown : check->second.judge.state();
 }
 
 std::string Checks::reason(const std::string& vip, const std::string& backend) const {
-  const auto* row = speaker(Key(vip, backend));
+  const Key key(vip, backend);
+  const auto* row = speaker(key);
   if (row == nullptr) return "not probed";
   const std::string& result = row->second.last_result;
-  return row->first.first == vip ? result : "vip " + row->first.first + ": " + result;
+  const std::string probes =
+      row->first.first == vip ? result : "vip " + row->first.first + ": " + result;
+  const Judge& judge = checks_.at(key).judge;
+  switch (judge.because()) {
+    case Because::kTraffic:
+      return judge.state() == State::kUp ? "clients' handshakes complete, probes: " + probes
+                                         : "ejected by workers";
+    case Because::kOutlier:
+      return "fails far more often than its pool";
+    case Because::kFlapping:
+      return "flapping, probes: " + probes;
+    case Because::kOperator:
+      return "set by an operator, probes: " + probes;
+    default:
+      return probes;
+  }
 }
 
 std::map<std::string, base::Nanoseconds> Checks::answered(base::Nanoseconds now) const {

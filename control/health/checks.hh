@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "control/health/dampener.hh"
 #include "control/health/envelope.hh"
+#include "control/health/judge.hh"
 #include "control/model/model.hh"
 #include "dataplane/base/clock.hh"
 
@@ -62,8 +64,14 @@ struct ProbeResult {
 /// One row of the book.
 struct Check {
   Target target;
-  Dampener dampener{1, 1};
+  Dampener dampener{1, 1};  // of its own probes
+  Judge judge;              // of everything
+  JudgeRules rules;
   bool probed = false;  // no: up, or (kind host) as the probes of the host in other pools
+  bool joined = false;  // came into a pool that was there
+  base::Nanoseconds slow_start = 0;
+  base::Nanoseconds up_since = 0;  // while its weight grows
+  std::uint32_t share_pct = 100;   // of its weight
   std::string last_result = "none yet";
   base::Nanoseconds last_change_ns = 0;
   std::uint64_t probes = 0;
@@ -73,12 +81,22 @@ struct Check {
   bool tunnelled = false;             // the last probe; before the first: what is wanted
 };
 
+/// A change of a backend's state in a pool: an event.
 struct Transition {
   std::string vip;
   std::string backend;
+  State from = State::kUnknown;
   State state = State::kUnknown;
-  std::string reason;
+  Because because = Because::kNothing;
+  std::string reason;             // in words: the probe's result, ...
   base::Nanoseconds seen_ns = 0;  // end of the probe that decided
+};
+
+/// An operator's word on a backend of a pool.
+struct Order {
+  bool up = false;
+  base::Nanoseconds until = 0;  // 0: no end
+  friend bool operator==(const Order&, const Order&) = default;
 };
 
 /// Owned by control's main thread.
@@ -93,15 +111,34 @@ class Checks {
       const std::vector<model::Vip>& vips, base::Nanoseconds now, const Initial& initial
   );
 
-  /// Books a result; results of targets that are gone are ignored. Returns a transition, or one
-  /// with state kUnknown when nothing changed.
-  Transition on_result(const ProbeResult& result);
+  /// Books a result; results of targets that are gone are ignored. Returns what it changes, of this
+  /// backend and of those of kind host that hang on it.
+  std::vector<Transition> on_result(const ProbeResult& result);
+  /// What the workers counted of a backend since they began: handshakes completed, ejections. Told
+  /// in settle().
+  void on_traffic(
+      const std::string& backend,
+      std::uint64_t completed,
+      std::uint64_t ejections,
+      base::Nanoseconds now
+  );
+  /// Those that are outliers now.
+  void set_outliers(std::set<Key> outliers) { outliers_ = std::move(outliers); }
+  /// Orders in force; those that are over are left out by the caller.
+  void set_orders(std::map<Key, Order> orders) { orders_ = std::move(orders); }
+  /// Judges all anew: traffic, outliers, orders and time may have changed.
+  std::vector<Transition> settle(base::Nanoseconds now);
+  /// Lets the weights of those that came up grow; true: a share changed.
+  bool grow(base::Nanoseconds now);
+  /// Percent of its weight that a backend has now.
+  [[nodiscard]] std::uint32_t share_pct(const std::string& vip, const std::string& backend) const;
+  [[nodiscard]] bool ordered_down(const std::string& vip, const std::string& backend) const;
 
-  /// up, down or unknown (not probed yet). Of a backend without a probe of its own (kind host): up
-  /// if any probe of the same backend or address says so, down if all say down; up if there is
-  /// none.
+  /// up, down or unknown (not probed yet). A backend without a probe of its own (kind host) has up
+  /// as evidence if any probe of the same backend or address says so, down if all say down; up if
+  /// there is none.
   [[nodiscard]] State state(const std::string& vip, const std::string& backend) const;
-  /// What the state rests on: "timeout", "ok 200", "not probed", "vip web: timeout".
+  /// What the state rests on: "timeout", "ok 200", "not probed", "vip web: timeout", "flapping".
   [[nodiscard]] std::string reason(const std::string& vip, const std::string& backend) const;
   /// By backend, over all vips: when the last probe began that a backend answered; `now` for those
   /// that nobody probes.
@@ -117,10 +154,28 @@ class Checks {
   void adopt(std::map<Key, Check> next);
   /// The check that speaks for a backend: its own, or (kind host) the best of its witnesses.
   [[nodiscard]] const std::pair<const Key, Check>* speaker(const Key& key) const;
+  [[nodiscard]] Evidence evidence(const Key& key, base::Nanoseconds now) const;
+  void settle_one(
+      const Key& key, Check& check, base::Nanoseconds now, std::vector<Transition>& changes
+  );
+
+  /// What the workers say of a backend.
+  struct Traffic {
+    std::uint64_t completed = 0;
+    std::uint64_t ejections = 0;
+    base::Nanoseconds answered = 0;  // a handshake completed; 0: none seen
+    bool ejected = false;            // and no `rise` good probes since
+    std::uint32_t good = 0;          // probes since
+  };
 
   std::map<Key, Check> checks_;
+  std::map<std::string, Traffic> traffic_;
+  std::set<Key> outliers_;
+  std::map<Key, Order> orders_;
+  std::set<Key> growing_;
   std::map<TargetId, Key> by_target_;
   std::map<Key, std::vector<Key>> witnesses_;  // of backends of kind host: the probes of their host
+  std::map<Key, std::vector<Key>> dependents_;  // the other way round
   TargetId next_target_ = 1;
 };
 
@@ -130,6 +185,8 @@ void Checks::configure(
 ) {
   std::map<Key, Check> next;
   for (const model::Vip& vip : vips) {
+    const auto first = checks_.lower_bound(Key(vip.name, ""));
+    const bool was_there = first != checks_.end() && first->first.first == vip.name;
     for (const model::Backend& backend : vip.backends) {
       Check check = make(vip, backend, now);
       const Key key(vip.name, backend.id);
@@ -146,15 +203,21 @@ void Checks::configure(
         kept.target.interval = check.target.interval;
         kept.target.timeout = check.target.timeout;
         kept.dampener.set_limits(vip.health.rise, vip.health.fall);
+        kept.rules = check.rules;
+        kept.slow_start = check.slow_start;
         next.emplace(key, std::move(kept));
         continue;
       }
+      const bool by_others = check.target.kind == model::ProbeKind::kHost;
       const State begin = check.probed ? initial(vip, backend) : State::kUp;
       check.dampener = Dampener(vip.health.rise, vip.health.fall, begin);
+      check.judge = Judge(by_others ? State::kUnknown : begin);
+      check.joined = was_there;
       next.emplace(key, std::move(check));
     }
   }
   adopt(std::move(next));
+  (void)settle(now);  // of kind host: as the others say
 }
 
 }  // namespace fairlead::health

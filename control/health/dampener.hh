@@ -44,6 +44,7 @@ class Dampener {
     fall_ = fall;
   }
 
+  [[nodiscard]] std::uint32_t rise() const { return rise_; }
   [[nodiscard]] State state() const { return state_; }
   /// Results against the state, in a row.
   [[nodiscard]] std::uint32_t streak() const { return streak_; }

@@ -24,6 +24,9 @@ namespace fairlead::health {
 namespace {
 
 constexpr base::Nanoseconds kFirstSpread = 100 * base::kMillisecond;
+// Results that say the same as the ones before are handed over together: a thousand probes a second
+// need not wake control's main thread a thousand times.
+constexpr base::Nanoseconds kBoring = 20 * base::kMillisecond;
 // Events of targets carry the target's id, which has 32 bits and is not 0.
 constexpr std::uint64_t kWakeEvent = 0;
 constexpr std::uint64_t kTunnelEvent = std::uint64_t{1} << 32;
@@ -64,6 +67,7 @@ class ProbeLoop {
     std::unique_ptr<Probe> probe;  // null: between probes
     bool tunnelled = false;        // the running probe
     bool first = true;             // no probe has ended yet
+    Outcome last = Outcome::kOk;   // of the probe before
     base::Nanoseconds due = 0;     // begin of the next probe or, while one runs, its deadline
   };
 
@@ -89,18 +93,18 @@ class ProbeLoop {
       due_.erase(due_.begin());
       on_time(id, now);
     }
-    hand_over();
+    hand_over(now);
   }
 
   // Up to the next due time, rounded up so that the loop does not spin through the last
   // millisecond.
   int wait_ms() const {
-    if (due_.empty()) return 1000;
     const base::Nanoseconds now = sys::monotonic_ns();
-    if (due_.begin()->first <= now) return 0;
-    return static_cast<int>(
-        std::min<base::Nanoseconds>((due_.begin()->first - now) / base::kMillisecond + 1, 1000)
-    );
+    base::Nanoseconds next = now + base::kSecond;
+    if (!due_.empty()) next = std::min(next, due_.begin()->first);
+    if (!results_.empty()) next = std::min(next, handed_over_ + kBoring);
+    if (next <= now) return 0;
+    return static_cast<int>((next - now) / base::kMillisecond + 1);
   }
 
   void take_targets(base::Nanoseconds now) {
@@ -197,6 +201,8 @@ class ProbeLoop {
   void finish(Slot& slot, ProbeResult result) {
     end(slot, result);
     results_.push_back(result);
+    news_ = news_ || slot.first || result.outcome != Outcome::kOk || slot.last != Outcome::kOk;
+    slot.last = result.outcome;
     const bool first = std::exchange(slot.first, false);
     const base::Nanoseconds next =
         next_begin(result.begun_ns, slot.target.interval, first, random_());
@@ -207,8 +213,10 @@ class ProbeLoop {
     return width == 0 ? 0 : std::uniform_int_distribution<base::Nanoseconds>(0, width)(random_);
   }
 
-  void hand_over() {
-    if (results_.empty()) return;
+  void hand_over(base::Nanoseconds now) {
+    if (results_.empty() || (!news_ && now < handed_over_ + kBoring)) return;
+    news_ = false;
+    handed_over_ = now;
     {
       const std::lock_guard lock(owner_.mutex_);
       owner_.results_.insert(owner_.results_.end(), results_.begin(), results_.end());
@@ -224,6 +232,8 @@ class ProbeLoop {
   std::unordered_map<TargetId, Slot> slots_;
   std::set<std::pair<base::Nanoseconds, TargetId>> due_;
   std::vector<ProbeResult> results_;
+  bool news_ = false;  // among them
+  base::Nanoseconds handed_over_ = 0;
 };
 
 base::Result<void> Prober::start() {

@@ -19,6 +19,28 @@ enum class Encapsulation : std::uint8_t {
   kL2 = FL_ENCAP_L2,
 };
 
+/// Where control asks for a backend's load itself (docs/health.md, "Who reports").
+enum class LoadSourceKind : std::uint8_t { kNone, kOrca, kPrometheus, kAgentCheck };
+
+/// Names of a service's own metrics; "": it has none. `latency`: of a histogram or summary, without
+/// _sum and _count.
+struct ScrapeNames {
+  std::string requests;
+  std::string errors;
+  std::string active;
+  std::string latency;
+  friend bool operator==(const ScrapeNames&, const ScrapeNames&) = default;
+};
+
+struct LoadSource {
+  LoadSourceKind kind = LoadSourceKind::kNone;
+  std::uint16_t port = 9100;
+  std::string path = "/metrics";  // kPrometheus
+  std::uint32_t interval_ms = 1000;
+  ScrapeNames names;
+  friend bool operator==(const LoadSource&, const LoadSource&) = default;
+};
+
 /// One backend of one vip's pool. The same id in two vips is the same backend.
 struct Backend {
   std::string id;
@@ -27,7 +49,8 @@ struct Backend {
   std::uint32_t capacity = 0;       // most requests served at once; 0: unknown
   std::optional<net::MacAddr> mac;  // l2 only
   std::optional<std::uint16_t> health_port;  // default: the vip's port
-  std::vector<std::uint8_t> server_id;       // QUIC; empty: from the address (model/quic.hh)
+  LoadSource source;
+  std::vector<std::uint8_t> server_id;  // QUIC; empty: from the address (model/quic.hh)
   friend bool operator==(const Backend&, const Backend&) = default;
 };
 
@@ -61,6 +84,10 @@ struct ProbeTalk {
   friend bool operator==(const ProbeTalk&, const ProbeTalk&) = default;
 };
 
+/// Who may take a backend out: its probes alone; probes and traffic together (while clients'
+/// handshakes complete, failing probes are not believed); or either of them.
+enum class Quorum : std::uint8_t { kProbe, kBoth, kEither };
+
 /// Health checking of a pool; times in milliseconds.
 struct Health {
   ProbeKind kind = ProbeKind::kTcp;
@@ -71,6 +98,13 @@ struct Health {
   std::uint32_t rise = 2;
   std::uint32_t fall = 2;
   std::uint32_t min_healthy_pct = 0;  // fewer healthy than this: all are used (fail open)
+  Quorum quorum = Quorum::kProbe;
+  std::uint32_t slow_start_ms = 0;  // until a backend that came up has its whole weight; 0: at once
+  std::uint32_t flap_limit = 0;     // falls, fading, above which it stays down; 0: off
+  std::uint32_t flap_half_life_ms = 60'000;
+  double outlier_failures = 0;  // share of failures that makes an outlier; 0: off
+  std::uint32_t outlier_cap_pct = 10;
+  std::uint32_t outlier_hold_ms = 30'000;
   friend bool operator==(const Health&, const Health&) = default;
 };
 

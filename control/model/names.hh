@@ -15,6 +15,9 @@ inline constexpr std::array<std::string_view, 3> kEncapsulationNames = {"ipip", 
 inline constexpr std::array<std::string_view, 7> kProbeKindNames = {
     "none", "tcp", "http", "host", "https", "grpc", "udp"};
 inline constexpr std::array<std::string_view, 2> kProbeViaNames = {"direct", "tunnel"};
+inline constexpr std::array<std::string_view, 4> kLoadSourceNames = {
+    "none", "orca", "prometheus", "agent-check"};
+inline constexpr std::array<std::string_view, 3> kQuorumNames = {"probe", "both", "either"};
 inline constexpr std::array<std::string_view, 8> kPolicyNames = {
     "static", "wrr", "wlc", "latency", "prequal", "adaptive", "eg", "actor-critic"};
 

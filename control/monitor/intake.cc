@@ -45,6 +45,15 @@ double mixed(double old, double old_share, double fresh, double fresh_share) {
 
 }  // namespace
 
+std::string_view to_string(Origin origin) {
+  static constexpr std::string_view kNames[] = {
+#define FL_ORIGIN_NAME(e, n) n,
+      FL_REPORT_ORIGINS(FL_ORIGIN_NAME)
+#undef FL_ORIGIN_NAME
+  };
+  return kNames[static_cast<std::size_t>(origin)];
+}
+
 std::string_view to_string(Refusal refusal) {
   static constexpr std::string_view kNames[] = {
 #define FL_REFUSAL_NAME(e, n) n,
@@ -66,14 +75,23 @@ void Intake::set_backends(const std::vector<std::string>& ids) {
 Refusal Intake::accept(const LoadReport& report, base::Nanoseconds now, std::uint64_t wall_us) {
   Source* source = nullptr;
   const Refusal refusal = judge(report, source, wall_us);
+  const auto origin = static_cast<std::size_t>(report.origin);
   if (refusal != Refusal::kNone) {
     ++refused_[static_cast<std::size_t>(refusal)];
+    if (source != nullptr) {
+      source->lines[origin].health.last_refusal = refusal;
+      ++source->lines[origin].health.refused;
+    }
     return refusal;
   }
   ++accepted_;
-  const bool restarted =
-      report.sequence <= 1 || (source->heard && report.sequence < source->window.sequence);
-  if (source->left && restarted) {
+  Source::Line& line = source->lines[origin];
+  const bool restarted = report.sequence <= 1 || report.sequence < line.sequence;
+  ++line.health.accepted;
+  line.health.heard_ns = now;
+  line.sequence = report.sequence;
+  line.completed = report.completed;
+  if (source->left && restarted && report.origin == Origin::kAgent) {
     source->left = false;
     membership_changed_ = true;
   }
@@ -96,15 +114,14 @@ Refusal Intake::judge(const LoadReport& r, Source*& source, std::uint64_t wall_u
   if (r.timestamp_us > wall_us + kFutureUs) return Refusal::kFromFuture;
   if (r.timestamp_us + std::max(3 * r.period_us, kLeastStaleUs) < wall_us) return Refusal::kStale;
   if (!source->heard) return Refusal::kNone;
-  if (r.sequence == source->window.sequence && r.sequence != 1) return Refusal::kDuplicate;
+  const Source::Line& line = source->lines[static_cast<std::size_t>(r.origin)];
+  if (line.health.heard_ns == 0) return jumps(r, *source) ? Refusal::kJump : Refusal::kNone;
+  if (r.sequence == line.sequence && r.sequence != 1) return Refusal::kDuplicate;
   const bool restarted = r.sequence <= 1;
-  if (r.sequence == source->window.sequence && r.completed == source->window.completed) {
-    return Refusal::kDuplicate;
-  }
-  if (!restarted && r.sequence < source->window.sequence) {
+  if (r.sequence == line.sequence && r.completed == line.completed) return Refusal::kDuplicate;
+  if (!restarted && r.sequence < line.sequence)
     return starts_again(r, *source) ? Refusal::kNone : Refusal::kSequenceBack;
-  }
-  if (!restarted && r.completed < source->window.completed) return Refusal::kCounterBack;
+  if (!restarted && r.completed < line.completed) return Refusal::kCounterBack;
   return jumps(r, *source) ? Refusal::kJump : Refusal::kNone;
 }
 
@@ -152,6 +169,8 @@ void Intake::fold(const LoadReport& r, Source& source, base::Nanoseconds now) {
   } else if (begin) {
     w.latency_us = 0;
   }
+  source.totals.requests += r.requests_per_second * period;
+  source.totals.errors += r.errors_per_second * period;
   mean(w.cpu, r.cpu);
   mean(w.memory, r.memory);
   mean(w.application, r.application);
@@ -202,6 +221,29 @@ std::optional<Measurement> Intake::peek(const std::string& id) const {
   const auto found = sources_.find(id);
   if (found == sources_.end() || !found->second.heard) return std::nullopt;
   return found->second.window;
+}
+
+std::vector<Intake::OriginHealth> Intake::origins(const std::string& id) const {
+  std::vector<OriginHealth> out;
+  const auto found = sources_.find(id);
+  if (found == sources_.end()) return out;
+  for (std::size_t i = 0; i < kOrigins; ++i) {
+    OriginHealth health = found->second.lines[i].health;
+    health.origin = static_cast<Origin>(i);
+    if (health.accepted + health.refused > 0) out.push_back(health);
+  }
+  return out;
+}
+
+std::uint64_t Intake::next_sequence(const std::string& id) const {
+  const auto found = sources_.find(id);
+  if (found == sources_.end()) return 1;
+  return found->second.lines[static_cast<std::size_t>(Origin::kPush)].sequence + 1;
+}
+
+Intake::Totals Intake::totals(const std::string& id) const {
+  const auto found = sources_.find(id);
+  return found == sources_.end() ? Totals{} : found->second.totals;
 }
 
 std::size_t Intake::reporting(base::Nanoseconds now, base::Nanoseconds age) const {

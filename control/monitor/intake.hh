@@ -14,8 +14,26 @@
 
 namespace fairlead::monitor {
 
+/// Who brought a report. X(enumerator, name in metrics and answers).
+#define FL_REPORT_ORIGINS(X)                                              \
+  X(kAgent, "agent")            /* its agent's stream */                  \
+  X(kOrca, "orca")              /* its service's ORCA stream */           \
+  X(kPrometheus, "prometheus")  /* a page of metrics that control read */ \
+  X(kAgentCheck, "agent-check") /* HAProxy's protocol */                  \
+  X(kPush, "push")              /* report load on the control socket */
+
+enum class Origin : std::uint8_t {
+#define FL_ORIGIN_ENUM(e, n) e,
+  FL_REPORT_ORIGINS(FL_ORIGIN_ENUM)
+#undef FL_ORIGIN_ENUM
+      kCount
+};
+std::string_view to_string(Origin origin);
+inline constexpr std::size_t kOrigins = static_cast<std::size_t>(Origin::kCount);
+
 /// A load report as it came; fields and units: control/api/fairlead.proto.
 struct LoadReport {
+  Origin origin = Origin::kAgent;
   std::string backend_id;
   std::uint64_t sequence = 0;
   std::uint64_t timestamp_us = 0;  // since 1970, the sender's clock
@@ -109,6 +127,24 @@ class Intake {
 
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
   [[nodiscard]] const std::array<std::uint64_t, kRefusals>& refused() const { return refused_; }
+  /// Requests and errors in all believed reports of a backend.
+  struct Totals {
+    double requests = 0;
+    double errors = 0;
+  };
+  [[nodiscard]] Totals totals(const std::string& id) const;
+  /// How one origin of a backend's reports fares.
+  struct OriginHealth {
+    Origin origin = Origin::kAgent;
+    std::uint64_t accepted = 0;
+    std::uint64_t refused = 0;
+    Refusal last_refusal = Refusal::kNone;
+    base::Nanoseconds heard_ns = 0;  // the last believed one; 0: none
+  };
+  /// Those that ever reported.
+  [[nodiscard]] std::vector<OriginHealth> origins(const std::string& id) const;
+  /// For pushes that are not numbered.
+  [[nodiscard]] std::uint64_t next_sequence(const std::string& id) const;
   /// Backends heard within `age` before now.
   [[nodiscard]] std::size_t reporting(base::Nanoseconds now, base::Nanoseconds age) const;
   /// Whether a leave or return happened since the last call.
@@ -120,6 +156,14 @@ class Intake {
     bool left = false;
     bool fresh_window = true;  // the next report begins a new one
     Measurement window;
+    Totals totals;
+    // Each origin counts for itself.
+    struct Line {
+      OriginHealth health;
+      std::uint64_t sequence = 0;
+      std::uint64_t completed = 0;
+    };
+    std::array<Line, kOrigins> lines;
     std::vector<Received> recent;
     double usual_latency = 0;  // slow averages, for jumps
     double usual_active = 0;

@@ -24,6 +24,8 @@ class Sink {
   virtual Refusal on_report(const LoadReport& report) = 0;
   /// Something came that is no report.
   virtual void on_malformed() = 0;
+  /// The backend takes back what it said by on_leave().
+  virtual void on_return(const std::string&) {}
   /// Flows that this node still holds to the backend; nullopt: it is in no pool.
   virtual std::optional<std::uint64_t> on_leave(
       const std::string& backend_id, const std::string& reason

@@ -2,7 +2,9 @@
 // The only file that knows spdlog.
 #include "dataplane/sys/log.hh"
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -33,10 +35,21 @@ std::shared_ptr<spdlog::logger>& logger() {
         "fairlead", std::make_shared<spdlog::sinks::stderr_sink_mt>()
     );
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    made->set_level(spdlog::level::debug);  // levels() decides
     made->flush_on(spdlog::level::debug);
     return made;
   }();
   return instance;
+}
+
+struct Levels {
+  std::mutex mutex;
+  LogLevel general = LogLevel::kInfo;
+  std::map<std::string, LogLevel, std::less<>> modules;
+};
+Levels& levels() {
+  static Levels all;
+  return all;
 }
 
 }  // namespace
@@ -47,7 +60,27 @@ void start_log(std::string_view process, LogLevel level) {
 }
 
 void set_log_level(LogLevel level) {
-  logger()->set_level(level_of(level));
+  const std::lock_guard lock(levels().mutex);
+  levels().general = level;
+}
+
+void set_module_level(std::string_view module, LogLevel level) {
+  const std::lock_guard lock(levels().mutex);
+  levels().modules.insert_or_assign(std::string(module), level);
+}
+
+std::string_view module_of(std::string_view file) {
+  std::string_view last = "other";
+  std::size_t begin = 0;
+  for (const std::string_view root : {"control/", "dataplane/", "ebpf/"}) {
+    const auto at = file.rfind(root);
+    if (at == file.npos || at < begin) continue;
+    begin = at;
+    const std::string_view rest = file.substr(at + root.size());
+    const auto end = rest.find('/');
+    last = end == rest.npos ? root.substr(0, root.size() - 1) : rest.substr(0, end);
+  }
+  return last;
 }
 
 std::optional<LogLevel> log_level_named(std::string_view name) {
@@ -63,7 +96,12 @@ std::optional<LogLevel> log_level_named(std::string_view name) {
   return std::nullopt;
 }
 
-void log(LogLevel level, std::string_view text) {
+void log(LogLevel level, std::string_view text, const Where& where) {
+  {
+    const std::lock_guard lock(levels().mutex);
+    const auto module = levels().modules.find(module_of(where.file_name()));
+    if (level > (module == levels().modules.end() ? levels().general : module->second)) return;
+  }
   logger()->log(level_of(level), "{}", base::message(text));
 }
 

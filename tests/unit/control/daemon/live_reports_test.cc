@@ -186,7 +186,8 @@ Json measured(const RunningControl& control) {
   Json rows = control.result("show backend");
   for (Json& row : rows["backends"]) {
     row.erase("report_age_ms");
-    row.erase("health");  // the first probes may end meanwhile
+    row.erase("reports");  // ages and refusals
+    row.erase("health");   // the first probes may end meanwhile
   }
   return {rows, control.result("show status")["digest"], control.result("show status")["agents"]};
 }
