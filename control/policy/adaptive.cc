@@ -8,8 +8,18 @@
 // adaptive (utilisation law, Denning and Buzen 1978: u = X * D, so that capacity C = X / u,
 // completions a second; estimate.cc filters it): w = C^exponent. Guard: u sees only the CPU, so a
 // backend whose active requests L per busy core stand above `guard` times the pool's usual stretch
-// counts as what it completes. Limits: needs reports of u and X; C of an idle backend is its prior;
-// reports that lie together are believed.
+// counts as what it completes.
+//
+// Probation, of one that queues with u below a half and completes less than half of C: C = X / u
+// claims too much, by a factor of u that nobody knows. Free of it is latency by least latency, that
+// is L / u by its least value, L active. Scores make L as large a part of the belief P as
+// everywhere, so once the backend is full and P = q C that ratio is about q times the pool's usual
+// one, and P x usual / ratio leads to q = 1 whatever u says: up when the fault is over, not up for
+// a lie that stays. Its c is by u too, so it has none (score n / P). At most 25 % a second: the
+// ratio of one second is noise by 30 %.
+//
+// Limits: needs reports of u and X; C of an idle backend is its prior; reports that lie together
+// are believed.
 #include <algorithm>
 #include <cmath>
 
@@ -20,7 +30,10 @@ namespace fairlead::policy {
 namespace {
 
 constexpr double kContradicts = 0.5;                          // of the claim
-constexpr double kRegained = 1.07;                            // a second
+constexpr double kRests = 0.5;                                // utilisation
+constexpr double kShown = 0.9;                                // of what it completes
+constexpr double kProbation = 1.25;                           // a second, up or down
+constexpr double kRegained = 1.07;                            // a second, at least, if nobody waits
 constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
 
 bool known(const BackendState& s, base::Nanoseconds now, const Parameters& parameters) {
@@ -28,23 +41,47 @@ bool known(const BackendState& s, base::Nanoseconds now, const Parameters& param
          now >= s.first_seen + parameters.blackout;
 }
 
-/// Active per busy core against the backend's own usual value; 0: not known.
-double stretch_of(const BackendState& s) {
-  if (s.stretch_base <= 0 || s.utilization <= 0 || s.active <= 0) return 0;
-  return s.active / s.utilization / s.stretch_base;
+/// Active per busy core against `base`, a usual value of it; 0: not known.
+double stretch_of(const BackendState& s, double base) {
+  if (base <= 0 || s.utilization <= 0 || s.active <= 0) return 0;
+  return s.active / s.utilization / base;
+}
+
+struct Stretch {
+  double now = 0;    // against the backend's usual one
+  double least = 0;  // against its least one
+};
+
+/// On probation: less is believed while more wait there than elsewhere, else more. `least` is
+/// latency by the least latency, whatever factor u is wrong by. Who waits although no more are
+/// there than are served at once is slow by itself: less load would not help. Completing is proof.
+void regain(double seconds, const Stretch& stretch, const Stretch& usual, BackendState& s) {
+  const double served_at_once = s.parallel * s.proven / s.capacity;
+  const bool waits = stretch.least > usual.least && s.active > served_at_once;
+  const double slowest = waits ? 1 / kProbation : kRegained;
+  const double factor = stretch.least > 0 ? usual.least / stretch.least : kProbation;
+  s.proven *= std::pow(std::clamp(factor, slowest, kProbation), seconds);
+  s.proven = std::max(s.proven, kShown * s.rate);
 }
 
 /// A backend whose slots are occupied while its CPU rests is slow, not free: it counts as what it
-/// completes. Where that is less than half of what it claims, the claim is believed again only step
-/// by step: at once, one that reports too little for good would be flooded again and again.
-double held(bool occupied, double seconds, BackendState& s) {
+/// completes. Where that is less than half of what it claims it is on probation.
+double held(
+    const Parameters& p,
+    double seconds,
+    const Stretch& stretch,
+    const Stretch& usual,
+    BackendState& s
+) {
+  const bool occupied =
+      usual.now > 0 && stretch.now > p.guard * usual.now && s.active > 0.3 * s.stretch_base;
   double capacity = s.capacity;
   if (occupied) {
-    const double shown = 0.9 * s.rate / std::min(1.0, s.active / s.stretch_base);
+    const double shown = kShown * s.rate;
     capacity = std::min(capacity, shown);
-    if (shown < kContradicts * s.capacity) s.proven = shown;
+    if (s.utilization < kRests && shown < kContradicts * s.capacity) s.proven = shown;
   } else if (s.proven > 0) {
-    s.proven *= std::pow(kRegained, seconds);
+    regain(seconds, stretch, usual, s);
     if (s.proven >= s.capacity) s.proven = 0;
   }
   return s.proven > 0 ? std::min(capacity, s.proven) : capacity;
@@ -71,9 +108,16 @@ std::vector<double> adaptive_weights(
     const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state
 ) {
   const Parameters& p = snapshot.parameters;
-  std::vector<double> stretch;
-  for (const Backend& b : snapshot.backends) stretch.push_back(stretch_of(state.backends.at(b.id)));
-  const double usual = median_positive(stretch);
+  std::vector<Stretch> stretch;
+  std::vector<double> now_all;
+  std::vector<double> least_all;
+  for (const Backend& b : snapshot.backends) {
+    const BackendState& s = state.backends.at(b.id);
+    stretch.push_back({stretch_of(s, s.stretch_base), stretch_of(s, s.parallel)});
+    now_all.push_back(stretch.back().now);
+    least_all.push_back(stretch.back().least);
+  }
+  const Stretch usual{median_positive(now_all), median_positive(least_all)};
   std::vector<double> weights;
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
     BackendState& s = state.backends.at(snapshot.backends[i].id);
@@ -81,9 +125,7 @@ std::vector<double> adaptive_weights(
       weights.push_back(0);
       continue;
     }
-    const bool occupied =
-        usual > 0 && stretch[i] > p.guard * usual && s.active > 0.3 * s.stretch_base;
-    double capacity = held(occupied, seconds, s);
+    double capacity = held(p, seconds, stretch[i], usual, s);
     // Serving, yet nothing completes: looks full (0 would mean "not known").
     if (s.active >= 1 && s.rate <= 0) capacity = 0;
     weights.push_back(std::pow(std::max(capacity, 1e-6 * s.capacity), p.exponent));

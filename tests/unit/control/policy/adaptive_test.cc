@@ -36,8 +36,31 @@ TEST(Adaptive, ABackendThatWasFoundOutIsBelievedAgainStepByStep) {
   };
   pool.seconds(15, 120);
   pool.spoil_ = nullptr;
-  EXPECT_LT(score_ratio(pool.seconds(3, 120), 0, 1), 0.6);
-  EXPECT_NEAR(score_ratio(pool.seconds(30, 120), 0, 1), 1, 0.15);
+  EXPECT_LT(score_ratio(pool.seconds(1, 120), 0, 1), 0.75);  // 120 of 200, which it completes
+  EXPECT_NEAR(score_ratio(pool.seconds(10, 120), 0, 1), 1, 0.15);
+}
+
+/// A backend that reports a tenth of its utilisation and is loaded as its weight has it: first all
+/// are half full, then they queue. `believed` is a share of the truth.
+TEST(Adaptive, ALieThatStaysIsNeverBelievedAgain) {
+  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+  double believed = 1;
+  double load = 0.5;
+  pool.spoil_ = [&](std::size_t i, Report& r) {
+    const double share = load * (i == 0 ? believed : 1);
+    r.active = 4 * share;
+    r.requests_per_second = 200 * std::min(1.0, share);
+    r.cpu = r.requests_per_second / 200 * (i == 0 ? 0.1 : 1);
+  };
+  double most = 0;
+  for (int second = 0; second < 120; ++second) {
+    load = second < 10 ? 0.5 : 1.3;
+    believed = score_ratio(pool.second(200), 0, 1);
+    if (second > 20) most = std::max(most, believed);
+  }
+  EXPECT_LT(most, 1.35);
+  EXPECT_GT(believed, 0.75);
+  EXPECT_EQ(pool.second(200).backends[0].parallel, 0U);  // c is by the same utilisation
 }
 
 TEST(Adaptive, ServingWithoutCompletingLooksFull) {
