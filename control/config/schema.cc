@@ -152,14 +152,31 @@ class Schema {
       made = {{"type", "array"}};
       made["items"] = has_children(key.path) ? object() : Json{{"type", {"number", "string"}}};
     }
-    const auto comment = comments_.find(key.line);
-    std::string says = comment == comments_.end() ? "" : comment->second;
+    std::string says = beside(key);
     if (says.empty() && key.line == 0) says = shown_in_comment(name);
     if (says.empty()) says = key.range;
     if (!says.empty()) made["description"] = says;
     if (!key.fallback.empty()) made["default"] = typed_default(key);
     place = std::move(made);
     if (key.required) parent["required"].push_back(name);
+  }
+
+  // What the sample says of a key; of one that overrides a common key and is not shown, what it
+  // says of the common one.
+  std::string beside(const KeyRecord& key) const {
+    const auto comment = comments_.find(key.line);
+    if (comment != comments_.end()) return comment->second;
+    constexpr std::pair<std::string_view, std::string_view> kCommon[] = {
+        {"vips[].health.", "health."},
+        {"vips[].backends[].source.", "monitoring.source."},
+    };
+    for (const auto& [own, common] : kCommon) {
+      if (!key.path.starts_with(own)) continue;
+      const std::string path = std::string(common) + key.path.substr(own.size());
+      for (const KeyRecord& other : key_table())
+        if (other.path == path) return beside(other);
+    }
+    return "";
   }
 
   static bool has_children(const std::string& path) {

@@ -71,6 +71,7 @@ CONTROL = {
     "maint backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "maint"},
     "disable backend": {"changed": 1, "flows": 12, "generation": 8, "hold": "disable"},
     "enable backend": {"changed": 1, "flows": 0, "generation": 9},
+    "set health backend": {"changed": 1, "for_ms": 1800000},
     "show drain": {"drains": [{"backend": "b2", "vip": "web", "hold": "drain", "phase": "draining", "since_s": 61,
                                "flows_before": 100, "flows": 12, "remaining_ms": 30000, "then": "remove"}]},
     "show events": {"next": 2, "events": [
