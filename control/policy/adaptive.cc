@@ -15,8 +15,8 @@
 // is L / u by its least value, L active. Scores make L as large a part of the belief P as
 // everywhere, so once the backend is full and P = q C that ratio is about q times the pool's usual
 // one, and P x usual / ratio leads to q = 1 whatever u says: up when the fault is over, not up for
-// a lie that stays. Its c is by u too, so it has none (score n / P). At most 25 % a second: the
-// ratio of one second is noise by 30 %.
+// a lie that stays. Down by a fifth a second at most, the ratio of one second is noise by 30 %; up
+// by a half, or who recovers is missing while others have faults.
 //
 // Limits: needs reports of u and X; C of an idle backend is its prior; reports that lie together
 // are believed.
@@ -32,7 +32,8 @@ namespace {
 constexpr double kContradicts = 0.5;                          // of the claim
 constexpr double kRests = 0.5;                                // utilisation
 constexpr double kShown = 0.9;                                // of what it completes
-constexpr double kProbation = 1.25;                           // a second, up or down
+constexpr double kFalls = 1 / 1.25;                           // a second, on probation, at most
+constexpr double kRises = 1.5;                                // and up
 constexpr double kRegained = 1.07;                            // a second, at least, if nobody waits
 constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
 
@@ -58,9 +59,9 @@ struct Stretch {
 void regain(double seconds, const Stretch& stretch, const Stretch& usual, BackendState& s) {
   const double served_at_once = s.parallel * s.proven / s.capacity;
   const bool waits = stretch.least > usual.least && s.active > served_at_once;
-  const double slowest = waits ? 1 / kProbation : kRegained;
-  const double factor = stretch.least > 0 ? usual.least / stretch.least : kProbation;
-  s.proven *= std::pow(std::clamp(factor, slowest, kProbation), seconds);
+  const double slowest = waits ? kFalls : kRegained;
+  const double factor = stretch.least > 0 ? usual.least / stretch.least : kRises;
+  s.proven *= std::pow(std::clamp(factor, slowest, kRises), seconds);
   s.proven = std::max(s.proven, kShown * s.rate);
 }
 

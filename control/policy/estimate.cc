@@ -107,7 +107,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
 }
 
 std::uint32_t parallel_of(const BackendState& s) {
-  if (!(s.parallel >= 0.5) || s.proven > 0) return 0;
+  if (!(s.parallel >= 0.5)) return 0;
   return static_cast<std::uint32_t>(std::lround(std::min<double>(s.parallel, kMostParallel)));
 }
 
