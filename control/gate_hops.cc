@@ -32,16 +32,20 @@ std::optional<net::MacAddr> find(
 using Known = std::vector<dataplane::Neighbour>;
 using Wanted = std::optional<net::IpAddr>;
 
-net::MacAddr resolve(const Known& known, const Wanted& address, const std::string& interface) {
+/// `missing` becomes true where an address is wanted that the kernel has not resolved yet.
+net::MacAddr resolve(
+    const Known& known, const Wanted& address, const std::string& interface, bool& missing
+) {
   if (!address) return {};
   if (const auto mac = find(known, *address)) return *mac;
   dataplane::provoke_resolution(*address, interface);
+  missing = true;
   return {};
 }
 
 }  // namespace
 
-ebpf::GateHops GateHopsWatch::look(const Node& node) const {
+ebpf::GateHops GateHopsWatch::look(const Node& node, bool& missing) const {
   const std::string& interface = node.config.interface;
   ebpf::GateHops hops;
   const auto kernel = dataplane::kernel_interface(interface);
@@ -56,15 +60,15 @@ ebpf::GateHops GateHopsWatch::look(const Node& node) const {
     const auto gateway = [&](net::Family family, const Wanted& configured) {
       return configured ? configured : dataplane::default_gateway(family, interface);
     };
-    hops.gateway4 = resolve(*known, gateway(net::Family::kIpv4, port.gateway), interface);
-    hops.gateway6 = resolve(*known, gateway(net::Family::kIpv6, port.gateway6), interface);
+    hops.gateway4 = resolve(*known, gateway(net::Family::kIpv4, port.gateway), interface, missing);
+    hops.gateway6 = resolve(*known, gateway(net::Family::kIpv6, port.gateway6), interface, missing);
   }
   for (const model::Vip& vip : node.config.vips) {
     if (vip.encapsulation != model::Encapsulation::kL2) continue;
     for (const model::Backend& backend : vip.backends) {
       const auto number = node.publisher.steering().backend_number(backend.id);
       if (!number || backend.mac) continue;
-      const net::MacAddr mac = resolve(*known, backend.address, interface);
+      const net::MacAddr mac = resolve(*known, backend.address, interface, missing);
       if (!mac.is_zero()) hops.backends[*number] = mac;
     }
   }
@@ -73,8 +77,10 @@ ebpf::GateHops GateHopsWatch::look(const Node& node) const {
 
 void GateHopsWatch::tick(Node& node, base::Nanoseconds now) {
   if (!node.gate || now < next_) return;
-  next_ = now + kPeriod;
-  const ebpf::GateHops hops = look(node);
+  bool missing = false;
+  const ebpf::GateHops hops = look(node, missing);
+  next_ = now + (missing && hasty_++ < kHastyLooks ? kHastyPeriod : kPeriod);
+  if (!missing) hasty_ = 0;
   if (told_ == hops) return;
   const auto done = node.gate->set_hops(hops);
   if (!done) {

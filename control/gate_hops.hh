@@ -16,12 +16,16 @@ class GateHopsWatch {
   void tick(Node& node, base::Nanoseconds now);
 
   static constexpr base::Nanoseconds kPeriod = 500 * base::kMillisecond;
+  /// While a wanted address is not resolved, for so many looks: a data plane may die early.
+  static constexpr base::Nanoseconds kHastyPeriod = 20 * base::kMillisecond;
+  static constexpr int kHastyLooks = 100;
 
  private:
-  [[nodiscard]] ebpf::GateHops look(const Node& node) const;
+  [[nodiscard]] ebpf::GateHops look(const Node& node, bool& missing) const;
 
   std::optional<ebpf::GateHops> told_;
   base::Nanoseconds next_ = 0;
+  int hasty_ = 0;
 };
 
 }  // namespace fairlead::control

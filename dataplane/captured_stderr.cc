@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,6 +18,10 @@ CapturedStderr::CapturedStderr() {
   if (!memory_.valid()) return;
   saved_ = sys::UniqueFd(::dup(STDERR_FILENO));
   if (saved_.valid()) ::dup2(memory_.get(), STDERR_FILENO);
+  std::fflush(stdout);
+  const sys::UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  if (nowhere.valid()) saved_out_ = sys::UniqueFd(::dup(STDOUT_FILENO));
+  if (saved_out_.valid()) ::dup2(nowhere.get(), STDOUT_FILENO);
 }
 
 std::string CapturedStderr::restore() {
@@ -24,6 +29,11 @@ std::string CapturedStderr::restore() {
   std::fflush(stderr);
   ::dup2(saved_.get(), STDERR_FILENO);
   saved_.reset();
+  if (saved_out_.valid()) {
+    std::fflush(stdout);
+    ::dup2(saved_out_.get(), STDOUT_FILENO);
+    saved_out_.reset();
+  }
   std::string text;
   std::array<char, 4096> chunk;
   off_t position = 0;

@@ -8,7 +8,8 @@
 
 namespace fairlead::dataplane {
 
-/// While an object lives, file descriptor 2 goes to memory. DPDK and libxdp report through it only.
+/// While an object lives, file descriptor 2 goes to memory; DPDK and libxdp report through it only.
+/// What goes to 1 is lost: EAL's usage, a hundred lines on a bad argument.
 /// Main thread, before the workers run.
 class CapturedStderr {
  public:
@@ -22,6 +23,7 @@ class CapturedStderr {
 
  private:
   sys::UniqueFd saved_;
+  sys::UniqueFd saved_out_;
   sys::UniqueFd memory_;
 };
 

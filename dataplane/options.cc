@@ -45,6 +45,15 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
   return options;
 }
 
+/// Arguments that end or hang the process instead of configuring EAL.
+std::string refuse_eal_argument(const std::string& text) {
+  for (const char* word : {"-h", "--help", "-v", "--version", "--"})
+    if (text == word) return text + " is not for a running data plane; dpdk-testpmd shows it";
+  if (text.starts_with("--proc-type"))
+    return "--proc-type: a data plane is always a primary process";
+  return {};
+}
+
 }  // namespace
 
 base::Result<Options> parse_options(int argc, const char* const* argv) {
@@ -63,7 +72,8 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
               {"auto", Hugepages::kAuto}, {"on", Hugepages::kOn}, {"off", Hugepages::kOff}}))
           ->option_text("WORD");
   app.add_option("--eal", options.eal, "a further EAL argument (may be repeated)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(refuse_eal_argument, ""));
   app.add_flag(
       "--replace",
       options.replace,

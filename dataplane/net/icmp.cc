@@ -95,22 +95,6 @@ void become_reply(IcmpHeader* icmp, std::uint8_t type) {
 
 }  // namespace
 
-bool is_later_fragment(const std::uint8_t* packet) {
-  constexpr be16 kOffset4 = be16::from_host(0x1fff);
-  constexpr be16 kOffset6 = be16::from_host(0xfff8);
-  if (*packet >> 4 == 4)
-    return (header_at<Ipv4Header>(packet)->fragment.raw() & kOffset4.raw()) != 0;
-  if (header_at<Ipv6Header>(packet)->next_header != static_cast<std::uint8_t>(IpProto::kFragment))
-    return false;
-  const auto* fragment = header_at<Ipv6Extension>(packet + sizeof(Ipv6Header));
-  return (fragment->fragment.raw() & kOffset6.raw()) != 0;
-}
-
-bool is_icmp(const std::uint8_t* packet) {
-  if (*packet >> 4 == 4) return header_at<Ipv4Header>(packet)->protocol == kIcmp;
-  return header_at<Ipv6Header>(packet)->next_header == kIcmpv6;
-}
-
 unsigned write_too_big(std::uint8_t* packet, std::uint32_t readable, const TooBig& message) {
   return message.family == 6 ? write_too_big6(packet, readable, message)
                              : write_too_big4(packet, readable, message);

@@ -18,11 +18,6 @@ inline constexpr std::uint8_t kIcmp6TooBig = 2;
 inline constexpr std::uint8_t kIcmp6EchoRequest = 128;
 inline constexpr std::uint8_t kIcmp6EchoReply = 129;
 
-/// What no message may be about (RFC 1122 3.2.2). Require: an IP header that parse_packet() found
-/// sound; of IPv6 the first extension header is looked at.
-[[nodiscard]] bool is_later_fragment(const std::uint8_t* packet);
-[[nodiscard]] bool is_icmp(const std::uint8_t* packet);
-
 /// Bytes that a "too big" message needs in front of the packet that it quotes.
 [[nodiscard]] constexpr unsigned too_big_bytes(std::uint8_t family) {
   return static_cast<unsigned>(family == 6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header)) +

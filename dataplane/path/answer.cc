@@ -15,8 +15,9 @@ namespace {
 /// RFC 1122 3.2.2, RFC 4443 2.4 (e): no ICMP error about an ICMP error, a fragment other than the
 /// first, or a frame that went to many. (Sources that are no single host were dropped as martian.)
 bool may_be_told(const Burst& burst, unsigned i) {
-  const std::uint8_t* const packet = burst.data[i] + burst.parsed[i].l3_offset;
-  return !net::is_later_fragment(packet) && !net::is_icmp(packet) && (burst.data[i][0] & 1U) == 0;
+  const net::PacketKind kind = burst.parsed[i].kind;
+  return kind != net::PacketKind::kLaterFragment && kind != net::PacketKind::kIcmpError &&
+         (burst.data[i][0] & 1U) == 0;
 }
 
 /// What the message comes from: the vip, whose address the client knows and its filters let

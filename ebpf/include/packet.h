@@ -48,7 +48,8 @@ struct fl_packet {
 
 static __always_inline int fl_is_martian4(__u32 source, __u32 destination) {
   const __u32 first = source & 0xff; /* first byte on the wire */
-  return first == 0 || first == 127 || first >= 224 || source == destination;
+  return first == 0 || first == 127 || (first & 0xf0) == 0xe0 || source == 0xffffffff ||
+         source == destination;
 }
 
 static __always_inline int fl_is_martian6(const struct fl_packet* p) {

@@ -271,6 +271,21 @@ std::vector<PacketCase> too_big_fragments() {
       FL_REASON_FRAGMENT
   );
   l2.before = {{0, full_fragment4(kL2v4)}};
+  PacketCase hidden = dropped(
+      "A later IPv6 fragment is one behind an extension header too.",
+      {},
+      packet().ipv6(kClient6, kIpip6).extension(0).ipv6_fragment(126, false, 17).payload(1430),
+      FL_REASON_TOO_BIG
+  );
+  hidden.before = {
+      {0,
+       packet()
+           .ipv6(kClient6, kIpip6)
+           .extension(0)
+           .ipv6_fragment(0, true)
+           .udp(40000, 53)
+           .udp_length(3000)
+           .payload(1000)}};
   return {
       told(
           "A full-size first fragment: its sender is told, and cuts the next datagram smaller.",
@@ -288,6 +303,7 @@ std::vector<PacketCase> too_big_fragments() {
       last,
       last6,
       l2,
+      hidden,
   };
 }
 

@@ -291,6 +291,13 @@ std::vector<PacketCase> martian_cases() {
         packet().ipv4(source, kIpip4).tcp(40000, 80, "S"),
         FL_REASON_MARTIAN_SOURCE
     ));
+  for (const char* source : {"240.1.2.3", "255.255.255.254"})  // class E: some clouds use it
+    rows.push_back(
+        {.says = std::string("A source of class E is a client's: ") + source + ".",
+         .in = packet().ipv4(source, kIpip4).tcp(40000, 80, "S"),
+         .out =
+             sent().ipv4(kNode4, kBackend4).df().ipv4(source, kIpip4).ttl(63).tcp(40000, 80, "S")}
+    );
   for (const char* source : {"::", "::1", "ff02::1", kIpip6})
     rows.push_back(dropped(
         std::string("An IPv6 source that nobody has: ") + source + ".",

@@ -24,6 +24,10 @@ Frame udp_to(const char* backend) {
       .payload(20);
 }
 
+Frame short_udp() {
+  return packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(7).pad_to(60);
+}
+
 World toward_second(std::uint8_t first_state) {
   World world = kTowardSecond;
   world.first = first_state;
@@ -80,6 +84,17 @@ std::vector<PacketCase> tracked_cases() {
        .after_ms = 50'000,
        .in = udp(),
        .out = udp_to(kBackend4)},
+      {.says = "A short datagram of a known flow, padded by the network card.",
+       .world = kTowardFirst,
+       .before = {{0, short_udp()}, {0, short_udp()}, {0, short_udp()}, {0, short_udp()}},
+       .in = short_udp(),
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .ipv4(kClient4, kPairUdp)
+                  .ttl(63)
+                  .udp(40000, 53)
+                  .payload(7)},
       {.says = "A UDP flow of a draining backend stays.",
        .world = kTowardFirst,
        .before = {{0, udp()}},
