@@ -100,6 +100,9 @@ static __always_inline int to_our_vip(struct xdp_md* ctx, const struct fl_l3* in
       return fl_goes_to_vip(inner, inner->protocol, (__u16)port);
     }
     default:
+      // A later fragment says what follows the Fragment header: an extension header, perhaps.
+      if (inner->family == 6 && inner->later && fl_may_be_skipped(inner->protocol))
+        return fl_goes_to_vip(inner, FL_VIP_KEY_ADDRESS, 0);
       return 0;
   }
 }
@@ -143,11 +146,28 @@ check_inner(struct xdp_md* ctx, const struct tunnel* t, struct fl_l3* inner, int
   return FL_DECAP_PASSED;
 }
 
+/// On a segment that floods, every backend's program sees a frame. Only the one that it is for may
+/// pass it on: from the others it would come to backends that do not know it, and reset it.
+static __always_inline int for_another_host(
+    struct xdp_md* ctx, const struct fl_decap_settings* settings
+) {
+  const __u8* const frame = (void*)(long)ctx->data;
+  if (!settings || !settings->own || frame + 6 > (const __u8*)(long)ctx->data_end) return 0;
+  return ((__u64) * (const __u32*)frame | (__u64) * (const __u16*)(frame + 4) << 32) !=
+         settings->own;
+}
+
 /// Unknown here, and another backend may know it: there it goes. Negative: it is ours after all.
 static __always_inline int second_chance(
     struct xdp_md* ctx, const struct fl_l2* l2, struct tunnel* t, const struct fl_l3* inner
 ) {
   if (!t->hop.count) return -1;
+  const __u32 first = 0;
+  const struct fl_decap_settings* const settings = bpf_map_lookup_elem(&fl_decap_settings, &first);
+  if (for_another_host(ctx, settings)) {
+    count(FL_DECAP_HOP_OTHER_HOST, 0);
+    return -1;
+  }
   const int why = fl_ask_kernel(ctx, t->inner, inner);
   count((__u32)why, 0);
   if (why != FL_DECAP_HOP_UNKNOWN) return -1;
@@ -164,8 +184,6 @@ static __always_inline int second_chance(
   if (wrong) return count((__u32)wrong, XDP_DROP);
   struct bpf_fib_lookup fib = {};
   fl_address_frame(ctx, &t->hop, &fib);
-  const __u32 first = 0;
-  const struct fl_decap_settings* const settings = bpf_map_lookup_elem(&fl_decap_settings, &first);
   if (settings && settings->tx_ifindex)
     return count(FL_DECAP_PASSED_ON, (int)bpf_redirect(settings->tx_ifindex, 0));
   return count(FL_DECAP_PASSED_ON, XDP_TX);

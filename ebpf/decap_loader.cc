@@ -14,6 +14,7 @@
 #include "ebpf/include/counters.h"
 #include "ebpf/include/decap_settings.h"
 #include "ebpf/include/sources.h"
+#include "ebpf/mac_word.hh"
 
 namespace fairlead::ebpf {
 namespace {
@@ -66,8 +67,9 @@ base::Result<Decap> Decap::attach(const std::string& interface, const std::strin
       )
   );
   FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
+  FL_ASSIGN(const std::uint64_t own, mac_word(interface));
   const fl_decap_settings settings{
-      .tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0, .reserved = 0};
+      .tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0, .reserved = 0, .own = own};
   const std::uint32_t first = 0;
   if (bpf_map_update_elem(program.map_fd("fl_decap_settings"), &first, &settings, BPF_ANY) != 0) {
     return bpf_error("write the decapsulator's settings", errno);

@@ -4,33 +4,18 @@
 #include <cstring>
 
 #include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <bpf/bpf.h>
 
-#include "dataplane/sys/unique_fd.hh"
 #include "ebpf/bpffs.hh"
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
 #include "ebpf/loader.hh"
+#include "ebpf/mac_word.hh"
 
 namespace fairlead::ebpf {
 
 namespace {
-
-/// The first six bytes of a frame to the interface, as a word.
-base::Result<std::uint64_t> mac_of(const std::string& interface) {
-  const sys::UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
-  if (!socket.valid() || ::ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0) {
-    return base::system_error("read the MAC address of " + interface, errno);
-  }
-  std::uint64_t mac = 0;
-  std::memcpy(&mac, request.ifr_hwaddr.sa_data, 6);
-  return mac;
-}
 
 std::uint64_t as_word(const net::MacAddr& mac) {
   std::uint64_t word = 0;
@@ -60,7 +45,7 @@ base::Result<Gate> Gate::attach(
   }
   FL_ASSIGN(auto program, PinnedProgram::attach(source, interface, bpffs_dir));
   Gate gate(std::move(program));
-  FL_ASSIGN(gate.settings_.own, mac_of(interface));
+  FL_ASSIGN(gate.settings_.own, mac_word(interface));
   FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
   gate.settings_.tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0;
   gate.settings_.bank_lines = static_cast<std::uint32_t>(regions.bank_bytes / FL_LINE_BYTES);

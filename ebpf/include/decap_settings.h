@@ -8,6 +8,7 @@
 struct fl_decap_settings {
   uint32_t tx_ifindex; /* send by redirect to this interface; 0: XDP_TX */
   uint32_t reserved;
+  uint64_t own; /* the first six bytes of a frame to this interface; 0: not known */
 };
 
 #endif

@@ -89,22 +89,6 @@ static __always_inline int fl_parse_l4(struct xdp_md* ctx, struct fl_packet* p) 
   return FL_REASON_NONE;
 }
 
-static __always_inline int fl_may_be_skipped(__u8 next) {
-  switch (next) {
-    case IPPROTO_HOPOPTS:
-    case IPPROTO_ROUTING:
-    case IPPROTO_FRAGMENT:
-    case IPPROTO_DSTOPTS:
-    case 51:  /* authentication */
-    case 135: /* mobility */
-    case 139: /* HIP */
-    case 140: /* SHIM6 */
-      return 1;
-    default:
-      return 0;
-  }
-}
-
 #define FL_LONGEST_DATAGRAM 65535u
 
 /// What the IP header says of a piece of a datagram (net/parse.cc, parse_fragment()).
@@ -191,7 +175,7 @@ static __always_inline int fl_pass_header(struct xdp_md* ctx, struct fl_walk* wa
   if (offset > FL_MAX_OFFSET || offset > end) return broken;
   if (bpf_xdp_load_bytes(ctx, offset, h, sizeof h)) return broken;
   __u32 bytes = (h[1] + 1u) * 8u;
-  if (type == 51) bytes = (h[1] + 2u) * 4u;
+  if (type == FL_IPPROTO_AH) bytes = (h[1] + 2u) * 4u;
   if (type == IPPROTO_FRAGMENT) bytes = 8;
   if (bytes > end - offset) return broken;
   walk->protocol = h[0];

@@ -83,9 +83,23 @@ static __always_inline enum fl_parse_status fl_parse_ipv4(
   return FL_PARSE_OK;
 }
 
-static __always_inline int fl_is_extension(__u8 protocol) {
-  return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
-         protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
+#define FL_IPPROTO_AH 51
+
+/// An IPv6 extension header (net/extensions.hh).
+static __always_inline int fl_may_be_skipped(__u8 next) {
+  switch (next) {
+    case IPPROTO_HOPOPTS:
+    case IPPROTO_ROUTING:
+    case IPPROTO_FRAGMENT:
+    case IPPROTO_DSTOPTS:
+    case FL_IPPROTO_AH:
+    case 135: /* mobility */
+    case 139: /* HIP */
+    case 140: /* SHIM6 */
+      return 1;
+    default:
+      return 0;
+  }
 }
 
 /// Walks the extension headers from l3->protocol at l3->l4. Unrolled: the verifier of Linux 6.1
@@ -98,13 +112,15 @@ static __always_inline enum fl_parse_status fl_walk_extensions(
 #pragma unroll
   for (int i = 0; i < FL_MAX_EXTENSION_HEADERS; i++) {
     __u8 h[4];
-    if (!fl_is_extension(next) || l3->later) break;
+    if (!fl_may_be_skipped(next) || l3->later) break;
     if (bpf_xdp_load_bytes(ctx, offset, h, sizeof h)) return FL_PARSE_TRUNCATED;
     if (next == IPPROTO_FRAGMENT) {
       const __u16 position = (__u16)(h[2] << 8 | h[3]);
       l3->fragment |= (position & 0xfff9) != 0;
       l3->later = (position & 0xfff8) != 0;
       offset += 8;
+    } else if (next == FL_IPPROTO_AH) {
+      offset += ((__u32)h[1] + 2) * 4;
     } else {
       offset += ((__u32)h[1] + 1) * 8;
     }
@@ -112,7 +128,7 @@ static __always_inline enum fl_parse_status fl_walk_extensions(
   }
   l3->l4 = offset;
   l3->protocol = next;
-  return fl_is_extension(next) && !l3->later ? FL_PARSE_BAD_HEADER : FL_PARSE_OK;
+  return fl_may_be_skipped(next) && !l3->later ? FL_PARSE_BAD_HEADER : FL_PARSE_OK;
 }
 
 static __always_inline enum fl_parse_status fl_parse_ipv6(

@@ -4,6 +4,7 @@
 
 #include "ebpf/decap.skel.h"
 #include "ebpf/include/counters.h"
+#include "ebpf/include/decap_settings.h"
 #include "ebpf/include/sources.h"
 #include "tests/unit/ebpf/program_run.hh"
 
@@ -100,6 +101,25 @@ TEST_F(DecapProgram, StripsGueWithAndWithoutHops) {
   expect_decapsulated(in6(gue(41, {}, client6()), 17), plain6, FL_DECAP_GUE);
 }
 
+// On a segment that floods, each backend sees the frame. Passed on by one that it is not for, it
+// would come to backends that do not know the connection, whose kernels reset it.
+TEST_F(DecapProgram, PassesNothingOnThatIsForAnotherHost) {
+  Bytes ack = client4();
+  ack[20 + 13] = 0x10;  // of a connection that no socket here has
+  Bytes frame = in4(gue(4, {"10.0.0.2"}, ack), 17);
+  fl_decap_settings settings{};
+  std::copy_n(frame.begin(), 6, reinterpret_cast<std::uint8_t*>(&settings.own));
+  const std::uint32_t first = 0;
+  const int map = program_->map("fl_decap_settings");
+  ASSERT_EQ(bpf_map_update_elem(map, &first, &settings, BPF_ANY), 0);
+  EXPECT_EQ(program_->run(frame).verdict, static_cast<std::uint32_t>(XDP_TX));
+  Bytes left = ethernet(kIpv4Type, ack);
+  frame[5] ^= 1;
+  left[5] ^= 1;
+  expect_decapsulated(frame, left, FL_DECAP_GUE);
+  EXPECT_EQ(program_->count(FL_DECAP_HOP_OTHER_HOST), 1U);
+}
+
 TEST_F(DecapProgram, KeepsVlanTags) {
   const Bytes outer4 = ip4(kNode4, kBackend4, 41, client6());
   const Bytes outer6 = ip6(kNode6, kBackend6, 4, client4());
@@ -140,6 +160,37 @@ TEST_F(DecapProgram, AcceptsErrorsAndFragmentsForAVipsAddress) {
   const Bytes later = ip4("198.51.100.7", kVip4, 6, Bytes(16), {.fragment = 0x0010});
   expect_decapsulated(in4(icmp, 4), ethernet(kIpv4Type, icmp), FL_DECAP_IPIP);
   expect_decapsulated(in4(later, 4), ethernet(kIpv4Type, later), FL_DECAP_IPIP);
+}
+
+// What nodes forward (net/extensions.hh), with the authentication header, which counts words of 4
+// bytes.
+TEST_F(DecapProgram, FindsThePortBehindEachExtensionHeader) {
+  const auto behind = [](int type, const Bytes& header) {
+    IpFields fields;
+    fields.next = type;
+    fields.options = header;
+    return ip6("2001:db8:c::7", kVip6, 6, tcp(1000, 80), fields);
+  };
+  const Bytes plain = {6, 0, 0, 0, 0, 0, 0, 0};
+  const Bytes authentication = Bytes{6, 4, 0, 0} + Bytes(20);
+  for (const auto& [type, header] : std::vector<std::pair<int, Bytes>>{
+           {0, plain}, {43, plain}, {44, plain}, {51, authentication}, {60, plain}, {135, plain}}) {
+    const Bytes inner = behind(type, header);
+    expect_decapsulated(in4(inner, 41), ethernet(kIpv6Type, inner), FL_DECAP_IPIP);
+  }
+  expect_dropped(in4(behind(51, Bytes{6, 200, 0, 0} + Bytes(20)), 41), FL_DECAP_TRUNCATED);
+}
+
+TEST_F(DecapProgram, AcceptsLaterFragmentsThatBeginWithAnExtensionHeader) {
+  IpFields fields;
+  fields.next = 44;
+  for (const std::uint8_t after : {std::uint8_t{60}, std::uint8_t{51}}) {
+    fields.options = Bytes{after, 0, 0, 0x10, 0, 0, 0, 9};
+    const Bytes later = ip6("2001:db8:c::7", kVip6, 6, Bytes(16), fields);
+    expect_decapsulated(in6(later, 41), ethernet(kIpv6Type, later), FL_DECAP_IPIP);
+  }
+  fields.options = Bytes{50, 0, 0, 0x10, 0, 0, 0, 9};
+  expect_dropped(in6(ip6("2001:db8:c::7", kVip6, 6, Bytes(16), fields), 41), FL_DECAP_FOREIGN_VIP);
 }
 
 TEST_F(DecapProgram, RefusesMalformedTunnels) {
