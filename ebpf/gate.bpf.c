@@ -119,7 +119,7 @@ static __always_inline int handle(
   if (!reason) reason = choose(ctx, w, p, vip_line);
   if (reason == FL_LEFT_TO_KERNEL) return count(FL_GATE_NO_VIP, XDP_PASS);
   if (!reason) reason = fl_forward(ctx, p, w);
-  if (reason == FL_REASON_TOO_BIG && p->piece == FL_FIRST_FRAGMENT) fl_note_too_big(w);
+  if (reason && p->piece == FL_FIRST_FRAGMENT) fl_note_refused(w);
   int answered = 0;
   if (reason == FL_REASON_TOO_BIG || reason == FL_REASON_ECHO) {
     const int left = answer(ctx, w, p, reason);

@@ -12,15 +12,6 @@
 namespace fairlead::path {
 namespace {
 
-/// The backend's MAC for L2 direct return: from the table, else as resolved; zero: unknown.
-net::MacAddr backend_mac(const NextHops& hops, const fl_member& member) {
-  net::MacAddr mac;
-  std::memcpy(mac.bytes.data(), member.mac, sizeof member.mac);
-  if (mac.is_zero() && member.backend < hops.backend_macs.size())
-    mac = hops.backend_macs[member.backend];
-  return mac;
-}
-
 /// Drops packet i; for stages' functions that return whether it is forwarded. Too big: its sender
 /// is told.
 [[gnu::noinline]] bool refuse(Burst& burst, unsigned i, fl_reason reason) {

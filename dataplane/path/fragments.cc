@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragments: the first one decides, the others follow or wait.
 #include "dataplane/path/aside.hh"
-#include "dataplane/path/outer_room.hh"
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/underlay.hh"
 #include "dataplane/steer/tuple_hash.hh"
 
 namespace fairlead::path {
@@ -83,9 +83,9 @@ void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   if (burst.chosen[i] == nullptr) return remember(context, burst, i, datagram, Fate::kDropped);
   ++context.page->fragments_first;
   const Fate forwarded = packet.tuple.protocol == kTcp ? Fate::kForwardTcp : Fate::kForwardUdp;
-  // Too big: encap() says so to its sender, and nobody could put the others together without it.
-  const bool fits = fits_without_hops(context, burst, i);
-  remember(context, burst, i, datagram, fits ? forwarded : Fate::kDropped);
+  // Too big, no next hop: encap() says so, and nobody could put the others together without it.
+  const bool goes = can_be_sent(context, burst, i);
+  remember(context, burst, i, datagram, goes ? forwarded : Fate::kDropped);
   // All fragments of a datagram get the same outer entropy, so that they arrive at one queue.
   burst.hash[i] = datagram;
   // And they stay together: a backend could pass on this one alone, since the others have no ports.

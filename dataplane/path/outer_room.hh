@@ -39,17 +39,6 @@ namespace fairlead::path {
   return packet.vlan_tags * static_cast<unsigned>(sizeof(net::VlanTag));
 }
 
-/// True if packet i fits the port in the tunnel of the backend that was chosen, without a hop list.
-[[nodiscard]] inline bool fits_without_hops(
-    const WorkerContext& context, const Burst& burst, unsigned i
-) {
-  const std::uint8_t family = burst.chosen[i]->family;
-  unsigned outer = 0;
-  if (burst.vip[i]->encapsulation == FL_ENCAP_GUE) outer = net::gue_bytes(family, 0);
-  if (burst.vip[i]->encapsulation == FL_ENCAP_IPIP) outer = net::ipip_bytes(family);
-  return outer + tag_bytes(burst.parsed[i]) + burst.parsed[i].ip_bytes <= context.hops.mtu;
-}
-
 /// The MTU that the sender of packet i is told. Requires: a backend was chosen.
 [[nodiscard]] inline std::uint32_t told_mtu(
     const WorkerContext& context, const Burst& burst, unsigned i

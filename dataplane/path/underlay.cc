@@ -2,8 +2,11 @@
 #include "dataplane/path/underlay.hh"
 
 #include <algorithm>
+#include <cstring>
 
+#include "dataplane/net/encap.hh"
 #include "dataplane/net/wire.hh"
+#include "dataplane/path/outer_room.hh"
 
 namespace fairlead::path {
 namespace {
@@ -22,6 +25,25 @@ const std::uint8_t* outer_source(const fl_bank& bank, std::uint8_t family) {
 }
 
 }  // namespace
+
+net::MacAddr backend_mac(const NextHops& hops, const fl_member& member) {
+  net::MacAddr mac;
+  std::memcpy(mac.bytes.data(), member.mac, sizeof member.mac);
+  if (mac.is_zero() && member.backend < hops.backend_macs.size())
+    mac = hops.backend_macs[member.backend];
+  return mac;
+}
+
+bool can_be_sent(const WorkerContext& context, const Burst& burst, unsigned i) {
+  const fl_member& member = *burst.chosen[i];
+  const unsigned sized = tag_bytes(burst.parsed[i]) + burst.parsed[i].ip_bytes;
+  const std::uint8_t encapsulation = burst.vip[i]->encapsulation;
+  if (encapsulation == FL_ENCAP_L2)
+    return sized <= context.hops.mtu && !backend_mac(context.hops, member).is_zero();
+  const unsigned outer = encapsulation == FL_ENCAP_GUE ? net::gue_bytes(member.family, 0)
+                                                       : net::ipip_bytes(member.family);
+  return sized + outer <= underlay_of(context, member.family).largest && outer <= burst.headroom[i];
+}
 
 Underlay underlay_of(const WorkerContext& context, std::uint8_t family) {
   const net::MacAddr& next_hop = gateway(context.hops, family);

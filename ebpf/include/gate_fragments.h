@@ -60,8 +60,8 @@ __attribute__((noinline)) int fl_note_first(
   return 0;
 }
 
-/// A first fragment did not fit: nobody could put the others together without it.
-static __always_inline void fl_note_too_big(const struct fl_work* w) {
+/// A first fragment could not be sent: nobody could put the others together without it.
+static __always_inline void fl_note_refused(const struct fl_work* w) {
   const __u64 datagram = w->hash;
   struct fl_gate_first* const first = bpf_map_lookup_elem(&fl_gate_fragments, &datagram);
   if (first) first->fate = FL_FIRST_DROPPED;

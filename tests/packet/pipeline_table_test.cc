@@ -19,7 +19,8 @@ void enter(TestWorker& worker, const World& world, const TestBank& bank) {
   worker.use(world.published ? bank.view() : steer::TableView());
   auto& hops = worker.context().hops;
   hops.mtu = world.mtu;
-  if (!world.gateways_resolved) hops.gateway4 = hops.gateway6 = net::MacAddr{};
+  hops.gateway4 = hops.gateway6 =
+      world.gateways_resolved ? *net::MacAddr::parse(testing::kGatewayMac) : net::MacAddr{};
   worker.set_headroom(world.headroom);
 }
 
