@@ -177,21 +177,28 @@ unsigned Worker::serve_ports() {
   for (WorkerPort& port : ports_) {
     if (port.hops->take(port.now)) port.hops_known = true;
     if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
-    for (const Queue queue : port.queues) count += serve(port, queue);
+    for (const Queue queue : port.queues) count += serve(port, queue, Turn::kOurs);
   }
   return count;
 }
 
-/// The gate forwards from now on; what is left in the receive rings is ours still.
-void Worker::hand_over() {
-  if (!claimed_ || !ownership_.held()) return;
-  ownership_.give_back();
-  unsigned count = 1;
-  for (unsigned polls = kLastPolls; polls > 0 && count != 0; --polls) {
-    ownership_.lock();
-    count = serve_ports();
-    ownership_.unlock();
+/// What came before the gate took the queue is in the receive rings, and nobody else can send it: a
+/// worker on a crowded core may be long in coming to claim again, and at its end it never does.
+unsigned Worker::serve_what_is_left() {
+  refresh_table();
+  unsigned count = 0;
+  for (WorkerPort& port : ports_) {
+    if (port.hops->take(port.now)) port.hops_known = true;
+    for (const Queue queue : port.queues) count += serve(port, queue, Turn::kGates);
   }
+  return count;
+}
+
+/// The gate forwards from now on, if it does not already.
+void Worker::hand_over() {
+  if (!claimed_) return;
+  if (ownership_.held()) ownership_.give_back();
+  for (unsigned polls = kLastPolls; polls > 0 && serve_what_is_left() != 0;) --polls;
 }
 
 void Worker::refresh_table() {
@@ -246,11 +253,14 @@ void Worker::answer(Queue queue, rte_mbuf* packet) {
   rte_pktmbuf_free(packet);
 }
 
-unsigned Worker::serve(WorkerPort& port, Queue queue) {
+unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
   std::array<rte_mbuf*, path::kBurstPackets> packets;
   const unsigned count =
       rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kBurstPackets);
-  if (count != 0) handle(port, queue, packets.data(), count);
+  if (count == 0) return 0;
+  if (turn == Turn::kGates) ownership_.lock();
+  handle(port, queue, packets.data(), count);
+  if (turn == Turn::kGates) ownership_.unlock();
   return count;
 }
 
@@ -326,7 +336,7 @@ unsigned Worker::poll(std::uint64_t cycles) {
   change_region();
   change_queues();
   if (!own_queue()) [[unlikely]]
-    return 0;
+    return claimed_ ? serve_what_is_left() : 0;
   refresh_table();
   let_go();
   const unsigned count = serve_ports();

@@ -106,12 +106,15 @@ class Worker {
   bool knows_next_hops();
   void hand_over();
   unsigned serve_ports();
+  unsigned serve_what_is_left();
   void refresh_table();
   void change_region();
   void change_queues();
   void let_go();
   unsigned poll(std::uint64_t cycles);
-  unsigned serve(WorkerPort& port, Queue queue);
+  /// Whose turn it is: ours, or the gate's, who lets us in for a burst at a time.
+  enum class Turn : std::uint8_t { kOurs, kGates };
+  unsigned serve(WorkerPort& port, Queue queue, Turn turn);
   void handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count);
   void serve_waiting();
   void give_up_waiting();

@@ -168,6 +168,7 @@ class Bench {
     workers_.at<fl_workers>(0)->worker[0].rx_packets += packets;
   }
   const fl_worker_page& page() { return worker_->page(); }
+  std::uint32_t& owner() { return fl_sign_of(&workers_.at<fl_workers>(0)->worker[0])->owner; }
   std::uint64_t unaccounted() {
     std::uint64_t known = page().tx_packets + page().punted + page().answered;
     for (const std::uint64_t d : page().drops) known += d;
@@ -276,6 +277,17 @@ TEST(Worker, LeavesOuterChecksumsToAPortThatFillsThemIn) {
     rte_pktmbuf_free(summed);
     rte_pktmbuf_free(left);
   }
+}
+
+TEST(Worker, SendsWhatCameBeforeTheGateTookTheQueueFromIt) {
+  Bench bench;
+  bench.start();
+  while (__atomic_load_n(&bench.owner(), __ATOMIC_SEQ_CST) != FL_OWNER_DATAPLANE) continue;
+  __atomic_store_n(&bench.owner(), FL_OWNER_GATE, __ATOMIC_SEQ_CST);
+  for (unsigned i = 0; i < 300; ++i) bench.receive(syn(i));
+  bench.stop();
+  EXPECT_EQ(bench.page().tx_packets, 300U);
+  EXPECT_EQ(bench.unaccounted(), 0U);
 }
 
 TEST(Worker, CountsWhatTheTransmitRingRefuses) {
