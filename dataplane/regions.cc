@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <optional>
 
 #include "dataplane/forward.hh"
-#include "dataplane/shm/process_state.hh"
+#include "dataplane/shm/lock_holder.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/patient_lock.hh"
@@ -15,23 +14,17 @@
 namespace fairlead::dataplane {
 namespace {
 
-/// The process that wrote the pages last, while it exists.
-std::optional<pid_t> predecessor(const shm::Region& workers) {
-  const fl_worker_page& page = workers.at<fl_workers>(0)->worker[0];
-  if (page.pid == 0 || !shm::process_lives(page.pid, page.started_ns)) return std::nullopt;
-  return static_cast<pid_t>(page.pid);
-}
-
+/// The lock says who runs, not the pages: a predecessor with another layout has pages elsewhere.
 base::Result<bool> take_place(shm::Region& workers, bool replace) {
   if (!replace) return workers.lock_writer(sys::kLockPatience);
   for (const int signal : {SIGTERM, SIGKILL}) {
     if (workers.lock_writer()) return true;
-    const auto pid = predecessor(workers);
+    const auto pid = shm::living_lock_holder(workers.path());
     if (!pid) break;
     sys::log_info(
         "predecessor told to end pid=" + std::to_string(*pid) + " signal=" + ::strsignal(signal)
     );
-    ::kill(*pid, signal);
+    ::kill(static_cast<pid_t>(*pid), signal);
     if (workers.lock_writer(sys::kLockPatience)) return true;
   }
   return workers.lock_writer(sys::kLockPatience);

@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "dataplane/shm/lock_holder.hh"
 #include "dataplane/shm/map_memory.hh"
 #include "dataplane/sys/patient_lock.hh"
 
@@ -275,13 +276,14 @@ bool Region::replaced() const {
 }
 
 Result<bool> Region::lock_writer(base::Nanoseconds patience) {
-  if (is_map_) {
-    // Every map's descriptor has the same inode, so a lock on one would be a lock on all.
-    const std::string file = path_ + ".lock";
-    lock_ = sys::UniqueFd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-    if (!lock_.valid()) return system_error("open " + file, errno);
+  const std::string file = lock_file_of(path_);
+  lock_ = sys::UniqueFd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!lock_.valid()) return system_error("open " + file, errno);
+  if (sys::lock_patiently(lock_.get(), patience)) {
+    const LockHolder self{static_cast<std::uint32_t>(::getpid()), 0, sys::monotonic_ns()};
+    if (note_lock_holder(lock_.get(), self)) return true;
+    return system_error("write " + file, errno);
   }
-  if (sys::lock_patiently(is_map_ ? lock_.get() : fd_.get(), patience)) return true;
   if (errno != EWOULDBLOCK) return system_error("lock region " + path_, errno);
   return fail(
       ErrorCode::kAlreadyExists,

@@ -51,6 +51,44 @@ def case_gate_queues(build: Path) -> None:
         unload(node)
 
 
+def case_gate_layout(build: Path) -> None:
+    """Control and then, in one step, the data plane are upgraded to a release with another layout: the regions are made anew, the old
+    process is found and ends, and connections go on by their candidates."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "gro", "on")
+        write(node, {"b1": 100, "b2": 100})
+        node.start_control()
+        node.start()
+        wait_for("the worker has claimed", lambda: gateway(node) and gate(node)["forwards_for"] == [])
+        old = node.process
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            for name in ("steering", "scores", "workers", "flows_0"):
+                make_old(node, name)
+            node.control.kill()
+            node.control.wait()
+            (node.folder / "run/control.sock").unlink()
+            node.start_control()
+            wait_for("gate resolved", lambda: send(node, raw, ACK) or len(tunnelled(raw, len(CLIENTS), 0.5)) == len(CLIENTS))
+            node.start("--replace")
+            assert old.wait(timeout=10) == 0, "the predecessor was not asked to end"
+            wait_for("the new worker has claimed", lambda: gateway(node) and gate(node)["forwards_for"] == [])
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before
+        assert node.stop() == 0
+        unload(node)
+
+
+def make_old(node: LoneNode, name: str) -> None:
+    """Another layout version in a region's header (fl_region_header), as if another release had made it."""
+    pin = ("pinned", f"{node.folder}/run/bpf/{name}", "key", "0", "0", "0", "0")
+    line = json.loads(node.run("bpftool", "-j", "map", "lookup", *pin))["value"]
+    line[8] = hex(int(line[8], 16) + 1)
+    node.run("bpftool", "map", "update", *pin, "value", *line)
+
+
 def case_gate_fits(build: Path) -> None:
     """A worker that runs by fits, on a crowded core: it never runs long enough to claim its queue again, but what came before the
     gate took it is sent all the same, and not lost when it ends."""

@@ -149,12 +149,12 @@ vips:
 {rest}"""
         )
 
-    def start_control(self) -> None:
+    def start_control(self, *options: str) -> None:
         """The node's control daemon, in place of publish()."""
         with self.log.open("ab") as log:
             self.control = subprocess.Popen(
                 ["nsenter", f"--net=/run/netns/{self.node_ns}",
-                 str(self.build / "fairlead-control"), "--config", str(self.config)],
+                 str(self.build / "fairlead-control"), "--config", str(self.config), *options],
                 stderr=log)
         wait_for("control answers", lambda: (self.folder / "run/control.sock").exists() or self.control.poll() is not None)
         assert self.control.poll() is None, f"control ended with {self.control.returncode}"
@@ -164,11 +164,11 @@ vips:
         tool = self.build / "tests/live/dataplane/publish_table"
         return int(self.in_node(str(tool), str(self.config)))
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net=/run/netns/{self.node_ns}",
-                 str(self.build / "fairlead-dataplane"), "--config", str(self.config)],
+                 str(self.build / "fairlead-dataplane"), "--config", str(self.config), *options],
                 stderr=log)
         before = self.log.read_text().count(" ready node=") if self.log.exists() else 0
         wait_for("ready", lambda: self.ready(before))

@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/shm/lock_holder.hh"
+
 namespace fairlead::shm {
 namespace {
 
@@ -130,6 +132,21 @@ TEST_F(RegionTest, OnlyOneWriterHasTheLock) {
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   *first = Region();
   EXPECT_TRUE(second->lock_writer());
+}
+
+// An upgrade to another layout makes new regions, but the old process is there until it is told.
+TEST_F(RegionTest, TheLockHoldsForARegionOfAnotherLayoutAndSaysWhoHasIt) {
+  EXPECT_FALSE(living_lock_holder(path_));
+  auto old = Region::create_or_attach(path_, spec_, 5);
+  ASSERT_TRUE(old->lock_writer());
+  damage(offsetof(fl_region_header, version), FL_ABI_VERSION + 1);
+  auto fresh = Region::create_or_attach(path_, spec_, 6);
+  ASSERT_TRUE(fresh->created());
+
+  EXPECT_FALSE(fresh->lock_writer());
+  EXPECT_EQ(living_lock_holder(path_), static_cast<std::uint32_t>(::getpid()));
+  *old = Region();
+  EXPECT_TRUE(fresh->lock_writer());
 }
 
 TEST_F(RegionTest, AFolderThatIsNotThereIsAClearError) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who holds a region's writer lock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "dataplane/base/clock.hh"
+
+namespace fairlead::shm {
+
+/// The file beside a region that is locked, and says by whom: maps have no inodes of their own, and
+/// a region of another layout is made anew while the lock's holder still uses the old one.
+[[nodiscard]] std::string lock_file_of(const std::string& region);
+
+struct LockHolder {
+  std::uint32_t pid = 0;
+  std::uint32_t reserved = 0;
+  base::Nanoseconds since = 0;  // CLOCK_MONOTONIC
+};
+
+/// Writes into the locked file. False: errno says why.
+[[nodiscard]] bool note_lock_holder(int lock, const LockHolder& holder);
+
+/// Who took the region's lock last, while that process lives.
+[[nodiscard]] std::optional<std::uint32_t> living_lock_holder(const std::string& region);
+
+}  // namespace fairlead::shm
