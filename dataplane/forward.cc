@@ -13,6 +13,7 @@
 
 #include "dataplane/console.hh"
 #include "dataplane/device.hh"
+#include "dataplane/gateless.hh"
 #include "dataplane/numa.hh"
 #include "dataplane/sys/interface.hh"
 #include "dataplane/sys/log.hh"
@@ -186,10 +187,13 @@ Station::Setup Forwarder::station_setup(const model::Port& port, unsigned number
   return setup;
 }
 
-base::Result<void> run_forwarding(const config::Config& config, const Options& options) {
+base::Result<void> run_forwarding(const config::Config& configured, const Options& options) {
   FL_ASSIGN(const sys::UniqueFd signals, watch_signals());
+  FL_TRY(check_interfaces(configured));
+  config::Config config = configured;
+  for (model::Port& port : config.ports)
+    port.device = device_in_force(config.runtime_dir, port.device);
   FL_ASSIGN(EalPlan plan, make_plan(config, options));
-  FL_TRY(check_interfaces(config));
   Forwarder f(config);
   f.started = sys::monotonic_ns();
   f.crew_cores = worker_cores(config.workers, allowed_cpus());

@@ -91,6 +91,6 @@ base::Result<nlohmann::json> answer(
 
 /// Forwards until SIGTERM, SIGINT or the console's `stop`; then closes the ports at once, so that
 /// the next process can bind their queues.
-base::Result<void> run_forwarding(const config::Config& config, const Options& options);
+base::Result<void> run_forwarding(const config::Config& configured, const Options& options);
 
 }  // namespace fairlead::dataplane

@@ -6,6 +6,7 @@
 
 #include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
+#include "dataplane/gateless.hh"
 #include "dataplane/kernel_neighbours.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
@@ -130,7 +131,9 @@ void follow_vips(Forwarder& f) {
   if (moved) expect_moves(f);
 }
 
-base::Result<unsigned> add_port(Forwarder& f, const model::Port& port) {
+base::Result<unsigned> add_port(Forwarder& f, const model::Port& asked) {
+  model::Port port = asked;
+  port.device = device_in_force(f.config.runtime_dir, asked.device);
   const auto same = [&](const auto& station) { return station->port.device() == port.device; };
   if (std::any_of(f.stations.begin(), f.stations.end(), same)) {
     return base::fail(

@@ -67,16 +67,18 @@ base::Result<void> check_interface(const std::string& interface, const std::stri
   const std::filesystem::path folder = std::filesystem::path(sysfs) / interface;
   std::error_code error;
   if (std::filesystem::exists(folder / "bonding", error)) {
-    return base::invalid(
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
         "interface " + interface +
-        " is a bond, which has no receive queues of its own to bind AF_XDP sockets to; give the "
-        "gate and the data plane one of its members, or spread the traffic over two nodes"
+            " is a bond, which has no receive queues of its own to bind AF_XDP sockets to; give "
+            "the gate and the data plane one of its members, or spread the traffic over two nodes"
     );
   }
   if (says(folder / "uevent", "DEVTYPE=vlan")) {
-    return base::invalid(
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
         "interface " + interface +
-        " is a VLAN device; give the gate the device below it: it reads up to two tags itself"
+            " is a VLAN device; give the gate the device below it: it reads up to two tags itself"
     );
   }
   return {};

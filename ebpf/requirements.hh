@@ -36,8 +36,8 @@ base::Result<void> check_kernel(
     std::span<const Feature> features, const FeatureProbe& probe = ask_kernel
 );
 
-/// kInvalidArgument if the gate cannot work on such a device: a bond (an AF_XDP socket is bound to
-/// a device's own queues, a bond has none), a VLAN device (the gate reads tags itself, on the
+/// kFailedPrecondition if the gate cannot work on such a device: a bond (an AF_XDP socket is bound
+/// to a device's own queues, a bond has none), a VLAN device (the gate reads tags itself, on the
 /// device below), a member of a bond or bridge is fine. `sysfs`: for tests.
 base::Result<void> check_interface(
     const std::string& interface, const std::string& sysfs = "/sys/class/net"

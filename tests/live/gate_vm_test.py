@@ -112,6 +112,8 @@ def judge(text: str) -> None:
     said = dict(zip(parts[1::2], parts[2::2]))
     for device, words in DEVICES.items():
         assert words in said.get(device, ""), f"{device}: not said: {words}"
+        refused = " is a " in words
+        assert ('"mode":"none"' in said[device].replace(" ", "")) == refused, f"{device}: control must work, with or without a gate"
         assert "LEFT programs 0 maps 0 mounts 0" in said[device], f"{device}: something is left"
     states = re.findall(r"^TEST (\S+)\s*\n(?:.*\n)*?STATUS (\d+)", text, flags=re.M)
     assert [name for name, _ in states] == [Path(t).name for t in PROGRAM_TESTS], f"ran: {states}"

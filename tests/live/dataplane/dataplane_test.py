@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from client_cases import case_answers, case_flows, case_kernel
-from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_queues
+from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_queues, case_gateless
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
 
@@ -311,6 +311,7 @@ CASES = {
     "gate-generic": case_gate_generic,
     "gate-layout": case_gate_layout,
     "gate-queues": case_gate_queues,
+    "gateless": case_gateless,
     "own-arp": case_own_arp,
     "punt-tap": case_punt_tap,
     "restart": case_restart,

@@ -143,6 +143,24 @@ def case_gate_generic(build: Path) -> None:
         unload(node)
 
 
+def case_gateless(build: Path) -> None:
+    """Without a gate (an old kernel, a bond) an AF_XDP port would cut the host off: the node works all the same, by af_packet."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        write(node, {"b1": 100, "b2": 100})
+        node.start_control("--no-gate")
+        assert gate(node)["mode"] == "none", gate(node)
+        node.start()
+        wait_for("gateway resolved", lambda: gateway(node))  # the kernel's ARP works
+        wait_for("table in force", lambda: node.status()["generation"] >= 1)
+        assert node.ask("show port")["result"]["ports"][0]["driver"] == "net_af_packet"
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
+        assert "prog/xdp" not in node.in_node("ip", "-d", "link", "show"), "somebody attached a program"
+        assert node.stop() == 0
+
+
 def write(node: LoneNode, weights: dict[str, int], interface: str = "fl0") -> None:
     node.write_config(weights, rest="    health: {type: none}\nmetrics: {listen: off}\nmonitoring: {listen: off}\n")
     text = node.config.read_text()

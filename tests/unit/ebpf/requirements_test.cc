@@ -77,7 +77,7 @@ TEST_F(Interfaces, AVlanDeviceIsRefusedWithTheWayOut) {
   make("eth0.7", "DEVTYPE=vlan\nINTERFACE=eth0.7\n");
   const auto checked = check_interface("eth0.7", sysfs_);
   ASSERT_FALSE(checked);
-  EXPECT_EQ(checked.error().code, base::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(checked.error().code, base::ErrorCode::kFailedPrecondition) << "the node works without";
   EXPECT_NE(checked.error().what.find("eth0.7 is a VLAN device; give"), std::string::npos);
 }
 
