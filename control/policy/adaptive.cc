@@ -31,6 +31,7 @@ namespace {
 
 constexpr double kContradicts = 0.5;                          // of the claim
 constexpr double kRests = 0.5;                                // utilisation
+constexpr double kSure = 4;                                   // standard deviations
 constexpr double kShown = 0.9;                                // of what it completes
 constexpr double kFalls = 1 / 1.25;                           // a second, on probation, at most
 constexpr double kRises = 1.5;                                // and up
@@ -65,6 +66,12 @@ void regain(double seconds, const Stretch& stretch, const Stretch& usual, Backen
   s.proven = std::max(s.proven, kShown * s.rate);
 }
 
+/// More are active than `most`, and not by chance: an agent counts them in the moment of a report,
+/// and such counts have about their mean for a variance.
+bool surely_above(double most, const BackendState& s) {
+  return s.active > most + kSure * std::sqrt(most / std::max(s.active_reports, 1.0));
+}
+
 /// A backend whose slots are occupied while its CPU rests is slow, not free: it counts as what it
 /// completes. Where that is less than half of what it claims it is on probation.
 double held(
@@ -74,8 +81,8 @@ double held(
     const Stretch& usual,
     BackendState& s
 ) {
-  const bool occupied =
-      usual.now > 0 && stretch.now > p.guard * usual.now && s.active > 0.3 * s.stretch_base;
+  const bool occupied = stretch.now > 0 && usual.now > 0 && s.active > 0.3 * s.stretch_base &&
+                        surely_above(p.guard * usual.now * s.stretch_base * s.utilization, s);
   double capacity = s.capacity;
   if (occupied) {
     const double shown = kShown * s.rate;
@@ -123,10 +130,12 @@ std::vector<double> adaptive_weights(
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
     BackendState& s = state.backends.at(snapshot.backends[i].id);
     if (!known(s, now, p) || s.capacity <= 0) {
+      s.believed = 0;
       weights.push_back(0);
       continue;
     }
     double capacity = held(p, seconds, stretch[i], usual, s);
+    s.believed = capacity;
     // Serving, yet nothing completes: looks full (0 would mean "not known").
     if (s.active >= 1 && s.rate <= 0) capacity = 0;
     weights.push_back(std::pow(std::max(capacity, 1e-6 * s.capacity), p.exponent));

@@ -78,6 +78,7 @@ void absorb(const Report& r, const Parameters& parameters, BackendState& s) {
   const double seconds = seconds_of(r.period != 0 ? r.period : parameters.report_period);
   const double utilization = r.application_utilization > 0 ? r.application_utilization : r.cpu;
   s.window_seconds += seconds;
+  s.window_reports += 1;
   s.window_done += (r.requests_per_second - r.errors_per_second) * seconds;
   s.window_errors += r.errors_per_second * seconds;
   s.window_busy += utilization * seconds;
@@ -94,6 +95,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
   s.utilization = s.window_busy / s.window_seconds;
   s.active_before = s.active;
   s.active = s.window_active / s.window_seconds;
+  s.active_reports = s.window_reports;
   if (s.window_latency > 0) {
     const double latency = s.window_latency / (s.window_done + s.window_errors);
     s.window_mean_latency_us = latency;
@@ -103,7 +105,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
     feed_capacity(parameters, s.rate / s.utilization, s.window_done, s);
   feed_stretch(s.window_seconds, s);
   s.window_seconds = s.window_done = s.window_errors = 0;
-  s.window_busy = s.window_active = s.window_latency = 0;
+  s.window_busy = s.window_active = s.window_latency = s.window_reports = 0;
 }
 
 std::uint32_t parallel_of(const BackendState& s) {

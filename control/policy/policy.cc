@@ -111,6 +111,17 @@ double railed(double in_force, double desired, double step, const Parameters& p)
   return std::clamp(desired, in_force / (1 + step), in_force * (1 + step));
 }
 
+/// What the guard takes off the capacity, if anything; "" else.
+std::string doubt_of(const BackendState& s) {
+  if (s.believed <= 0 || s.believed > 0.99 * s.capacity) return "";
+  return line(
+      " of which %.1f/s are believed (%s)",
+      s.believed,
+      s.proven > 0 ? "on probation: requests waited there while its CPU rested"
+                   : "requests wait there longer than its CPU explains"
+  );
+}
+
 std::string why_of(
     const Snapshot& snapshot, const BackendState& s, double desired, double in_force
 ) {
@@ -121,11 +132,12 @@ std::string why_of(
                            ? "within the dead band"
                            : "moving in steps";
   return line(
-      "%s: %.1f/s at utilisation %.2f, capacity %.1f/s, active %.1f, latency %.0f us; %s%s",
+      "%s: %.1f/s at utilisation %.2f, capacity %.1f/s%s, active %.1f, latency %.0f us; %s%s",
       name_of(snapshot.policy),
       s.rate,
       s.utilization,
       s.capacity,
+      doubt_of(s).c_str(),
       s.active,
       s.latency_us,
       moving,

@@ -101,15 +101,18 @@ struct BackendState {
   double window_busy = 0;     // utilisation x seconds
   double window_active = 0;   // requests being served x seconds
   double window_latency = 0;  // mean latency x completions, microseconds
+  double window_reports = 0;
   // Estimates; 0: none yet.
   double capacity = 0;  // good completions a second at full utilisation
   double seen = 0;      // completions in it
   double proven = 0;    // what is believed of it after it was found too good; 0: all
+  double believed = 0;  // of `capacity`, by the policy's guard; completions a second
   int odd_windows = 0;  // windows in a row that differ tenfold
   double rate = 0;      // good completions a second in the last window
   double error_rate = 0;
   double utilization = 0;
   double active = 0;
+  double active_reports = 0;          // that said so, in that window
   double latency_us = 0;              // moving average
   double stretch_base = 0;            // usual active / utilisation, for the guard
   double parallel = 0;                // least active / utilisation, for the score

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The utilisation law, its guard against gray backends, and who joins.
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "control/policy/estimate.hh"
+#include "control/policy/random.hh"
 #include "tests/unit/control/policy/reporting_pool.hh"
 
 namespace fairlead::policy {
@@ -34,10 +37,29 @@ TEST(Adaptive, ABackendThatWasFoundOutIsBelievedAgainStepByStep) {
     r.cpu *= 0.1;
     r.active *= 3;
   };
-  pool.seconds(15, 120);
+  EXPECT_NE(
+      pool.seconds(15, 120).backends[0].why.find("are believed (on probation"), std::string::npos
+  );
   pool.spoil_ = nullptr;
   EXPECT_LT(score_ratio(pool.seconds(1, 120), 0, 1), 0.75);  // 120 of 200, which it completes
   EXPECT_NEAR(score_ratio(pool.seconds(10, 120), 0, 1), 1, 0.15);
+  EXPECT_EQ(pool.seconds(30, 120).backends[0].why.find("believed"), std::string::npos);
+}
+
+/// Counted in ten moments a second, 0.6 on the average (Poisson): many, but not surely too many.
+TEST(Adaptive, CountsOfAFewActiveRequestsDeceiveNobody) {
+  Pool pool(PolicyName::kAdaptive, std::vector<double>(10, 400));
+  Random random(7);
+  pool.spoil_ = [&](std::size_t, Report& r) {
+    r.active = 0;
+    for (double p = random.uniform(); p > std::exp(-0.6); p *= random.uniform()) ++r.active;
+  };
+  double least = 1;
+  for (int second = 0; second < 600; ++second) {
+    const Weights w = pool.second(60);
+    for (std::size_t i = 1; i < 10; ++i) least = std::min(least, score_ratio(w, i, 0));
+  }
+  EXPECT_GT(least, 0.9);
 }
 
 /// A backend that reports a tenth of its utilisation and is loaded as its weight has it: first all
