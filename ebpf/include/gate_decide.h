@@ -3,7 +3,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_DECIDE_H
 #define FAIRLEAD_EBPF_GATE_DECIDE_H
 
-#include "ebpf/include/gate_flow.h"
+#include "ebpf/include/gate_inherit.h"
 #include "ebpf/include/gate_meter.h"
 #include "ebpf/include/gate_outer.h"
 #include "ebpf/include/gate_quic.h"
@@ -156,7 +156,9 @@ static __always_inline int choose_member(
 ) {
   if (w->vip_flags & FL_VIP_QUIC) w->named = fl_quic_member(ctx, w, p);
   if (w->stateless) return choose_stateless(w);
-  const __u32 at = fl_find_flow(w, w->worker);
+  __u32 at = fl_find_flow(w, w->worker);
+  if (at == FL_NO_POSITION && !w->piece && !(w->vip_flags & FL_VIP_STATELESS)) at = fl_inherit(w);
+  if (w->elsewhere) return FL_REASON_NONE;
   const int hit = at != FL_NO_POSITION ? fl_apply(w, at) : FL_RELEASED;
   count_lookup(w, hit == FL_KEPT);
   return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);

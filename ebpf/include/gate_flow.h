@@ -105,6 +105,7 @@ __attribute__((noinline)) __u32 fl_known_of(const struct fl_work* w, __u32 worke
 __attribute__((noinline)) __u32 fl_known_at_peers(const struct fl_work* w) {
   if (!w) return FL_NO_MEMBER;
   for (__u32 worker = 0; worker < FL_MAX_WORKERS; worker++) {
+    if (!fl_bucket_of(worker, 0)) break;  // there are no more
     if (worker == w->worker) continue;
     const __u32 known = fl_known_of(w, worker);
     if (known != FL_NO_MEMBER) return known;

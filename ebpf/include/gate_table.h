@@ -108,7 +108,8 @@ struct fl_work {
   __u8 stateless;                 /* the flow table may not be written */
   __u8 retried;                   /* the flow's last backend did not answer */
   __u8 vip_flags;
-  __u8 piece; /* as fl_packet's */
+  __u8 piece;     /* as fl_packet's */
+  __u8 elsewhere; /* `member` is what another worker's table says; there was no room here */
 };
 
 static __always_inline const struct fl_member* fl_member_of(const struct fl_work* w, __u32 number) {

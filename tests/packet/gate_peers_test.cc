@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Several queues: the gate looks into the other workers' flow tables where the data plane does, for
-// fragments, what follows them, and ICMP errors, which NICs spread by addresses alone.
+// flows that change their queue, fragments, what follows them, and ICMP errors, which NICs spread
+// by addresses alone.
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -83,6 +84,31 @@ TEST_F(GatePeers, ALaterFragmentFindsItsFirstOne) {
 TEST_F(GatePeers, WholePacketsFollowAFlowThatBeganWithAFragment) {
   begin_with(first_fragment());
   EXPECT_EQ(1, at_worker_1(whole()));
+}
+
+// The kernel spreads by what it likes: a veth by the CPU of whoever sends.
+TEST_F(GatePeers, AFlowThatComesByAnotherQueueStays) {
+  begin_with(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"));
+  gate->run(packet().ipv4(kClient4, kPair).tcp(40000, 80, "A"));
+  EXPECT_EQ(1, at_worker_1(packet().ipv4(kClient4, kPair).tcp(40000, 80, "A").payload(5)));
+  EXPECT_EQ(1, at_worker_1(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"))) << "a forged one";
+  EXPECT_EQ(1, at_worker_1(packet().ipv4(kClient4, kPair).tcp(40000, 80, "FA")));
+}
+
+TEST_F(GatePeers, ADatagramThatComesByAnotherQueueStays) {
+  begin_with(whole());
+  EXPECT_EQ(1, at_worker_1(whole()));
+}
+
+TEST_F(GatePeers, AHalfOpenFlowCompletesWhereItBegan) {
+  begin_with(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"));
+  EXPECT_EQ(1, at_worker_1(packet().ipv4(kClient4, kPair).tcp(40000, 80, "A")));
+}
+
+TEST_F(GatePeers, AClosedFlowsPortIsANewConnectionAtAnotherQueueToo) {
+  begin_with(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"));
+  gate->run(packet().ipv4(kClient4, kPair).tcp(40000, 80, "FA"));
+  EXPECT_EQ(2, at_worker_1(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S")));
 }
 
 TEST_F(GatePeers, AnIcmpErrorFindsItsFlow) {
