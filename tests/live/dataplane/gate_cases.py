@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def case_gate_queues(build: Path) -> None:
             send(node, raw, ACK)
             assert tunnelled(raw, len(CLIENTS)) == before, "flows moved or were lost in the gate"
             wait_for("all queues are the gate's", lambda: gate(node)["forwards_for"] == list(range(QUEUES)))
+            again = restart_control(node)
+            while again.is_alive():
+                send(node, raw, ACK)
+                assert tunnelled(raw, len(CLIENTS)) == before, "a new control took the gate's next hops away"
             fresh = [(f"198.51.101.{i + 1}", 3000) for i in range(60)]
             send(node, raw, SYN, fresh)
             new = tunnelled(raw, len(fresh))
@@ -47,8 +52,32 @@ def case_gate_queues(build: Path) -> None:
             wait_for("the workers have claimed", lambda: gate(node)["forwards_for"] == [])
             send(node, raw, ACK, CLIENTS + fresh)
             assert tunnelled(raw, len(CLIENTS) + len(fresh)) == before | new, "flows moved on the way back"
+            node.cli("set", "worker", "count", "1")
+            node.stop(signal.SIGKILL)
+            received = received_by_worker(node)
+            send(node, raw, ACK, CLIENTS + fresh)
+            assert tunnelled(raw, len(CLIENTS) + len(fresh)) == before | new, "flows moved with their workers"
+            wait_for("all queues are worker 0's in the gate too",
+                     lambda: received_by_worker(node)[0] >= received[0] + len(CLIENTS) + len(fresh))
+            assert received_by_worker(node)[1:] == received[1:], "queues of workers that do not run any more"
+            node.start()
         assert node.stop() == 0
         unload(node)
+
+
+def restart_control(node: LoneNode) -> threading.Thread:
+    """Kills it; the thread ends when the next one answers."""
+    assert node.control is not None
+    node.control.kill()
+    node.control.wait()
+    (node.folder / "run/control.sock").unlink()
+    again = threading.Thread(target=node.start_control)
+    again.start()
+    return again
+
+
+def received_by_worker(node: LoneNode) -> list[int]:
+    return [row["rx_packets"] for row in json.loads(node.cli("--json", "show", "stats"))["workers"]]
 
 
 def case_gate_layout(build: Path) -> None:
@@ -67,10 +96,7 @@ def case_gate_layout(build: Path) -> None:
             before = tunnelled(raw, len(CLIENTS))
             for name in ("steering", "scores", "workers", "flows_0"):
                 make_old(node, name)
-            node.control.kill()
-            node.control.wait()
-            (node.folder / "run/control.sock").unlink()
-            node.start_control()
+            restart_control(node).join()
             wait_for("gate resolved", lambda: send(node, raw, ACK) or len(tunnelled(raw, len(CLIENTS), 0.5)) == len(CLIENTS))
             node.start("--replace")
             assert old.wait(timeout=10) == 0, "the predecessor was not asked to end"
