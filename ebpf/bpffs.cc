@@ -63,7 +63,7 @@ bool nothing_pinned(const std::string& dir) {
 
 }  // namespace
 
-base::Result<void> ensure_bpffs(const std::string& dir) {
+base::Result<bool> ensure_bpffs(const std::string& dir) {
   std::error_code error;
   const std::filesystem::path path(dir);
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
@@ -71,11 +71,11 @@ base::Result<void> ensure_bpffs(const std::string& dir) {
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
     return base::system_error("create " + dir, errno);
   }
-  if (is_bpffs(dir)) return {};
+  if (is_bpffs(dir)) return false;
   if (::mount("bpf", dir.c_str(), "bpf", 0, "mode=0700") != 0) {
     return base::system_error("mount a BPF file system on " + dir + " (needs root)", errno);
   }
-  return {};
+  return true;
 }
 
 void remove_empty_bpffs(const std::string& dir) {
@@ -84,8 +84,9 @@ void remove_empty_bpffs(const std::string& dir) {
   ::rmdir(dir.c_str());
 }
 
-base::Result<void> remove_bpffs(const std::string& dir) {
-  if (!is_bpffs(dir)) return {};
+base::Result<std::vector<std::string>> remove_bpffs(const std::string& dir) {
+  std::vector<std::string> names;
+  if (!is_bpffs(dir)) return names;
   std::error_code error;
   std::vector<std::filesystem::path> pins;
   for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
@@ -93,9 +94,10 @@ base::Result<void> remove_bpffs(const std::string& dir) {
   }
   for (const auto& pin : pins) {
     if (::unlink(pin.c_str()) != 0) return base::system_error("remove " + pin.string(), errno);
+    names.push_back(pin.filename().string());
   }
   remove_empty_bpffs(dir);
-  return {};
+  return names;
 }
 
 void capture_libbpf_messages() {

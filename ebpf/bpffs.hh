@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "dataplane/base/result.hh"
 
@@ -11,15 +12,15 @@ namespace fairlead::ebpf {
 /// Makes `dir` (and missing parents, mode 0700) and mounts a bpffs on it, unless it already is one
 /// or lies in one. The mount belongs to the caller's mount namespace: a process started by `ip
 /// netns exec` has a private one that ends with it, and the pins with it; enter the network
-/// namespace with `nsenter --net=` instead.
-base::Result<void> ensure_bpffs(const std::string& dir);
+/// namespace with `nsenter --net=` instead. True: mounted by this call.
+base::Result<bool> ensure_bpffs(const std::string& dir);
 
 /// Unmounts `dir` and removes it if nothing is pinned there any more; otherwise does nothing.
 void remove_empty_bpffs(const std::string& dir);
 
 /// Removes every pin in `dir`, which detaches programs and frees maps that no process uses,
-/// unmounts it and removes it. Nothing to do if it is no BPF file system.
-base::Result<void> remove_bpffs(const std::string& dir);
+/// unmounts it and removes it. Returns the names of the pins; none if it is no BPF file system.
+base::Result<std::vector<std::string>> remove_bpffs(const std::string& dir);
 
 /// Silences libbpf and remembers its last warning, which names the cause better than errno.
 /// Call before any other libbpf function; safe to repeat.

@@ -21,6 +21,7 @@
 #include <bpf/libbpf.h>
 
 #include "ebpf/bpffs.hh"
+#include "ebpf/xdp_holder.hh"
 
 namespace fairlead::ebpf {
 namespace {
@@ -77,13 +78,7 @@ base::Result<XdpLink> attach_afresh(
   if (!link.fd.valid()) {
     const int error = errno;
     if (error == EBUSY || error == EEXIST) {
-      std::uint32_t id = 0;
-      bpf_xdp_query_id(ifindex, 0, &id);
-      return base::fail(
-          base::ErrorCode::kAlreadyExists,
-          "interface " + interface + " already has XDP program " + std::to_string(id) +
-              " of somebody else; remove it with: ip link set dev " + interface + " xdp off"
-      );
+      return base::fail(base::ErrorCode::kAlreadyExists, describe_xdp_holder(interface, ifindex));
     }
     return bpf_error("attach XDP program to " + interface, error);
   }
