@@ -14,7 +14,7 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -
     """One node's configuration; `pool` has the backends that are members now and their configured weights."""
     # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
     l2 = plan.encapsulation == "l2"
-    choices = plan.extra.get("choices", "2")
+    choices = f"\n    choices: {plan.extra['choices']}" if "choices" in plan.extra else ""
     members = "\n".join(
         f"      - {{id: {b.name}, address: {b.address4}, weight: {weight}, capacity: {b.concurrency}"
         + (f', mac: "{b.mac}"}}' if l2 else "}")
@@ -26,7 +26,6 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -
     protocol: udp
     port: {ECHO_PORT}
     encapsulation: {plan.encapsulation}
-    choices: 2
     health: {{type: http, path: /health}}
     backends:
 {echoes}"""
@@ -47,8 +46,7 @@ vips:
     address: {VIP4}
     protocol: tcp
     port: {VIP_PORT}
-    encapsulation: {plan.encapsulation}
-    choices: {choices}
+    encapsulation: {plan.encapsulation}{choices}
     backends:
 {members}
   - name: web6
@@ -56,7 +54,6 @@ vips:
     protocol: tcp
     port: {VIP_PORT}
     encapsulation: {plan.encapsulation}
-    choices: 2
     backends:
 {members}{echo}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}

@@ -34,6 +34,7 @@ class Fleet:
         self.build = build or Path(os.environ.get("FAIRLEAD_BUILD", ROOT / "build"))
         self.dir = labs_dir() / plan.lab
         self.processes = Processes(self.dir / "processes.json")
+        self._adopt_successors()
 
     # --- the whole ---
 
@@ -196,6 +197,16 @@ class Fleet:
         if name not in self.plan.names():
             raise LabError(f"no host '{name}'; known: {', '.join(self.plan.names())}")
 
+    def _adopt_successors(self) -> None:
+        """A data plane that took another's place by hand (`fairlead-dataplane --replace`) belongs to the lab all the same: the
+        lock of the runtime directory says who it is (dataplane/shm/lock_holder.hh)."""
+        for node in self.plan.nodes:
+            lock = Path(configs.runtime_dir(self.plan, node)) / "workers.lock"
+            record = lock.read_bytes()[:4] if lock.exists() else b""
+            pid = int.from_bytes(record, "little")
+            if len(record) == 4 and b"fairlead-dataplane" in _command_line(pid):
+                self.processes.adopt("dataplane", node.name, pid)
+
     def _start(self, host: str, name: str, command: list[str], nice: int = 0) -> None:
         if not self.processes.find(host, name):
             self.processes.start(name, host, self.plan.namespace(host), command, self.dir / host / f"{name}.log", nice)
@@ -282,6 +293,13 @@ class Fleet:
         router = self.plan.namespace("router")
         wait_until(lambda: "nhid" in namespaces.run("ip", "-n", router, "route", "show", VIP4), 10,
                    f"router: no route to the vip; see {self.dir / 'router' / 'routes.log'}")
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _unmount_below(directory: Path) -> None:

@@ -61,6 +61,15 @@ class Processes:
         self._save()
         return process
 
+    def adopt(self, name: str, host: str, pid: int) -> None:
+        """Records a process that somebody else started in the place of one of ours; does nothing if it is recorded or gone."""
+        if any(p.pid == pid and p.alive() for p in self._all) or start_ticks(pid) == 0:
+            return
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        command = [word.decode(errors="replace") for word in words if word]
+        self._all.append(Process(name, host, pid, start_ticks(pid), command, ""))
+        self._save()
+
     def find(self, host: str, name: str | None = None) -> list[Process]:
         return [p for p in self._all if p.host == host and (name is None or p.name == name) and p.alive()]
 
@@ -109,9 +118,12 @@ def _set_group_nice(pid: int, nice: int) -> None:
 
 
 def _kill(process: Process, number: signal.Signals) -> None:
-    """The process and what it started: each leads a process group of its own."""
+    """The process and what it started: each leads a process group of its own, but for adopted ones."""
     try:
-        os.killpg(process.pid, number)
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, number)
+        else:
+            os.kill(process.pid, number)
     except ProcessLookupError:
         pass
 
