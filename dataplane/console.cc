@@ -52,7 +52,7 @@ base::Result<Console> Console::listen(const std::string& path, Answer answer) {
   if (answers(address)) {
     return base::fail(
         base::ErrorCode::kAlreadyExists,
-        path + ": another fairlead-dataplane runs in this runtime folder; stop it first"
+        path + ": another process answers here; a runtime folder is one process's, stop that one"
     );
   }
   ::unlink(path.c_str());

@@ -45,6 +45,11 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
   return options;
 }
 
+std::string refuse_other_words(const std::string& text) {
+  if (text == "auto" || text == "on" || text == "off") return {};
+  return base::quoted(text) + " is none of auto, on, off";
+}
+
 /// Arguments that end or hang the process instead of configuring EAL.
 std::string refuse_eal_argument(const std::string& text) {
   for (const char* word : {"-h", "--help", "-v", "--version", "--"})
@@ -59,7 +64,7 @@ std::string refuse_eal_argument(const std::string& text) {
 base::Result<Options> parse_options(int argc, const char* const* argv) {
   Options options;
   ReplayOptions replay;
-  Hugepages hugepages = Hugepages::kAuto;
+  std::string hugepages;
   CLI::App app{"Fairlead's forwarding process: DPDK workers, or a replay of a pcap file."};
   app.set_version_flag("--version", "fairlead-dataplane " FL_VERSION);
   app.add_option("-c,--config", options.config, "configuration file (YAML)");
@@ -68,8 +73,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   );
   auto* huge =
       app.add_option("--hugepages", hugepages, "auto, on or off; instead of memory.hugepages")
-          ->transform(CLI::CheckedTransformer(std::map<std::string, Hugepages>{
-              {"auto", Hugepages::kAuto}, {"on", Hugepages::kOn}, {"off", Hugepages::kOff}}))
+          ->check(CLI::Validator(refuse_other_words, ""))
           ->option_text("WORD");
   app.add_option("--eal", options.eal, "a further EAL argument (may be repeated)")
       ->allow_extra_args(false)
@@ -107,7 +111,11 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return base::invalid("command line: " + base::excerpt(e.what(), 300) + "; see --help");
   }
-  if (huge->count() > 0) options.hugepages = hugepages;
+  if (huge->count() > 0) {
+    options.hugepages = hugepages == "on"    ? Hugepages::kOn
+                        : hugepages == "off" ? Hugepages::kOff
+                                             : Hugepages::kAuto;
+  }
   return check(std::move(options), replay, clock->count() + mtu->count() > 0);
 }
 
