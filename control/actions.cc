@@ -7,6 +7,7 @@
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
 #include "control/health_actions.hh"
+#include "control/held_back.hh"
 #include "control/hold_actions.hh"
 #include "control/model/names.hh"
 #include "control/push_reports.hh"
@@ -18,10 +19,10 @@ namespace {
 
 using api::Command;
 
-Json outcome(const Node& node, std::size_t changed) {
-  // The change is published within milliseconds, as the next generation.
-  return Json{
-      {"changed", changed}, {"generation", node.publisher.generation() + (changed > 0 ? 1 : 0)}};
+Json outcome(Node& node, std::size_t changed, base::Nanoseconds now) {
+  Json out{{"changed", changed}};
+  say_from_when(node, changed > 0, now, out);
+  return out;
 }
 
 Answer commit(
@@ -40,7 +41,7 @@ Answer commit(
     reconciler.hasten_policy();
     reconciler.mark_dirty(now);
   }
-  return outcome(node, changed);
+  return outcome(node, changed, now);
 }
 
 /// Why a weight that was set is not the one in force; "": it is.

@@ -98,6 +98,7 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   if (!config.interface.empty() && !options_.no_gate) {
     const auto mounted = ebpf::ensure_bpffs(config.runtime_dir + "/bpf");
     if (!mounted) gate_error = mounted.error().what;
+    mounted_ = mounted.value_or(false);
   }
   FL_ASSIGN(Regions regions, Regions::open(config.runtime_dir, config.memory.steering_bank, now));
   std::string note;
@@ -157,6 +158,7 @@ base::Result<bool> Daemon::open_gate() {
     // A wrong configuration ends us; a kernel that cannot leaves the data plane without fallback.
     if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kAlreadyExists ||
         code == base::ErrorCode::kInvalidArgument) {
+      if (mounted_) (void)ebpf::remove_bpffs(node_->regions.dir + "/bpf");
       return base::annotate("gate on " + node_->config.interface, gate.error());
     }
     node_->gate_error = gate.error().what;
@@ -391,7 +393,7 @@ std::optional<std::uint64_t> Daemon::on_leave(const std::string& id, const std::
   }
   const auto number = node_->publisher.steering().backend_number(id);
   if (!number) return 0;
-  return api::backend_sum(node_->regions.worker_pages(), *number, sys::monotonic_ns()).in_flight;
+  return api::backend_sum(node_->regions.worker_pages(), *number).in_flight;
 }
 
 }  // namespace fairlead::control

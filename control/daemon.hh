@@ -84,7 +84,8 @@ class Daemon final : public monitor::Sink {
   sys::UniqueFd epoll_;
   sys::UniqueFd signals_;
   sys::UniqueFd timer_;
-  sys::UniqueFd wake_;  // another thread changed something
+  sys::UniqueFd wake_;    // another thread changed something
+  bool mounted_ = false;  // the file system of the gate's pins was mounted by this process
   bool ending_ = false;
 };
 

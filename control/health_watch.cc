@@ -13,9 +13,9 @@
 namespace fairlead::control {
 namespace {
 
-api::BackendSum sum_of(const Node& node, const std::string& id, base::Nanoseconds now) {
+api::BackendSum sum_of(const Node& node, const std::string& id) {
   const auto number = node.publisher.steering().backend_number(id);
-  return number ? api::backend_sum(node.regions.worker_pages(), *number, now) : api::BackendSum{};
+  return number ? api::backend_sum(node.regions.worker_pages(), *number) : api::BackendSum{};
 }
 
 bool looks_at_traffic(const model::Vip& vip) {
@@ -53,7 +53,7 @@ void HealthWatch::look_at_traffic(Node& node, base::Nanoseconds now) const {
     for (const model::Backend& backend : vip.backends) ids.insert(backend.id);
   }
   for (const std::string& id : ids) {
-    const auto sum = sum_of(node, id, now);
+    const auto sum = sum_of(node, id);
     node.checks.on_traffic(id, sum.flows_completed, sum.ejections, now);
   }
 }
@@ -79,7 +79,7 @@ void HealthWatch::look_at_outliers(Node& node, base::Nanoseconds now) {
   std::map<std::string, Deeds> deeds;
   std::map<std::string, health::Outliers> pools;
   const auto sample = [&](const std::string& id) {
-    const auto sum = sum_of(node, id, now);
+    const auto sum = sum_of(node, id);
     const auto reported = node.intake.totals(id);
     const Deeds d{
         reported.requests,

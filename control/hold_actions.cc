@@ -7,6 +7,7 @@
 #include "control/actions.hh"
 #include "control/api/counters.hh"
 #include "control/api/flow_survey.hh"
+#include "control/held_back.hh"
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
@@ -105,11 +106,10 @@ Answer done(
   }
   const auto number = node.publisher.steering().backend_number(*r.backend);
   const std::uint64_t flows =
-      number ? api::backend_sum(node.regions.worker_pages(), *number, now).in_flight : 0;
-  return Json{
-      {"changed", changed},
-      {"flows", flows},
-      {"generation", node.publisher.generation() + (changed > 0 ? 1 : 0)}};
+      number ? api::backend_sum(node.regions.worker_pages(), *number).in_flight : 0;
+  Json out{{"changed", changed}, {"flows", flows}};
+  say_from_when(node, changed > 0, now, out);
+  return out;
 }
 
 Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {

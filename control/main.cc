@@ -33,7 +33,9 @@ int main(int argc, char** argv) {
   }
   if (options->unload) {
     const auto unloaded = control::unload_gate(config->runtime_dir);
-    return unloaded ? 0 : report(unloaded.error());
+    if (!unloaded) return report(unloaded.error());
+    std::printf("%s\n", unloaded->c_str());
+    return 0;
   }
   sys::start_log("fairlead-control", options->log_level);
   control::block_signals();

@@ -12,8 +12,8 @@
 #include "control/api/counters.hh"
 #include "control/metrics_fleet.hh"
 #include "control/metrics_page.hh"
+#include "control/metrics_plane.hh"
 #include "control/model/names.hh"
-#include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -38,7 +38,6 @@ void timing(Page& page, const char* name, const char* help, const Timing& t) {
 }
 
 void add_node(Page& page, Node& node, base::Nanoseconds now) {
-  const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now);
   page.gauge(
       "fairlead_up_seconds", "Time since fairlead-control started", {}, seconds(now - node.started)
   );
@@ -52,7 +51,7 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
       "fairlead_generation_acknowledged",
       "Lowest generation acknowledged by a worker",
       {},
-      number(node.publisher.acknowledged())
+      number(node.publisher.acknowledged(now))
   );
   // A double holds 53 bits: enough to see whether two nodes agree.
   page.gauge(
@@ -85,12 +84,6 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
       "fairlead_decision_to_acknowledge_seconds",
       "From seeing a reason to the last worker's acknowledgement of the new tables",
       node.publisher.decision_to_acknowledge()
-  );
-  page.gauge(
-      "fairlead_dataplane_up",
-      "1: a worker gave a sign of life in the last second",
-      {},
-      plane.running ? 1 : 0
   );
   page.gauge("fairlead_weights_frozen", "1: by an operator", {}, node.operators.frozen ? 1 : 0);
   page.gauge(
@@ -215,7 +208,7 @@ void add_ports(Page& page, const Node& node, base::Nanoseconds now) {
 void add_backend(Page& page, const Node& node, const std::string& id, base::Nanoseconds now) {
   const Labels labels{{"backend", id}};
   if (const auto n = node.publisher.steering().backend_number(id)) {
-    const auto sum = api::backend_sum(node.regions.worker_pages(), *n, now);
+    const auto sum = api::backend_sum(node.regions.worker_pages(), *n);
     page.counter(
         "fairlead_backend_packets_total", "Packets sent to a backend", labels, number(sum.packets)
     );
@@ -316,35 +309,6 @@ void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
   for (const std::string& id : ids) add_backend(page, node, id, now);
 }
 
-void add_gate(Page& page, const Node& node) {
-  if (!node.gate) return;
-  const auto counters = node.gate->counters();
-  if (!counters) return;
-  for (const ebpf::XdpCounter& c : *counters) {
-    page.counter(
-        "fairlead_gate_packets_total",
-        "Frames seen by the XDP gate",
-        {{"verdict", std::string(c.name)}},
-        number(c.packets)
-    );
-  }
-  const bool native = node.gate->mode() == ebpf::AttachMode::kNative;
-  page.gauge("fairlead_gate_native", "1: in the driver; 0: behind it", {}, native ? 1 : 0);
-  const auto workers = api::pages(node.regions.worker_pages());
-  for (std::size_t w = 0; w < workers.size(); ++w) {
-    const fl_sign& sign = *fl_sign_of(&workers[w]);
-    const Labels labels = {{"worker", std::to_string(w)}};
-    const double forwards = sign.owner == FL_OWNER_GATE ? 1 : 0;
-    page.gauge("fairlead_gate_forwards", "1: the gate stands in for it", labels, forwards);
-    page.counter(
-        "fairlead_gate_forwarded_packets_total",
-        "Packets of vips that the gate handled itself",
-        labels,
-        number(sign.gate_packets)
-    );
-  }
-}
-
 class Collector final : public prometheus::Collectable {
  public:
   explicit Collector(Metrics::WithNode with_node) : with_node_(std::move(with_node)) {}
@@ -356,7 +320,7 @@ class Collector final : public prometheus::Collectable {
       add_workers(page, node);
       add_ports(page, node, now);
       add_pools(page, node, now);
-      add_gate(page, node);
+      add_plane(page, node, now);
       add_fleet(page, node, now);
     });
     return page.take();

@@ -29,6 +29,22 @@ namespace fairlead::control {
 
 inline constexpr std::string_view kVersion = FL_VERSION;
 
+/// A worker that has not taken up the newest tables for a while.
+struct HeldBack {
+  shm::Holder holder;
+  base::Nanoseconds since = 0;  // seen so
+  bool told = false;
+};
+
+/// A time in which the data plane does not forward for all its queues.
+struct GateEpisode {
+  bool on = false;
+  base::Nanoseconds since = 0;
+  std::string cause;          // "killed"; "" while it is not known
+  std::uint32_t pid = 0;      // who forwarded before; 0: nobody has
+  std::uint64_t packets = 0;  // that the gate had handled at its begin
+};
+
 struct Node {
   Node(config::Config c, Regions r, Publisher p)
       : config(std::move(c)),
@@ -59,7 +75,11 @@ struct Node {
   std::uint64_t reloads_refused = 0;
   std::string reload_error;  // of the last reload; "" after a good one
   std::uint64_t publish_errors = 0;
-  std::string last_error;  // of publishing; "" after a success
+  std::string last_error;             // of publishing; "" after a success
+  base::Nanoseconds waits_since = 0;  // a change waits for a bank; 0: none does
+  std::vector<HeldBack> held_back;    // by worker
+  GateEpisode episode;
+  std::uint64_t lost_in_socket = 0;  // redirected to data planes that ended without receiving them
 };
 
 /// The configured vip or backend; null: unknown.

@@ -47,12 +47,11 @@ base::Result<Publisher::Outcome> Publisher::publish(
     base::Nanoseconds decided,
     base::Nanoseconds now
 ) {
+  const auto bank = writer_.next_bank(now);  // before the plan, which costs more by far
+  if (!bank) return Outcome::kBusy;
   FL_ASSIGN(const steering::Plan plan, steering_.plan(pools, node, now));
   if (!plan.changed) return Outcome::kUnchanged;
-  auto bank = writer_.next_bank(now);
-  if (!bank && bank.error().code == base::ErrorCode::kUnavailable) return Outcome::kBusy;
-  if (!bank) return tl::unexpected(bank.error());
-  FL_TRY(steering::encode(plan, writer_.generation() + 1, now, *bank));
+  FL_TRY(steering::encode(plan, bank->generation, now, bank->bytes));
   const base::Nanoseconds published = sys::monotonic_ns();
   writer_.publish(published);
   awaited_.push_back({writer_.generation(), std::min(decided, published), published});
@@ -72,7 +71,7 @@ std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
   std::vector<Followed> followed;
   if (awaited_.empty()) return followed;
   const base::Nanoseconds now = sys::monotonic_ns();  // later than the turn's: publishing took time
-  const auto state = writer_.acknowledged(writer_.generation());
+  const auto state = writer_.acknowledged(writer_.generation(), now);
   if (state.online == 0) awaited_.clear();  // nobody to wait for
   while (!awaited_.empty()) {
     const Awaited& oldest = awaited_.front();
@@ -88,8 +87,13 @@ std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
   return followed;
 }
 
-std::uint64_t Publisher::acknowledged() const {
-  return writer_.acknowledged(writer_.generation()).lowest;
+std::uint64_t Publisher::acknowledged(base::Nanoseconds now) const {
+  return writer_.acknowledged(writer_.generation(), now).lowest;
+}
+
+std::uint64_t Publisher::next_generation(base::Nanoseconds now) {
+  const auto bank = writer_.next_bank(now);
+  return bank ? bank->generation : 0;
 }
 
 }  // namespace fairlead::control

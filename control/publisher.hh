@@ -41,7 +41,7 @@ class Publisher {
   enum class Outcome : std::uint8_t {
     kPublished,
     kUnchanged,  // the generation in force says this already
-    kBusy,       // a slow worker still reads the bank: try again in a millisecond
+    kBusy,       // workers keep all banks: try again
   };
   /// Plans, writes, publishes. `decided`: when the reason for the change was seen. Errors: the
   /// intent cannot be planned or does not fit; the generation in force stays.
@@ -62,7 +62,12 @@ class Publisher {
   [[nodiscard]] bool waiting() const { return !awaited_.empty(); }
 
   [[nodiscard]] std::uint64_t generation() const { return writer_.generation(); }
-  [[nodiscard]] std::uint64_t acknowledged() const;
+  /// The lowest that a worker has taken up which runs; 0: none runs.
+  [[nodiscard]] std::uint64_t acknowledged(base::Nanoseconds now) const;
+  /// Workers that have not, hanging ones too.
+  [[nodiscard]] std::vector<shm::Holder> holders() const { return writer_.holders(); }
+  /// The number that a change published now would get; 0: it has to wait, for one of holders().
+  [[nodiscard]] std::uint64_t next_generation(base::Nanoseconds now);
   /// The generation in force; not valid() before the first.
   [[nodiscard]] const steer::TableView& table() const { return table_; }
   [[nodiscard]] const steer::Names& names() const { return names_; }

@@ -17,7 +17,9 @@
 namespace fairlead::control {
 namespace {
 
-constexpr base::Nanoseconds kBusyRetry = base::kMillisecond;
+// Workers that keep every bank are looked at again so soon, then half as often each time.
+constexpr base::Nanoseconds kFirstRetry = base::kMillisecond;
+constexpr base::Nanoseconds kSlowestRetry = 64 * base::kMillisecond;
 constexpr base::Nanoseconds kAckPoll = 250 * base::kMicrosecond;
 constexpr base::Nanoseconds kFirstResults = 500 * base::kMillisecond;
 
@@ -203,8 +205,7 @@ void Reconciler::run_policy(base::Nanoseconds now) {
                 !is_draining(node_, vip.name, backend.id);
     in.observation.reports = reports[backend.id];
     if (const auto number = node_.publisher.steering().backend_number(backend.id)) {
-      in.observation.in_flight =
-          static_cast<double>(api::backend_sum(workers, *number, now).in_flight);
+      in.observation.in_flight = static_cast<double>(api::backend_sum(workers, *number).in_flight);
     }
     return in;
   };
@@ -219,7 +220,15 @@ void Reconciler::run_policy(base::Nanoseconds now) {
   }
 }
 
+/// No bank is free: nothing is planned before one is.
+void Reconciler::wait_for_bank(base::Nanoseconds now) {
+  if (node_.waits_since == 0) node_.waits_since = now;
+  retry_after_ = std::clamp(2 * retry_after_, kFirstRetry, kSlowestRetry);
+  retry_at_ = now + retry_after_;
+}
+
 void Reconciler::publish(base::Nanoseconds now) {
+  if (node_.publisher.next_generation(now) == 0) return wait_for_bank(now);
   const auto before = weights_before(node_);
   const auto outcome =
       node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);
@@ -232,12 +241,11 @@ void Reconciler::publish(base::Nanoseconds now) {
     dirty_ = false;  // the same again would fail again; the next change tries anew
     return;
   }
-  if (*outcome == Publisher::Outcome::kBusy) {
-    retry_at_ = now + kBusyRetry;
-    return;
-  }
+  if (*outcome == Publisher::Outcome::kBusy) return wait_for_bank(now);
   dirty_ = false;
   retry_at_ = 0;
+  retry_after_ = 0;
+  node_.waits_since = 0;
   node_.last_error.clear();
   if (*outcome == Publisher::Outcome::kPublished) {
     log_published(now);

@@ -37,6 +37,7 @@ class Reconciler {
   void watch_health(base::Nanoseconds now);
   void run_policy(base::Nanoseconds now);
   void publish(base::Nanoseconds now);
+  void wait_for_bank(base::Nanoseconds now);
   void set_gate();
   void log_published(base::Nanoseconds now) const;
   /// At a cold start the first generation waits for the first results of the probes.
@@ -46,7 +47,8 @@ class Reconciler {
   HealthWatch health_watch_;
   bool dirty_ = false;
   base::Nanoseconds decided_ = 0;   // since when
-  base::Nanoseconds retry_at_ = 0;  // a bank was busy
+  base::Nanoseconds retry_at_ = 0;  // no bank was free
+  base::Nanoseconds retry_after_ = 0;
   base::Nanoseconds policy_due_ = 0;
   base::Nanoseconds scores_due_ = 0;
   base::Nanoseconds ack_due_ = 0;

@@ -2,18 +2,25 @@
 // Opening the runtime directory.
 #include "control/regions.hh"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "control/api/counters.hh"
 #include "dataplane/flow/flow_table.hh"
+#include "dataplane/shm/lock_holder.hh"
+#include "dataplane/shm/process_state.hh"
 #include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/patient_lock.hh"
 #include "ebpf/bpffs.hh"
 
 namespace fairlead::control {
 namespace {
+
+// A worker gives a sign each millisecond; so soon after one its process need not be looked for.
+constexpr base::Nanoseconds kSurelyLives = 20 * base::kMillisecond;
 
 base::Result<sys::UniqueFd> take_lock(const std::string& path) {
   sys::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
@@ -61,25 +68,43 @@ base::Result<bool> Regions::open_flows(
   return true;
 }
 
-base::Result<bool> unload_gate(const std::string& dir) {
+base::Result<std::string> unload_gate(const std::string& dir) {
+  struct stat known {};
+  if (::stat(dir.c_str(), &known) != 0) return "nothing to remove: there is no " + dir;
   FL_ASSIGN(const sys::UniqueFd lock, take_lock(dir + "/control.lock"));
-  FL_TRY(ebpf::remove_bpffs(dir + "/bpf"));
-  return true;
+  if (const auto pid = shm::living_lock_holder(dir + "/workers")) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        dir + ": fairlead-dataplane runs (pid " + std::to_string(*pid) +
+            ") and gets its packets through the gate; stop it first: kill " + std::to_string(*pid)
+    );
+  }
+  FL_ASSIGN(const auto pins, ebpf::remove_bpffs(dir + "/bpf"));
+  if (pins.empty()) return "nothing to remove: no gate was loaded in " + dir;
+  const auto is_link = [](const std::string& name) { return name == "gate_link"; };
+  const auto links = std::count_if(pins.begin(), pins.end(), is_link);
+  return "removed from " + dir + "/bpf: " + (links > 0 ? "the gate's program, " : "") +
+         std::to_string(pins.size() - static_cast<std::size_t>(links)) + " maps, the mount";
 }
 
-DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now) {
+DataplaneSign dataplane_sign(
+    const fl_workers& workers, base::Nanoseconds now, base::Nanoseconds patience
+) {
   DataplaneSign sign;
   std::uint64_t newest = 0;
+  base::Nanoseconds started = 0;
   sign.workers = workers.workers_running;
   for (const fl_worker_page& page : api::pages(workers)) {
     const std::uint64_t heartbeat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED);
     if (heartbeat < newest || heartbeat == 0) continue;
     newest = heartbeat;
     sign.pid = page.pid;
+    started = page.started_ns;
   }
   if (newest == 0) return sign;
   sign.heartbeat_age_ms = now > newest ? (now - newest) / base::kMillisecond : 0;
-  sign.running = sign.heartbeat_age_ms < 1000;
+  const bool fresh = now < newest + kSurelyLives;
+  sign.running = fresh || (now < newest + patience && shm::process_lives(sign.pid, started));
   return sign;
 }
 

@@ -39,16 +39,19 @@ struct Regions {
 };
 
 /// Removes what a gate left in `dir`: program, maps (flows and tables are lost), their file system.
-/// Errors: kAlreadyExists, a control daemon still runs there.
-base::Result<bool> unload_gate(const std::string& dir);
+/// One line that says what was there. Errors: kAlreadyExists, a control daemon still runs there;
+/// kFailedPrecondition, a data plane does: without the program nothing would reach its sockets.
+base::Result<std::string> unload_gate(const std::string& dir);
 
 /// Whether and how the data plane runs, from its pages.
 struct DataplaneSign {
-  bool running = false;  // a heartbeat of the last second
+  bool running = false;  // a heartbeat within `patience`, of a process that lives
   std::uint32_t pid = 0;
   std::uint64_t heartbeat_age_ms = 0;
   unsigned workers = 0;
 };
-DataplaneSign dataplane_sign(const fl_workers& workers, base::Nanoseconds now);
+DataplaneSign dataplane_sign(
+    const fl_workers& workers, base::Nanoseconds now, base::Nanoseconds patience = base::kSecond
+);
 
 }  // namespace fairlead::control

@@ -4,7 +4,9 @@
 #include <set>
 
 #include "control/api/counters.hh"
+#include "control/held_back.hh"
 #include "control/model/names.hh"
+#include "control/plane_watch.hh"
 #include "control/show.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/steer/handover.h"
@@ -98,26 +100,45 @@ void show_turns(const fl_workers& workers, Json& gate) {
   gate["takeovers_stale"] = stale;
 }
 
-}  // namespace
-
-Json show_status(const Node& node, base::Nanoseconds now) {
-  const auto [backends, healthy] = backends_and_healthy(node);
-  const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now);
+Json show_dataplane(const Node& node, base::Nanoseconds now) {
+  // Where there is a gate, who gives no sign for so long has lost its queues.
+  const base::Nanoseconds patience = node.gate ? FL_HEARTBEAT_STALE_NS : base::kSecond;
+  const DataplaneSign plane = dataplane_sign(node.regions.worker_pages(), now, patience);
   Json dataplane{
       {"running", plane.running},
       {"workers", plane.workers},
-      {"generation_acknowledged", node.publisher.acknowledged()},
+      {"generation_acknowledged", node.publisher.acknowledged(now)},
   };
   if (plane.pid != 0) {
     dataplane["pid"] = plane.pid;
     dataplane["heartbeat_age_ms"] = plane.heartbeat_age_ms;
   }
+  const std::string behind = who_holds_back(node, now);
+  if (!behind.empty()) dataplane["behind"] = behind;
+  if (node.waits_since != 0)
+    dataplane["change_waits_s"] = static_cast<double>(now - node.waits_since) / 1e9;
+  return dataplane;
+}
+
+Json show_gate(const Node& node, base::Nanoseconds now) {
   Json gate{
       {"interface", node.config.interface},
       {"mode", node.gate ? to_string(node.gate->mode()) : std::string_view("none")},
   };
   if (!node.gate_error.empty()) gate["error"] = node.gate_error;
-  if (node.gate) show_turns(node.regions.worker_pages(), gate);
+  if (node.gate) {
+    show_turns(node.regions.worker_pages(), gate);
+    const std::string why = why_gate_forwards(node, now);
+    if (!why.empty()) gate["forwards"] = why;
+    gate["lost_in_socket"] = node.lost_in_socket;
+  }
+  return gate;
+}
+
+}  // namespace
+
+Json show_status(const Node& node, base::Nanoseconds now) {
+  const auto [backends, healthy] = backends_and_healthy(node);
   Json out{
       {"node", node.config.node.id},
       {"version", kVersion},
@@ -125,8 +146,8 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"generation", node.publisher.generation()},
       {"digest", hex64(node.publisher.table().digest())},
       {"policy", to_string(node.config.policy)},
-      {"dataplane", dataplane},
-      {"gate", gate},
+      {"dataplane", show_dataplane(node, now)},
+      {"gate", show_gate(node, now)},
       {"vips", node.config.vips.size()},
       {"backends", backends},
       {"healthy", healthy},
@@ -212,6 +233,16 @@ Json show_drop(const Node& node) {
         {"punts", punts},
         {"answers", answers},
     });
+  }
+  if (node.gate) {
+    // In no worker's books: no worker received them.
+    reasons.push_back(
+        {{"name", "lost_in_socket"},
+         {"text", "redirected to a data plane that ended before it received them"},
+         {"drops", node.lost_in_socket},
+         {"punts", 0U},
+         {"answers", 0U}}
+    );
   }
   return Json{{"reasons", reasons}};
 }

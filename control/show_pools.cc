@@ -147,7 +147,7 @@ Json backend_row(
   const fl_member* member = number ? &node.publisher.table().member(*number) : nullptr;
   const auto sum = member == nullptr
                        ? api::BackendSum{}
-                       : api::backend_sum(node.regions.worker_pages(), member->backend, now);
+                       : api::backend_sum(node.regions.worker_pages(), member->backend);
   const auto found = number ? slots.find(*number) : slots.end();
   const std::uint32_t owned = found == slots.end() ? 0 : found->second;
   Json row{
@@ -295,7 +295,7 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
     const health::Check& check = node.checks.all().at({row.vip->name, row.backend->id});
     const auto number = node.publisher.steering().backend_number(row.backend->id);
     const auto sum =
-        number ? api::backend_sum(node.regions.worker_pages(), *number, now) : api::BackendSum{};
+        number ? api::backend_sum(node.regions.worker_pages(), *number) : api::BackendSum{};
     Json line = {
         {"backend", row.backend->id},
         {"vip", row.vip->name},

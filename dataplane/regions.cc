@@ -17,6 +17,7 @@ namespace {
 /// The lock says who runs, not the pages: a predecessor with another layout has pages elsewhere.
 base::Result<bool> take_place(shm::Region& workers, bool replace) {
   if (!replace) return workers.lock_writer(sys::kLockPatience);
+  shm::note_successor(workers.path());
   for (const int signal : {SIGTERM, SIGKILL}) {
     if (workers.lock_writer()) return true;
     const auto pid = shm::living_lock_holder(workers.path());

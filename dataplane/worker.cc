@@ -210,10 +210,8 @@ void Worker::refresh_table() {
     path::use_table(context_, *table);
     return;
   }
-  // A damaged bank is not used. The last good one stays whole until its bank comes round again.
-  if (context_.table.valid() && tables_.generation() - context_.table.generation() < FL_BANKS - 1) {
-    return;
-  }
+  // A damaged bank is not used. The one before stays whole meanwhile: it is given out last.
+  if (context_.table.valid() && context_.table.generation() == before) return;
   context_.table = steer::TableView();
 }
 

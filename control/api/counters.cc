@@ -15,7 +15,11 @@ std::uint64_t load(const std::uint64_t& counter) {
 }  // namespace
 
 std::span<const fl_worker_page> pages(const fl_workers& workers) {
-  return {workers.worker, std::min(workers.worker_count, FL_MAX_WORKERS)};
+  std::uint32_t count = FL_MAX_WORKERS;
+  const std::uint32_t made = std::min(workers.worker_count, FL_MAX_WORKERS);
+  // Before there is a data plane the gate keeps the books of each queue in the page of its number.
+  while (count > made && load(workers.worker[count - 1].rx_packets) == 0) --count;
+  return {workers.worker, count};
 }
 
 std::uint64_t dropped(const fl_worker_page& page) {
@@ -67,7 +71,7 @@ std::span<const FlowEvent> flow_events() {
   return kEvents;
 }
 
-BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::uint64_t now_ns) {
+BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend) {
   BackendSum sum;
   if (backend >= FL_MAX_BACKENDS) return sum;
   for (const fl_worker_page& page : pages(workers)) {
@@ -78,7 +82,8 @@ BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::ui
     sum.flows_completed += load(c.flows_completed);
     sum.in_flight += c.in_flight;
     sum.ejections += load(c.ejections);
-    if (load(c.ejected_until_ns) > now_ns) ++sum.ejected_by;
+    // Time alone does not end it: a completed handshake does (path/backend_health.hh).
+    if (load(c.ejected_until_ns) != 0) ++sum.ejected_by;
   }
   return sum;
 }

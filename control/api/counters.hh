@@ -63,9 +63,9 @@ struct BackendSum {
   std::uint64_t flows_completed = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t ejections = 0;
-  unsigned ejected_by = 0;  // workers that leave it out now
+  unsigned ejected_by = 0;  // workers that leave it out, but for a trial
 };
-BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend, std::uint64_t now_ns);
+BackendSum backend_sum(const fl_workers& workers, std::uint32_t backend);
 
 /// A vip's counters summed over the workers.
 fl_vip_counters vip_sum(const fl_workers& workers, std::uint32_t vip);
@@ -102,7 +102,7 @@ class LatencyWindow {
   steer::Latency node_;
 };
 
-/// Pages in use, at most FL_MAX_WORKERS whatever the region says.
+/// Pages in use, by a worker or by the gate; at most FL_MAX_WORKERS whatever the region says.
 std::span<const fl_worker_page> pages(const fl_workers& workers);
 
 }  // namespace fairlead::api

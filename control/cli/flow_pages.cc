@@ -58,7 +58,7 @@ constexpr Column kFlowRows[] = {
 constexpr Column kVipStats[] = {
     {"VIP", "vip"},
     {"WORKER", "worker", F::kNumber},
-    {"FLOWS", "flows", F::kCount},
+    {"ENTRIES", "flows", F::kCount},
     {"PACKETS", "packets", F::kCount},
     {"BYTES", "bytes", F::kBytes},
     {"DROPPED", "dropped", F::kCount},

@@ -14,57 +14,6 @@ namespace {
 
 using F = Format;
 
-constexpr Column kStatus[] = {
-    {"node", "node"},
-    {"version", "version"},
-    {"uptime", "uptime_s", F::kSeconds},
-    {"generation", "generation", F::kNumber},
-    {"digest", "digest"},
-    {"policy", "policy"},
-    {"weights frozen", "frozen", F::kWord},
-    {"vips", "vips", F::kCount},
-    {"backends", "backends", F::kCount},
-    {"healthy", "healthy", F::kCount},
-    {"agents", "agents", F::kCount},
-    {"data plane running", "dataplane.running", F::kWord},
-    {"data plane pid", "dataplane.pid", F::kNumber},
-    {"data plane heartbeat", "dataplane.heartbeat_age_ms", F::kMilliseconds},
-    {"data plane workers", "dataplane.workers", F::kCount},
-    {"generation acknowledged", "dataplane.generation_acknowledged", F::kNumber},
-    {"measurements lost", "measurements_lost", F::kWord},
-    {"monitor", "fleet.monitor"},
-    {"monitor tells", "fleet.fresh", F::kWord},
-    {"counts of the fleet in scores", "exchange.shared", F::kWord},
-    {"nodes in counts", "exchange.nodes", F::kCount},
-    {"different tables in the fleet", "fleet.digests", F::kCount},
-    {"nodes disagree", "fleet.disagreement", F::kWord},
-    {"decision to publication", "decision_to_publish_ms.mean", F::kMilliseconds},
-    {"publication to workers", "publish_to_acknowledge_ms.mean", F::kMilliseconds},
-    {"publication to workers, worst", "publish_to_acknowledge_ms.max", F::kMilliseconds},
-    {"decision to workers", "decision_to_acknowledge_ms.mean", F::kMilliseconds},
-    {"decision to workers, worst", "decision_to_acknowledge_ms.max", F::kMilliseconds},
-    {"gate interface", "gate.interface"},
-    {"gate mode", "gate.mode"},
-    {"gate stands in for workers", "gate.forwards_for"},
-    {"gate packets", "gate.packets", F::kCount},
-    {"takeovers, data plane gone", "gate.takeovers_gone", F::kCount},
-    {"takeovers, data plane stuck", "gate.takeovers_stale", F::kCount},
-    {"gate error", "gate.error"},
-    {"reloads refused", "reloads.refused", F::kCount},
-    {"last reload refused", "reloads.error"},
-    {"last error", "error"},
-};
-constexpr Column kFleetNodes[] = {
-    {"NODE", "node"},
-    {"GENERATION", "generation", F::kNumber},
-    {"DIGEST", "digest"},
-    {"PACKETS", "packets", F::kCount},
-    {"FLOWS", "flows", F::kCount},
-    {"FORWARD P99", "forward_p99_us", F::kMicroseconds},
-    {"DATA PLANE", "dataplane", F::kWord},
-    {"TOLD", "age_ms", F::kMilliseconds},
-};
-
 constexpr Column kUpdateBackends[] = {
     {"BACKEND", "id"},
     {"STATE", "state"},
@@ -131,36 +80,6 @@ constexpr Column kWeights[] = {
     {"WHY", "why"},
 };
 
-// Of fairlead-agent.
-constexpr Column kAgent[] = {
-    {"backend", "backend"},
-    {"version", "version"},
-    {"uptime", "uptime_s", F::kSeconds},
-    {"interface", "interface"},
-    {"decapsulation", "mode"},
-    {"leaving", "leaving", F::kWord},
-    {"cpu", "load.cpu_utilization", F::kPercent},
-    {"memory", "load.mem_utilization", F::kPercent},
-    {"active connections", "load.active_connections", F::kCount},
-    {"capacity", "load.capacity", F::kCount},
-    {"requests a second", "load.rps_fractional", F::kDecimal},
-    {"mean latency", "load.mean_latency_us", F::kMicroseconds},
-    {"load URL, answers", "url.answers", F::kCount},
-    {"load URL, failures", "url.failures", F::kCount},
-};
-constexpr Column kAgentVips[] = {
-    {"VIP", "address"},
-    {"PROTOCOL", "protocol"},
-    {"PORT", "port", F::kNumber},
-};
-constexpr Column kAgentReports[] = {
-    {"REPORTS TO", "to"},
-    {"CONNECTED", "connected", F::kWord},
-    {"SENT", "sent", F::kCount},
-    {"STREAMS", "streams", F::kCount},
-    {"LAST ERROR", "last_error.what"},
-};
-
 constexpr Column kTableHead[] = {
     {"vip", "vip"},
     {"slots", "size", F::kNumber},
@@ -182,7 +101,7 @@ constexpr Column kWorkers[] = {
     {"PUNTED", "punted", F::kCount},
     {"ANSWERED", "answered", F::kCount},
     {"DROPPED", "dropped", F::kCount},
-    {"FLOWS", "flows", F::kCount},
+    {"ENTRIES", "flows", F::kCount},
     {"HITS", "flow_hits", F::kCount},
     {"MISSES", "flow_misses", F::kCount},
     {"NEW FLOWS", "flow_inserts", F::kCount},
@@ -293,7 +212,7 @@ constexpr Column kCores[] = {
     {"P50", "latency_p50_us", F::kMicroseconds},
     {"P99", "latency_p99_us", F::kMicroseconds},
     {"INHERITED", "inherited", F::kCount},
-    {"FLOWS", "flows", F::kCount},
+    {"ENTRIES", "flows", F::kCount},
     {"GENERATION", "generation", F::kNumber},
 };
 
@@ -321,19 +240,6 @@ Page drop_page(const Call& call, const Json& result) {
   }
   if (kept.empty()) return {{"nothing dropped, punted or answered"}};
   return {{table_of(kept, kReasons)}};
-}
-
-Page status_page(const Json& result) {
-  if (!result.contains("backend")) {
-    Page page{{list_of(result, kStatus)}};
-    if (result.contains("fleet"))
-      page.blocks.emplace_back(table_of(rows(result["fleet"], "nodes"), kFleetNodes));
-    return page;
-  }
-  return {
-      {list_of(result, kAgent),
-       table_of(rows(result, "vips"), kAgentVips),
-       table_of(rows(result, "reports"), kAgentReports)}};
 }
 
 Page port_page(const Call& call, const Json& result) {

@@ -15,6 +15,7 @@ Page page_of(const Call& call, const Json& result);
 Page lookup_page(const Call& call, const Json& result);
 Page done_page(const Call& call, const Json& result);
 
+Page status_page(const Json& result);
 Page flow_page(const Call& call, const Json& result);
 Page vip_stats_page(const Json& result);
 /// A table of the flow events [{event, count, text}] that happened, if any did.

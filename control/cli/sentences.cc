@@ -173,6 +173,7 @@ Page done_page(const Call& call, const Json& result) {
   }
   if (has(result, "changed")) line += ", pools changed: " + text(result, "changed");
   if (has(result, "flows")) line += ", flows on it: " + cell(result, "flows", F::kCount);
+  if (has(result, "waits")) return {{line + ", " + text(result, "waits")}};
   if (has(result, "generation")) line += ", from generation " + text(result, "generation") + " on";
   return {{line}};
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "dataplane/shm/process_state.hh"
+#include "dataplane/sys/system_clock.hh"
 #include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::shm {
@@ -17,12 +18,34 @@ bool note_lock_holder(int lock, const LockHolder& holder) {
   return ::pwrite(lock, &holder, sizeof holder, 0) == sizeof holder;
 }
 
-std::optional<std::uint32_t> living_lock_holder(const std::string& region) {
+namespace {
+
+// The file is two records: the holder's, and that of the one who waits to be its successor.
+constexpr off_t kHolderAt = 0;
+constexpr off_t kSuccessorAt = sizeof(LockHolder);
+
+std::optional<std::uint32_t> living(const std::string& region, off_t at) {
   const sys::UniqueFd file(::open(lock_file_of(region).c_str(), O_RDONLY | O_CLOEXEC));
-  LockHolder holder;
-  if (!file.valid() || ::pread(file.get(), &holder, sizeof holder, 0) != sizeof holder) return {};
-  if (!process_lives(holder.pid, holder.since)) return {};
-  return holder.pid;
+  LockHolder found;
+  if (!file.valid() || ::pread(file.get(), &found, sizeof found, at) != sizeof found) return {};
+  if (!process_lives(found.pid, found.since)) return {};
+  return found.pid;
+}
+
+}  // namespace
+
+void note_successor(const std::string& region) {
+  const sys::UniqueFd file(::open(lock_file_of(region).c_str(), O_WRONLY | O_CLOEXEC));
+  const LockHolder self{static_cast<std::uint32_t>(::getpid()), 0, sys::monotonic_ns()};
+  if (file.valid()) (void)!::pwrite(file.get(), &self, sizeof self, kSuccessorAt);
+}
+
+std::optional<std::uint32_t> waiting_successor(const std::string& region) {
+  return living(region, kSuccessorAt);
+}
+
+std::optional<std::uint32_t> living_lock_holder(const std::string& region) {
+  return living(region, kHolderAt);
 }
 
 }  // namespace fairlead::shm

@@ -23,6 +23,11 @@ struct LockHolder {
 /// Writes into the locked file. False: errno says why.
 [[nodiscard]] bool note_lock_holder(int lock, const LockHolder& holder);
 
+/// Says into the lock's file, without holding the lock, that this process waits to take it over.
+void note_successor(const std::string& region);
+/// Who said so last, while that process lives: the holder itself once it has the lock.
+[[nodiscard]] std::optional<std::uint32_t> waiting_successor(const std::string& region);
+
 /// Who took the region's lock last, while that process lives.
 [[nodiscard]] std::optional<std::uint32_t> living_lock_holder(const std::string& region);
 

@@ -3,7 +3,7 @@
 #include "dataplane/shm/publication.hh"
 
 #include <algorithm>
-#include <string>
+#include <array>
 #include <utility>
 
 #include "dataplane/base/check.hh"
@@ -13,6 +13,14 @@ namespace fairlead::shm {
 
 using base::ErrorCode;
 using base::fail;
+
+namespace {
+
+bool heartbeat_is_stale(const fl_worker_page& page, base::Nanoseconds now) {
+  return now >= __atomic_load_n(&page.heartbeat_ns, __ATOMIC_ACQUIRE) + kHeartbeatStale;
+}
+
+}  // namespace
 
 GenerationReader::GenerationReader(const Region& steering, fl_worker_page* page)
     : current_(&steering.at<fl_current>(FL_LINE_BYTES)->generation),
@@ -29,19 +37,15 @@ const fl_bank* GenerationReader::bank(std::uint64_t generation) const {
 
 const fl_bank* GenerationReader::current() {
   const std::uint64_t now = __atomic_load_n(current_, __ATOMIC_ACQUIRE);
-  if (now != seen_) [[unlikely]] {
-    if (seen_ == 0) {
-      go_online();
-    } else {
-      // Before the first read of the new bank; release: after the last read of the old one.
-      __atomic_store_n(ack_, now, __ATOMIC_RELEASE);
-      seen_ = now;
-    }
-  }
+  if (now != seen_) [[unlikely]]
+    take_newest();
   return seen_ == 0 ? nullptr : bank(seen_);
 }
 
-void GenerationReader::go_online() {
+// Says which bank it will read, and looks whether that one is still in force: only then can the
+// writer not have missed it. A thread that is stopped between the two comes back with an old
+// number, and takes the new one.
+void GenerationReader::take_newest() {
   std::uint64_t now = __atomic_load_n(current_, __ATOMIC_SEQ_CST);
   for (;;) {
     __atomic_store_n(ack_, now, __ATOMIC_SEQ_CST);
@@ -81,45 +85,57 @@ std::span<const std::byte> GenerationWriter::current_bank() const {
   return {bank(now), bank_bytes_};
 }
 
-base::Result<std::span<std::byte>> GenerationWriter::next_bank(base::Nanoseconds now) {
-  const std::uint64_t next = generation() + 1;
-  for (unsigned w = 0; next > FL_BANKS && w < FL_MAX_WORKERS; ++w) {
-    fl_worker_page& page = workers_->worker[w];
-    const std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_SEQ_CST);
-    if (ack == 0 || ack > next - FL_BANKS) continue;
-    if (!gone_(page, now))
-      return fail(
-          ErrorCode::kUnavailable,
-          "worker " + std::to_string(w) + " still reads generation " + std::to_string(ack) +
-              ", whose bank generation " + std::to_string(next) + " needs"
-      );
-    // Only if it is still the dead worker's word: a new process may have taken the page over.
-    std::uint64_t expected = ack;
-    __atomic_compare_exchange_n(
-        &page.ack, &expected, std::uint64_t{0}, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST
-    );
-    if (expected != ack && expected != 0 && expected <= next - FL_BANKS)
-      return fail(ErrorCode::kUnavailable, "worker " + std::to_string(w) + " is starting");
+/// The generation that was in force before this one; 0: there was none.
+std::uint64_t GenerationWriter::before(std::uint64_t generation) const {
+  std::uint64_t newest = 0;
+  for (std::uint64_t b = 0; b < FL_BANKS; ++b) {
+    const std::uint64_t held = reinterpret_cast<const fl_bank*>(bank(b))->generation;
+    if (held < generation) newest = std::max(newest, held);
   }
-  prepared_ = true;
-  return std::span<std::byte>(bank(next), bank_bytes_);
+  return newest;
+}
+
+base::Result<NextBank> GenerationWriter::next_bank(base::Nanoseconds now) {
+  const std::uint64_t current = generation();
+  std::array<bool, FL_BANKS> kept{};
+  for (fl_worker_page& page : workers_->worker) {
+    std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_SEQ_CST);
+    // Only if it is still the dead worker's word: a new process may have taken the page over.
+    if (ack != 0 && ack != current && gone_(page, now) &&
+        __atomic_compare_exchange_n(
+            &page.ack, &ack, std::uint64_t{0}, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST
+        ))
+      continue;
+    if (ack != 0) kept[ack % FL_BANKS] = true;
+  }
+  const std::uint64_t previous = before(current);
+  if (previous != 0 && now < __atomic_load_n(&current_->published_ns, __ATOMIC_RELAXED) + kGrace)
+    kept[previous % FL_BANKS] = true;
+  prepared_ = 0;
+  for (std::uint64_t next = current + 1; next < current + FL_BANKS; ++next) {
+    if (kept[next % FL_BANKS]) continue;
+    prepared_ = next;
+    return NextBank{next, {bank(next), bank_bytes_}};
+  }
+  return fail(ErrorCode::kUnavailable, "workers keep the banks of all earlier generations");
 }
 
 std::uint64_t GenerationWriter::publish(base::Nanoseconds now) {
-  const std::uint64_t next = generation() + 1;
-  FL_CHECK(prepared_);
+  const std::uint64_t next = prepared_;
+  FL_CHECK(next != 0);
   FL_CHECK(reinterpret_cast<const fl_bank*>(bank(next))->generation == next);
-  prepared_ = false;
+  prepared_ = 0;
   __atomic_store_n(&current_->published_ns, now, __ATOMIC_RELAXED);
   __atomic_store_n(&current_->generation, next, __ATOMIC_SEQ_CST);
   return next;
 }
 
-Acknowledgement GenerationWriter::acknowledged(std::uint64_t generation) const {
+Acknowledgement GenerationWriter::acknowledged(std::uint64_t generation, base::Nanoseconds now)
+    const {
   Acknowledgement result;
   for (const fl_worker_page& page : workers_->worker) {
     const std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_ACQUIRE);
-    if (ack == 0) continue;
+    if (ack == 0 || heartbeat_is_stale(page, now)) continue;
     ++result.online;
     if (ack < generation) ++result.behind;
     result.lowest = result.lowest == 0 ? ack : std::min(result.lowest, ack);
@@ -127,10 +143,19 @@ Acknowledgement GenerationWriter::acknowledged(std::uint64_t generation) const {
   return result;
 }
 
+std::vector<Holder> GenerationWriter::holders() const {
+  const std::uint64_t current = generation();
+  std::vector<Holder> behind;
+  for (unsigned w = 0; w < FL_MAX_WORKERS; ++w) {
+    const fl_worker_page& page = workers_->worker[w];
+    const std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_ACQUIRE);
+    if (ack != 0 && ack < current) behind.push_back({w, page.pid, ack});
+  }
+  return behind;
+}
+
 bool worker_is_gone(const fl_worker_page& page, base::Nanoseconds now) {
-  const std::uint64_t beat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_ACQUIRE);
-  if (now < beat + kHeartbeatStale) return false;
-  return !process_lives(page.pid, page.started_ns);
+  return heartbeat_is_stale(page, now) && !process_lives(page.pid, page.started_ns);
 }
 
 }  // namespace fairlead::shm

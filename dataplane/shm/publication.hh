@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
@@ -38,8 +39,8 @@ class GenerationReader {
   void go_offline();
 
  private:
-  void go_online();
   [[nodiscard]] const fl_bank* bank(std::uint64_t generation) const;
+  void take_newest();
 
   const std::uint64_t* current_ = nullptr;
   const fl_flow_order* order_ = nullptr;
@@ -49,12 +50,26 @@ class GenerationReader {
   std::uint64_t seen_ = 0;  // 0: offline
 };
 
-/// Where the workers stand with a generation.
+/// Where the workers stand with a generation. One whose heartbeat is older than kHeartbeatStale
+/// counts for nothing: it reads no tables now, and the newest one first when it wakes.
 struct Acknowledgement {
   unsigned online = 0;       // workers that read tables now
   unsigned behind = 0;       // of them, those that have not acknowledged the generation
   std::uint64_t lowest = 0;  // lowest acknowledgement of an online worker; 0: none online
   [[nodiscard]] bool complete() const { return behind == 0; }
+};
+
+/// A worker that keeps the bank of a generation that is not the newest any more.
+struct Holder {
+  unsigned worker = 0;
+  std::uint32_t pid = 0;
+  std::uint64_t generation = 0;
+};
+
+/// Where the next generation goes. Its number says which bank it is.
+struct NextBank {
+  std::uint64_t generation = 0;
+  std::span<std::byte> bytes;
 };
 
 /// Control side: one per steering region (Region::lock_writer), one thread.
@@ -73,33 +88,43 @@ class GenerationWriter {
   /// Its bank, or an empty span.
   [[nodiscard]] std::span<const std::byte> current_bank() const;
 
-  /// The bank of the next generation, to be filled by the caller; whatever it holds may be
-  /// overwritten. kUnavailable while a live worker may still read it: try again in a millisecond.
-  base::Result<std::span<std::byte>> next_bank(base::Nanoseconds now);
+  /// A bank that nobody reads, to be filled by the caller; whatever it holds may be overwritten.
+  /// Its generation is the smallest above generation() whose bank is free: one more, unless a
+  /// worker keeps that bank. kUnavailable while workers keep them all, or have all but the one that
+  /// was in force until kGrace ago: try again. Cheap: 64 loads.
+  base::Result<NextBank> next_bank(base::Nanoseconds now);
 
-  /// Makes the bank that next_bank() returned the current one. Requires: its fl_bank.generation is
-  /// generation() + 1 and it is complete, checksum included.
+  /// Makes the bank that next_bank() returned last the current one. Requires: its
+  /// fl_bank.generation is what next_bank() said and it is complete, checksum included.
   std::uint64_t publish(base::Nanoseconds now);
 
-  [[nodiscard]] Acknowledgement acknowledged(std::uint64_t generation) const;
+  [[nodiscard]] Acknowledgement acknowledged(std::uint64_t generation, base::Nanoseconds now) const;
+  /// Workers that are behind generation(), by worker; hanging ones and dead ones that have not been
+  /// found out yet too.
+  [[nodiscard]] std::vector<Holder> holders() const;
 
  private:
   [[nodiscard]] std::byte* bank(std::uint64_t generation) const;
+  [[nodiscard]] std::uint64_t before(std::uint64_t generation) const;
 
   fl_current* current_;
   std::byte* banks_;
   std::size_t bank_bytes_;
   fl_workers* workers_;
   Gone gone_;
-  bool prepared_ = false;
+  std::uint64_t prepared_ = 0;  // generation that next_bank() gave out; 0: none
 };
 
 /// Heartbeats older than this make a worker suspect; its process is then looked at.
 inline constexpr base::Nanoseconds kHeartbeatStale = base::kSecond;
 
+/// The bank that was in force before is given out last, and not within this time: a packet handler
+/// of the gate, which acknowledges nothing, may have begun with it. It takes microseconds.
+inline constexpr base::Nanoseconds kGrace = 100 * base::kMillisecond;
+
 /// True when the heartbeat is stale and the process that wrote it has ended: no such pid, a zombie,
 /// or a younger process under the same pid. A worker that only hangs is not gone: it may wake
-/// in the middle of a bank, so it holds its bank as long as it exists.
+/// in the middle of a bank, so it keeps its bank as long as it exists.
 bool worker_is_gone(const fl_worker_page& page, base::Nanoseconds now);
 
 }  // namespace fairlead::shm

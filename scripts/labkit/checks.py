@@ -12,6 +12,7 @@ from typing import Any
 from labkit import configs, records, report
 from labkit.default_run import Measured, Step, measure
 from labkit.fleet import Fleet
+from labkit.hang_check import hang
 from labkit.monitor_check import monitor
 from labkit.node_death_checks import node_death, node_death_ipip
 from labkit.outcome import Outcome, Size, common_figures, judge_common
@@ -321,7 +322,7 @@ def _backend_steps(fleet: Fleet, kind: str, name: str, at: float, factor: float)
 
 
 CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
-    "start": start, "takeover": takeover, "failover": failover, "node-death": node_death,
+    "start": start, "takeover": takeover, "hang": hang, "failover": failover, "node-death": node_death,
     "node-death-ipip": node_death_ipip, "headless": headless,
     "headless-gate": headless_gate, "probes": probes, "reload": reload, "leave": leave, "chaos": chaos,
     "monitor": monitor}
@@ -333,6 +334,8 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
     plan = make_plan(lab, size.nodes, size.backends, 0, policy=policy, seed=size.seed)
     if kind == "takeover":  # every packet through the one node; unequal machines are another check's matter
         plan = replace(make_plan(lab, 1, size.backends, 0, seed=size.seed, steady=True), extra={"echo": "on"})
+    if kind == "hang":
+        plan = replace(make_plan(lab, 1, size.backends, 1, policy="static", seed=size.seed, steady=True), extra={"echo": "on"})
     if kind == "monitor":
         plan = replace(plan, extra={"monitor": "on"})
     if kind == "probes":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labkit import configs
 from labkit.fleet import Fleet
 from labkit.namespaces import batch, command_in
 from labkit.plan import ECHO_PORT, VIP4, VIP_PORT
@@ -47,6 +48,7 @@ class Strokes:
         self._lost_us: list[int] = []
         self.held: dict[str, Any] = {}
         self.generations: list[int] = []  # before and after each death of control
+        self.told: Counter[str] = Counter()  # what events gave as the cause of each takeover
 
     def run(self) -> None:
         lost = self._fleet.dir / "lost.txt"
@@ -69,6 +71,7 @@ class Strokes:
             self._log.append((kind, begun, time.time_ns() // 1000 - ON_THE_WAY_US))
         text, _ = child.communicate(timeout=self._seconds + 30)
         self.held = json.loads(text) if text else {}
+        self._read_events()
         self._lost_us = [int(line) for line in Path(lost).read_text(encoding="ascii").split()] if lost.exists() else []
 
     def _kinds(self) -> dict[str, Callable[[], None]]:
@@ -110,6 +113,12 @@ class Strokes:
     def _note_generation(self) -> None:
         self.generations.append(int(self._fleet.ask(self._fleet.plan.nodes[0], "show status")["generation"]))
 
+    def _read_events(self) -> None:
+        """From the file: control's memory of them ends with it."""
+        file = Path(configs.runtime_dir(self._fleet.plan, self._fleet.plan.nodes[0])) / "events.jsonl"
+        events = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        self.told = Counter(e["cause"].split(":")[0] for e in events if e["kind"] == "dataplane" and e["what"] == "down")
+
     # --- figures ---
 
     def gaps_ms(self, kind: str) -> list[float]:
@@ -136,6 +145,7 @@ class Strokes:
             rows[kind] = {"median_ms": round(statistics.median(gaps), 2), "max_ms": round(gaps[-1], 2),
                           "gaps_ms": [round(g, 1) for g in gaps], "lost_at_ms": self._lost_at_ms(kind)}
         strokes = [(begun, until) for _, begun, until in self._log]
+        rows["told"] = dict(self.told)
         rows["between"] = {"packets": sum(not any(b <= at < u for b, u in strokes) for at in self._lost_us)}
         return rows
 
@@ -148,6 +158,12 @@ class Strokes:
         for kind in ("dataplane-term", "dataplane-upgrade", "control-kill"):
             if sum(self.gaps_ms(kind)) > 0:
                 broken.append(f"{kind} lost packets: {sorted(self.gaps_ms(kind))} ms")
+        done = self.counts()
+        wanted = {"killed": done.get("dataplane-kill", 0) + done.get("dataplane-restart", 0),
+                  "stopped": done.get("dataplane-term", 0), "upgrade": done.get("dataplane-upgrade", 0)}
+        told = {cause: self.told[cause] for cause in wanted}
+        if told != wanted or self.told["hung"] < done.get("dataplane-hang", 0):  # crowded cores hang more often than we do it
+            broken.append(f"events told of {dict(self.told)}, done was {done}")
         kills = self.gaps_ms("dataplane-kill")
         if kills and statistics.median(kills) > MEDIAN_KILL_MS:
             broken.append(f"dataplane-kill lost {statistics.median(kills)} ms in the median")

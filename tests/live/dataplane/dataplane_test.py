@@ -16,6 +16,7 @@ from client_cases import case_answers, case_flows, case_kernel
 from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_queues, case_gateless
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
+from takeover_cases import case_gate_held, case_gate_tells
 
 
 def case_forwards(build: Path, device: str = AF_PACKET) -> None:
@@ -309,8 +310,10 @@ CASES = {
     "kernel-af-xdp": case_kernel,
     "gate-fits": case_gate_fits,
     "gate-generic": case_gate_generic,
+    "gate-held": case_gate_held,
     "gate-layout": case_gate_layout,
     "gate-queues": case_gate_queues,
+    "gate-tells": case_gate_tells,
     "gateless": case_gateless,
     "own-arp": case_own_arp,
     "punt-tap": case_punt_tap,

@@ -60,7 +60,7 @@ base::Result<std::uint64_t> publish(const char* file) {
   node.outgoing = config.outgoing;
   FL_ASSIGN(const steering::Plan plan, steering.plan(pools, node, now));
   FL_ASSIGN(const auto bank, writer.next_bank(now));
-  FL_TRY(steering::encode(plan, writer.generation() + 1, now, bank));
+  FL_TRY(steering::encode(plan, bank.generation, now, bank.bytes));
   return writer.publish(now);
 }
 

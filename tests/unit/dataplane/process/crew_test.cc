@@ -111,7 +111,7 @@ class CrewOnRings : public ::testing::Test {
     node.address4 = config.node.address;
     const auto plan = *steering_.plan({pool}, node, now);
     const auto bank = *writer_.next_bank(now);
-    ASSERT_TRUE(steering::encode(plan, writer_.generation() + 1, now, bank));
+    ASSERT_TRUE(steering::encode(plan, bank.generation, now, bank.bytes));
     writer_.publish(now);
     steering_.commit(plan);
   }

@@ -137,7 +137,7 @@ class Bench {
     node.address4 = config.node.address;
     const auto plan = *steering::Steering().plan(pools, node, now);
     const auto bank = *writer_.next_bank(now);
-    ASSERT_TRUE(steering::encode(plan, writer_.generation() + 1, now, bank));
+    ASSERT_TRUE(steering::encode(plan, bank.generation, now, bank.bytes));
     writer_.publish(now);
   }
   void receive(const testing::Frame& frame) {
@@ -359,14 +359,13 @@ TEST(Worker, TakesUpANewGenerationWhileItRuns) {
   Bench bench;
   bench.start();
   bench.publish();
+  const auto seen = [&] { return bench.writer().acknowledged(2, sys::monotonic_ns()); };
   const base::Nanoseconds deadline = sys::monotonic_ns() + 20 * base::kSecond;
-  while (bench.writer().acknowledged(2).lowest != 2 && sys::monotonic_ns() < deadline) {
-    std::this_thread::yield();
-  }
+  while (seen().lowest != 2 && sys::monotonic_ns() < deadline) std::this_thread::yield();
 
-  EXPECT_EQ(bench.writer().acknowledged(2).lowest, 2U);
+  EXPECT_EQ(seen().lowest, 2U);
   bench.stop();
-  EXPECT_EQ(bench.writer().acknowledged(2).online, 0U) << "a stopped worker holds no bank";
+  EXPECT_EQ(seen().online, 0U) << "a stopped worker holds no bank";
 }
 
 TEST(Worker, TakesOverBooksThatAKilledProcessLeftOpen) {
