@@ -241,6 +241,10 @@ TEST(Control, WorkerSeesADecisionAndItsLatencyIsMeasured) {
     reader.go_offline();
   });
 
+  ASSERT_TRUE(control.eventually([&] {  // else there is nobody to wait for
+    return control.result("show status")["dataplane"]["generation_acknowledged"] != 0;
+  }));
+
   control.result("drain backend", {{"backend", "b1"}});
   const bool measured = control.eventually([&] {
     return control.result("show status")["publish_to_acknowledge_ms"]["count"] > 0;
