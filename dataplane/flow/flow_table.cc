@@ -77,20 +77,26 @@ std::uint64_t FlowTable::buckets_for(std::uint64_t flows) {
   );
 }
 
-/// The confirmed flow's entry in its second bucket, for find_confirmed(). If there is none, `word`
-/// is that of no flow.
-bool FlowTable::look_elsewhere(std::uint64_t hash, std::uint32_t& word, Tick*& seen) const {
-  word = FL_FLOW_EMPTY;
-  const std::uint32_t home = fl_flow_bucket_of(hash, mask_);
-  if (overflow_count(home) == 0) return false;
-  const std::uint32_t extra = fl_flow_extra(hash);
-  const std::uint32_t second = fl_flow_second_bucket(home, fl_flow_tag(hash), extra, mask_);
-  const Position at =
-      match(second, fl_flow_tag(hash), extra << FL_FLOW_EXTRA_SHIFT | FL_FLOW_SECOND);
-  if (at == kNoPosition || state(at) != FlowState::kConfirmed) return false;
-  word = entry(at);
-  seen = &buckets_[second].seen[at % FL_FLOW_ENTRIES];
+bool FlowTable::ask_elsewhere(std::uint64_t hash) const {
+  if (overflow_count(fl_flow_bucket_of(hash, mask_)) == 0) return false;
+  __builtin_prefetch(&buckets_[second_bucket(hash)], 1, 3);
   return true;
+}
+
+std::uint32_t FlowTable::find_elsewhere(
+    const std::uint64_t* hash, std::uint32_t which, ConfirmedFlows& out
+) const {
+  std::uint32_t found = 0;
+  for (; which != 0; which &= which - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(which));
+    const std::uint32_t wanted = fl_flow_extra(hash[i]) << FL_FLOW_EXTRA_SHIFT | FL_FLOW_SECOND;
+    const Position at = match(second_bucket(hash[i]), fl_flow_tag(hash[i]), wanted);
+    if (at == kNoPosition || state(at) != FlowState::kConfirmed) continue;
+    out.word[i] = entry(at);
+    out.seen[i] = &buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
+    found |= which & -which;
+  }
+  return found;
 }
 
 void FlowTable::add_overflow(std::uint32_t bucket, int by) {

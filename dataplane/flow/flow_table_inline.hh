@@ -69,12 +69,14 @@ inline std::uint32_t FlowTable::find_confirmed(
   // First all entries, then all comparisons, eight at a time: what needs a bucket's address is one
   // by one, and hardly anything is decided there, so no branch waits for memory.
   std::uint32_t found = 0;
+  out.elsewhere = 0;
   for (unsigned at = 0; at < count; at += 8) {
 #pragma GCC unroll 8
     for (unsigned i = at; i < at + 8; ++i) {
       if (look_at_home(hash[i], out.word[i], out.seen[i])) [[likely]]
         continue;
-      if (look_elsewhere(hash[i], out.word[i], out.seen[i])) found |= 1U << i;
+      out.word[i] = FL_FLOW_EMPTY;
+      if (ask_elsewhere(hash[i])) out.elsewhere |= 1U << i;
     }
   }
   const __m256i compared =

@@ -75,41 +75,57 @@ void leave_to_stages(Burst& burst, std::uint32_t packets) {
     burst.live[burst.live_count++] = static_cast<std::uint8_t>(__builtin_ctz(packets));
 }
 
+/// Packets `found`, whose entries are in `flows`.
+void keep_all(
+    WorkerContext& context,
+    Burst& burst,
+    flow::FlowTable::ConfirmedFlows& flows,
+    std::uint32_t found
+) {
+  const steer::TableView& table = context.table;
+  for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
+    const auto [vip, packets] = burst.plain_vips[v];
+    // A QUIC packet's connection id may say otherwise than its flow.
+    if ((vip->flags & FL_VIP_QUIC) != 0) continue;
+    const Keeper keeper{
+        table.members().data(),
+        table.member_count(),
+        vip->vip,
+        flow::tick_of(context.now),
+        vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff},
+    };
+    std::uint32_t kept = packets & found;
+    for (std::uint32_t left = kept; left != 0; left &= left - 1) {
+      const auto i = static_cast<unsigned>(__builtin_ctz(left));
+      if (!keep(context, burst, i, flows.word[i], *flows.seen[i], keeper)) [[unlikely]]
+        kept &= ~(1U << i);
+    }
+    burst.kept |= kept;
+    context.page->vips[vip->vip].hits += static_cast<unsigned>(__builtin_popcount(kept));
+  }
+}
+
 }  // namespace
 
 void flow_lookup_plain(WorkerContext& context, Burst& burst) {
   burst.kept = burst.over6 = 0;
   if (burst.plain_vip_count == 0) return;
   const std::uint32_t quiet = ~speaking(burst) & burst.plain.any();
-  flow::FlowTable::ConfirmedFlows flows;
-  const std::uint32_t found =
-      quiet == 0 ? 0 : context.flows.find_confirmed(burst.hash.data(), burst.count, flows) & quiet;
-  const flow::Tick now = flow::tick_of(context.now);
-  const steer::TableView& table = context.table;
+  if (quiet != 0) {
+    const std::uint64_t* const hash = burst.hash.data();
+    flow::FlowTable::ConfirmedFlows flows;
+    const std::uint32_t found = context.flows.find_confirmed(hash, burst.count, flows);
+    keep_all(context, burst, flows, found & quiet);
+    const std::uint32_t elsewhere = flows.elsewhere & quiet;
+    if (elsewhere != 0)
+      keep_all(context, burst, flows, context.flows.find_elsewhere(hash, elsewhere, flows));
+  }
   std::uint32_t rest = 0;
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, packets] = burst.plain_vips[v];
-    const Keeper keeper{
-        table.members().data(),
-        table.member_count(),
-        vip->vip,
-        now,
-        vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff},
-    };
-    // A QUIC packet's connection id may say otherwise than its flow.
-    const std::uint32_t may_be_kept = (vip->flags & FL_VIP_QUIC) != 0 ? 0 : found;
-    std::uint32_t other = packets & ~may_be_kept;
-    for (std::uint32_t left = packets & may_be_kept; left != 0; left &= left - 1) {
-      const auto i = static_cast<unsigned>(__builtin_ctz(left));
-      if (!keep(context, burst, i, flows.word[i], *flows.seen[i], keeper)) [[unlikely]]
-        other |= left & -left;
-    }
     for (std::uint32_t left = packets; left != 0; left &= left - 1)
       burst.vip[static_cast<unsigned>(__builtin_ctz(left))] = vip;
-    burst.kept |= packets & ~other;
-    rest |= other;
-    context.page->vips[vip->vip].hits +=
-        static_cast<unsigned>(__builtin_popcount(packets & ~other));
+    rest |= packets & ~burst.kept;
   }
   context.page->flow_hits += static_cast<unsigned>(__builtin_popcount(burst.kept));
   leave_to_stages(burst, rest);

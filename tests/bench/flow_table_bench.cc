@@ -52,7 +52,8 @@ void lookup(benchmark::State& state, std::uint64_t flows, const std::string& flo
     // As stage 3 does it: most packets are of confirmed flows; the others are looked for one by
     // one.
     flow::FlowTable::ConfirmedFlows flows_of;
-    const std::uint32_t found = filled.table.find_confirmed(hashes, kBurst, flows_of);
+    std::uint32_t found = filled.table.find_confirmed(hashes, kBurst, flows_of);
+    found |= filled.table.find_elsewhere(hashes, flows_of.elsewhere, flows_of);
     for (const std::uint32_t word : flows_of.word) sum += word & FL_FLOW_MEMBER_MASK;
     for (std::uint32_t rest = ~found; rest != 0; rest &= rest - 1) {
       const auto i = static_cast<unsigned>(__builtin_ctz(rest));

@@ -99,7 +99,10 @@ TEST(FlowTable, FindsTheConfirmedOfABurst) {
     }
     const unsigned count = 1 + round % FlowTable::ConfirmedFlows::kMost;
     FlowTable::ConfirmedFlows out;
-    const std::uint32_t found = t.flows.find_confirmed(hash, count, out);
+    std::uint32_t found = t.flows.find_confirmed(hash, count, out);
+    ASSERT_EQ(0U, found & out.elsewhere);
+    const auto present = static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
+    found |= t.flows.find_elsewhere(hash, out.elsewhere & present, out);
     for (unsigned i = 0; i < count; ++i) {
       const Position at = t.flows.find(hash[i]);
       const bool expected = at != kNoPosition && t.flows.state(at) == FlowState::kConfirmed;
