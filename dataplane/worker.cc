@@ -2,6 +2,7 @@
 // The forwarding loop.
 #include "dataplane/worker.hh"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <span>
@@ -26,7 +27,7 @@ constexpr unsigned kTransmitRetries = 2;
 
 // After stop() a worker empties what its receive rings can hold, and no more: where no gate takes
 // over, traffic may never end.
-constexpr unsigned kLastPolls = 2048 / path::kBurstPackets;
+constexpr unsigned kLastPolls = 2048 / path::kPacketsTogether;
 
 // Notes of inherited flows: what can be inherited between two looks of the main thread.
 constexpr std::uint32_t kInheritances = 1 << 14;
@@ -252,9 +253,9 @@ void Worker::answer(Queue queue, rte_mbuf* packet) {
 }
 
 unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
-  std::array<rte_mbuf*, path::kBurstPackets> packets;
+  std::array<rte_mbuf*, path::kPacketsTogether> packets;
   const unsigned count =
-      rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kBurstPackets);
+      rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kPacketsTogether);
   if (count == 0) return 0;
   if (turn == Turn::kGates) ownership_.lock();
   handle(port, queue, packets.data(), count);
@@ -265,31 +266,41 @@ unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
 void Worker::handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count) {
   const std::uint64_t received = rte_rdtsc();
   fl_worker_page& page = *context_.page;
-  load_burst(burst_, packets, count);
+  unsigned bursts = 0;
+  for (unsigned first = 0; first < count; first += path::kBurstPackets, ++bursts) {
+    path::Burst& burst = bursts_[bursts];
+    load_burst(burst, packets + first, std::min(count - first, path::kBurstPackets));
+    for (unsigned i = 0; i < burst.count; ++i) page.rx_bytes += burst.packet_bytes[i];
+  }
   page.rx_packets += count;
-  for (unsigned i = 0; i < count; ++i) page.rx_bytes += burst_.packet_bytes[i];
-  ++page.bursts;
+  page.bursts += bursts;
 
   context_.hops = port.now;
-  path::run_pipeline(context_, burst_);
+  path::run_pipeline(context_, std::span(bursts_).first(bursts));
+  for (unsigned b = 0; b < bursts; ++b)
+    pass_on(port, queue, packets + b * path::kBurstPackets, bursts_[b], received);
+}
 
+void Worker::pass_on(
+    WorkerPort& port, Queue queue, rte_mbuf** packets, path::Burst& burst, std::uint64_t received
+) {
   std::array<rte_mbuf*, path::kBurstPackets> outgoing;
   unsigned forwarded = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    if (burst_.verdict[i] == steer::Verdict::kForward) {
-      apply_frame(packets[i], burst_, i);
-      if (port.fills_checksums && burst_.vip[i]->encapsulation != FL_ENCAP_L2) {
+  for (unsigned i = 0; i < burst.count; ++i) {
+    if (burst.verdict[i] == steer::Verdict::kForward) {
+      apply_frame(packets[i], burst, i);
+      if (port.fills_checksums && burst.vip[i]->encapsulation != FL_ENCAP_L2) {
         leave_checksum(packets[i]);
       }
       outgoing[forwarded++] = packets[i];
-    } else if (burst_.verdict[i] == steer::Verdict::kPunt) {
+    } else if (burst.verdict[i] == steer::Verdict::kPunt) {
       punt(port, packets[i]);
-    } else if (burst_.verdict[i] == steer::Verdict::kAnswer) {
-      apply_frame(packets[i], burst_, i);
+    } else if (burst.verdict[i] == steer::Verdict::kAnswer) {
+      apply_frame(packets[i], burst, i);
       answer(queue, packets[i]);
-    } else if (burst_.verdict[i] == steer::Verdict::kWait) {
+    } else if (burst.verdict[i] == steer::Verdict::kWait) {
       waiting_.keep(
-          burst_.member[i], {packets[i], static_cast<unsigned>(&port - ports_.data()), queue}
+          burst.member[i], {packets[i], static_cast<unsigned>(&port - ports_.data()), queue}
       );
     } else {
       rte_pktmbuf_free(packets[i]);
@@ -297,18 +308,18 @@ void Worker::handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned 
   }
   if (forwarded != 0) {
     transmit(queue, outgoing.data(), forwarded);
-    page.latency[fl_latency_bucket(clock_.to_ns(rte_rdtsc() - received))] += forwarded;
+    context_.page->latency[fl_latency_bucket(clock_.to_ns(rte_rdtsc() - received))] += forwarded;
   }
 }
 
 void Worker::serve_waiting() {
   waiting_.run_again(context_, [this](std::span<const Waiter> waiters, fl_reason last_call) {
-    burst_.last_call = last_call;
+    bursts_[0].last_call = last_call;
     for (const Waiter& waiter : waiters) {
       rte_mbuf* packet = waiter.packet;
       handle(ports_[waiter.port], waiter.queue, &packet, 1);
     }
-    burst_.last_call = FL_REASON_NONE;
+    bursts_[0].last_call = FL_REASON_NONE;
   });
 }
 

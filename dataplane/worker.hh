@@ -3,6 +3,7 @@
 // again, and shares nothing that it writes with any other worker.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
 #include "dataplane/path/flow_flush.hh"
+#include "dataplane/path/pipeline.hh"
 #include "dataplane/path/waiting_packets.hh"
 #include "dataplane/port.hh"
 #include "dataplane/punt.hh"
@@ -116,6 +118,9 @@ class Worker {
   enum class Turn : std::uint8_t { kOurs, kGates };
   unsigned serve(WorkerPort& port, Queue queue, Turn turn);
   void handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count);
+  void pass_on(
+      WorkerPort& port, Queue queue, rte_mbuf** packets, path::Burst& burst, std::uint64_t received
+  );
   void serve_waiting();
   void give_up_waiting();
   void transmit(Queue queue, rte_mbuf** packets, unsigned count);
@@ -149,7 +154,7 @@ class Worker {
   Ownership ownership_;
   base::Nanoseconds beaten_ = 0;
   bool claimed_ = false;  // since start()
-  path::Burst burst_;
+  std::array<path::Burst, path::kBurstsTogether> bursts_;
 };
 
 }  // namespace fairlead::dataplane

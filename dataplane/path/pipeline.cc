@@ -68,13 +68,14 @@ void recount(WorkerContext& context) {
   context.counted = true;
 }
 
-void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
+/// Up to where the flows' buckets have been asked for.
+void begin_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   parse(context, burst, parsing);
   classify_plain(context, burst);
   classify(context, burst);
-  // Here, because the flows' buckets have been asked for and are on their way.
-  maintain(context);
-  flow_lookup_plain(context, burst);
+}
+
+void end_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   flow_lookup(context, burst);
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
@@ -90,14 +91,22 @@ void run_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   count_verdicts(*context.page, burst);
 }
 
+void run_stages(WorkerContext& context, std::span<Burst> bursts, Parsing parsing) {
+  for (Burst& burst : bursts) begin_stages(context, burst, parsing);
+  // Here, because the flows' buckets have been asked for and are on their way.
+  maintain(context);
+  for (Burst& burst : bursts) flow_lookup_plain(context, burst);
+  for (Burst& burst : bursts) end_stages(context, burst, parsing);
+}
+
 }  // namespace
 
-void run_pipeline(WorkerContext& context, Burst& burst) {
-  run_stages(context, burst, Parsing::kPlainFirst);
+void run_pipeline(WorkerContext& context, std::span<Burst> bursts) {
+  run_stages(context, bursts, Parsing::kPlainFirst);
 }
 
 void run_carefully(WorkerContext& context, Burst& burst) {
-  run_stages(context, burst, Parsing::kCareful);
+  run_stages(context, {&burst, 1}, Parsing::kCareful);
 }
 
 void maintain(WorkerContext& context) {

@@ -2,17 +2,31 @@
 // The stages in order. The only place that lists them.
 #pragma once
 
+#include <span>
+
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
 
 namespace fairlead::path {
 
-/// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup,
+/// A worker with that much to do takes two bursts through the stages side by side: while one is
+/// worked at, the other's flow buckets are on their way. Beside one by one, per packet: 10 k flows
+/// as fast, 1 M 18.6 to 14.5 ns, 10 M 22.3 to 17.4. Four gained nothing more.
+inline constexpr unsigned kBurstsTogether = 2;
+inline constexpr unsigned kPacketsTogether = kBurstsTogether * kBurstPackets;
+
+/// Takes bursts from received frames to frames ready to send: parse, classify, flow lookup,
 /// select, encapsulate, answer. Sets verdict and reason of every packet (see Burst), writes outer
 /// headers in place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles
 /// and latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here.
+/// Of several bursts the ends are as if they had come one after the other, except that packets of
+/// known flows may overtake others, as they may in one burst: they do not see that a FIN or RST
+/// came just before. Requires: at most kBurstsTogether, of one port.
 /// Worker thread only. No allocation, lock, system call, log or exception; bounded time.
-void run_pipeline(WorkerContext& context, Burst& burst);
+void run_pipeline(WorkerContext& context, std::span<Burst> bursts);
+inline void run_pipeline(WorkerContext& context, Burst& burst) {
+  run_pipeline(context, std::span(&burst, 1));
+}
 /// The same with every packet by itself, as if none were plain: the definition, for tests.
 void run_carefully(WorkerContext& context, Burst& burst);
 

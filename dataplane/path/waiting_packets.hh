@@ -19,7 +19,7 @@ class WaitingPackets {
 
   /// Calls run(std::span<Packet>, fl_reason last_call) with at most kBurstPackets packets that need
   /// wait no longer, until there are none. `run` counts them as received, sets burst.last_call and
-  /// runs the pipeline; none of them will wait again. After every burst, and when a worker is idle.
+  /// runs the pipeline; none of them will wait again. After every run, and when a worker is idle.
   template <typename Run>
   void run_again(WorkerContext& context, const Run& run) {
     if (context.fragments->waiting.empty()) [[likely]]
@@ -47,6 +47,7 @@ class WaitingPackets {
     }
   }
 
+  static_assert(WaitingRoom::kPlaces >= WaitingRoom::kSeats + kPacketsTogether);
   std::array<Packet, WaitingRoom::kPlaces> packet_{};
 };
 

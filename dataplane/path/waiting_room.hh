@@ -14,9 +14,9 @@ namespace fairlead::path {
 class WaitingRoom {
  public:
   /// More than these do not wait from burst to burst: the oldest give way, so that a flood of
-  /// orphans cannot keep others out. The rest of the places take what one burst adds.
+  /// orphans cannot keep others out. The rest of the places take what bursts run together add.
   static constexpr unsigned kSeats = 96;
-  static constexpr unsigned kPlaces = kSeats + 32;
+  static constexpr unsigned kPlaces = kSeats + 64;
   /// Far above the reordering of networks, far below the 30 s after which receivers give up.
   static constexpr base::Nanoseconds kLongest = 200 * base::kMillisecond;
   static constexpr unsigned kNowhere = kPlaces;
@@ -31,7 +31,7 @@ class WaitingRoom {
   [[nodiscard]] unsigned count() const { return count_; }
 
   /// A place for a packet of datagram `hash` (not 0). Requires: fewer than kPlaces wait, which
-  /// holds if take() was called to its end after each burst.
+  /// holds if take() was called to its end after each run of the pipeline.
   unsigned add(std::uint64_t hash, base::Nanoseconds now) {
     for (unsigned place = 0; place < kPlaces; ++place) {
       if (hash_[place] != 0) continue;

@@ -72,7 +72,7 @@ void hits_during(benchmark::State& state, Flood flood) {
   const auto syns = [&] {
     loop.fill(0x02, attacker);
     loop.run();
-    loop.advance(path::kBurstPackets * 100);  // 10 million a second
+    loop.advance(PipelineLoop::kFrames * 100);  // 10 million a second
   };
   const std::uint64_t before = confirmed(loop);
   // Until the flood is what it will be: mode switched, or the table full.
@@ -83,10 +83,10 @@ void hits_during(benchmark::State& state, Flood flood) {
     const std::uint64_t begin = __rdtsc();
     loop.run();
     const std::uint64_t end = __rdtsc();
-    loop.advance(path::kBurstPackets * 100);
+    loop.advance(PipelineLoop::kFrames * 100);
     state.SetIterationTime(static_cast<double>(end - begin) * cycle);
   }
-  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  state.SetItemsProcessed(state.iterations() * PipelineLoop::kFrames);
   const std::uint64_t lost = before - confirmed(loop);
   if (lost != 0) state.SkipWithError((std::to_string(lost) + " confirmed flows were lost").c_str());
   if (flood != Flood::kNone) state.SetLabel("floor: flood/hits_undisturbed");

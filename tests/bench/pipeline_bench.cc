@@ -43,11 +43,11 @@ void hit(benchmark::State& state, Traffic traffic, std::uint64_t flows, Work wor
     loop.fill(0x10, draw);
     if (work == Work::kPipeline) loop.run();
     if (work == Work::kOneByOne) loop.run_carefully();
-    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::DoNotOptimize(loop.bursts()[0].data[0]);
     benchmark::ClobberMemory();
-    loop.advance(1000);
+    loop.advance(2000);
   }
-  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  state.SetItemsProcessed(state.iterations() * PipelineLoop::kFrames);
   if (work != Work::kNone && loop.context().page->flow_misses > 2 * flows)
     state.SkipWithError("flows were forgotten: this does not measure hits");
 }
@@ -59,19 +59,19 @@ void new_flow(benchmark::State& state, bool with_pipeline) {
   static PipelineLoop loop(Traffic::kIpv4Ipip, 10'000'000, choices);
   static std::uint64_t next = 0;
   const auto burst = [&](bool run) {
-    loop.complete_a_handshake();
+    loop.complete_handshakes();
     loop.fill(0x02, [] { return next++ & 0xfffffff; });
     if (run) loop.run();
-    loop.advance(path::kBurstPackets * base::kMicrosecond);
+    loop.advance(PipelineLoop::kFrames * base::kMicrosecond);
   };
   // Until as many entries expire as begin: time-out and one turn of the expiry hand.
   while (next < 8'000'000) burst(true);
   for (auto _ : state) {
     burst(with_pipeline);
-    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::DoNotOptimize(loop.bursts()[0].data[0]);
     benchmark::ClobberMemory();
   }
-  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  state.SetItemsProcessed(state.iterations() * PipelineLoop::kFrames);
 }
 
 constexpr std::uint32_t kBackends = 100;
@@ -87,17 +87,17 @@ void naive_hit(benchmark::State& state, std::uint64_t flows) {
     balancer = made.emplace_back(flows, std::make_unique<NaiveBalancer>(kBackends)).second.get();
     for (std::uint64_t next = 0; next < flows + PipelineLoop::kBuffers;) {
       loop.fill(0x10, [&] { return next++ % flows; });
-      balancer->run(loop.mutable_burst());
+      balancer->run(loop.bursts());
     }
   }
   Draw draw(flows);
   for (auto _ : state) {
     loop.fill(0x10, draw);
-    balancer->run(loop.mutable_burst());
-    benchmark::DoNotOptimize(loop.burst().data[0]);
+    balancer->run(loop.bursts());
+    benchmark::DoNotOptimize(loop.bursts()[0].data[0]);
     benchmark::ClobberMemory();
   }
-  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  state.SetItemsProcessed(state.iterations() * PipelineLoop::kFrames);
 }
 
 /// It never forgets a flow, so every repetition begins with an empty map, outside the time taken.
@@ -108,11 +108,11 @@ void naive_new_flow(benchmark::State& state) {
   std::uint64_t next = 0;
   for (auto _ : state) {
     loop.fill(0x02, [&] { return next++ & 0xfffffff; });
-    balancer.run(loop.mutable_burst());
-    benchmark::DoNotOptimize(loop.burst().data[0]);
+    balancer.run(loop.bursts());
+    benchmark::DoNotOptimize(loop.bursts()[0].data[0]);
     benchmark::ClobberMemory();
   }
-  state.SetItemsProcessed(state.iterations() * path::kBurstPackets);
+  state.SetItemsProcessed(state.iterations() * PipelineLoop::kFrames);
 }
 
 void register_naive_hit(std::uint64_t flows, const std::string& name) {

@@ -27,7 +27,7 @@ constexpr Path kPaths[] = {
     {"no_vip", Traffic::kIpv4Kernel},
 };
 
-/// What --toggle-collect names: one burst.
+/// What --toggle-collect names: one run of the pipeline.
 [[gnu::noinline]] void measured_burst(PipelineLoop& loop) {
   loop.run();
 }
@@ -37,9 +37,9 @@ void run(const Path& path, std::uint64_t packets) {
   loop.establish(kFlows);
   Draw draw(kFlows);
   std::uint64_t next = kFlows;
-  for (std::uint64_t done = 0; done < packets; done += path::kBurstPackets) {
+  for (std::uint64_t done = 0; done < packets; done += PipelineLoop::kFrames) {
     if (path.new_flows) {
-      loop.complete_a_handshake();
+      loop.complete_handshakes();
       loop.fill(0x02, [&] { return next++; });
     } else {
       loop.fill(0x10, draw);

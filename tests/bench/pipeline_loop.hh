@@ -3,9 +3,11 @@
 // that rotate, as a port would deliver them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -115,42 +117,51 @@ class PipelineLoop {
     frame_.resize(std::max<std::size_t>(frame_.size(), 60));
   }
 
-  /// Writes the frames of 32 flows into the next 32 buffers and makes a burst of those written
-  /// kLead bursts ago: a port's frames are not fresh in the core's store buffer either, where
+  /// Frames of one fill(), which come as a loaded worker takes them: bursts that are run together.
+  static constexpr unsigned kFrames = path::kPacketsTogether;
+
+  /// Writes the frames of kFrames flows into the next buffers and makes bursts of those written
+  /// kLead frames ago: a port's frames are not fresh in the core's store buffer either, where
   /// reading them would stall.
   template <typename Flow>
   void fill(std::uint8_t tcp_flags, Flow&& flow) {
-    for (unsigned i = 0; i < path::kBurstPackets; ++i)
-      write_frame(buffer(next_ + i), flow(), tcp_flags);
-    burst_.count = next_ < kLead * path::kBurstPackets ? 0 : path::kBurstPackets;
-    for (unsigned i = 0; i < burst_.count; ++i) {
-      burst_.data[i] = buffer(next_ + i - kLead * path::kBurstPackets);
-      burst_.length[i] = burst_.packet_bytes[i] = static_cast<std::uint32_t>(frame_.size());
-      burst_.headroom[i] = kHeadroom;
-      __builtin_prefetch(burst_.data[i]);  // as Burst asks of its caller, and a worker does
+    for (unsigned i = 0; i < kFrames; ++i) write_frame(buffer(next_ + i), flow(), tcp_flags);
+    const bool primed = next_ >= kLead;
+    std::uint64_t from = next_ - kLead;
+    for (path::Burst& burst : bursts_) {
+      burst.count = primed ? path::kBurstPackets : 0;
+      for (unsigned i = 0; i < burst.count; ++i) {
+        burst.data[i] = buffer(from++);
+        burst.length[i] = burst.packet_bytes[i] = static_cast<std::uint32_t>(frame_.size());
+        burst.headroom[i] = kHeadroom;
+        __builtin_prefetch(burst.data[i]);  // as Burst asks of its caller, and a worker does
+      }
     }
-    next_ += path::kBurstPackets;
+    next_ += kFrames;
   }
-  /// As if the next backend in turn had just completed a handshake: a loop of SYNs alone would make
-  /// all of them look dead.
-  void complete_a_handshake() {
-    fl_backend_counters& backend = context_.page->backends[completed_++ % 100];
-    backend.pending = 0;
-    backend.ejected_until_ns = 0;
+  /// As if the next backends in turn, one for each burst, had just completed a handshake: a loop of
+  /// SYNs alone would make all of them look dead.
+  void complete_handshakes() {
+    for (unsigned i = 0; i < path::kBurstsTogether; ++i) {
+      fl_backend_counters& backend = context_.page->backends[completed_++ % 100];
+      backend.pending = 0;
+      backend.ejected_until_ns = 0;
+    }
   }
-  void run() { path::run_pipeline(context_, burst_); }
+  void run() { path::run_pipeline(context_, bursts_); }
   /// Every packet by itself: the definition that lanes have to beat.
-  void run_carefully() { path::run_carefully(context_, burst_); }
+  void run_carefully() {
+    for (path::Burst& burst : bursts_) path::run_carefully(context_, burst);
+  }
   void advance(base::Nanoseconds by) { context_.now += by; }
   /// SYN and ACK of every flow.
   void establish(std::uint64_t flows) {
     for (const std::uint8_t flags : {std::uint8_t{0x02}, std::uint8_t{0x10}}) {
       std::uint64_t next = 0;
-      for (std::uint64_t done = 0; done < flows + kLead * path::kBurstPackets;
-           done += path::kBurstPackets) {
+      for (std::uint64_t done = 0; done < flows + kLead; done += kFrames) {
         fill(flags, [&] { return next++ % flows; });
         run();
-        advance(100);
+        advance(200);
       }
     }
   }
@@ -163,12 +174,11 @@ class PipelineLoop {
     path::use_table(context_, limited_->view());
   }
   [[nodiscard]] const flow::FlowTable& flows() const { return context_.flows; }
-  [[nodiscard]] const path::Burst& burst() const { return burst_; }
-  path::Burst& mutable_burst() { return burst_; }
+  std::span<path::Burst> bursts() { return bursts_; }
   path::WorkerContext& context() { return context_; }
 
  private:
-  static constexpr unsigned kLead = 8;
+  static constexpr unsigned kLead = 256;  // frames
 
   [[nodiscard]] std::uint8_t* buffer(std::uint64_t number) const {
     return reinterpret_cast<std::uint8_t*>(buffers_.data()) + number % kBuffers * kBufferBytes +
@@ -211,7 +221,7 @@ class PipelineLoop {
   Pages buffers_;
   Pages page_;
   path::WorkerContext context_;
-  path::Burst burst_{};
+  std::array<path::Burst, path::kBurstsTogether> bursts_{};
   Frame frame_;
   std::uint64_t next_ = 0;
   std::uint64_t completed_ = 0;

@@ -71,25 +71,26 @@ void measure(std::string_view path, std::uint64_t flows) {
   std::uint64_t next = 0;
   std::array<std::vector<std::uint64_t>, kStageCount + 1> spent;  // the last: nothing
   // New flows: first until as many entries expire as begin.
-  const unsigned unmeasured = new_flows ? 250'000 : 0;
+  const unsigned unmeasured = new_flows ? 125'000 : 0;
   for (unsigned burst = 0; burst < unmeasured + kBursts; ++burst) {
     if (new_flows) {
-      loop.complete_a_handshake();
+      loop.complete_handshakes();
       loop.fill(0x02, [&] { return next++ & 0xfffffff; });
     } else {
       loop.fill(0x10, draw);
     }
     std::uint64_t before = ticks();
     for (std::size_t stage = 0; stage <= kStageCount; ++stage) {
-      if (stage < kStageCount) kStages[stage].run(loop.context(), loop.mutable_burst());
+      if (stage < kStageCount)
+        for (Burst& those : loop.bursts()) kStages[stage].run(loop.context(), those);
       const std::uint64_t after = ticks();
       if (burst >= unmeasured) spent[stage].push_back(after - before);
       before = after;
     }
-    loop.advance(new_flows ? path::kBurstPackets * base::kMicrosecond : 1000);
+    loop.advance(new_flows ? PipelineLoop::kFrames * base::kMicrosecond : 2000);
   }
   const double clock = median(spent.back());
-  const double scale = 1 / ticks_per_ns() / path::kBurstPackets;
+  const double scale = 1 / ticks_per_ns() / PipelineLoop::kFrames;
   double sum = 0;
   for (std::size_t stage = 0; stage < kStageCount; ++stage) {
     const double ns = (median(spent[stage]) - clock) * scale;

@@ -97,10 +97,10 @@ void run_worker(
   for (std::uint64_t at = 0; at < kWindows; at = (__rdtsc() - begin.load()) / window) {
     loop.fill(0x10, draw);
     if (with_pipeline) loop.run();
-    benchmark::DoNotOptimize(loop.burst().data[0]);
+    benchmark::DoNotOptimize(loop.bursts()[0].data[0]);
     benchmark::ClobberMemory();
-    loop.advance(1000);
-    done[at] += path::kBurstPackets;
+    loop.advance(2000);
+    done[at] += PipelineLoop::kFrames;
   }
 }
 

@@ -33,9 +33,9 @@ TestWorker::TestWorker(std::uint64_t flow_buckets)
 }
 
 std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
-  if (frames.size() > path::kBurstPackets) throw std::invalid_argument("burst too long");
+  if (frames.size() > path::kPacketsTogether) throw std::invalid_argument("too many frames");
   released_.clear();
-  std::vector<Result> results = run_burst(frames, FL_REASON_NONE);
+  std::vector<Result> results = run_bursts(frames, FL_REASON_NONE);
   run_again();
   return results;
 }
@@ -55,37 +55,61 @@ void TestWorker::idle() {
 
 void TestWorker::run_again() {
   waiting_.run_again(context_, [&](std::span<Frame> frames, fl_reason last_call) {
-    for (Result& result : run_burst({frames.begin(), frames.end()}, last_call))
+    for (Result& result : run_bursts({frames.begin(), frames.end()}, last_call))
       released_.push_back(std::move(result));
   });
 }
 
-std::vector<Result> TestWorker::run_burst(const std::vector<Frame>& frames, fl_reason last_call) {
-  burst_.count = static_cast<unsigned>(frames.size());
-  burst_.last_call = last_call;
-  for (unsigned i = 0; i < burst_.count; ++i) {
+void TestWorker::load(
+    path::Burst& burst, std::span<const Frame> frames, std::unique_ptr<std::uint8_t[]>* to
+) {
+  burst.count = static_cast<unsigned>(frames.size());
+  for (unsigned i = 0; i < burst.count; ++i) {
     // As large as it has to be, so that sanitizers see every byte outside.
-    buffers_[i].reset(new std::uint8_t[headroom_ + frames[i].size()]);
-    burst_.data[i] = buffers_[i].get() + headroom_;
-    std::copy(frames[i].begin(), frames[i].end(), burst_.data[i]);
-    burst_.length[i] = burst_.packet_bytes[i] = static_cast<std::uint32_t>(frames[i].size());
-    burst_.headroom[i] = headroom_;
+    to[i].reset(new std::uint8_t[headroom_ + frames[i].size()]);
+    burst.data[i] = to[i].get() + headroom_;
+    std::copy(frames[i].begin(), frames[i].end(), burst.data[i]);
+    burst.length[i] = burst.packet_bytes[i] = static_cast<std::uint32_t>(frames[i].size());
+    burst.headroom[i] = headroom_;
     page_->rx_bytes += frames[i].size();
   }
-  page_->rx_packets += burst_.count;
-  (careful_ ? path::run_carefully : path::run_pipeline)(context_, burst_);
+  page_->rx_packets += burst.count;
+}
 
-  std::vector<Result> results(burst_.count);
-  for (unsigned i = 0; i < burst_.count; ++i) {
-    results[i].verdict = burst_.verdict[i];
-    results[i].reason = burst_.reason[i];
-    results[i].member = burst_.member[i];
-    if (burst_.verdict[i] == steer::Verdict::kWait) waiting_.keep(burst_.member[i], frames[i]);
-    const bool answered = burst_.verdict[i] == steer::Verdict::kAnswer;
-    if (burst_.verdict[i] != steer::Verdict::kForward && !answered) continue;
+void TestWorker::collect(
+    const path::Burst& burst, std::span<const Frame> frames, std::vector<Result>& to
+) {
+  for (unsigned i = 0; i < burst.count; ++i) {
+    Result& result = to.emplace_back();
+    result.verdict = burst.verdict[i];
+    result.reason = burst.reason[i];
+    result.member = burst.member[i];
+    if (burst.verdict[i] == steer::Verdict::kWait) waiting_.keep(burst.member[i], frames[i]);
+    const bool answered = burst.verdict[i] == steer::Verdict::kAnswer;
+    if (burst.verdict[i] != steer::Verdict::kForward && !answered) continue;
     if (!answered) ++page_->tx_packets;
-    results[i].out.assign(burst_.data[i], burst_.data[i] + burst_.packet_bytes[i]);
+    result.out.assign(burst.data[i], burst.data[i] + burst.packet_bytes[i]);
   }
+}
+
+std::vector<Result> TestWorker::run_bursts(const std::vector<Frame>& frames, fl_reason last_call) {
+  const auto of_burst = [&](std::size_t b) {
+    const std::size_t first = b * path::kBurstPackets;
+    return std::span(frames).subspan(
+        first, std::min<std::size_t>(frames.size() - first, path::kBurstPackets)
+    );
+  };
+  const std::size_t count = (frames.size() + path::kBurstPackets - 1) / path::kBurstPackets;
+  const std::span<path::Burst> bursts = std::span(bursts_).first(count);
+  for (std::size_t b = 0; b < count; ++b) {
+    bursts[b].last_call = last_call;
+    load(bursts[b], of_burst(b), &buffers_[b * path::kBurstPackets]);
+  }
+  if (!careful_) path::run_pipeline(context_, bursts);
+  for (path::Burst& burst : bursts)
+    if (careful_) path::run_carefully(context_, burst);
+  std::vector<Result> results;
+  for (std::size_t b = 0; b < count; ++b) collect(bursts[b], of_burst(b), results);
   return results;
 }
 

@@ -41,7 +41,8 @@ class TestWorker {
   /// Puts a table in force. The caller keeps it alive.
   void use(const steer::TableView& table) { path::use_table(context_, table); }
   void advance(base::Nanoseconds by) { context_.now += by; }
-  /// One burst of at most 32 frames. Fragments that it ends the wait of are in released() then.
+  /// At most path::kPacketsTogether frames, in bursts of 32 that are run together. Fragments that
+  /// it ends the wait of are in released() then.
   std::vector<Result> run(const std::vector<Frame>& frames);
   Result run_one(const Frame& frame) { return run({frame}).front(); }
   /// What a worker does when there are no packets.
@@ -64,7 +65,9 @@ class TestWorker {
   [[nodiscard]] std::span<const std::byte> flow_memory() { return memory_.region(); }
 
  private:
-  std::vector<Result> run_burst(const std::vector<Frame>& frames, fl_reason last_call);
+  std::vector<Result> run_bursts(const std::vector<Frame>& frames, fl_reason last_call);
+  void load(path::Burst& burst, std::span<const Frame> frames, std::unique_ptr<std::uint8_t[]>* to);
+  void collect(const path::Burst& burst, std::span<const Frame> frames, std::vector<Result>& to);
   void run_again();
 
   static constexpr std::uint32_t kRoom = 128;
@@ -78,8 +81,8 @@ class TestWorker {
   path::WorkerContext context_;
   std::uint32_t headroom_ = kRoom;
   bool careful_ = false;
-  std::array<std::unique_ptr<std::uint8_t[]>, path::kBurstPackets> buffers_;
-  path::Burst burst_{};
+  std::array<std::unique_ptr<std::uint8_t[]>, path::kPacketsTogether> buffers_;
+  std::array<path::Burst, path::kBurstsTogether> bursts_{};
 };
 
 }  // namespace fairlead::testing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Plain packets are handled eight at a time. Two workers get the same bursts, one of them handles
-// every packet by itself: frames, verdicts, every counter and the flow memory must be equal.
+// Plain packets are handled eight at a time, bursts two at a time. Two workers get the same frames,
+// one of them handles every packet by itself: frames, verdicts, every counter and the flow memory
+// must be equal.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -59,7 +60,7 @@ class Bursts {
 
   std::vector<Frame> next() {
     std::vector<Frame> out;
-    const unsigned count = pick(8) == 0 ? 1 + pick(32) : 32;
+    const unsigned count = pick(8) == 0 ? 1 + pick(kPacketsTogether) : kPacketsTogether;
     while (out.size() < count) out.push_back(frame());
     return out;
   }
