@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -36,6 +35,19 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
     }
     return options;
   }
+  if (options.replace || !options.eal.empty() || !options.runtime_dir.empty()) {
+    return base::invalid(
+        "--replace, --eal and --runtime-dir are for forwarding: a replay has neither ports nor a "
+        "runtime folder; leave them out"
+    );
+  }
+  for (const sys::NamedFile& file : outputs) {
+    if (file.path == "-") {
+      return base::invalid(
+          std::string(file.option) + ": '-' is no file name: a replay writes files only"
+      );
+    }
+  }
   if (replay.out.empty()) {
     return base::invalid("--out is missing: --replay needs a file for the forwarded packets");
   }
@@ -48,6 +60,11 @@ base::Result<Options> check(Options options, const ReplayOptions& replay, bool o
 std::string refuse_other_words(const std::string& text) {
   if (text == "auto" || text == "on" || text == "off") return {};
   return base::quoted(text) + " is none of auto, on, off";
+}
+
+std::string refuse_other_clocks(const std::string& text) {
+  if (text == "fixed" || text == "pcap") return {};
+  return base::quoted(text) + " is neither fixed nor pcap";
 }
 
 /// Arguments that end or hang the process instead of configuring EAL.
@@ -95,9 +112,9 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
       app.add_option("--mtu", replay.mtu, "replay: the port's MTU, 68 to 65535; default 65535")
           ->check(CLI::Range(68, 65535))
           ->option_text("BYTES");
-  auto* clock = app.add_option("--clock", replay.clock, "replay: fixed (default) or pcap")
-                    ->transform(CLI::CheckedTransformer(std::map<std::string, ReplayClock>{
-                        {"fixed", ReplayClock::kFixed}, {"pcap", ReplayClock::kPcap}}))
+  std::string clock_word;
+  auto* clock = app.add_option("--clock", clock_word, "replay: fixed (default) or pcap")
+                    ->check(CLI::Validator(refuse_other_clocks, ""))
                     ->option_text("WORD");
   sys::refuse_empty_values(app);
   try {
@@ -116,6 +133,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
                         : hugepages == "off" ? Hugepages::kOff
                                              : Hugepages::kAuto;
   }
+  if (clock_word == "pcap") replay.clock = ReplayClock::kPcap;
   return check(std::move(options), replay, clock->count() + mtu->count() > 0);
 }
 

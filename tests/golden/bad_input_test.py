@@ -74,6 +74,7 @@ CASES = [
     (["--config", "good.yaml", "--replay", "good.pcap", "--out", "pipe"], "pipe: is not a regular file"),
     ([*REPLAY, "good.pcap", "--clock", "wall"], "wall"),
     ([*REPLAY, "good.pcap", "--hugepages", "maybe"], "maybe"),
+    ([*REPLAY, "good.pcap", "--runtime-dir", "run"], "are for forwarding"),
     ([*REPLAY, "absent.pcap"], "absent.pcap: cannot read: No such file"),
     ([*REPLAY, "."], "not a regular file"),
     ([*REPLAY, "empty.pcap"], "file is empty"),
@@ -97,7 +98,7 @@ CASES = [
 def run(dataplane: str, arguments: list[str], folder: Path, words: str) -> str | None:
     """None if all is as it must be, else what is not."""
     before = sorted(os.listdir(folder))
-    done = subprocess.run([dataplane, *([] if "--runtime-dir" in arguments else ["--runtime-dir", str(folder / "run")]), *arguments],
+    done = subprocess.run([dataplane, *([] if {"--runtime-dir", "--replay"} & {*arguments} else ["--runtime-dir", str(folder / "run")]), *arguments],
                           cwd=folder, capture_output=True, text=True, timeout=30)
     if "driver.yaml" in arguments or "--nosuch" in arguments:  # only DPDK can tell, when the regions are there
         shutil.rmtree(folder / "run", ignore_errors=True)

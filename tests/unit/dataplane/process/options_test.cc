@@ -25,6 +25,16 @@ TEST(Options, ReplayTakesItsFiles) {
   EXPECT_EQ(o->replay->clock, ReplayClock::kFixed);
 }
 
+TEST(Options, WordsAreTaken) {
+  const auto o =
+      parse({"--replay", "a", "--out", "b", "--config", "c", "--clock", "pcap", "--hugepages", "on"}
+      );
+
+  ASSERT_TRUE(o);
+  EXPECT_EQ(o->replay->clock, ReplayClock::kPcap);
+  EXPECT_EQ(o->hugepages, Hugepages::kOn);
+}
+
 TEST(Options, HelpAndVersionAreText) {
   EXPECT_NE(parse({"--help"})->text.find("--replay"), std::string::npos);
   EXPECT_EQ(parse({"--version"})->text.rfind("fairlead-dataplane ", 0), 0U);
@@ -75,7 +85,24 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"unknown clock",
             {"--config", "c", "--replay", "a", "--out", "b", "--clock", "wall"},
             "wall"},
-        Bad{"unknown page kind", {"--config", "c", "--hugepages", "maybe"}, "maybe"}
+        Bad{"unknown page kind", {"--config", "c", "--hugepages", "maybe"}, "maybe"},
+        Bad{"a number for a word", {"--config", "c", "--hugepages", "1"}, "--hugepages"},
+        Bad{"a number for a clock",
+            {"--config", "c", "--replay", "a", "--out", "b", "--clock", "0"},
+            "--clock"},
+        Bad{"a replay that replaces",
+            {"--config", "c", "--replay", "a", "--out", "b", "--replace"},
+            "are for forwarding"},
+        Bad{"a replay with EAL arguments",
+            {"--config", "c", "--replay", "a", "--out", "b", "--eal", "-l"},
+            "are for forwarding"},
+        Bad{"a replay with a runtime folder",
+            {"--config", "c", "--replay", "a", "--out", "b", "--runtime-dir", "d"},
+            "are for forwarding"},
+        Bad{"standard output", {"--config", "c", "--replay", "a", "--out", "-"}, "no file name"},
+        Bad{"decisions to standard output",
+            {"--config", "c", "--replay", "a", "--out", "b", "--decisions", "-"},
+            "--decisions: '-' is no file name"}
     )
 );
 
