@@ -32,6 +32,17 @@ bool is_flooded(const PacketCase& row) {
   return !row.in.empty() && (row.in[0] & 1) != 0;
 }
 
+bool comes_before_any_table(const PacketCase& row) {
+  return !(row.then ? *row.then : row.world).published;
+}
+
+/// A unicast frame that is not for us.
+bool is_for_another_host(const PacketCase& row) {
+  if (row.in.size() < 6 || is_flooded(row)) return false;
+  const net::MacAddr own = net::MacAddr::parse(testing::kNodeMac).value();
+  return !std::equal(own.bytes.begin(), own.bytes.end(), row.in.begin());
+}
+
 /// Longer than what the kernel gives a program in one piece.
 bool is_merged(const PacketCase& row) {
   return row.in.size() > 3520;
@@ -68,6 +79,20 @@ const std::vector<GateDifference>& gate_differences() {
        FL_REASON_NONE,
        "every node of the segment gets broadcast and multicast frames: all gates would forward "
        "them"},
+      {"no table",
+       comes_before_any_table,
+       Verdict::kPunt,
+       FL_REASON_NO_VIP,
+       "before there is a generation the gate knows the vips' addresses all the same, so it can "
+       "tell "
+       "what is the kernel's"},
+      {"another host's",
+       is_for_another_host,
+       Verdict::kPunt,
+       FL_REASON_NONE,
+       "an interface in promiscuous mode gets them too, and the kernel drops them; a port of "
+       "DPDK's "
+       "that is not does not get them"},
       {"merged",
        is_merged,
        Verdict::kDrop,

@@ -4,6 +4,7 @@
 
 namespace fairlead::packet_table {
 
+using testing::kGatewayMac;
 using testing::packet;
 
 namespace {
@@ -102,6 +103,18 @@ std::vector<PacketCase> kernel_cases() {
        .in = packet().ipv4(kClient4, kIpip4).ipv4_fragment(0, true).udp(40000, 53).payload(8),
        .verdict = Verdict::kDrop,
        .reason = FL_REASON_NO_TABLE},
+      {.says = "Before a table is published nobody knows what else is the kernel's.",
+       .world = {.published = false},
+       .in = packet().ipv4("10.0.0.254", kNode4).tcp(40000, 179, "S"),
+       .verdict = Verdict::kDrop,
+       .reason = FL_REASON_NO_TABLE},
+      {.says = "A frame to another host's MAC address is not told apart: ports filter them.",
+       .in = packet()
+                 .ether("02:00:00:00:00:77", kGatewayMac)
+                 .ipv4("10.0.0.254", kNode4)
+                 .tcp(40000, 179, "S"),
+       .verdict = Verdict::kPunt,
+       .reason = FL_REASON_NO_VIP},
       {.says = "Before a table is published ARP goes to the kernel all the same.",
        .world = {.published = false},
        .in = packet().ethertype(0x0806).payload(28),
