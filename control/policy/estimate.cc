@@ -19,6 +19,14 @@ constexpr double kCertain = 4.0;
 constexpr double kJump = 0.8;      // part of the way that a jump goes
 constexpr double kOddFactor = 10;  // larger differences must be seen twice
 
+// A backend that is asked for next to nothing shows nothing; what was measured before is then worth
+// less from second to second.
+constexpr double kAsked = 20;     // completions in a window
+constexpr double kRests = 0.1;    // utilisation
+constexpr double kHopes = 1.07;   // a second, of the estimate, up to what was lost
+constexpr double kForgets = 0.5;  // a second, of the completions in it, down to a window's
+constexpr double kFades = 0.999;  // a second, of what was lost, down to the estimate
+
 double seconds_of(base::Nanoseconds ns) {
   return static_cast<double>(ns) / static_cast<double>(base::kSecond);
 }
@@ -33,12 +41,25 @@ void feed_capacity(const Parameters& parameters, double measured, double n, Back
   if (std::abs(difference) > std::log(kOddFactor) && ++s.odd_windows < 2) return;
   s.odd_windows = 0;
   if (std::abs(difference) * std::sqrt(n) / kNoise > kCertain) {
+    if (measured < s.capacity) s.lost = std::max(s.lost, s.capacity);
     s.capacity += kJump * (measured - s.capacity);
     s.seen = n;
   } else {
     s.capacity += n / (std::min(s.seen, parameters.memory) + n) * (measured - s.capacity);
     s.seen += n;
   }
+}
+
+/// Who was slow once and gets nothing since would never be measured again: its estimate rises until
+/// requests come and tell. Up to what it could do before, so slow backends of a pool do not rise.
+void hope(const Parameters& parameters, double seconds, BackendState& s) {
+  s.lost *= std::pow(kFades, seconds);
+  if (s.lost <= s.capacity) s.lost = 0;
+  if (s.lost <= 0 || s.window_done >= kAsked || s.utilization >= kRests) return;
+  s.capacity = std::min(s.lost, s.capacity * std::pow(kHopes, seconds));
+  s.seen = std::max(
+      std::min(s.seen, parameters.window_completions), s.seen * std::pow(kForgets, seconds)
+  );
 }
 
 /// Usual value of active / utilisation: rises by 2 % of itself a second at most, falls by 20 %. Its
@@ -103,6 +124,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
   }
   if (s.window_done >= 1 && s.utilization >= kLeastUtilization)
     feed_capacity(parameters, s.rate / s.utilization, s.window_done, s);
+  hope(parameters, s.window_seconds, s);
   feed_stretch(s.window_seconds, s);
   s.window_seconds = s.window_done = s.window_errors = 0;
   s.window_busy = s.window_active = s.window_latency = s.window_reports = 0;

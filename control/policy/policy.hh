@@ -105,6 +105,7 @@ struct BackendState {
   // Estimates; 0: none yet.
   double capacity = 0;  // good completions a second at full utilisation
   double seen = 0;      // completions in it
+  double lost = 0;      // what `capacity` was before it jumped down; 0: not, or it is back
   double proven = 0;    // what is believed of it after it was found too good; 0: all
   double believed = 0;  // of `capacity`, by the policy's guard; completions a second
   int odd_windows = 0;  // windows in a row that differ tenfold

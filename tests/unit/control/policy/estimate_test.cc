@@ -38,6 +38,40 @@ TEST(Estimate, JumpsWhenTheChangeIsCertain) {
   EXPECT_NEAR(s.capacity, 200 + 0.8 * (100 - 200), 1);
 }
 
+/// Slow for a while, then without requests: what is known of it.
+BackendState forgotten(double rate_when_slow, int idle_seconds) {
+  BackendState s;
+  std::uint64_t second = 0;
+  while (second < 60) window(s, 150, 0.75, ++second);
+  while (second < 90) window(s, rate_when_slow, 1, ++second);
+  for (int i = 0; i < idle_seconds; ++i) window(s, 0, 0, ++second);
+  return s;
+}
+
+TEST(Estimate, OfABackendThatGetsNothingRisesToWhatItOnceWas) {
+  const double slow = forgotten(60, 0).capacity;
+  EXPECT_NEAR(slow, 60, 5);
+  EXPECT_NEAR(forgotten(60, 6).capacity, slow * std::pow(1.07, 6), 1);
+  EXPECT_NEAR(forgotten(60, 30).capacity, 200, 10);
+  EXPECT_LE(forgotten(60, 300).capacity, 200);
+}
+
+TEST(Estimate, OfASlowBackendThatGetsNothingStaysWhereItAlwaysWas) {
+  BackendState s;
+  for (std::uint64_t i = 1; i <= 60; ++i) window(s, 45, 0.75, i);
+  for (std::uint64_t i = 61; i <= 200; ++i) window(s, 0, 0, i);
+  EXPECT_NEAR(s.capacity, 60, 1);
+}
+
+TEST(Estimate, AFewRequestsTellAnEstimateThatRoseWhatIsTrue) {
+  for (const double truth : {60.0, 200.0}) {
+    BackendState s = forgotten(60, 30);
+    for (const std::uint64_t second : {1000U, 1001U, 1002U, 1003U})
+      window(s, 45, 45 / truth, second);
+    EXPECT_NEAR(s.capacity, truth, 0.35 * truth);
+  }
+}
+
 TEST(Estimate, BelievesATenfoldChangeOnlyTheSecondTime) {
   BackendState s;
   for (std::uint64_t i = 1; i <= 10; ++i) window(s, 150, 0.75, i);
