@@ -18,6 +18,12 @@
 // a lie that stays. Down by a fifth a second at most, the ratio of one second is noise by 30 %; up
 // by a half, or who recovers is missing while others have faults.
 //
+// Parameters (policy.hh): error_penalty 1 (wrr: utilisation per share of errors); window 100
+// completions or 2 s; memory 6000 completions; exponent 1 (of the weight); guard 2 (ratio of
+// stretches); blackout 2 s (a new backend keeps its prior); report_period 0.1 s; stale_after 3 s;
+// dead_band 0.1 and floor 0.02 (of the mean weight), max_step 0.25 a second. Constants below and in
+// estimate.cc have their units beside them.
+//
 // Limits: needs reports of u and X; C of an idle backend is its prior; reports that lie together
 // are believed.
 #include <algorithm>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Join idle queue (Lu, Xie, Kliot, Geller, Larus, Greenberg, Performance Evaluation 2011): a
 // backend whose core becomes idle leaves a token with a random node; a node spends a token, and
-// without one draws by weight. Waiting vanishes for many cores while tokens are there. Limits: at
-// high load tokens run out and it is weighted random; tokens of slow backends are as good as those
-// of fast ones; a token may be older than the idleness it stands for.
+// without one draws by weight. Waiting vanishes for many cores while tokens are there.
+// Parameters: none beside the weights (any unit). Limits: at high load tokens run out and it is
+// weighted random; tokens of slow backends are as good as those of fast ones; a token may be
+// older than the idleness it stands for.
 #include "control/policy/picker.hh"
 
 namespace fairlead::policy {

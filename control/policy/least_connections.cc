@@ -3,11 +3,12 @@
 //   least connections            k              (IPVS lc)
 //   weighted least connections   k / w          (IPVS wlc)
 //   shortest expected delay      (k + 1) / w    (IPVS sed; Weinrib, Shenker, INFOCOM 1988)
-// Ties go to the backend whose last turn is longest ago in steps of 1 / w (weighted round robin),
-// so that idle backends share by weight. Cost O(backends) a connection. Limits: counts of one node
-// of N say 1/N of the truth. With N large nearly all k are 0 or 1, lc and wlc become round robin,
-// and sed sends everything to whichever backend has the largest weight; open connections measure
-// work only when connections are short.
+// Ties go to the backend whose last turn is longest ago in steps of 1 / w (weighted round
+// robin), so that idle backends share by weight. Cost O(backends) a connection. Parameters: none
+// beside the weights (any unit). Limits: counts of one node of N say 1/N of the truth. With N
+// large nearly all k are 0 or 1, lc and wlc become round robin, and sed sends everything to
+// whichever backend has the largest weight; open connections measure work only when connections
+// are short.
 #include "control/policy/picker.hh"
 
 namespace fairlead::policy {

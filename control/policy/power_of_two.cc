@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Power of d choices: d backends drawn by weight, the one with the least (k + 1) / w by this node's
-// own counts (Mitzenmacher, IEEE TPDS 2001: queue tails fall doubly exponentially with d = 2
-// instead of exponentially). Weighted drawing keeps it stable in heterogeneous pools, where uniform
-// drawing is not (Zhou, Shroff, Wierman, ToN 2020). Limits: own counts dilute with the number of
-// nodes.
+// Power of d choices: d backends drawn by weight, the one with the least (k + 1) / w by this
+// node's own counts (Mitzenmacher, IEEE TPDS 2001: queue tails fall doubly exponentially with d
+// = 2 instead of exponentially). Weighted drawing keeps it stable in heterogeneous pools, where
+// uniform drawing is not (Zhou, Shroff, Wierman, ToN 2020). Parameters: d 1 to 4 (backends
+// drawn), weights (any unit). Limits: own counts dilute with the number of nodes.
 #include <algorithm>
 
 #include "control/policy/picker.hh"

@@ -2,7 +2,8 @@
 // Random: every usable backend alike. The floor of every comparison: without any knowledge, in
 // M/M/1 terms each backend sees the same load, so it is unstable as soon as the slowest one is
 // (speed x cores below its share). Also weighted drawing, which other policies share.
-// Source: folklore; analysis: Mitzenmacher, Upfal, "Probability and Computing", chapter 8.
+// Parameters: none. Limits: as said. Source: folklore; analysis: Mitzenmacher, Upfal, "Probability
+// and Computing", chapter 8.
 #include <algorithm>
 
 #include "control/policy/picker.hh"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Smooth weighted round robin by earliest deadline: each backend has a deadline, the earliest is
-// next and its deadline moves on by 1 / weight. Over W picks each backend is chosen within one of
-// its share, evenly spread (Envoy's and gRPC's EDF scheduler; the spacing argument is that of
-// weighted fair queueing, Demers, Keshav, Shenker, SIGCOMM 1989). Weights may change at any pick:
-// only the next step uses the new one. Nodes start at random phases, else all begin with the same
-// backend. Limits: knows nothing about load; N nodes interleave at random, so for N large it is
-// weighted random with slightly less variance (1.6 instead of 1.9 times the p99 of central JSQ at N
-// = 50).
+// next and its deadline moves on by 1 / weight. Over W picks each backend is chosen within one
+// of its share, evenly spread (Envoy's and gRPC's EDF scheduler; the spacing argument is that of
+// weighted fair queueing, Demers, Keshav, Shenker, SIGCOMM 1989). Weights may change at any
+// pick: only the next step uses the new one. Parameters: none beside the weights (any unit; 0:
+// no picks). Nodes start at random phases, else all begin with the same backend. Limits: knows
+// nothing about load; N nodes interleave at random, so for N large it is weighted random with
+// slightly less variance (1.6 instead of 1.9 times the p99 of central JSQ at N = 50).
 #include <algorithm>
 
 #include "control/policy/picker.hh"

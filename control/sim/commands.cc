@@ -3,6 +3,7 @@
 #include "control/sim/commands.hh"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "control/sim/options.hh"
 #include "control/sim/run_plot.hh"
 #include "control/sim/simulation.hh"
+#include "dataplane/base/printable.hh"
 #include "dataplane/sys/input_file.hh"
 #include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/report.hh"
@@ -154,6 +156,8 @@ base::Result<Input> read_input(const Options& o) {
     FL_ASSIGN(input.setup, setup_from(config));
     apply_to_setup(o.overrides, input.setup);
     FL_TRY(read_files(o, config, input));
+    for (const std::string& late : events_too_late(config, input.setup))
+      sys::tell("fairlead-sim", "warning: " + late);
   }
   if (!o.policy.empty()) {
     FL_ASSIGN(input.setup.policy, make_policy(o.policy));
@@ -226,6 +230,20 @@ void print_summary(const Setup& setup, const Measures& m) {
   );
 }
 
+/// Pictures are SVG, whatever the file's name: one that promises another format would lie.
+base::Result<bool> check_plot_name(const std::string& path) {
+  const auto dot = path.find_last_of("./");
+  std::string ending = dot == std::string::npos || path[dot] == '/' ? "" : path.substr(dot);
+  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* other : {".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".eps", ".ps"})
+    if (ending == other)
+      return base::invalid(
+          "--plot " + base::quoted(path) + ": pictures are SVG, name the file " +
+          base::quoted(path.substr(0, dot) + ".svg")
+      );
+  return true;
+}
+
 base::Result<bool> run_one(const Options& o) {
   const sys::NamedFile outputs_named[] = {
       {"--out", Outputs::decisions_path(o)},
@@ -235,6 +253,7 @@ base::Result<bool> run_one(const Options& o) {
   const sys::NamedFile inputs_named[] = {
       {"--config", o.config}, {"--requests", o.requests}, {"--updates", o.updates}};
   FL_TRY(sys::check_outputs(outputs_named, inputs_named));
+  FL_TRY(check_plot_name(o.plot));
   FL_ASSIGN(Input input, read_input(o));
   FL_ASSIGN(Outputs outputs, Outputs::stage(o, input));
   policy::DecisionLog log(outputs.policy_log_sink());
@@ -263,6 +282,7 @@ base::Result<bool> run_one(const Options& o) {
 base::Result<bool> run_comparison(const Options& o) {
   const sys::NamedFile named[] = {{"--json", o.json}, {"--plot", o.plot}};
   FL_TRY(sys::check_outputs(named, {}));
+  FL_TRY(check_plot_name(o.plot));
   FL_ASSIGN(std::optional<sys::OutputFile> json, staged(o.json));
   FL_ASSIGN(std::optional<sys::OutputFile> plot, staged(o.plot));
   Progress progress(!o.quiet);

@@ -158,11 +158,25 @@ base::Result<Setup> setup_from(const config::Config& config) {
   s.policy.parameters.learning = static_cast<policy::Learning>(static_cast<int>(config.learning));
   if (!config.vips.empty()) {
     const model::Health& health = config.vips[0].health;
-    s.health = {Time{health.interval_ms} * kMilli, health.rise, health.fall};
+    s.health = {
+        Time{health.interval_ms} * kMilli, health.rise, health.fall, health.min_healthy_pct};
     if (s.policy.family == Family::kTable && s.policy.choices > 1)
       s.policy.choices = config.vips[0].choices;
   }
   return s;
+}
+
+std::vector<std::string> events_too_late(const config::Config& config, const Setup& setup) {
+  std::vector<std::string> lines;
+  const auto seconds = [](Time t) { return std::to_string(t / kSecond) + " s"; };
+  for (const config::Event& event : config.simulation.events)
+    if (static_cast<Time>(event.at) > setup.duration)
+      lines.push_back(
+          event.where + ": after the end of the run, it never happens (at " +
+          seconds(static_cast<Time>(event.at)) + ", the run ends after " + seconds(setup.duration) +
+          ")"
+      );
+  return lines;
 }
 
 void use_requests(const RequestsFile& file, Time start, Setup& setup) {

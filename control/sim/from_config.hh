@@ -16,6 +16,9 @@ base::Result<Setup> setup_from(const config::Config& config);
 
 policy::RailSettings rails_of(const config::Config& config);
 
+/// A line for each event of the configuration that comes after the end of the run, so never.
+std::vector<std::string> events_too_late(const config::Config& config, const Setup& setup);
+
 /// Replaces the arrival process by rows of a file. Times become relative to `start`.
 void use_requests(const RequestsFile& file, Time start, Setup& setup);
 /// Lets updates drive routing; backends and nodes that the file names and nobody knew join then.

@@ -138,8 +138,14 @@ std::uint8_t Leader::usable(std::uint32_t b) const {
 
 std::vector<std::uint8_t> Leader::usable_all() const {
   std::vector<std::uint8_t> result(member_.size());
-  for (std::uint32_t b = 0; b < result.size(); ++b) result[b] = usable(b);
-  return result;
+  std::size_t up = 0;
+  std::size_t members = 0;
+  for (std::uint32_t b = 0; b < result.size(); ++b) {
+    result[b] = usable(b);
+    up += result[b];
+    members += member_[b];
+  }
+  return health::fails_open(up, members, setup_->health.min_healthy_pct) ? member_ : result;
 }
 
 }  // namespace fairlead::sim

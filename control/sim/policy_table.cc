@@ -82,28 +82,58 @@ const std::vector<Row>& rows() {
 }
 
 using Setter = std::function<void(PolicySpec&, double)>;
+using Applies = bool (*)(const PolicySpec&);
+
+bool is_any_table(const PolicySpec& s) {
+  return s.family == Family::kTable;
+}
+/// Draws or compares a number of backends for each connection.
+bool compares(const PolicySpec& s) {
+  return s.family == Family::kTable || s.picker == "p2c";
+}
+bool measures(const PolicySpec& s) {
+  return s.weights == PolicyName::kWrr || s.weights == PolicyName::kAdaptive ||
+         s.weights == PolicyName::kEg || s.weights == PolicyName::kActorCritic;
+}
+bool estimates(const PolicySpec& s) {
+  return measures(s) && s.weights != PolicyName::kWrr;
+}
+bool learns(const PolicySpec& s) {
+  return s.weights == PolicyName::kEg || s.weights == PolicyName::kActorCritic;
+}
+bool is_no_bound(const PolicySpec& s) {
+  return s.family == Family::kTable || s.family == Family::kPicker;
+}
+
 struct Knob {
   double least;
   double most;
   Setter set;
+  Applies applies;
 };
 
 const std::map<std::string, Knob, std::less<>>& knobs() {
   static const std::map<std::string, Knob, std::less<>> kKnobs = {
       {"choices",
-       {1, 4, [](PolicySpec& s, double v) { s.choices = static_cast<std::uint32_t>(v); }}},
-      {"exponent", {0.1, 4, [](PolicySpec& s, double v) { s.parameters.exponent = v; }}},
-      {"dead-band", {0, 1, [](PolicySpec& s, double v) { s.parameters.dead_band = v; }}},
-      {"guard", {1, 100, [](PolicySpec& s, double v) { s.parameters.guard = v; }}},
-      {"memory", {1, 1e9, [](PolicySpec& s, double v) { s.parameters.memory = v; }}},
-      {"max-step", {0.001, 1e9, [](PolicySpec& s, double v) { s.parameters.max_step = v; }}},
-      {"ejection", {0, 1, [](PolicySpec& s, double v) { s.ejection = v > 0; }}},
-      {"exchanges", {0, 1, [](PolicySpec& s, double v) { s.exchanges = v > 0; }}},
+       {1,
+        4,
+        [](PolicySpec& s, double v) { s.choices = static_cast<std::uint32_t>(v); },
+        compares}},
+      {"exponent", {0.1, 4, [](PolicySpec& s, double v) { s.parameters.exponent = v; }, estimates}},
+      {"dead-band", {0, 1, [](PolicySpec& s, double v) { s.parameters.dead_band = v; }, measures}},
+      {"guard", {1, 100, [](PolicySpec& s, double v) { s.parameters.guard = v; }, estimates}},
+      {"memory", {1, 1e9, [](PolicySpec& s, double v) { s.parameters.memory = v; }, estimates}},
+      {"max-step",
+       {0.001, 1e9, [](PolicySpec& s, double v) { s.parameters.max_step = v; }, measures}},
+      {"ejection", {0, 1, [](PolicySpec& s, double v) { s.ejection = v > 0; }, is_any_table}},
+      {"exchanges", {0, 1, [](PolicySpec& s, double v) { s.exchanges = v > 0; }, is_any_table}},
       {"learning",
        {0,
         2,
-        [](PolicySpec& s, double v) { s.parameters.learning = static_cast<policy::Learning>(v); }}},
-      {"true-weights", {0, 1, [](PolicySpec& s, double v) { s.true_weights = v > 0; }}},
+        [](PolicySpec& s, double v) { s.parameters.learning = static_cast<policy::Learning>(v); },
+        learns}},
+      {"true-weights",
+       {0, 1, [](PolicySpec& s, double v) { s.true_weights = v > 0; }, is_no_bound}},
   };
   return kKnobs;
 }
@@ -112,12 +142,13 @@ base::Result<bool> apply_knob(std::string_view text, PolicySpec& spec) {
   const auto equals = text.find('=');
   const std::string name(text.substr(0, equals));
   const auto knob = knobs().find(name);
-  if (equals == std::string_view::npos || knob == knobs().end()) {
+  if (equals == std::string_view::npos || knob == knobs().end() || !knob->second.applies(spec)) {
     std::string names;
-    for (const auto& [known, k] : knobs()) names += " " + known;
+    for (const auto& [known, k] : knobs())
+      if (k.applies(spec)) names += " " + known;
     return base::invalid(
         "policy " + base::quoted(spec.name) + ": no parameter " + base::quoted(name) +
-        ", write NAME=NUMBER with one of:" + names
+        (names.empty() ? ", it has none" : ", write NAME=NUMBER with one of:" + names)
     );
   }
   const std::string number(text.substr(equals + 1));
@@ -151,11 +182,10 @@ base::Result<PolicySpec> make_policy(std::string_view text) {
     if (row.info.name != name) continue;
     PolicySpec spec = row.spec;
     spec.name = std::string(text);
-    std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-    while (!rest.empty()) {
-      const auto comma = rest.find(',');
-      FL_TRY(apply_knob(rest.substr(0, comma), spec));
-      rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+    for (std::size_t from = colon; from != std::string_view::npos;) {
+      const auto comma = text.find(',', from + 1);
+      FL_TRY(apply_knob(text.substr(from + 1, comma - from - 1), spec));
+      from = comma;
     }
     return spec;
   }

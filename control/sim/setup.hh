@@ -65,6 +65,7 @@ struct Health {
   Time interval = kSecond;
   std::uint32_t rise = 2;
   std::uint32_t fall = 2;
+  std::uint32_t min_healthy_pct = 0;  // fewer of a pool are up: health is ignored
 };
 
 struct Backend {

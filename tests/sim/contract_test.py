@@ -122,6 +122,13 @@ class Contract(unittest.TestCase):
         self.assertEqual(used(410000, 800000), {"b2", "b3"})
         self.assertEqual(used(810000, 1600000), {"b1", "b3"})
 
+    def test_with_too_few_healthy_backends_all_are_used(self) -> None:
+        updates = self.updates({"t_us": 0, "backends": [{"id": "b1", "state": "down"}]})
+        for least, expected in ((0, {"b2"}), (50, {"b2"}), (51, {"b1", "b2"})):
+            self.file("c.yaml", CONFIG.replace("POLICY", "adaptive") + f"health: {{min_healthy_pct: {least}}}\n")
+            rows, _ = self.outputs("--requests", self.requests(), "--updates", updates)
+            self.assertEqual({r["backend_id"] for r in rows}, expected)
+
     def test_nodes_join_leave_and_have_latency(self) -> None:
         updates = self.updates(
             {"t_us": 0, "nodes": [{"id": "lb1", "forward_latency_us": 700}, {"id": "lb2", "forward_latency_us": 700}]},
@@ -138,6 +145,38 @@ class Contract(unittest.TestCase):
         rows, _ = self.outputs("--requests", self.requests(2500), "--updates", self.updates(*lines))
         late = [r["backend_id"] for r in rows if int(r["arrival_us"]) > 5_000_000]
         self.assertGreater(late.count("b2"), 2 * late.count("b1"))
+
+    def test_an_event_after_the_end_is_told(self) -> None:
+        self.file("c.yaml", CONFIG.replace("POLICY", "adaptive") + "  duration: 2s\n  events:\n"
+                  "    - {at: 1s, what: crash, who: [b1]}\n    - {at: 3s, what: recover, who: [b1]}\n")
+        told = self.run_sim("--config", "c.yaml").stderr
+        self.assertEqual(told.count("\n"), 1, told)
+        self.assertIn("c.yaml:18: simulation.events[1]: after the end of the run, it never happens (at 3 s, the run ends after 2 s)", told)
+        self.assertEqual(self.run_sim("--config", "c.yaml", "--duration", "4s").stderr, "")
+
+    def test_who_recovers_without_requests_is_asked_again(self) -> None:
+        self.file("c.yaml", """vips: [{name: web, address: 203.0.113.10, port: 80}]
+policy: {name: adaptive}
+simulation:
+  nodes: 3
+  backends: {count: 20, cores: 8}
+  load: 0.8
+  duration: 60s
+  seed: 4
+  events:
+    - {at: 8s, what: slow, factor: 0.3, who: [b1]}
+    - {at: 25s, what: slow, factor: 1, who: [b1]}
+""")
+        self.run_sim("--config", "c.yaml", "--out", "out", "--quiet")
+        with open(self.dir / "out/decisions.csv", newline="") as f:
+            rows = list(csv.DictReader(f))
+
+        def share(begin: int, end: int) -> float:
+            chosen = [r["backend_id"] == "b1" for r in rows if begin <= int(r["arrival_us"]) / 1e6 < end]
+            return 20 * sum(chosen) / len(chosen)
+        self.assertGreater(share(4, 8), 0.8)
+        self.assertLess(share(20, 25), 0.3)
+        self.assertGreater(share(45, 60), 0.8)
 
     def test_same_seed_same_bytes(self) -> None:
         digests = set()
@@ -164,6 +203,8 @@ class Contract(unittest.TestCase):
         done = self.run_sim("compare", "adaptive", "wlc", "--scenario", "homog,crash", "--seeds", "2", "--backends", "10",
                             "--nodes", "3", "--duration", "2s", "--plot", "c.svg", "--json", "c.json")
         self.assertIn("of jsq", done.stdout)
+        heads = done.stdout.splitlines()[1]
+        self.assertTrue(heads.index("mean ms") < heads.index("p50 ms") < heads.index("p99 ms"), heads)
         rows = json.loads((self.dir / "c.json").read_text())
         self.assertEqual({r["policy"] for r in rows}, {"adaptive", "wlc", "static", "jsq"})
         self.assertEqual({r["of_jsq"]["median"] for r in rows if r["policy"] == "jsq"}, {1.0})
@@ -227,6 +268,14 @@ class Contract(unittest.TestCase):
         self.refused("missing.csv: cannot read", "--config", "c.yaml", "--requests", "missing.csv")
         self.refused("scenario 'x': unknown", "--scenario", "x")
         self.refused("policy 'x': unknown", "--scenario", "homog", "--policy", "x")
+        for policy, message in (("adaptive:", "no parameter ''"), ("adaptive:choices=2,", "no parameter ''"),
+                                ("jsq:choices=2", "no parameter 'choices', it has none"), ("lc:guard=3", "no parameter 'guard'"),
+                                ("adaptive:learning=1", "no parameter 'learning'"), ("adaptive:choices=5", "'5' is no value")):
+            self.refused(message, "--scenario", "homog", "--policy", policy)
+            self.refused(message, "compare", policy)
+        for ending in (".png", ".PDF"):
+            self.refused(f"pictures are SVG, name the file 'x.svg'", "--scenario", "homog", "--plot", "x" + ending)
+            self.refused(f"pictures are SVG, name the file 'x.svg'", "compare", "wlc", "--plot", "x" + ending)
         self.refused("nothing to simulate")
         self.refused("--duration: 'soon'", "--scenario", "homog", "--duration", "soon")
         for option in ("--duration", "--interval", "--delay", "--exchange"):

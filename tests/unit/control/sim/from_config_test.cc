@@ -105,6 +105,28 @@ TEST(FromConfig, RailsHoldThePolicyAsInTheDaemon) {
   EXPECT_GT(with.backends[0].requests, without.backends[0].requests);
 }
 
+TEST(FromConfig, EventsAfterTheEndAreNamed) {
+  const auto config = config::parse_config(
+      std::string(kFleet) +
+          "  events: [{at: 4s, what: crash, who: [b1]}, "
+          "{at: 5s, what: recover, who: [b1]}]\n",
+      "c.yaml",
+      config::Purpose::kSimulate
+  );
+  ASSERT_TRUE(config) << config.error().what;
+  auto setup = *setup_from(*config);
+
+  const auto late = events_too_late(*config, setup);
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(
+      late[0],
+      "c.yaml:8: simulation.events[1]: after the end of the run, it never happens (at 5 s, the run "
+      "ends after 4 s)"
+  );
+  setup.duration = 5 * kSecond;
+  EXPECT_TRUE(events_too_late(*config, setup).empty());
+}
+
 TEST(FromConfig, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_EQ(
       refusal("  events: [{at: 1s, what: crash, who: [b11]}]\n"),
