@@ -16,6 +16,7 @@
 #include "control/config/section.hh"
 #include "control/config/units.hh"
 #include "control/model/names.hh"
+#include "control/model/table_sizes.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/sys/input_file.hh"
 
@@ -231,6 +232,32 @@ void load_changes(const Section& s, Config& c) {
   c.changes.watch = s.word("watch", kSwitch, 0) == 1;
 }
 
+/// Enough for a generation of these vips in a bank.
+std::uint64_t bank_bytes_for(const std::vector<model::Vip>& vips) {
+  constexpr std::uint64_t kHead = 2ULL << 20;  // header, index of vips, names, lines cut off
+  constexpr std::uint64_t kVip = 64;
+  constexpr std::uint64_t kMember = 64 + 4;      // its record, and as an earlier owner
+  constexpr std::uint64_t kQuicServer = 4 * 32;  // the index is at least half empty
+  std::uint64_t bytes = kHead;
+  for (const model::Vip& vip : vips) {
+    const std::size_t backends = vip.backends.size();
+    const std::uint32_t slots =
+        vip.table_size != 0 ? vip.table_size : model::default_table_size(backends);
+    bytes += kVip + slots * sizeof(std::uint32_t) +
+             backends * (kMember + (vip.quic.empty() ? 0 : kQuicServer));
+  }
+  return bytes;
+}
+
+/// A bank that nobody sized has room for the vips that there are.
+void size_bank(const Section& memory, Config& c) {
+  if (memory.has("steering_bank")) return;
+  constexpr std::uint64_t kMost = 1ULL << 30;
+  const std::uint64_t needed = bank_bytes_for(c.vips);
+  while (c.memory.steering_bank < needed && c.memory.steering_bank < kMost)
+    c.memory.steering_bank *= 2;
+}
+
 base::Result<Config> read_all(
     const std::string& text, const std::string& name, Purpose purpose, KeyRecords* records
 ) {
@@ -265,7 +292,8 @@ base::Result<Config> read_all(
   load_node(root.section("node", {"id", "address", "address6", "runtime_dir", "interface"}), c);
   load_ports(root, c, diagnosis);
   load_workers(root.section("workers", {"count", "max", "cores", "idle"}), c);
-  load_memory(root.section("memory", {"hugepages", "steering_bank", "flows_per_worker"}), c);
+  const Section memory = root.section("memory", {"hugepages", "steering_bank", "flows_per_worker"});
+  load_memory(memory, c);
   c.fleet = load_fleet(root);
   load_flows(
       root.section(
@@ -287,6 +315,7 @@ base::Result<Config> read_all(
   load_changes(root.section("changes", {"directory", "history", "watch"}), c);
   load_simulation(root, c, diagnosis);
   c.vips = load_vips(root, c, purpose, diagnosis);
+  size_bank(memory, c);
   if (!diagnosis.first_error().empty()) return base::invalid(diagnosis.first_error());
   c.warnings = diagnosis.take_warnings();
   return c;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace fairlead::model {
@@ -23,5 +24,16 @@ inline constexpr std::array<std::uint32_t, 13> kTableSizes = {
     524309,
     1048583,
 };
+
+/// Pools of any size have at least so many slots unless told otherwise.
+inline constexpr std::uint32_t kLeastDefaultTableSize = 65537;
+
+/// The size of a vip's table that does not say its own: the smallest with room for 100 slots a
+/// backend, or the largest.
+constexpr std::uint32_t default_table_size(std::size_t backends) {
+  for (const std::uint32_t size : kTableSizes)
+    if (size >= kLeastDefaultTableSize && size >= 100 * backends) return size;
+  return kTableSizes.back();
+}
 
 }  // namespace fairlead::model

@@ -103,7 +103,19 @@ Result<Layers> next_layers(const Layers& before, const LayerInput& in) {
 }
 
 Result<MaglevTable> published_table(const Layer& weighted, const LayerInput& in) {
-  return derive(&weighted, weighed(in, [](const TableMember& m) { return m.effective(); }), in);
+  const auto effective = weighed(in, [](const TableMember& m) { return m.effective(); });
+  if (weighted.members != effective || weighted.slots.size() != in.size)
+    return derive(&weighted, effective, in);
+  // Everybody is up: built again it would be the same table.
+  const std::vector<std::uint32_t> position = positions_of(effective);
+  MaglevTable table;
+  table.counts.assign(effective.size(), 0);
+  table.slots.resize(weighted.slots.size());
+  for (std::size_t s = 0; s < table.slots.size(); ++s) {
+    table.slots[s] = position[weighted.slots[s]];
+    ++table.counts[table.slots[s]];
+  }
+  return table;
 }
 
 Result<Layers> adopted_layers(

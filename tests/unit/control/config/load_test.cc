@@ -126,6 +126,21 @@ TEST(Load, ShortestFileGetsDefaults) {
   EXPECT_EQ(c->workers.cores, std::vector<std::uint32_t>{0});
 }
 
+TEST(Load, ABankThatNobodySizedHasRoomForTheVips) {
+  const auto bank_of = [](const std::string& memory, const std::string& slots) {
+    std::string text = memory + "vips:\n";
+    for (int vip = 1; vip <= 100; ++vip)
+      text += "  - {name: v" + std::to_string(vip) + ", address: 203.0.113." + std::to_string(vip) +
+              ", port: 80, " + slots + "backends: [{id: b1, address: 10.0.0.1}]}\n";
+    return parse_config(text, "c.yaml").value().memory.steering_bank;
+  };
+
+  EXPECT_EQ(bank_of("", ""), 32ULL << 20);  // 100 x 65537 slots are 26 MB
+  EXPECT_EQ(bank_of("", "table_size: 16381, "), 16ULL << 20);
+  EXPECT_EQ(bank_of("", "table_size: 1048583, "), 512ULL << 20);
+  EXPECT_EQ(bank_of("memory: {steering_bank: 1MiB}\n", ""), 1ULL << 20);
+}
+
 TEST(Load, UdpVipsMayBeStateless) {
   const std::string rest = ", backends: [{id: b, address: 10.0.0.1}]}]";
   const std::string udp = "vips: [{name: w, address: 203.0.113.1, protocol: udp, port: 53";

@@ -120,6 +120,21 @@ TEST(EarlierOwners, ARestartedControlRemembersAndPublishesNothingNew) {
   EXPECT_FALSE(generations.changed());
 }
 
+TEST(EarlierOwners, ARestartPublishesNothingNewWhateverTheHistory) {
+  Generations generations;
+  generations.next(pool({100, 100, 100}));
+  generations.next(pool({100, 20, 100}));
+  generations.next(pool({20, 100, 100}));
+  generations.next(pool({100, 100, 20}));
+  const auto before = earlier(generations.next(pool({60, 100, 100})));
+  generations.restart();
+
+  const auto after = earlier(generations.next(pool({60, 100, 100})));
+
+  EXPECT_EQ(after, before);
+  EXPECT_FALSE(generations.changed());
+}
+
 TEST(EarlierOwners, WhoHasLeftThePoolIsForgotten) {
   Generations generations;
   generations.next(pool({100, 100, 100}));
