@@ -50,6 +50,7 @@ ebpf::GateHops GateHopsWatch::look(const Node& node, bool& missing) const {
   ebpf::GateHops hops;
   const auto kernel = dataplane::kernel_interface(interface);
   if (!kernel) return told_.value_or(hops);
+  hops.own = kernel->mac;
   hops.mtu = kernel->mtu;
   const auto known = dataplane::kernel_neighbours(kernel->index);
   if (!known) return told_.value_or(hops);

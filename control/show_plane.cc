@@ -100,6 +100,14 @@ void show_turns(const fl_workers& workers, Json& gate) {
   gate["takeovers_stale"] = stale;
 }
 
+/// Where it would send, and from where.
+void show_hops(const ebpf::GateHops& hops, Json& gate) {
+  gate["mtu"] = hops.mtu;
+  if (!hops.own.is_zero()) gate["mac"] = hops.own.to_string();
+  if (!hops.gateway4.is_zero()) gate["gateway4"] = hops.gateway4.to_string();
+  if (!hops.gateway6.is_zero()) gate["gateway6"] = hops.gateway6.to_string();
+}
+
 Json show_dataplane(const Node& node, base::Nanoseconds now) {
   // Where there is a gate, who gives no sign for so long has lost its queues.
   const base::Nanoseconds patience = node.gate ? FL_HEARTBEAT_STALE_NS : base::kSecond;
@@ -131,6 +139,7 @@ Json show_gate(const Node& node, base::Nanoseconds now) {
     const std::string why = why_gate_forwards(node, now);
     if (!why.empty()) gate["forwards"] = why;
     gate["lost_in_socket"] = node.lost_in_socket;
+    show_hops(node.gate->hops(), gate);
   }
   return gate;
 }

@@ -86,6 +86,7 @@ base::Result<void> Gate::set_hops(const GateHops& hops) {
       return bpf_error("write a backend's MAC address", errno);
     }
   }
+  if (!hops.own.is_zero()) settings_.own = as_word(hops.own);
   settings_.gateway4 = as_word(hops.gateway4);
   settings_.gateway6 = as_word(hops.gateway6);
   settings_.mtu = hops.mtu;

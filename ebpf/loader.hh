@@ -27,8 +27,9 @@ struct GateRegions {
   std::uint64_t buckets = 0;  // of each flow table
 };
 
-/// Next hops of what the gate sends itself. Zero: not resolved.
+/// Next hops of what the gate sends itself, and the interface's own address. Zero: not known.
 struct GateHops {
+  net::MacAddr own;  // frames to others are left to the kernel
   net::MacAddr gateway4;
   net::MacAddr gateway6;
   std::uint32_t mtu = 1500;
@@ -66,6 +67,8 @@ class Gate {
 
   /// Before the first call, what the gate would forward is dropped with no_next_hop.
   base::Result<void> set_hops(const GateHops& hops);
+  /// As set last by this object.
+  [[nodiscard]] const GateHops& hops() const { return hops_; }
 
   /// Every counter of the gate, in a fixed order. Their sum is the number of frames seen.
   [[nodiscard]] base::Result<std::vector<XdpCounter>> counters() const;

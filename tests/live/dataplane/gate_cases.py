@@ -80,6 +80,30 @@ def received_by_worker(node: LoneNode) -> list[int]:
     return [row["rx_packets"] for row in json.loads(node.cli("--json", "show", "stats"))["workers"]]
 
 
+def case_gate_mac(build: Path) -> None:
+    """The interface gets another MAC address: both planes take what is sent to the new one, and the status says which it is."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "gro", "on")
+        write(node, {"b1": 100, "b2": 100})
+        node.start_control()
+        node.start()
+        wait_for("the worker has claimed", lambda: gateway(node) and gate(node)["forwards_for"] == [])
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            mac = "02:00:00:00:77:01"
+            node.in_node("ip", "link", "set", "fl0", "address", mac)
+            wait_for("control sees it", lambda: gate(node)["mac"] == mac)
+            for plane in ("data plane", "gate"):
+                if plane == "gate":
+                    node.stop(signal.SIGKILL)
+                # Not at once: the kernel forgets its neighbours with the address.
+                wait_for(plane, lambda: send(node, raw, ACK) or tunnelled(raw, len(CLIENTS), 0.5) == before)
+            assert gate(node)["gateway4"] == node.peer_mac(), gate(node)
+        unload(node)
+
+
 def case_gate_layout(build: Path) -> None:
     """Control and then, in one step, the data plane are upgraded to a release with another layout: the regions are made anew, the old
     process is found and ends, and connections go on by their candidates."""

@@ -27,7 +27,8 @@ CONTROL = {
         "agents": 1, "frozen": False,
         "dataplane": {"running": True, "pid": 42, "heartbeat_age_ms": 2, "workers": 1,
                       "generation_acknowledged": 7},
-        "gate": {"interface": "eth1", "mode": "generic"}},
+        "gate": {"interface": "eth1", "mode": "generic", "mac": "02:00:00:00:00:01",
+                 "gateway4": "02:00:00:00:00:02", "mtu": 1500}},
     "show vip": {"vips": [
         {"name": "web", "address": "203.0.113.10", "protocol": "tcp", "port": 80,
          "encapsulation": "ipip", "choices": 2, "table_size": 65537, "backends": 2, "healthy": 1,
