@@ -64,9 +64,8 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentConfig config) {
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
   const AgentConfig& c = agent->config_;
   if (!c.nodes.empty()) {
-    FL_ASSIGN(agent->decap_, ebpf::Decap::attach(c.interface, c.runtime_dir + "/bpf"));
-    FL_TRY(agent->decap_->set_sources(c.nodes, c.peers));
-    FL_TRY(agent->decap_->set_vips(c.vips));
+    const ebpf::Decap::Content content{.vips = c.vips, .nodes = c.nodes, .backends = c.peers};
+    FL_ASSIGN(agent->decap_, ebpf::Decap::attach(c.interface, c.runtime_dir + "/bpf", content));
   }
   if (!c.load_url.empty()) {
     agent->url_ = std::make_unique<UrlLoad>(c.load_url, c.report_interval);

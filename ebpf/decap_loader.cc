@@ -50,9 +50,53 @@ base::Result<void> remove_others(int fd, std::span<const fl_source_key> keep) {
   return {};
 }
 
+base::Result<void> write_settings(const PinnedProgram& program) {
+  FL_ASSIGN(const bool redirects, sends_by_redirect(program.interface()));
+  FL_ASSIGN(const std::uint64_t own, mac_word(program.interface()));
+  const fl_decap_settings settings{
+      .tx_ifindex = redirects ? ::if_nametoindex(program.interface().c_str()) : 0,
+      .reserved = 0,
+      .own = own};
+  const std::uint32_t first = 0;
+  if (bpf_map_update_elem(program.map_fd("fl_decap_settings"), &first, &settings, BPF_ANY) != 0) {
+    return bpf_error("write the decapsulator's settings", errno);
+  }
+  return {};
+}
+
+base::Result<void> write_sources(const Decap::Content& content, int fd) {
+  const std::size_t count = content.nodes.size() + content.backends.size();
+  if (count > FL_SOURCE_MAX) {
+    return base::invalid(
+        std::to_string(count) + " addresses of nodes and backends: at most " +
+        std::to_string(FL_SOURCE_MAX) + " fit; use prefixes"
+    );
+  }
+  std::vector<fl_source_key> keys;
+  const auto add = [&](const net::Prefix& source, std::uint32_t kind) {
+    keys.push_back(make_key(source));
+    return bpf_map_update_elem(fd, &keys.back(), &kind, BPF_ANY) == 0;
+  };
+  bool written = true;
+  for (const net::Prefix& one : content.backends) written = written && add(one, FL_SOURCE_BACKEND);
+  // After them: a host that is both is a node.
+  for (const net::Prefix& one : content.nodes) written = written && add(one, FL_SOURCE_NODE);
+  if (!written) return bpf_error("write map of nodes", errno);
+  return remove_others(fd, keys);
+}
+
+base::Result<void> fill(const PinnedProgram& program, const Decap::Content& content) {
+  FL_ASSIGN(const VipTable table, build_vip_table(content.vips));
+  FL_TRY(write_settings(program));
+  FL_TRY(write_sources(content, program.map_fd("fl_sources")));
+  return write_vip_table(table, program.map_fd("fl_vips"), program.map_fd("fl_vip_shapes"));
+}
+
 }  // namespace
 
-base::Result<Decap> Decap::attach(const std::string& interface, const std::string& bpffs_dir) {
+base::Result<Decap> Decap::attach(
+    const std::string& interface, const std::string& bpffs_dir, const Content& content
+) {
   std::size_t bytes = 0;
   const void* const elf = decap_bpf__elf_bytes(&bytes);
   FL_ASSIGN(
@@ -61,49 +105,13 @@ base::Result<Decap> Decap::attach(const std::string& interface, const std::strin
           {.object = {static_cast<const std::byte*>(elf), bytes},
            .program = "fl_decap",
            .link_name = "decap_link",
-           .features = decap_features()},
+           .features = decap_features(),
+           .fill = [&](const PinnedProgram& loaded) { return fill(loaded, content); }},
           interface,
           bpffs_dir
       )
   );
-  FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
-  FL_ASSIGN(const std::uint64_t own, mac_word(interface));
-  const fl_decap_settings settings{
-      .tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0, .reserved = 0, .own = own};
-  const std::uint32_t first = 0;
-  if (bpf_map_update_elem(program.map_fd("fl_decap_settings"), &first, &settings, BPF_ANY) != 0) {
-    return bpf_error("write the decapsulator's settings", errno);
-  }
   return Decap(std::move(program));
-}
-
-base::Result<void> Decap::set_vips(std::span<const ServedVip> vips) {
-  FL_ASSIGN(const VipTable table, build_vip_table(vips));
-  return write_vip_table(table, program_.map_fd("fl_vips"), program_.map_fd("fl_vip_shapes"));
-}
-
-base::Result<void> Decap::set_sources(
-    std::span<const net::Prefix> nodes, std::span<const net::Prefix> backends
-) {
-  if (nodes.size() + backends.size() > FL_SOURCE_MAX) {
-    return base::invalid(
-        std::to_string(nodes.size() + backends.size()) +
-        " addresses of nodes and backends: at most " + std::to_string(FL_SOURCE_MAX) +
-        " fit; use prefixes"
-    );
-  }
-  const int fd = program_.map_fd("fl_sources");
-  std::vector<fl_source_key> keys;
-  const auto add = [&](const net::Prefix& source, std::uint32_t kind) {
-    keys.push_back(make_key(source));
-    return bpf_map_update_elem(fd, &keys.back(), &kind, BPF_ANY) == 0;
-  };
-  bool written = true;
-  for (const net::Prefix& backend : backends) written = written && add(backend, FL_SOURCE_BACKEND);
-  // After them: a host that is both is a node.
-  for (const net::Prefix& node : nodes) written = written && add(node, FL_SOURCE_NODE);
-  if (!written) return bpf_error("write map of nodes", errno);
-  return remove_others(fd, keys);
 }
 
 base::Result<std::vector<XdpCounter>> Decap::counters() const {

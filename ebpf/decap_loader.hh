@@ -19,16 +19,19 @@ namespace fairlead::ebpf {
 /// thread-safe.
 class Decap {
  public:
-  /// See PinnedProgram::attach. A program that was there goes on with its vips and sources until
-  /// they are set.
-  static base::Result<Decap> attach(const std::string& interface, const std::string& bpffs_dir);
+  struct Content {
+    std::span<const ServedVip> vips = {};
+    /// Outer source addresses of the nodes, and of the other backends, which may pass on packets
+    /// whose connection they do not know (second chance). At most FL_SOURCE_MAX together.
+    std::span<const net::Prefix> nodes = {};
+    std::span<const net::Prefix> backends = {};
+  };
 
-  base::Result<void> set_vips(std::span<const ServedVip> vips);
-
-  /// Outer source addresses of the nodes, and of the other backends, which may pass on packets
-  /// whose connection they do not know (second chance). At most FL_SOURCE_MAX together.
-  base::Result<void> set_sources(
-      std::span<const net::Prefix> nodes, std::span<const net::Prefix> backends = {}
+  /// See PinnedProgram::attach. The content is in the maps when the program gets its first packet,
+  /// also where it replaces one whose maps have another layout. After an error in it the program
+  /// that was there, if any, is still the one.
+  static base::Result<Decap> attach(
+      const std::string& interface, const std::string& bpffs_dir, const Content& content
   );
 
   [[nodiscard]] base::Result<std::vector<XdpCounter>> counters() const;

@@ -139,6 +139,7 @@ base::Result<PinnedProgram> PinnedProgram::attach(
   p.dir_ = dir;
   p.link_pin_ = dir + "/" + source.link_name;
   FL_TRY(p.load(source));
+  if (source.fill) FL_TRY(source.fill(p));
   const bpf_program* program = bpf_object__find_program_by_name(p.object_.get(), source.program);
   FL_ASSIGN(p.link_, attach_pinned_xdp(interface, ifindex, bpf_program__fd(program), p.link_pin_));
   FL_ASSIGN(p.mode_, xdp_attach_mode(interface, ifindex));

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,6 +51,9 @@ class PinnedProgram {
     std::optional<OuterMap> outer = {};
     std::span<const Feature> features = {};  // looked at when it does not load
     bool binds_sockets = false;              // AF_XDP: not every interface will do
+    /// Writes what must be in the maps before the first packet. An error leaves the interface as it
+    /// was.
+    std::function<base::Result<void>(const PinnedProgram&)> fill = {};
   };
 
   /// Mounts a bpffs at `dir` if there is none, loads the program with its maps pinned as `dir`/NAME

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "ebpf/decap_loader.hh"
+#include "ebpf/include/sources.h"
 #include "ebpf/loader.hh"
 #include "tests/unit/ebpf/program_run.hh"
 
@@ -83,7 +85,7 @@ TEST_F(GateLifecycle, ReplacesAnotherVersionInPlace) {
   // "Another version" is another program behind our pinned link: here the decapsulator.
   const std::string pin = bpf() + "/gate_link";
   {
-    auto other = Decap::attach("flgate0", bpf());
+    auto other = Decap::attach("flgate0", bpf(), {});
     ASSERT_TRUE(other) << other.error().what;
     std::filesystem::rename(bpf() + "/decap_link", pin);
   }
@@ -97,8 +99,33 @@ TEST_F(GateLifecycle, ReplacesAnotherVersionInPlace) {
   EXPECT_NE(attached(), 0U);
 }
 
+// An upgrade with another layout has empty maps: exchanged first, it would let tunnels pass.
+TEST_F(GateLifecycle, ADecapsulatorWhoseMapsAreNewIsFilledBeforeItIsExchanged) {
+  const std::vector<ServedVip> vips = {{*net::Prefix::parse("203.0.113.10"), net::IpProto::kTcp}};
+  const std::vector<net::Prefix> nodes(FL_SOURCE_MAX + 1, *net::Prefix::parse("10.0.0.100"));
+  const Decap::Content good{.vips = vips, .nodes = std::span(nodes).first(1)};
+  { ASSERT_TRUE(Decap::attach("flgate0", bpf(), good)); }
+  const std::uint32_t before = attached();
+  const std::string pin = bpf() + "/fl_vips";
+  std::filesystem::remove(pin);
+  const int other = bpf_map_create(BPF_MAP_TYPE_HASH, "fl_vips", 4, 4, 1, nullptr);
+  ASSERT_EQ(bpf_obj_pin(other, pin.c_str()), 0);
+  ::close(other);
+
+  ASSERT_FALSE(Decap::attach("flgate0", bpf(), {.vips = vips, .nodes = nodes}));
+  EXPECT_EQ(attached(), before) << "exchanged though its maps could not be filled";
+  auto decap = Decap::attach("flgate0", bpf(), good);
+
+  ASSERT_TRUE(decap) << decap.error().what;
+  EXPECT_EQ(decap->origin(), LinkOrigin::kReplaced);
+  const int filled = bpf_obj_get(pin.c_str());
+  fl_vip_key key{};
+  EXPECT_EQ(bpf_map_get_next_key(filled, nullptr, &key), 0) << "the vip is not in it";
+  ::close(filled);
+}
+
 TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
-  auto other = Decap::attach("flgate0", bpf() + "-other");
+  auto other = Decap::attach("flgate0", bpf() + "-other", {});
   ASSERT_TRUE(other) << other.error().what;
 
   const auto gate = Gate::attach("flgate0", bpf());
