@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <numeric>
 #include <thread>
 
 #include <unistd.h>
@@ -151,7 +152,6 @@ class Bench {
     thread_ = std::jthread([this] {
       is_worker = true;
       worker_->run();
-      is_worker = false;
     });
   }
   /// Returns when everything received has been dealt with.
@@ -174,7 +174,6 @@ class Bench {
     for (const std::uint64_t d : page().drops) known += d;
     return page().rx_packets - known;
   }
-  PacketRing& to_main() { return *to_main_; }
   Worker& worker() { return *worker_; }
   shm::GenerationWriter& writer() { return writer_; }
 
@@ -224,6 +223,8 @@ TEST(Worker, ForwardsInTunnelsAndItsBooksBalance) {
   EXPECT_EQ(bench.page().tx_packets, 200U);
   EXPECT_EQ(bench.page().drops[FL_REASON_NO_PUNT], 100U);
   EXPECT_EQ(bench.unaccounted(), 0U);
+  const auto& latency = bench.page().latency;
+  EXPECT_EQ(std::accumulate(latency + 4, std::end(latency), 0U), 200U) << "4 ns and more";
   rte_mbuf* first = bench.sent();
   ASSERT_NE(first, nullptr);
   const auto* bytes = rte_pktmbuf_mtod(first, const std::uint8_t*);
