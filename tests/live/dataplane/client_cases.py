@@ -44,9 +44,9 @@ def case_answers(build: Path) -> None:
         assert books["answered"] == 2, books
 
 
-def ask_echo(node: LoneNode, address: str) -> None:
+def ask_echo(node: LoneNode, address: str, seconds: float = 10) -> None:
     with node.socket_in(node.peer_ns, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
-        icmp.settimeout(10)
+        icmp.settimeout(seconds)
         request = struct.pack(">BBHHH", 8, 0, 0, 4711, 1) + b"are you there"  # 21 bytes
         icmp.sendto(request[:2] + struct.pack(">H", checksum(request + b"\0")) + request[4:], (address, 0))
         reply, (who, _) = icmp.recvfrom(2048)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from client_cases import case_answers, case_flows, case_kernel
-from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues, case_gateless
+from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues, case_gate_vips, case_gateless
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
 from takeover_cases import case_gate_held, case_gate_tells
@@ -315,6 +315,7 @@ CASES = {
     "gate-mac": case_gate_mac,
     "gate-queues": case_gate_queues,
     "gate-tells": case_gate_tells,
+    "gate-vips": case_gate_vips,
     "gateless": case_gateless,
     "own-arp": case_own_arp,
     "punt-tap": case_punt_tap,

@@ -8,7 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from lone_node import ACK, AF_XDP, CLIENTS, SYN, LoneNode, gateway, send, tunnelled, wait_for
+from client_cases import ask_echo
+from lone_node import ACK, AF_XDP, CLIENTS, SYN, VIP, LoneNode, gateway, send, tunnelled, wait_for
 
 QUEUES = 3
 
@@ -102,6 +103,36 @@ def case_gate_mac(build: Path) -> None:
                 wait_for(plane, lambda: send(node, raw, ACK) or tunnelled(raw, len(CLIENTS), 0.5) == before)
             assert gate(node)["gateway4"] == node.peer_mac(), gate(node)
         unload(node)
+
+
+def case_gate_vips(build: Path) -> None:
+    """A vip that comes while the node runs is the gate's too. It finds most packets' vips in the table in force; its own list of vips is
+    for those that have no port, of which an echo request is one."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "gro", "on")
+        node.in_peer("ip", "route", "add", VIP, "via", "10.77.0.1")
+        write(node, {"b1": 100, "b2": 100})
+        with_vip = node.config.read_text()
+        node.config.write_text(with_vip.replace(VIP, "203.0.113.99"))
+        node.start_control()
+        node.start()
+        wait_for("the worker has claimed", lambda: gateway(node) and gate(node)["forwards_for"] == [])
+        assert not answers(node), "it is no vip yet"
+        node.config.write_text(with_vip)
+        node.cli("config", "reload")
+        wait_for("the data plane answers", lambda: answers(node))
+        node.stop(signal.SIGKILL)
+        wait_for("the gate answers", lambda: answers(node))
+        unload(node)
+
+
+def answers(node: LoneNode) -> bool:
+    try:
+        ask_echo(node, VIP, 0.5)
+    except TimeoutError:
+        return False
+    return True
 
 
 def case_gate_layout(build: Path) -> None:
