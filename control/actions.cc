@@ -11,6 +11,8 @@
 #include "control/hold_actions.hh"
 #include "control/model/names.hh"
 #include "control/push_reports.hh"
+#include "control/route_watch.hh"
+#include "control/shared_state.hh"
 #include "control/show.hh"
 #include "dataplane/sys/log.hh"
 
@@ -158,6 +160,14 @@ Answer perform(
       return show_memory(node);
     case Command::kShowUpdate:
       return show_update(node, now);
+    case Command::kShowNodes:
+      return show_nodes(node);
+    case Command::kShowDigest:
+      return show_digest(node);
+    case Command::kAnnounceNode:
+    case Command::kWithdrawNode:
+    case Command::kLeaveNode:
+      return change_routes(node, r, now);
     case Command::kSetBackend:
       return set_backend(node, reconciler, r, now);
     case Command::kReportLoad:
@@ -189,7 +199,7 @@ Answer perform(
 
 }  // namespace
 
-void persist(const Node& node) {
+void persist(Node& node) {
   OperatorState state = node.operators;
   state.left.clear();
   for (const model::Vip& vip : node.config.vips) {
@@ -199,6 +209,7 @@ void persist(const Node& node) {
   }
   const auto saved = save_operator_state(node.regions.dir + "/state.json", state);
   if (!saved) sys::log_error("operators' decisions are not saved: " + saved.error().what);
+  share_operators(node);
 }
 
 Answer answer_call(

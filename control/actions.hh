@@ -31,7 +31,8 @@ std::string answer(
     base::Nanoseconds now
 );
 
-/// Writes the operators' decisions beside the regions; an error is logged, the decision holds.
-void persist(const Node& node);
+/// Writes the operators' decisions beside the regions, and tells the fleet; an error is logged, the
+/// decision holds.
+void persist(Node& node);
 
 }  // namespace fairlead::control

@@ -228,6 +228,8 @@ Answer ChangeControl::answer(const api::Request& request, base::Nanoseconds now)
     case Command::kConfigReload:
       FL_TRY(reload("reload", now));
       return brief(now);
+    case Command::kConfigShare:
+      return share(request);
     case Command::kShowConfig:
       return show_running();
     case Command::kShowConfigPending:

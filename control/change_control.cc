@@ -39,6 +39,11 @@ ChangeControl::ChangeControl(
       store_(node.config.changes.directory) {}
 
 config::Config ChangeControl::begin(config::Config from_file, base::Nanoseconds now) {
+  if (auto shared = overlaid(from_file)) {
+    from_file = std::move(*shared);
+  } else {
+    sys::log_error("the node's own file counts: " + shared.error().what);
+  }
   auto loaded = store_.open();
   if (!loaded) {
     store_error_ = loaded.error().what;
@@ -104,21 +109,24 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
     if (!can) return base::annotate("nothing is changed, the file cannot be replaced", can.error());
   }
   FL_TRY(store_.save(state_, step.next, text));
-  if (config) put_in_force(std::move(*config));
+  if (config) put_in_force(std::move(*config), By::kOperator);
   const staging::State before = std::exchange(state_, step.next);
   tell(before);
   if (step.replace_file) done.file_error = write_file(text);
+  const staging::Revision* revision = staging::find(state_, state_.in_force);
+  share_commit(revision == nullptr ? "" : revision->note);
   return done;
 }
 
 // The decision is made here, where no step can say no any more. Reading and syncing came before it:
 // on a busy disk they take longer than the 10 ms that workers have to follow a decision.
-void ChangeControl::put_in_force(config::Config config) {
+void ChangeControl::put_in_force(config::Config config, By by) {
   const base::Nanoseconds decided = sys::monotonic_ns();
   keep_process_values(node_.config, config);
   ++node_.reloads;
   node_.reload_error.clear();
-  node_.operators.weights.clear();
+  // In a fleet an operator's commit ends them everywhere, and no file of one node does.
+  if (!node_.store || by == By::kOperator) node_.operators.weights.clear();
   node_.weights.end_hold();
   reconciler_.take_config(std::move(config), decided);
   persist(node_);
@@ -165,7 +173,7 @@ std::string ChangeControl::write_file(const std::string& text) {
 }
 
 base::Result<bool> ChangeControl::take(
-    config::Config config, const std::string& origin, base::Nanoseconds now
+    config::Config config, const std::string& origin, By by, base::Nanoseconds now
 ) {
   FL_TRY(effect_of(node_, config, now));
   const Staging staging(config.changes.history);
@@ -180,16 +188,21 @@ base::Result<bool> ChangeControl::take(
   log_warnings(config);
   for (const std::string& key : keys_needing_restart(node_.config, config))
     sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
-  if (trial) sys::log_warn("the trial ends: the configuration file is in force");
-  put_in_force(std::move(config));
+  if (trial) {
+    sys::log_warn(
+        std::string("the trial ends: the configuration ") +
+        (by == By::kFleet ? "of the fleet" : "file") + " is in force"
+    );
+  }
+  put_in_force(std::move(config), by);
   tell(before);
   return true;
 }
 
 base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanoseconds now) {
-  auto config = config::load_config(file_);
+  auto config = load_file();
   const base::Nanoseconds read = sys::monotonic_ns();
-  const auto taken = config ? take(std::move(*config), origin, now)
+  const auto taken = config ? take(std::move(*config), origin, By::kFile, now)
                             : base::Result<bool>(tl::unexpected(config.error()));
   if (!taken) {
     ++node_.reloads_refused;
@@ -208,7 +221,7 @@ base::Result<bool> ChangeControl::reload(const std::string& origin, base::Nanose
 
 void ChangeControl::reload_if_changed(base::Nanoseconds now) {
   if (!node_.config.changes.watch) return;
-  auto config = config::load_config(file_);
+  auto config = load_file();
   const std::uint64_t digest =
       config ? staging::digest_of(config->text) : staging::digest_of(config.error().what);
   if (config && config->text == node_.config.text) return;

@@ -33,6 +33,10 @@ class ChangeControl {
   base::Result<bool> reload(const std::string& origin, base::Nanoseconds now);
   /// The same if the file says something new; for a file that changes.
   void reload_if_changed(base::Nanoseconds now);
+  /// The fleet's configuration, as the node's store has it: comes into force if it says something
+  /// new. What this node cannot take is logged, told by `show status`, and tried again when it
+  /// changes.
+  void take_shared(base::Nanoseconds now);
   /// Ends a trial that is due.
   void tick(base::Nanoseconds now);
   /// When tick() has something to do; 0: no trial.
@@ -50,6 +54,7 @@ class ChangeControl {
   Answer confirm(base::Nanoseconds now);
   Answer roll_back(const api::Request& request, base::Nanoseconds now);
   Answer discard();
+  Answer share(const api::Request& request);
   Answer show_running() const;
   Answer show_pending() const;
   Answer show_history(base::Nanoseconds now) const;
@@ -64,10 +69,17 @@ class ChangeControl {
   /// Checks, rehearses, saves and applies what a step asks for.
   base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
   base::Result<config::Config> config_of(const staging::Step& step) const;
-  void put_in_force(config::Config config);
+  /// The file with the fleet's sections in it, where the fleet has some.
+  base::Result<config::Config> load_file() const;
+  base::Result<config::Config> overlaid(config::Config from_file) const;
+  enum class By : std::uint8_t { kFile, kOperator, kFleet };
+  void put_in_force(config::Config config, By by);
+  void share_commit(const std::string& note);
   void tell(const staging::State& before, const std::string& refused = "");
   std::string write_file(const std::string& text);
-  base::Result<bool> take(config::Config config, const std::string& origin, base::Nanoseconds now);
+  base::Result<bool> take(
+      config::Config config, const std::string& origin, By by, base::Nanoseconds now
+  );
 
   Node& node_;
   Reconciler& reconciler_;
@@ -77,6 +89,7 @@ class ChangeControl {
   staging::State state_;
   std::string store_error_;           // "": the history is usable
   std::uint64_t refused_digest_ = 0;  // of the file's text that was refused last
+  std::string refused_shared_;        // the fleet's configuration that was refused last
   base::Nanoseconds retry_at_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/api/flow_survey.hh"
+#include "control/config/load_routes.hh"
 #include "control/intents.hh"
 #include "control/show.hh"
 
@@ -191,6 +192,7 @@ std::vector<std::string> keys_needing_restart(
   differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);
   differs("api", old.api != fresh.api);
+  differs("routes", config::routes_of(old) != config::routes_of(fresh));
   differs("changes.directory", old.changes.directory != fresh.changes.directory);
   return keys;
 }

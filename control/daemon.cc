@@ -20,13 +20,9 @@
 #include "dataplane/sys/interface.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
-#include "ebpf/bpffs.hh"
 
 namespace fairlead::control {
 namespace {
-
-// After a restart, published weights stay so long while policies learn anew.
-constexpr base::Nanoseconds kHoldWeights = 5 * base::kSecond;
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -68,6 +64,11 @@ void block_signals() {
   (void)std::signal(SIGPIPE, SIG_IGN);
 }
 
+Daemon::~Daemon() {
+  inbox_.close();                   // servers that end wait for their calls
+  if (node_) node_->store.reset();  // its threads wake the loop
+}
+
 base::Result<bool> Daemon::start(config::Config config) {
   if (!config.interface.empty() && !options_.no_gate)
     FL_TRY(sys::require_interface(config.interface_at, config.interface));
@@ -78,6 +79,7 @@ base::Result<bool> Daemon::start(config::Config config) {
         "backend, set your own"
     );
   }
+  wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   FL_TRY(open_node(std::move(config), sys::monotonic_ns()));
   FL_TRY(open_gate());
   FL_TRY(prober_.start());
@@ -85,162 +87,11 @@ base::Result<bool> Daemon::start(config::Config config) {
   FL_TRY(open_loop());
   sources_ = std::make_unique<monitor::Sources>(*this);
   set_targets();
+  route_watch_.start(*node_, [this] { wake(); });
   sys::log_info(
       "started node=" + node_->config.node.id + " runtime_dir=" + node_->regions.dir +
       " generation=" + std::to_string(node_->publisher.generation())
   );
-  return true;
-}
-
-base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds now) {
-  // Regions lie in BPF maps if the file system for their pins is there before they are made.
-  std::string gate_error;
-  if (!config.interface.empty() && !options_.no_gate) {
-    const auto mounted = ebpf::ensure_bpffs(config.runtime_dir + "/bpf");
-    if (!mounted) gate_error = mounted.error().what;
-    mounted_ = mounted.value_or(false);
-  }
-  FL_ASSIGN(Regions regions, Regions::open(config.runtime_dir, config.memory.steering_bank, now));
-  std::string note;
-  Publisher publisher = Publisher::open(regions.steering, regions.workers, now, &note);
-  if (!note.empty()) sys::log_error("published tables cannot be taken over: " + note);
-  node_ = std::make_unique<Node>(config, std::move(regions), std::move(publisher));
-  node_->started = now;
-  node_->gate_error = gate_error;
-  auto operators = load_operator_state(node_->regions.dir + "/state.json");
-  if (!operators) {
-    sys::log_error(operators.error().what + "; going on without");
-  } else {
-    node_->operators = std::move(*operators);
-  }
-  if (!config.policy_log.empty()) {
-    FL_ASSIGN(node_->policy_log, PolicyLog::open(config.policy_log));
-    node_->weights.log_to(&node_->policy_log->log());
-  }
-  if (config.policy != model::PolicyName::kStatic) {
-    node_->weights.restore(node_->publisher.table(), node_->publisher.names(), now + kHoldWeights);
-  }
-  reconciler_ = std::make_unique<Reconciler>(*node_);
-  changes_ = std::make_unique<ChangeControl>(*node_, *reconciler_, options_.config, [this] {
-    set_targets();
-  });
-  reconciler_->take_config(changes_->begin(std::move(config), now), now);
-  for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
-  FL_TRY(node_->exchange.start(
-      node_->config, node_->regions.worker_pages(), node_->regions.score_table()
-  ));
-  return true;
-}
-
-base::Result<ebpf::Gate> Daemon::attach_gate() {
-  Regions& regions = node_->regions;
-  ebpf::GateRegions shared;
-  if (regions.steering.is_map()) {
-    const config::Config& config = node_->config;
-    FL_TRY(
-        regions.open_flows(config.workers.most, config.memory.flows_per_worker, sys::monotonic_ns())
-    );
-    shared.steering = regions.steering.fd();
-    shared.scores = regions.scores.fd();
-    shared.workers = regions.workers.fd();
-    for (const shm::Region& flows : regions.flows) shared.flows.push_back(flows.fd());
-    shared.bank_bytes = regions.steering.header().parameter;
-    shared.buckets = regions.flows.front().header().parameter;
-  }
-  return ebpf::Gate::attach(node_->config.interface, regions.dir + "/bpf", shared);
-}
-
-base::Result<bool> Daemon::open_gate() {
-  if (node_->config.interface.empty() || options_.no_gate) return true;
-  auto gate = attach_gate();
-  if (!gate) {
-    const base::ErrorCode code = gate.error().code;
-    // A wrong configuration ends us; a kernel that cannot leaves the data plane without fallback.
-    if (code == base::ErrorCode::kNotFound || code == base::ErrorCode::kAlreadyExists ||
-        code == base::ErrorCode::kInvalidArgument) {
-      if (mounted_) (void)ebpf::remove_bpffs(node_->regions.dir + "/bpf");
-      return base::annotate("gate on " + node_->config.interface, gate.error());
-    }
-    node_->gate_error = gate.error().what;
-    sys::log_error(
-        "no gate on " + node_->config.interface +
-        ", the data plane is without fallback: " + node_->gate_error
-    );
-    return true;
-  }
-  if (gate->sockets_lost()) {
-    sys::log_warn("gate was replaced by another version, restart fairlead-dataplane");
-  }
-  sys::log_info(
-      "gate interface=" + node_->config.interface + " mode=" +
-      std::string(to_string(gate->mode())) + " origin=" + std::string(to_string(gate->origin()))
-  );
-  node_->gate = std::move(*gate);
-  return true;
-}
-
-base::Result<bool> Daemon::open_services() {
-  FL_ASSIGN(
-      socket_,
-      api::SocketServer::listen(
-          node_->regions.dir + "/control.sock",
-          [this](const std::string& line, api::Peer peer) {
-            return answer(*node_, *reconciler_, *changes_, line, peer, sys::monotonic_ns());
-          }
-      )
-  );
-  FL_TRY(open_api());
-  if (!node_->config.monitoring.listen.empty()) {
-    auto service = monitor::Service::start(node_->config.monitoring.listen, *this);
-    if (!service) return base::annotate("monitoring.listen", service.error());
-    service_ = std::move(*service);
-  }
-  fleet_ = std::make_unique<FleetLink>(*node_, mutex_, [this] { follow(sys::monotonic_ns()); });
-  if (!node_->config.metrics_listen.empty()) {
-    FL_ASSIGN(
-        metrics_,
-        Metrics::start(
-            node_->config.metrics_listen,
-            [this](const std::function<void(Node&)>& read) {
-              const std::lock_guard lock(mutex_);
-              read(*node_);
-            }
-        )
-    );
-  }
-  return true;
-}
-
-// gRPC and HTTP leave their calls in the inbox: what they ask is done by the main thread, like what
-// the control socket asks.
-base::Result<bool> Daemon::open_api() {
-  dispatch_.events = &node_->happenings.events();
-  dispatch_.weights = &node_->happenings.weights();
-  dispatch_.ask = [this](
-                      const std::string& method,
-                      const nlohmann::json& arguments,
-                      api::Peer peer,
-                      const api::Dispatch::Done& done
-                  ) {
-    inbox_.post([this, method, arguments, peer, done](const base::Error* refused) {
-      if (refused != nullptr) return done(tl::unexpected<base::Error>(*refused));
-      const auto request = api::make_request(method, arguments);
-      done(answer_call(*node_, *reconciler_, *changes_, request, peer, sys::monotonic_ns()));
-    });
-  };
-  const config::Api& c = node_->config.api;
-  const api::Tls tls{c.certificate, c.key, c.client_ca, c.admins};
-  const std::string& dir = node_->regions.dir;
-  if (c.unix || !c.grpc.empty()) {
-    FL_ASSIGN(
-        grpc_, api::GrpcServer::start(c.unix ? dir + "/api.sock" : "", c.grpc, tls, dispatch_)
-    );
-  }
-  if (c.unix || !c.http.empty()) {
-    FL_ASSIGN(
-        http_, api::HttpServer::start(c.unix ? dir + "/http.sock" : "", c.http, tls, dispatch_)
-    );
-  }
   return true;
 }
 
@@ -249,7 +100,6 @@ base::Result<bool> Daemon::open_loop() {
   epoll_ = sys::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   signals_ = sys::UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   timer_ = sys::UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-  wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!epoll_.valid() || !signals_.valid() || !timer_.valid() || !wake_.valid()) {
     return base::system_error("make the event loop", errno);
   }
@@ -305,9 +155,11 @@ void Daemon::run() {
 void Daemon::turn() {
   {
     const std::lock_guard lock(mutex_);
+    shared_.tick(*node_, *reconciler_, *changes_, sys::monotonic_ns());
     changes_->tick(sys::monotonic_ns());
     drains_.tick(*node_, *reconciler_, sys::monotonic_ns());
     state_watch_.tick(*node_, sys::monotonic_ns());
+    ending_ = route_watch_.tick(*node_, sys::monotonic_ns()) || ending_;
     reconciler_->turn(sys::monotonic_ns());
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     gate_hops_.tick(*node_, sys::monotonic_ns());
@@ -355,6 +207,11 @@ void Daemon::on_signal() {
 /// Another thread changed something: tables must follow.
 void Daemon::follow(base::Nanoseconds now) {
   reconciler_->mark_dirty(now);
+  wake();
+}
+
+/// Any thread: a turn is due.
+void Daemon::wake() {
   const std::uint64_t one = 1;
   (void)!::write(wake_.get(), &one, sizeof one);
 }

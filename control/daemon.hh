@@ -24,6 +24,8 @@
 #include "control/node.hh"
 #include "control/options.hh"
 #include "control/reconcile.hh"
+#include "control/route_watch.hh"
+#include "control/shared_state.hh"
 #include "control/state_watch.hh"
 #include "dataplane/sys/unique_fd.hh"
 #include "dataplane/sys/urgent.hh"
@@ -36,7 +38,7 @@ namespace fairlead::control {
 class Daemon final : public monitor::Sink {
  public:
   explicit Daemon(Options options) : options_(std::move(options)) {}
-  ~Daemon() override { inbox_.close(); }  // servers that end wait for their calls
+  ~Daemon() override;
 
   /// Opens everything; after an error nothing is left behind.
   base::Result<bool> start(config::Config config);
@@ -54,6 +56,7 @@ class Daemon final : public monitor::Sink {
   void on_signal();
   void turn();
   void follow(base::Nanoseconds now);
+  void wake();
   /// The configuration in force: whom to probe, whom to ask for load.
   void set_targets();
 
@@ -71,6 +74,8 @@ class Daemon final : public monitor::Sink {
   GateHopsWatch gate_hops_;
   DrainWatch drains_;
   StateWatch state_watch_;
+  SharedState shared_;
+  RouteWatch route_watch_;
   health::Prober prober_;
   std::optional<api::SocketServer> socket_;
   Inbox inbox_;

@@ -9,6 +9,7 @@
 #include "control/actions.hh"
 #include "control/api/counters.hh"
 #include "control/monitor/report_wire.hh"
+#include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -30,6 +31,9 @@ FleetNode node_of(const v1::NodeRow& row) {
   node.id = r.node_id();
   node.generation = r.generation();
   node.digest = r.digest();
+  node.weights_generation = r.weights_generation();
+  node.announced = r.announced();
+  node.state = r.state();
   node.packets = r.packets();
   node.flows = r.flows();
   node.forward_p99_us = r.forward_p99_us();
@@ -106,10 +110,11 @@ void FleetLink::take(std::size_t monitor, const v1::MonitoringUpdate& update) {
   fleet.nodes.clear();
   for (const v1::NodeRow& row : update.nodes()) fleet.nodes.push_back(node_of(row));
   if (fleet.look_at_digests(now)) tell_disagreement(node_);
-  if (take_left(node_, update)) {
-    persist(node_);
-    changed_();
-  }
+  fleet.asked_weights = update.asks_weights();
+  const bool weighed = take_fleet_weights(node_, update);
+  const bool left = take_left(node_, update);
+  if (left) persist(node_);
+  if (left || weighed) changed_();
 }
 
 v1::NodeReport FleetLink::report() {
@@ -119,6 +124,12 @@ v1::NodeReport FleetLink::report() {
   out.set_node_id(node_.config.node.id);
   out.set_generation(node_.publisher.generation());
   out.set_digest(node_.publisher.table().digest());
+  out.set_announced(node_.routes.announced);
+  out.set_state(node_.routes.why);
+  out.set_weights_generation(node_.fleet_weights.generation);
+  out.set_weights_digest(monitor::digest_of(node_.fleet_weights));
+  if (node_.fleet.asked_weights && node_.fleet_weights.generation != 0)
+    *out.mutable_weights() = monitor::to_wire(node_.fleet_weights);
   const steer::Latency& latency = node_.latency.node();
   if (latency.samples > 0) {
     out.set_forward_mean_us(latency.mean_ns / 1e3);

@@ -16,6 +16,9 @@ struct FleetNode {
   std::string id;
   std::uint64_t generation = 0;
   std::uint64_t digest = 0;
+  std::uint64_t weights_generation = 0;
+  bool announced = false;  // takes traffic
+  std::string state;       // why not; "": it does, or tells nobody
   std::uint64_t packets = 0;
   std::uint64_t flows = 0;
   double forward_p99_us = 0;
@@ -34,6 +37,8 @@ struct FleetView {
   std::vector<FleetNode> nodes;  // of that update
   std::uint64_t taken = 0;
   std::uint64_t other_monitor = 0;     // not taken: came from a monitor that is not in use
+  std::uint64_t weights_refused = 0;   // older than those in force, or damaged
+  bool asked_weights = false;          // by the last update: tell those in force
   std::uint64_t old_term = 0;          // not taken: from a leader that is none any more
   base::Nanoseconds differ_since = 0;  // digests are not all equal; 0: they are
   bool alarmed = false;                // that was told

@@ -33,6 +33,22 @@ std::map<Member, std::uint64_t> open_by_member(Node& node, base::Nanoseconds now
   return out;
 }
 
+/// In flight through other nodes, by what the exchange says of them; nullopt: it says nothing.
+std::optional<std::uint64_t> open_elsewhere(const Node& node, const std::string& backend) {
+  if (!node.exchange.shared()) return std::nullopt;
+  const auto number = node.publisher.steering().backend_number(backend);
+  if (!number) return 0;
+  return node.regions.scores_seen().score[0][*number].external;
+}
+
+/// Flows that a drain waits for. A node of a fleet does not end a drain while it cannot know of the
+/// others': tables would differ, or their flows be reset.
+std::uint64_t awaited(const Node& node, const Member& member, std::uint64_t open_here) {
+  if (!node.store) return open_here;
+  const auto elsewhere = open_elsewhere(node, member.second);
+  return elsewhere ? open_here + *elsewhere : std::max<std::uint64_t>(open_here, 1);
+}
+
 bool takes(const Node& node, const OperatorState& state, const model::Vip& vip, std::size_t i) {
   const model::Backend& backend = vip.backends[i];
   const Member member(vip.name, backend.id);
@@ -240,7 +256,7 @@ void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now)
     if (!count) return std::uint64_t{1};  // not known now: not the end
     if (!flows) flows = open_by_member(node, now);
     const auto open = flows->find(member);
-    return open == flows->end() ? std::uint64_t{0} : open->second;
+    return awaited(node, member, open == flows->end() ? 0 : open->second);
   });
   if (count) count_at_ = now + kCountEvery;
   for (const Member& member : ended) {

@@ -14,15 +14,18 @@
 #include "control/api/flow_regions.hh"
 #include "control/config/config.hh"
 #include "control/exchange_link.hh"
+#include "control/fleet/store.hh"
 #include "control/fleet_view.hh"
 #include "control/happenings.hh"
 #include "control/health/checks.hh"
+#include "control/monitor/fleet_weights.hh"
 #include "control/monitor/intake.hh"
 #include "control/operator_state.hh"
 #include "control/policy_log.hh"
 #include "control/pool_weights.hh"
 #include "control/publisher.hh"
 #include "control/regions.hh"
+#include "control/route_state.hh"
 #include "ebpf/loader.hh"
 
 namespace fairlead::control {
@@ -63,10 +66,17 @@ struct Node {
   health::Checks checks;
   monitor::Intake intake;
   FleetView fleet;
+  RouteState routes;
+  std::unique_ptr<fleet::Store> store;    // null: this node is alone with its files
+  bool store_heard = false;               // what it says is in force
+  fleet::Values shared_seen;              // operators' decisions as the fleet has them
+  std::string shared_config_from;         // who shared the configuration in force; "": the file's
+  std::string shared_config_error;        // why the fleet's is not in force
   std::unique_ptr<PolicyLog> policy_log;  // may be absent; outlives `weights`
   PoolWeights weights;
-  api::LatencyWindow latency;  // of the last second
-  ExchangeLink exchange;       // uses the regions, so ends before them
+  monitor::FleetWeights fleet_weights;  // generation 0: this node weighs for itself
+  api::LatencyWindow latency;           // of the last second
+  ExchangeLink exchange;                // uses the regions, so ends before them
   std::optional<ebpf::Gate> gate;
   std::string gate_error;  // why there is none although one is configured
   base::Nanoseconds started = 0;

@@ -60,6 +60,7 @@ std::optional<OperatorState> from_json(const Json& root) {
   }
   if (!root.contains("frozen") || !root["frozen"].is_boolean()) return std::nullopt;
   state.frozen = root["frozen"].get<bool>();
+  state.withdrawn = root.value("withdrawn", Json(false)) == true;  // older versions have none
   for (const Json& row : root["weights"]) {
     const auto member = member_of(row);
     if (!member || !row.contains("weight") || !row["weight"].is_number_unsigned())
@@ -90,7 +91,7 @@ std::optional<OperatorState> from_json(const Json& root) {
 }
 
 std::string to_text(const OperatorState& state) {
-  Json root{{"format", kFormat}, {"frozen", state.frozen}};
+  Json root{{"format", kFormat}, {"frozen", state.frozen}, {"withdrawn", state.withdrawn}};
   root["weights"] = Json::array();
   root["drained"] = Json::array();
   root["left"] = Json(state.left);

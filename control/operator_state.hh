@@ -15,6 +15,7 @@
 namespace fairlead::control {
 
 struct OperatorState {
+  bool withdrawn = false;                   // this node takes no traffic
   bool frozen = false;                      // weights do not follow measurements
   std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
   Holds holds;                              // drained, in maintenance, off

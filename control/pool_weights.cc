@@ -19,18 +19,50 @@ bool moved(std::uint32_t before, std::uint32_t after) {
 void PoolWeights::restore(
     const steer::TableView& table, const steer::Names& names, base::Nanoseconds hold_until
 ) {
-  hold_until_ = hold_until;
+  std::map<std::string, Restored> pools;
   for (const fl_member& member : table.members()) {
     if (member.state != FL_MEMBER_ACTIVE || member.weight == 0) continue;
-    Pool& pool = pools_[std::string(names.vip(member.vip))];
-    const std::string id(names.backend(member.backend));
-    pool.restored[id] = member.weight;
-    // The policy steps from here, not from its prior.
-    policy::BackendState& state = pool.state.backends[id];
-    state.table_weight = member.weight;
-    state.score_weight = member.weight;
-    state.given = member.weight;
+    pools[std::string(names.vip(member.vip))][std::string(names.backend(member.backend))] =
+        member.weight;
   }
+  restore(pools, hold_until);
+}
+
+void PoolWeights::restore(
+    const std::map<std::string, Restored>& pools, base::Nanoseconds hold_until
+) {
+  hold_until_ = hold_until;
+  for (const auto& [vip, weights] : pools) {
+    Pool& pool = pools_[vip];
+    for (const auto& [id, weight] : weights) {
+      pool.restored[id] = weight;
+      // The policy steps from here, not from its prior.
+      policy::BackendState& state = pool.state.backends[id];
+      state.table_weight = weight;
+      state.score_weight = weight;
+      state.given = weight;
+    }
+  }
+}
+
+bool PoolWeights::give(Given pools, bool frozen) {
+  ++turns_;
+  bool changed = false;
+  std::map<std::string, Pool> next;
+  for (auto& [vip, weights] : pools) {
+    Pool pool = std::move(pools_[vip]);
+    pool.frozen = frozen;
+    changed = changed || weights.size() != pool.weights.size();
+    for (const auto& [id, weight] : weights) {
+      const auto old = pool.weights.find(id);
+      changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
+                old->second.parallel != weight.parallel;
+    }
+    pool.weights = std::move(weights);
+    next.emplace(vip, std::move(pool));
+  }
+  pools_ = std::move(next);
+  return changed;
 }
 
 bool PoolWeights::turn(

@@ -40,6 +40,15 @@ class PoolWeights {
       const steer::TableView& table, const steer::Names& names, base::Nanoseconds hold_until
   );
 
+  /// The same from weights of one pool each, by backend; none is 0.
+  using Restored = std::map<std::string, std::uint32_t>;
+  void restore(const std::map<std::string, Restored>& pools, base::Nanoseconds hold_until);
+
+  /// Weights that somebody else computed, for all pools: in force from now on, until turn() is
+  /// called. Returns true when tables must follow.
+  using Given = std::map<std::string, std::map<std::string, policy::EffectiveWeight>>;
+  bool give(Given pools, bool frozen);
+
   /// From the next turn on.
   void set_rails(const policy::RailSettings& rails) { rails_ = rails; }
 

@@ -11,7 +11,9 @@
 
 #include "control/api/counters.hh"
 #include "control/intents.hh"
+#include "control/policy_input.hh"
 #include "control/scores.hh"
+#include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
@@ -22,21 +24,6 @@ constexpr base::Nanoseconds kFirstRetry = base::kMillisecond;
 constexpr base::Nanoseconds kSlowestRetry = 64 * base::kMillisecond;
 constexpr base::Nanoseconds kAckPoll = 250 * base::kMicrosecond;
 constexpr base::Nanoseconds kFirstResults = 500 * base::kMillisecond;
-
-policy::Report to_policy(const monitor::Received& received) {
-  const monitor::LoadReport& r = received.report;
-  policy::Report out;
-  out.received_ns = received.at;
-  out.sequence = r.sequence;
-  out.cpu = r.cpu;
-  out.application_utilization = r.application;
-  out.requests_per_second = r.requests_per_second;
-  out.errors_per_second = r.errors_per_second;
-  out.active = r.active;
-  out.mean_latency_us = r.latency_us;
-  out.period = r.period_us * base::kMicrosecond;
-  return out;
-}
 
 using Weights = std::map<std::pair<std::string, std::string>, double>;
 
@@ -185,6 +172,10 @@ base::Nanoseconds Reconciler::next_due() const {
 
 void Reconciler::run_policy(base::Nanoseconds now) {
   policy_due_ = now + node_.config.monitoring.interval;
+  if (node_.fleet_weights.generation != 0) {
+    if (give_fleet_weights(node_)) mark_dirty(now);
+    return;
+  }
   if (node_.operators.frozen && node_.weights.turns() > 0 && !dirty_) return;
   std::map<std::string, std::vector<policy::Report>> reports;
   for (const model::Vip& vip : node_.config.vips) {
@@ -209,10 +200,7 @@ void Reconciler::run_policy(base::Nanoseconds now) {
     }
     return in;
   };
-  const config::Rails& rails = node_.config.rails;
-  node_.weights.set_rails(
-      {rails.dead_band, rails.max_step, rails.floor, rails.ceiling, rails.moved_per_minute}
-  );
+  set_rails(node_.weights, node_.config.rails);
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
   if (node_.weights.turn(node_.config.vips, node_.config.policy, parameters, now, input)) {

@@ -35,6 +35,9 @@ struct Regions {
   [[nodiscard]] const fl_workers& worker_pages() const {
     return *reinterpret_cast<const fl_workers*>(workers.data());
   }
+  [[nodiscard]] const fl_scores& scores_seen() const {
+    return *reinterpret_cast<const fl_scores*>(scores.data());
+  }
   [[nodiscard]] fl_scores& score_table() { return *reinterpret_cast<fl_scores*>(scores.data()); }
 };
 

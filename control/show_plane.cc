@@ -7,6 +7,8 @@
 #include "control/held_back.hh"
 #include "control/model/names.hh"
 #include "control/plane_watch.hh"
+#include "control/route_watch.hh"
+#include "control/shared_state.hh"
 #include "control/show.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/steer/handover.h"
@@ -168,7 +170,13 @@ Json show_status(const Node& node, base::Nanoseconds now) {
       {"decision_to_acknowledge_ms", timing(node.publisher.decision_to_acknowledge())},
   };
   if (node.exchange.running()) out["exchange"] = node.exchange.show();
-  if (node.fleet.configured) out["fleet"] = node.fleet.show(now);
+  if (node.fleet.configured) {
+    out["fleet"] = node.fleet.show(now);
+    out["fleet"]["weights_generation"] = node.fleet_weights.generation;
+    out["fleet"]["weights_term"] = node.fleet_weights.term;
+  }
+  if (node.store) out["etcd"] = show_store(node);
+  out["routes"] = show_routes(node, now);
   out["reloads"] = {{"taken", node.reloads}, {"refused", node.reloads_refused}};
   if (!node.reload_error.empty()) out["reloads"]["error"] = base::message(node.reload_error);
   if (!node.last_error.empty()) out["error"] = node.last_error;

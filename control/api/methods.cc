@@ -57,6 +57,12 @@ constexpr Method kMethods[] = {
     {"config rollback", Command::kConfigRollback, kRevision | kNote, 0, true},
     {"config discard", Command::kConfigDiscard, 0, 0, true},
     {"config reload", Command::kConfigReload, 0, 0, true},
+    {"config share", Command::kConfigShare, kNote, 0, true},
+    {"show fleet", Command::kShowNodes, 0, 0, false},
+    {"show digest", Command::kShowDigest, 0, 0, false},
+    {"announce node", Command::kAnnounceNode, 0, 0, true},
+    {"withdraw node", Command::kWithdrawNode, 0, 0, true},
+    {"retire node", Command::kLeaveNode, kDeadline, 0, true},
 };
 
 constexpr ArgumentName kArguments[] = {

@@ -55,6 +55,12 @@ enum class Command : std::uint8_t {
   kConfigRollback,
   kConfigDiscard,
   kConfigReload,
+  kConfigShare,
+  kShowNodes,
+  kShowDigest,
+  kAnnounceNode,
+  kWithdrawNode,
+  kLeaveNode,
 };
 
 /// True for commands that change something or tell a secret: root and the daemon's own user only.

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <set>
 
 #include <poll.h>
@@ -13,7 +14,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "control/config/sections.hh"
+#include "control/etcd/settings.hh"
+#include "control/fleet/shared_config.hh"
 #include "control/monitor/report_wire.hh"
+#include "control/shared_operators.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -22,6 +27,7 @@ namespace {
 
 constexpr base::Nanoseconds kMostInterval = base::kSecond;
 constexpr base::Nanoseconds kNodeGone = 3 * base::kSecond;
+constexpr const char* kGeneration = "generation";  // in etcd: of weights, the highest so far
 constexpr base::Nanoseconds kLogEvery = 10 * base::kSecond;
 
 std::uint64_t wall_us() {
@@ -47,7 +53,9 @@ void block_signals() {
 }
 
 Monitor::~Monitor() {
+  metrics_.reset();
   leadership_.reset();  // the next leader need not wait
+  store_.reset();
   if (watch_) watch_->end();
   service_.reset();  // before the service that it carries
 }
@@ -63,7 +71,7 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   signals_ = sys::UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   wake_ = sys::UniqueFd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!signals_.valid() || !wake_.valid()) return base::system_error("read signals", errno);
-  take_config(config);
+  FL_TRY(open_fleet(config));
   // Milliseconds of 1970: a monitor that is started again goes on above where it was.
   sequence_ = wall_us() / 1000;
   FL_ASSIGN(
@@ -72,9 +80,13 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   watch_ = monitor::WatchService::make();
   FL_ASSIGN(service_, monitor::Service::start(options_.listen, *this, {&watch_->grpc_service()}));
   FL_ASSIGN(leadership_, Leadership::start(config.fleet.etcd, options_.advertise, [this] {
-              const std::uint64_t one = 1;
-              (void)!::write(wake_.get(), &one, sizeof one);
+              wake();
             }));
+  if (!options_.metrics.empty()) {
+    FL_ASSIGN(metrics_, Metrics::start(options_.metrics, [this](control::MetricsPage& page) {
+                fill(page);
+              }));
+  }
   sys::log_info(
       "started monitor=" + options_.advertise + " listen=" + options_.listen +
       " backends=" + std::to_string(backends_.size())
@@ -82,7 +94,48 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   return true;
 }
 
-void Monitor::take_config(const config::Config& config) {
+/// Any thread.
+void Monitor::wake() {
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+base::Result<bool> Monitor::open_fleet(const config::Config& config) {
+  if (!config.fleet.etcd.endpoints.empty()) {
+    FL_ASSIGN(etcd::Settings settings, etcd::settings_of(config.fleet.etcd));
+    store_ =
+        fleet::Store::open({std::move(settings), config.fleet.etcd.prefix, "", [this] { wake(); }});
+    store_->announce("monitors", options_.advertise, "{}");
+  }
+  take_config(config);
+  return true;
+}
+
+/// The file with the sections that the fleet shares, if it shares some.
+base::Result<config::Config> Monitor::with_fleet(config::Config from_file) {
+  const auto shared = store_ ? fleet::shared_config(store_->read()) : std::nullopt;
+  if (!shared) return from_file;
+  FL_ASSIGN(
+      const std::string text, config::with_shared(from_file.text, from_file.file, shared->text)
+  );
+  return config::parse_config(text, options_.config + " with the fleet's sections");
+}
+
+/// What operators decided and configured, on whatever node.
+void Monitor::take_shared() {
+  if (!store_) return;
+  const auto state = store_->state();
+  if (!state.known || state.turn == store_turn_) return;
+  store_turn_ = state.turn;
+  const control::Clocks clocks{sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000)};
+  const fleet::Values values = store_->read();
+  operators_ = control::with_shared_values({}, values, clocks);
+  const auto shared = fleet::shared_config(values);
+  const auto in_force = config::shared_part(config_.text, config_.file);
+  if (shared && (!in_force || *in_force != shared->text)) reload();
+}
+
+void Monitor::take_config(config::Config config) {
   std::set<std::string> ids;
   for (const model::Vip& vip : config.vips) {
     for (const model::Backend& backend : vip.backends) ids.insert(backend.id);
@@ -91,15 +144,17 @@ void Monitor::take_config(const config::Config& config) {
   backends_ = {ids.begin(), ids.end()};
   intake_.set_backends(backends_);
   interval_ = std::min(config.monitoring.interval, kMostInterval);
+  config_ = std::move(config);
 }
 
 void Monitor::reload() {
-  const auto config = config::load_config(options_.config);
+  auto config = config::load_config(options_.config);
+  if (config) config = with_fleet(std::move(*config));
   if (!config) {
     sys::log_error("reload refused, nothing changes: " + config.error().what);
     return;
   }
-  take_config(*config);
+  take_config(std::move(*config));
   sys::log_info("reloaded backends=" + std::to_string(backends_.size()));
 }
 
@@ -144,22 +199,65 @@ bool Monitor::take_signals() {
   return goes_on;
 }
 
+// The generation that etcd knows is for the case that all nodes and monitors were started anew.
+void Monitor::lead(const Leadership::View& lead) {
+  if (!leadership_ || !lead.leads) {
+    generation_shown_ = 0;
+    return policy_.follow();
+  }
+  if (policy_.term() == lead.term) return;
+  std::uint64_t known = 0;
+  const fleet::Values values = store_->read();
+  if (const auto found = values.find(kGeneration); found != values.end())
+    known = std::strtoull(found->second.c_str(), nullptr, 10);
+  policy_.lead(lead.term, known);
+}
+
+void Monitor::weigh(v1::MonitoringUpdate& update, const FleetPolicy::Reports& reports) {
+  if (!policy_.leads()) return;
+  const base::Nanoseconds now = sys::monotonic_ns();
+  const std::vector<v1::NodeRow> nodes = watch_->nodes(now, kNodeGone);
+  const FleetPolicy::Input input{config_, operators_, nodes, [this](const std::string& id) {
+                                   return static_cast<double>(exchange_->total(id));
+                                 }};
+  if (policy_.turn(input, reports, now)) {
+    const monitor::FleetWeights& weights = policy_.weights();
+    store_->write({{kGeneration, std::to_string(weights.generation)}});
+    sys::log_info(
+        "weights generation=" + std::to_string(weights.generation) +
+        " term=" + std::to_string(weights.term)
+    );
+  }
+  generation_shown_ = policy_.weights().generation;
+  update.set_asks_weights(policy_.asks());
+  if (!policy_.asks()) *update.mutable_weights() = monitor::to_wire(policy_.weights());
+}
+
 void Monitor::publish() {
+  take_shared();
   v1::MonitoringUpdate update;
   const auto lead = leadership_ ? leadership_->look() : Leadership::View{};
+  this->lead(lead);
   update.set_term(lead.term);
   update.set_sequence(++sequence_);
   update.set_monitor(options_.advertise);
+  FleetPolicy::Reports reports;
   {
     const std::lock_guard lock(mutex_);
-    for (const monitor::LoadReport& window : windows_.take(intake_, backends_))
+    for (const monitor::LoadReport& window : windows_.take(intake_, backends_, &reports))
       *update.add_windows() = monitor::to_wire(window);
-    for (const std::string& id : backends_)
-      if (intake_.has_left(id)) update.add_left(id);
+    operators_.left.clear();
+    for (const std::string& id : backends_) {
+      if (!intake_.has_left(id)) continue;
+      update.add_left(id);
+      operators_.left.insert(id);
+    }
   }
   if (!lead.leads) return;  // warm: its windows are as young as the leader's
+  weigh(update, reports);
   for (v1::NodeRow& row : watch_->nodes(sys::monotonic_ns(), kNodeGone))
     *update.add_nodes() = std::move(row);
+  ++updates_shown_;
   watch_->publish(update);
 }
 

@@ -2,15 +2,19 @@
 // The monitoring service: start in order, publish at intervals, end.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "control/central/fleet_policy.hh"
 #include "control/central/leadership.hh"
+#include "control/central/metrics.hh"
 #include "control/central/options.hh"
 #include "control/config/config.hh"
 #include "control/exchange/server.hh"
+#include "control/fleet/store.hh"
 #include "control/monitor/intake.hh"
 #include "control/monitor/service.hh"
 #include "control/monitor/watch_service.hh"
@@ -30,10 +34,17 @@ class Monitor final : private monitor::Sink {
   void run();
 
  private:
-  void take_config(const config::Config& config);
+  base::Result<config::Config> with_fleet(config::Config from_file);
+  void take_config(config::Config config);
+  void take_shared();
+  base::Result<bool> open_fleet(const config::Config& config);
+  void lead(const Leadership::View& lead);
+  void weigh(v1::MonitoringUpdate& update, const FleetPolicy::Reports& reports);
+  void wake();
   void reload();
   void publish();
   void log_figures();
+  void fill(control::MetricsPage& page);  // monitor_figures.cc
   bool wait(base::Nanoseconds until);
   bool take_signals();
 
@@ -47,15 +58,23 @@ class Monitor final : private monitor::Sink {
   std::vector<std::string> backends_;
   monitor::Windows windows_;
   base::Nanoseconds interval_ = base::kSecond;
+  config::Config config_;  // from here on to signals_: the main thread's
+  FleetPolicy policy_;
+  control::OperatorState operators_;
+  std::uint64_t store_turn_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t accepted_ = 0;  // at the last line of the log
   base::Nanoseconds logged_ = 0;
   sys::UniqueFd signals_;
-  sys::UniqueFd wake_;                          // the lead changed
-  std::unique_ptr<Leadership> leadership_;      // null: without election
+  sys::UniqueFd wake_;                   // the lead changed
+  std::unique_ptr<fleet::Store> store_;  // null, and the next: without etcd
+  std::unique_ptr<Leadership> leadership_;
   std::unique_ptr<exchange::Server> exchange_;  // these three end before what they call
   std::unique_ptr<monitor::WatchService> watch_;
   std::unique_ptr<monitor::Service> service_;
+  std::atomic<std::uint64_t> generation_shown_{0};
+  std::atomic<std::uint64_t> updates_shown_{0};
+  std::unique_ptr<Metrics> metrics_;  // ends before what it looks at
 };
 
 void block_signals();

@@ -33,6 +33,7 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
       options.advertise,
       "ADDRESS:PORT at which nodes and other monitors reach it; default: --listen"
   );
+  app.add_option("--metrics", options.metrics, "ADDRESS:PORT of GET /metrics; default: off");
   app.add_flag("--check", options.check, "read the configuration, print warnings, end");
   app.add_option("--log-level", level, "error, warn, info or debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
@@ -53,6 +54,13 @@ base::Result<Options> parse_options(int argc, const char* const* argv) {
     return base::invalid(
         "command line: --listen " + base::quoted(options.listen) +
         " is not ADDRESS:PORT, use for example 0.0.0.0:9300"
+    );
+  }
+  if (options.metrics == "off") options.metrics.clear();
+  if (!options.metrics.empty() && !config::is_endpoint(options.metrics)) {
+    return base::invalid(
+        "command line: --metrics " + base::quoted(options.metrics) +
+        " is not ADDRESS:PORT, use for example 127.0.0.1:9301"
     );
   }
   if (options.advertise.empty()) options.advertise = options.listen;

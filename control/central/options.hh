@@ -13,6 +13,7 @@ struct Options {
   std::string config;                   // path of the fleet's YAML file, the same as the nodes'
   std::string listen = "0.0.0.0:9300";  // gRPC by TCP, counts by UDP
   std::string advertise;                // how others reach it; default: listen
+  std::string metrics;                  // "ADDRESS:PORT" of GET /metrics; "": off
   bool check = false;
   sys::LogLevel log_level = sys::LogLevel::kInfo;
   std::string text;  // --help, --version: print this and end

@@ -147,6 +147,9 @@ Page config_page(const Call& call, const Json& result) {
             "; config diff shows them, config commit puts it in force";
   } else if (call.is("config discard")) {
     line += "the pending configuration is forgotten";
+  } else if (call.is("config share")) {
+    line += "the fleet's configuration is that of revision " + text(result, "revision");
+    if (part(result, "etcd_away", false)) line += ", once etcd is back";
   } else if (call.is("config confirm") || call.is("config reload")) {
     line += "revision " + text(result, "revision") + " is in force";
   } else {

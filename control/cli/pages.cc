@@ -273,6 +273,8 @@ Json rows(const Json& result, const char* key) {
 Page page_of(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
   if (name == "show status") return status_page(result);
+  if (name == "show fleet") return nodes_page(result);
+  if (name == "show digest") return digest_page(result);
   if (name == "show weights") return {{table_of(rows(result, "backends"), kWeights, 2)}};
   if (name == "show events") return events_page(result);
   if (name == "start" || name == "stop") return forwarding_page(result);

@@ -17,6 +17,10 @@ Page done_page(const Call& call, const Json& result);
 
 Page status_page(const Json& result);
 Page flow_page(const Call& call, const Json& result);
+/// The fleet's part of `show status`, where the node has one.
+void add_fleet(const Json& result, Page& page);
+Page nodes_page(const Json& result);
+Page digest_page(const Json& result);
 Page vip_stats_page(const Json& result);
 /// A table of the flow events [{event, count, text}] that happened, if any did.
 void add_flow_events(const Json& events, Page& page);

@@ -27,12 +27,6 @@ constexpr Column kStatus[] = {
     {"holds back", "dataplane.behind"},
     {"a change waits for", "dataplane.change_waits_s", F::kSeconds},
     {"measurements lost", "measurements_lost", F::kWord},
-    {"monitor", "fleet.monitor"},
-    {"monitor tells", "fleet.fresh", F::kWord},
-    {"counts of the fleet in scores", "exchange.shared", F::kWord},
-    {"nodes in counts", "exchange.nodes", F::kCount},
-    {"different tables in the fleet", "fleet.digests", F::kCount},
-    {"nodes disagree", "fleet.disagreement", F::kWord},
     {"decision to publication", "decision_to_publish_ms.mean", F::kMilliseconds},
     {"publication to workers", "publish_to_acknowledge_ms.mean", F::kMilliseconds},
     {"publication to workers, worst", "publish_to_acknowledge_ms.max", F::kMilliseconds},
@@ -54,17 +48,6 @@ constexpr Column kStatus[] = {
     {"last reload refused", "reloads.error"},
     {"last error", "error"},
 };
-constexpr Column kFleetNodes[] = {
-    {"NODE", "node"},
-    {"GENERATION", "generation", F::kNumber},
-    {"DIGEST", "digest"},
-    {"PACKETS", "packets", F::kCount},
-    {"ENTRIES", "flows", F::kCount},
-    {"FORWARD P99", "forward_p99_us", F::kMicroseconds},
-    {"DATA PLANE", "dataplane", F::kWord},
-    {"TOLD", "age_ms", F::kMilliseconds},
-};
-
 // Of fairlead-agent.
 constexpr Column kAgent[] = {
     {"backend", "backend"},
@@ -102,8 +85,7 @@ constexpr Column kAgentReports[] = {
 Page status_page(const Json& result) {
   if (!result.contains("backend")) {
     Page page{{list_of(result, kStatus)}};
-    if (result.contains("fleet"))
-      page.blocks.emplace_back(table_of(rows(result["fleet"], "nodes"), kFleetNodes));
+    add_fleet(result, page);
     return page;
   }
   return {

@@ -11,6 +11,7 @@
 #include "control/config/load_fleet.hh"
 #include "control/config/load_monitoring.hh"
 #include "control/config/load_outgoing.hh"
+#include "control/config/load_routes.hh"
 #include "control/config/load_simulation.hh"
 #include "control/config/load_vips.hh"
 #include "control/config/section.hh"
@@ -283,6 +284,7 @@ base::Result<Config> read_all(
        "decision_log",
        "changes",
        "api",
+       "routes",
        "simulation"},
       diagnosis
   );
@@ -312,6 +314,7 @@ base::Result<Config> read_all(
   c.outgoing = load_outgoing(root);
   load_services(root, c);
   c.api = load_api(root, c.metrics_listen, c.monitoring.listen);
+  (void)load_routes(root);  // checked here, read by routes_of()
   load_changes(root.section("changes", {"directory", "history", "watch"}), c);
   load_simulation(root, c, diagnosis);
   c.vips = load_vips(root, c, purpose, diagnosis);

@@ -42,14 +42,21 @@ LoadReport merged(const std::vector<Received>& reports, std::uint64_t last_seque
   return out;
 }
 
-std::vector<LoadReport> Windows::take(Intake& intake, const std::vector<std::string>& backends) {
+std::vector<LoadReport> Windows::take(
+    Intake& intake,
+    const std::vector<std::string>& backends,
+    std::map<std::string, std::vector<Received>>* raw
+) {
   std::vector<LoadReport> out;
   for (const std::string& id : backends) {
-    const std::vector<Received> reports = intake.take_reports(id);
+    std::vector<Received> reports = intake.take_reports(id);
     if (reports.empty()) continue;
     std::uint64_t& last = last_sequence_[id];
     out.push_back(merged(reports, last));
     last = reports.back().report.sequence;
+    if (raw == nullptr) continue;
+    auto& kept = (*raw)[id];
+    kept.insert(kept.end(), reports.begin(), reports.end());
   }
   std::erase_if(last_sequence_, [&](const auto& entry) {
     return std::find(backends.begin(), backends.end(), entry.first) == backends.end();

@@ -18,8 +18,13 @@ LoadReport merged(const std::vector<Received>& reports, std::uint64_t last_seque
 /// Takes the windows of all backends out of an intake, one after the other.
 class Windows {
  public:
-  /// One report for each backend that reported since the last call.
-  std::vector<LoadReport> take(Intake& intake, const std::vector<std::string>& backends);
+  /// One report for each backend that reported since the last call. `raw`: the reports themselves
+  /// are added there, by backend; may be null.
+  std::vector<LoadReport> take(
+      Intake& intake,
+      const std::vector<std::string>& backends,
+      std::map<std::string, std::vector<Received>>* raw = nullptr
+  );
 
  private:
   std::map<std::string, std::uint64_t> last_sequence_;

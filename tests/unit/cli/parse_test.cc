@@ -135,13 +135,13 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
        "unknown command 'bogus', expected show, ipvs, set, drain, undrain, maint, disable, enable, "
-       "clear, flush, freeze, thaw, add, del, start, stop, config, lookup, help, sleep, quit or "
+       "clear, flush, freeze, thaw, add, del, start, stop, config, withdraw, announce, retire, "
+       "lookup, help, sleep, quit or "
        "exit"},
       {"s", "'s' could be show, set, start, stop or sleep"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
-       "events, memory, update, port, "
-       "core, weights, nodes, version or config"},
+       "fleet, digest, events, memory, update, port, core, weights, nodes, version or config"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},

@@ -56,7 +56,8 @@ inline const Refusal kRefusals[] = {
     {"an unknown section",
      VIP "hue: {}\n",
      "c.yaml:2: hue: unknown key, known here: node, ports, workers, memory, fleet, flows, tunnel, "
-     "icmp, vips, health, monitoring, policy, metrics, decision_log, changes, api or simulation"},
+     "icmp, vips, health, monitoring, policy, metrics, decision_log, changes, api, routes or "
+     "simulation"},
     {"a misspelt vip key",
      "vips:\n"
      "  - {name: web, address: 203.0.113.10, port: 80, encapsulaton: gue}\n",
@@ -296,6 +297,12 @@ inline const Refusal kRefusals[] = {
      "ports: [{device: net_null0, mtu: 1500}]\n" VIP,
      "c.yaml:1: ports[0].mtu: unknown key, known here: device, gateway_mac, gateway, gateway6, "
      "punt_tap or checksums"},
+    {"a hook without its folder",
+     "routes: {hook: announce.sh}\n" VIP,
+     "c.yaml:1: routes.hook: must be a path that begins with '/', or off"},
+    {"a protocol that ends BIRD's command",
+     "routes: {protocol: 'a\" down'}\n" VIP,
+     "c.yaml:1: routes.protocol: must be a name of BIRD's protocols, '*' and '?' stand for others"},
     {"checksums by an unknown hand",
      "ports: [{device: net_null0, checksums: atuo}]\n" VIP,
      "c.yaml:1: ports[0].checksums: 'atuo' is not one of software or auto, did you mean 'auto'?"},

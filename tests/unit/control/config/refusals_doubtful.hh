@@ -32,7 +32,7 @@ inline const Refusal kDoubtful[] = {
      "\"no\\e[2Jde\": {}\n" VIP,
      "c.yaml:1: no\\x1b[2Jde: unknown key, known here: node, ports, workers, memory, "
      "fleet, flows, tunnel, icmp, vips, health, monitoring, policy, metrics, decision_log, "
-     "changes, api or simulation"},
+     "changes, api, routes or simulation"},
     {"a port that may be octal",
      "vips: [{name: web, address: 203.0.113.10, port: 0120, backends: [{id: b1, address: "
      "10.0.0.1}]}]\n",

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a node knows of its fleet.
+#include "control/cli/pages.hh"
+
+namespace fairlead::cli {
+namespace {
+
+using F = Format;
+
+constexpr Column kMonitoring[] = {
+    {"monitor", "fleet.monitor"},
+    {"monitor tells", "fleet.fresh", F::kWord},
+    {"counts of the fleet in scores", "exchange.shared", F::kWord},
+    {"nodes in counts", "exchange.nodes", F::kCount},
+    {"different tables in the fleet", "fleet.digests", F::kCount},
+    {"nodes disagree", "fleet.disagreement", F::kWord},
+};
+constexpr Column kRoutes[] = {
+    {"takes traffic", "routes.announced", F::kWord},
+    {"state of the node", "routes.state"},
+    {"routers are not told", "routes.error"},
+};
+constexpr Column kEtcd[] = {
+    {"etcd away", "etcd.away", F::kWord},
+    {"etcd revision", "etcd.revision", F::kNumber},
+    {"decisions that wait for etcd", "etcd.waiting", F::kCount},
+    {"configuration shared by", "etcd.configuration"},
+    {"shared configuration refused", "etcd.configuration_error"},
+    {"etcd error", "etcd.error"},
+};
+constexpr Column kFleetNodes[] = {
+    {"NODE", "node"},
+    {"GENERATION", "generation", F::kNumber},
+    {"DIGEST", "digest"},
+    {"PACKETS", "packets", F::kCount},
+    {"ENTRIES", "flows", F::kCount},
+    {"FORWARD P99", "forward_p99_us", F::kMicroseconds},
+    {"DATA PLANE", "dataplane", F::kWord},
+    {"TOLD", "age_ms", F::kMilliseconds},
+};
+
+constexpr Column kNodes[] = {
+    {"NODE", "node"},
+    {"STATE", "state"},
+    {"ANNOUNCED", "announced", F::kWord},
+    {"GENERATION", "generation", F::kNumber},
+    {"WEIGHTS", "weights", F::kNumber},
+    {"DIGEST", "digest"},
+    {"AGREES", "agrees", F::kWord},
+    {"ENTRIES", "flows", F::kCount},
+    {"FORWARD P99", "forward_p99_us", F::kMicroseconds},
+    {"DATA PLANE", "dataplane", F::kWord},
+    {"TOLD", "age_ms", F::kMilliseconds},
+};
+constexpr Column kMonitors[] = {
+    {"MONITOR", "monitor"},
+    {"LEADS", "leads", F::kWord},
+};
+constexpr Column kDigest[] = {
+    {"digest", "digest"},
+    {"generation", "generation", F::kNumber},
+    {"weights of the fleet", "weights_generation", F::kNumber},
+    {"term of their leader", "weights_term", F::kNumber},
+    {"all nodes agree", "agree", F::kWord},
+};
+constexpr Column kDigests[] = {
+    {"DIGEST", "digest"},
+    {"COUNT", "count", F::kCount},
+    {"NODES", "names"},
+};
+constexpr const char* kAlarm =
+    "ALARM: nodes have had different tables for more than 3 s, compare show fleet";
+
+}  // namespace
+
+Page nodes_page(const Json& result) {
+  Page page{{table_of(rows(result, "nodes"), kNodes)}};
+  const Json monitors = rows(result, "monitors");
+  if (!monitors.empty()) page.blocks.emplace_back(table_of(monitors, kMonitors));
+  if (part(result, "disagreement", false)) page.blocks.emplace_back(kAlarm);
+  return page;
+}
+
+Page digest_page(const Json& result) {
+  Json digests = rows(result, "digests");
+  for (Json& row : digests) {
+    std::string names;
+    for (const Json& name : rows(row, "nodes"))
+      if (name.is_string()) names += (names.empty() ? "" : " ") + name.get<std::string>();
+    row["names"] = names;
+  }
+  Page page{{list_of(result, kDigest), table_of(digests, kDigests)}};
+  if (part(result, "disagreement", false)) page.blocks.emplace_back(kAlarm);
+  return page;
+}
+
+void add_fleet(const Json& result, Page& page) {
+  if (result.contains("fleet") || result.contains("exchange"))
+    page.blocks.emplace_back(list_of(result, kMonitoring));
+  if (result.contains("routes")) page.blocks.emplace_back(list_of(result, kRoutes));
+  if (result.contains("etcd")) page.blocks.emplace_back(list_of(result, kEtcd));
+  if (result.contains("fleet"))
+    page.blocks.emplace_back(table_of(rows(result["fleet"], "nodes"), kFleetNodes));
+}
+
+}  // namespace fairlead::cli

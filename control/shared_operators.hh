@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators' decisions as values that a fleet shares, and back. Pure.
+#pragma once
+
+#include "control/fleet/store.hh"
+#include "control/operator_state.hh"
+
+namespace fairlead::control {
+
+/// This host's clocks: decisions are kept by the monotonic one, shared by that of the wall.
+struct Clocks {
+  base::Nanoseconds monotonic = 0;
+  std::int64_t wall_ms = 0;
+};
+
+/// "hold/VIP/BACKEND", "weight/VIP/BACKEND", "health/VIP/BACKEND", "frozen". What `seen` says
+/// already, within a second, keeps its text: clocks of hosts tremble.
+fleet::Values shared_values(
+    const OperatorState& state, const fleet::Values& seen, const Clocks& clocks
+);
+
+/// `state` with the fleet's decisions in place of its own; who left stays. Values that nobody can
+/// read are skipped: of a later version.
+OperatorState with_shared_values(
+    OperatorState state, const fleet::Values& values, const Clocks& clocks
+);
+
+}  // namespace fairlead::control

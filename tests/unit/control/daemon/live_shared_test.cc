@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two nodes with one etcd: operators' decisions and configurations hold on both, with etcd and
+// without it.
+#include <algorithm>
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/control/daemon/running_control.hh"
+#include "tests/unit/control/etcd/running_etcd.hh"
+
+namespace fairlead::control {
+namespace {
+
+class SharedTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!etcd::RunningEtcd::installed()) GTEST_SKIP() << "no etcd (Debian: etcd-server)";
+    etcd.start_all();
+    write("lb1", one);
+    write("lb2", two);
+    one.start();
+    two.start();
+    ASSERT_TRUE(away(one, false) && away(two, false)) << one.log();
+  }
+  void write(const std::string& id, const RunningControl& node, const std::string& b = "b2") const {
+    node.write_file(head(id, node) + shared(b));
+  }
+  [[nodiscard]] std::string head(const std::string& id, const RunningControl& node) const {
+    return "node: {id: " + id + ", address: 192.0.2.11, runtime_dir: " + node.folder() +
+           "/run}\nmetrics: {listen: off}\nmonitoring: {listen: off}\n" +
+           "fleet: {etcd: {endpoints: [\"" + etcd.endpoints()[0] + "\"]}}\n";
+  }
+  static std::string shared(const std::string& second) {
+    return "health: {type: none}\npolicy: {name: static}\n"
+           "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [" +
+           std::string("{id: b1, address: 10.0.0.1}, {id: ") + second + ", address: 10.0.0.2}]}\n";
+  }
+  static Json etcd_of(const RunningControl& node) { return node.result("show status")["etcd"]; }
+  static bool away(const RunningControl& node, bool expected) {
+    return RunningControl::eventually([&] { return etcd_of(node)["away"] == expected; });
+  }
+  static bool state(const RunningControl& node, const std::string& id, const std::string& word) {
+    return RunningControl::eventually([&] { return node.backend(id).value("state", "") == word; });
+  }
+  static Json digest(const RunningControl& node) { return node.result("show status")["digest"]; }
+  static bool lists(const RunningControl& node, const std::string& id) {
+    const Json backends = node.result("show backend")["backends"];
+    return std::any_of(backends.begin(), backends.end(), [&](const Json& row) {
+      return row["id"] == id;
+    });
+  }
+  static bool has(const RunningControl& node, const std::string& id) {
+    return RunningControl::eventually([&] { return lists(node, id); });
+  }
+
+  etcd::RunningEtcd etcd{1};
+  RunningControl one;
+  RunningControl two;
+};
+
+TEST_F(SharedTest, ADrainAWeightAndAFreezeHoldOnAllNodesWhoeverWasAsked) {
+  one.result("drain backend", {{"backend", "b1"}});
+  EXPECT_TRUE(state(two, "b1", "draining"));
+  two.result("set backend", {{"backend", "b2"}, {"weight", 70}});
+  two.result("freeze weights");
+  EXPECT_TRUE(one.eventually([&] {
+    return one.result("show status")["frozen"] == true && one.backend("b2")["weight"] == 70;
+  }));
+  EXPECT_TRUE(one.eventually([&] { return digest(one) == digest(two); }));
+
+  two.result("undrain backend", {{"backend", "b1"}});
+  EXPECT_TRUE(state(one, "b1", "active"));
+  one.result("thaw weights");
+  EXPECT_TRUE(one.eventually([&] { return two.result("show status")["frozen"] == false; }));
+  // A node's own file ends no decision of the fleet.
+  one.signal(SIGHUP);
+  EXPECT_TRUE(one.eventually([&] { return one.result("show status")["reloads"]["taken"] == 1; }));
+  EXPECT_EQ(one.backend("b2")["weight"], 70);
+}
+
+TEST_F(SharedTest, ADecisionIsThereForANodeThatComesLaterAndOneWithoutEtcdCatchesUp) {
+  two.kill_now();
+  one.result("maint backend", {{"backend", "b1"}, {"switch", "on"}});
+  two.start();
+  EXPECT_TRUE(state(two, "b1", "draining"));
+
+  etcd.kill_all();
+  ASSERT_TRUE(away(one, true) && away(two, true));
+  EXPECT_EQ(two.backend("b1")["state"], "draining") << "the last state stays";
+  two.result("maint backend", {{"backend", "b1"}, {"switch", "off"}});
+  EXPECT_TRUE(state(two, "b1", "active")) << "a decision counts where it was made";
+  EXPECT_EQ(etcd_of(two)["waiting"], 1);
+  two.kill_now();
+  two.start();
+  EXPECT_TRUE(state(two, "b1", "active"));
+
+  etcd.start_all();
+  EXPECT_TRUE(state(one, "b1", "active")) << "and everywhere when etcd is back";
+  EXPECT_TRUE(away(two, false));
+  EXPECT_NE(one.log().find("etcd is away, things stay as they are"), std::string::npos);
+  EXPECT_NE(one.log().find("etcd is back"), std::string::npos);
+}
+
+TEST_F(SharedTest, AConfigurationThatWasSharedIsInForceOnAllNodes) {
+  EXPECT_EQ(one.result("config share")["changed"], true);
+  write("lb1", one, "b3");
+  const std::string text = one.config_text();
+  one.result("config load", {{"text", text}, {"name", "new.yaml"}});
+  one.result("config commit", {{"note", "b3 for b2"}});
+  ASSERT_TRUE(has(two, "b3")) << two.log();
+  EXPECT_TRUE(one.eventually([&] { return digest(one) == digest(two); }));
+  EXPECT_EQ(etcd_of(two)["configuration"], "lb1");
+  EXPECT_EQ(two.result("show status")["node"], "lb2") << "a node keeps its own sections";
+
+  // Its own file does not count for what the fleet shares, now and after a start.
+  two.signal(SIGHUP);
+  EXPECT_TRUE(two.eventually([&] { return two.result("show status")["reloads"]["taken"] == 2; }));
+  EXPECT_TRUE(has(two, "b3"));
+  two.kill_now();
+  etcd.kill_all();
+  two.start();
+  EXPECT_TRUE(has(two, "b3")) << "also without etcd";
+  etcd.start_all();
+  ASSERT_TRUE(away(one, false) && away(two, false));
+
+  two.result("config rollback");
+  EXPECT_TRUE(has(one, "b2")) << one.log();
+}
+
+TEST_F(SharedTest, ATrialStaysOnItsNodeUntilItIsConfirmed) {
+  one.result("config share");
+  one.result("config load", {{"text", head("lb1", one) + shared("b4")}, {"name", "t"}});
+  one.result("config commit", {{"confirm_ms", 600'000}});
+  ASSERT_TRUE(has(one, "b4"));
+  // What another node decides meanwhile reaches this one, and the trial goes on.
+  two.result("drain backend", {{"backend", "b1"}});
+  EXPECT_TRUE(state(one, "b1", "draining"));
+  EXPECT_TRUE(has(one, "b4"));
+  EXPECT_FALSE(lists(two, "b4"));
+  one.result("config confirm");
+  EXPECT_TRUE(has(two, "b4"));
+}
+
+}  // namespace
+}  // namespace fairlead::control

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators' decisions on their way between nodes with other clocks.
+#include "control/shared_operators.hh"
+
+#include <gtest/gtest.h>
+
+namespace fairlead::control {
+namespace {
+
+constexpr base::Nanoseconds kS = base::kSecond;
+
+// One host has been up for an hour, the other for a minute.
+const Clocks kHere{3600 * kS, 1'700'000'000'000};
+const Clocks kThere{60 * kS, 1'700'000'000'000};
+
+OperatorState decisions() {
+  OperatorState state;
+  state.frozen = true;
+  state.weights[{"web", "b1"}] = 50;
+  state.holds[{"web", "b2"}] = Hold{HoldKind::kDrain, 3590 * kS, 3660 * kS, Then::kReset, 9, false};
+  state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint, 3000 * kS};
+  state.health[{"web", "b4"}] = {true, 3700 * kS};
+  state.left.insert("b9");
+  return state;
+}
+
+TEST(SharedOperators, AnotherNodeReadsTheSameDecisionsInItsOwnTime) {
+  const auto values = shared_values(decisions(), {}, kHere);
+  OperatorState other;
+  other.left.insert("b8");
+
+  const OperatorState read = with_shared_values(other, values, kThere);
+
+  EXPECT_TRUE(read.frozen);
+  EXPECT_EQ(read.weights.at({"web", "b1"}), 50U);
+  const Hold& drain = read.holds.at({"web", "b2"});
+  EXPECT_EQ(drain.deadline, 120 * kS) << "a minute from now";
+  EXPECT_EQ(drain.then, Then::kReset);
+  EXPECT_EQ(read.holds.at({"web", "b3"}).kind, HoldKind::kMaint);
+  EXPECT_EQ(read.health.at({"web", "b4"}).until, 160 * kS);
+  EXPECT_EQ(read.left, other.left) << "who left is what monitors say";
+}
+
+TEST(SharedOperators, WhatTheFleetHasAlreadyIsNotSaidAgain) {
+  const auto values = shared_values(decisions(), {}, kHere);
+  const OperatorState read = with_shared_values({}, values, kThere);
+  // Clocks tremble, the maintenance began before this host did, flows are counted by each.
+  const Clocks later{61 * kS, 1'700'000'001'300};
+  EXPECT_EQ(shared_values(read, values, later), values);
+
+  OperatorState over = read;
+  over.holds.at({"web", "b2"}).over = true;
+  EXPECT_EQ(fleet::changes_between(values, shared_values(over, values, later)).size(), 1U);
+}
+
+TEST(SharedOperators, ADeadlineThatPassedIsTheSameForAHostThatWasNotUpThen) {
+  OperatorState state;
+  state.holds[{"web", "b2"}] = Hold{HoldKind::kDrain, 1 * kS, 2 * kS, Then::kReset, 0, true};
+  const auto values = shared_values(state, {}, kHere);
+  const OperatorState read = with_shared_values({}, values, kThere);
+  EXPECT_EQ(read.holds.at({"web", "b2"}).deadline, 1U) << "0 would be no deadline";
+  EXPECT_EQ(shared_values(read, values, kThere), values);
+}
+
+TEST(SharedOperators, WhatCannotBeReadIsSkipped) {
+  const fleet::Values values{
+      {"hold/web/b1", "{\"hold\":\"sleep\"}"},
+      {"hold/web/b2", "["},
+      {"hold/web/b3", "{\"hold\":\"drain\",\"then\":\"keep\",\"over\":7}"},
+      {"weight/web/b1", "70000"},
+      {"weight/web", "7"},
+      {"health/web/b1", "{}"},
+      {"config", "{\"text\":\"vips: []\"}"},
+      {"color/web/b1", "red"}};
+  EXPECT_EQ(with_shared_values({}, values, kHere), OperatorState{});
+}
+
+}  // namespace
+}  // namespace fairlead::control
