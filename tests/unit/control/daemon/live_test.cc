@@ -315,10 +315,12 @@ TEST(Control, NobodyWaitsForAWorkerThatHangs) {
     const Json plane = control.result("show status")["dataplane"];
     return plane.value("behind", "").rfind(who, 0) == 0;
   }));
-  const Json events = control.result("show events")["events"];
-  EXPECT_TRUE(std::any_of(events.begin(), events.end(), [&](const Json& event) {
-    return event["what"] == "held back" && event["cause"].get<std::string>().rfind(who, 0) == 0;
-  })) << events;
+  EXPECT_TRUE(control.eventually([&] {  // told at the next look, 50 ms later at most
+    const Json events = control.result("show events")["events"];
+    return std::any_of(events.begin(), events.end(), [&](const Json& event) {
+      return event["what"] == "held back" && event["cause"].get<std::string>().rfind(who, 0) == 0;
+    });
+  }));
   EXPECT_FALSE(control.result("show status")["dataplane"].contains("change_waits_s"));
 }
 
