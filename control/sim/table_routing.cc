@@ -12,7 +12,6 @@
 #include "control/steering/steering.hh"
 #include "dataplane/path/backend_health.hh"
 #include "dataplane/path/candidates.hh"
-#include "dataplane/steer/score.h"
 
 namespace fairlead::sim {
 
@@ -73,10 +72,6 @@ class TableRouting final : public Routing {
 
  private:
   [[nodiscard]] std::vector<steering::PoolIntent> intents(const Shipment& shipment) const;
-  [[nodiscard]] bool owns(const Generation& in, std::uint32_t slot, std::uint32_t backend) const {
-    const std::uint32_t member = in.view.slot(in.view.vips()[0], slot);
-    return position_of_[in.view.member(member).backend] == backend;
-  }
   fl_score* scores_of(std::uint32_t node) {
     return scores_[node / FL_MAX_WORKERS]->score[node % FL_MAX_WORKERS];
   }
@@ -250,11 +245,11 @@ bool TableRouting::finds(std::uint32_t node, std::uint64_t hash, std::uint32_t b
   for (const auto* generation : {in_force_[node].get(), before_[node].get()}) {
     if (generation == nullptr || generation->view.vips().empty()) continue;
     const fl_vip& vip = generation->view.vips()[0];
-    for (std::uint32_t c = 0; c < vip.choices && vip.table_size > 0; ++c)
-      if (owns(*generation, fl_candidate_slot(hash, c, vip.table_size), backend)) return true;
-    const std::uint32_t first = fl_candidate_slot(hash, 0, vip.table_size);
-    for (std::uint32_t r = 1; r <= fl_reserves(vip.choices) && vip.table_size > 0; ++r)
-      if (owns(*generation, (first + r) % vip.table_size, backend)) return true;
+    for (std::uint32_t c = 0; c < vip.choices && vip.table_size > 0; ++c) {
+      const std::uint32_t member =
+          generation->view.slot(vip, fl_candidate_slot(hash, c, vip.table_size));
+      if (position_of_[generation->view.member(member).backend] == backend) return true;
+    }
   }
   return false;
 }

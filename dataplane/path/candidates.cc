@@ -27,10 +27,6 @@ void walk(
   }
 }
 
-const fl_score* scores_of(const WorkerContext& context) {
-  return context.scores == nullptr ? nullptr : context.scores->score[context.worker];
-}
-
 std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& member) {
   if (context.scores == nullptr) return member.inverse_weight;
   const std::uint32_t scored = context.scores->score[context.worker][member.backend].inverse_weight;
@@ -38,10 +34,15 @@ std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& memb
 }
 
 std::uint64_t score(
-    const WorkerContext& context, const fl_member& member, std::uint32_t inverse, bool use_external
+    const WorkerContext& context,
+    const fl_member& member,
+    std::uint64_t local,
+    std::uint32_t inverse,
+    bool use_external
 ) {
-  const std::uint64_t flows = flows_with_new(context, member, scores_of(context), use_external);
-  return fl_score_value(flows, fl_member_parallel(&member), inverse);
+  const std::uint64_t external =
+      use_external ? context.scores->score[context.worker][member.backend].external : 0;
+  return fl_score_value(local + external + 1, fl_member_parallel(&member), inverse);
 }
 
 /// As a new flow must see it.
@@ -107,44 +108,19 @@ std::uint32_t choose_among(
       }
       if (now == Standing::kEjected || flow.avoid_half_open) continue;
     }
-    const std::uint64_t s = score(context, member, inverse, use_external);
+    const std::uint64_t s = score(context, member, backend.in_flight, inverse, use_external);
     if (s >= best_score) continue;
     best = number;
     best_score = s;
   }
   if (best != FL_NO_MEMBER) [[likely]]
-    return or_reserve(context, vip, flow.hash, best, scores_of(context), use_external);
+    return best;
   walk(context.table, vip, flow.hash, kEjectedWalkSlots, [&](std::uint32_t number) {
     if (!is_good(context, context.table.member(number))) return false;
     best = number;
     return true;
   });
   return best != FL_NO_MEMBER ? best : first_active(context.table, vip, flow.hash);
-}
-
-std::uint32_t best_with_reserves(
-    const WorkerContext& context,
-    const fl_vip& vip,
-    std::uint64_t hash,
-    std::uint32_t best,
-    bool use_external
-) {
-  const fl_member& candidate = context.table.member(best);
-  std::uint64_t best_score =
-      score(context, candidate, inverse_weight(context, candidate), use_external);
-  walk(context.table, vip, hash, fl_reserves(vip.choices), [&](std::uint32_t number) {
-    const fl_member& member = context.table.member(number);
-    const std::uint32_t inverse = inverse_weight(context, member);
-    const bool usable = member.state == FL_MEMBER_ACTIVE && inverse != kLooksFull &&
-                        is_undisputed(context.page->backends[member.backend], context.now);
-    if (!usable) return false;
-    const std::uint64_t here = score(context, member, inverse, use_external);
-    if (here >= best_score) return false;
-    best = number;
-    best_score = here;
-    return false;
-  });
-  return best;
 }
 
 std::uint32_t first_candidate(

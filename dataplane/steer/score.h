@@ -29,22 +29,4 @@ static inline uint64_t fl_score_value(uint64_t n, uint32_t parallel, uint64_t in
   return (queued > served ? queued : served) * inverse_weight;
 }
 
-/// Whether the last of `n` requests waits for another one: no core is free; unknown how many there
-/// are: it is not alone.
-static inline int fl_waits(uint64_t n, uint32_t parallel) {
-  return n > (parallel > 1u ? parallel : 1u);
-}
-
-/// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
-/// where the best candidate would make it wait. Where all is well they cost nothing; near
-/// saturation they find the free core that few candidates miss (docs/policies.md). Candidates and
-/// reserves are five at most: others than the first are four, and the shortest hop list (GUE over
-/// IPv6) has room for so many, in which another node finds the flow. Plain Maglev, one candidate,
-/// has none.
-#define FL_MAX_RESERVES 2u
-static inline uint32_t fl_reserves(uint32_t choices) {
-  const uint32_t room = choices < 5u ? 5u - choices : 0u;
-  return choices < 2u ? 0u : choices - 1u < room ? choices - 1u : room;
-}
-
 #endif

@@ -42,16 +42,6 @@ struct World {
   TestWorker worker;
 };
 
-std::vector<std::string> asked(World& w, std::uint64_t flow) {
-  const std::uint32_t first = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
-  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
-  const unsigned count =
-      others_to_ask(w.bank.view(), w.vip(), hash_of(flow), w.bank.view().member(first), others);
-  std::vector<std::string> out;
-  for (unsigned i = 0; i < count; ++i) out.push_back("b" + std::to_string(others[i]->backend));
-  return out;
-}
-
 TEST(Candidates, OneChoiceIsPlainMaglev) {
   World w(pool(5, 1));
   for (std::uint64_t flow = 0; flow < 100; ++flow) {
@@ -148,136 +138,6 @@ TEST(Score, IsAPredictedFinishingTime) {
   EXPECT_GT(fl_score_value(1U << 25, 255, 0x80000000U), fl_score_value(1U << 24, 255, 0x80000000U));
 }
 
-TEST(Score, ARequestWaitsWhereNoCoreIsFree) {
-  EXPECT_FALSE(fl_waits(4, 4));
-  EXPECT_TRUE(fl_waits(5, 4));
-  // Unknown: it is not alone.
-  EXPECT_FALSE(fl_waits(1, 0));
-  EXPECT_TRUE(fl_waits(2, 0));
-}
-
-TEST(Score, CandidatesAndReservesFitTheShortestHopList) {
-  const std::uint32_t expected[] = {0, 0, 1, 2, 1};
-  for (std::uint32_t choices = 1; choices <= FL_MAX_CANDIDATES; ++choices) {
-    EXPECT_EQ(fl_reserves(choices), expected[choices]);
-    EXPECT_LE(fl_reserves(choices), FL_MAX_RESERVES);
-    const std::uint32_t others = choices + fl_reserves(choices) - 1;
-    EXPECT_LE(others, std::min<std::uint32_t>(2 * choices - 1, FL_GUE_MAX_HOPS6));
-  }
-}
-
-/// Slot s is backend s modulo the pool, so the reserves of a flow are known: the next ones.
-World with_known_reserves(std::uint32_t busy) {
-  testing::TestTable table = pool(40, 3);
-  for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) table.vips[0].slots.push_back(i % 40);
-  World w(table);
-  for (std::uint32_t b = 0; b < 40; ++b) w.worker.page().backends[b].in_flight = busy;
-  return w;
-}
-
-std::uint32_t behind_first(World& w, std::uint64_t flow, std::uint32_t step) {
-  const std::uint32_t slot = fl_candidate_slot(hash_of(flow), 0, w.vip().table_size) + step;
-  return w.bank.view().slot(w.vip(), slot % w.vip().table_size);
-}
-
-TEST(Reserves, TakeAFlowThatWouldWaitAtItsCandidates) {
-  for (std::uint64_t flow = 0; flow < 100; ++flow)
-    for (const std::uint32_t step : {1U, 2U}) {
-      World w = with_known_reserves(5);
-      const std::uint32_t free = behind_first(w, flow, step);
-      w.worker.page().backends[free].in_flight = 0;
-      EXPECT_EQ(w.choose(flow), free);
-    }
-}
-
-TEST(Reserves, AreTwoBehindThreeCandidates) {
-  unsigned beyond = 0;
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    World w = with_known_reserves(5);
-    const std::uint32_t free = behind_first(w, flow, 3);
-    w.worker.page().backends[free].in_flight = 0;
-    beyond += w.choose(flow) == free;
-  }
-  EXPECT_LT(beyond, 20U);  // where it is a candidate by chance
-}
-
-TEST(Reserves, AreNotLookedAtWhileACandidateHasACoreFree) {
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    World w = with_known_reserves(3);
-    for (std::uint32_t b = 0; b < 40; ++b)
-      fl_set_member_parallel(const_cast<fl_member*>(&w.bank.view().member(b)), 4);
-    w.worker.page().backends[behind_first(w, flow, 1)].in_flight = 0;
-    const std::uint32_t taken = w.choose(flow);
-    bool candidate = false;
-    for (std::uint32_t c = 0; c < 3; ++c)
-      candidate |=
-          taken ==
-          w.bank.view().slot(w.vip(), fl_candidate_slot(hash_of(flow), c, w.vip().table_size));
-    EXPECT_TRUE(candidate);
-  }
-}
-
-TEST(Reserves, HaveToBeGood) {
-  const auto scores = std::make_unique<fl_scores>();
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    World w = with_known_reserves(5);
-    const std::uint32_t free = behind_first(w, flow, 1);
-    w.worker.page().backends[free] = {};
-    w.worker.page().backends[free].ejected_until_ns = ~std::uint64_t{0};
-    EXPECT_NE(w.choose(flow), free);
-
-    w.worker.page().backends[free].ejected_until_ns = 0;
-    scores->score[0][free].inverse_weight = kLooksFull;
-    w.worker.context().scores = scores.get();
-    EXPECT_NE(w.choose(flow), free);
-    scores->score[0][free].inverse_weight = 0;
-    const_cast<fl_member&>(w.bank.view().member(free)).state = FL_MEMBER_DRAINING;
-    EXPECT_NE(w.choose(flow), free);
-  }
-}
-
-TEST(Reserves, AreCountedWithOtherNodesFlows) {
-  const auto scores = std::make_unique<fl_scores>();
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    World w = with_known_reserves(5);
-    const std::uint32_t free = behind_first(w, flow, 1);
-    w.worker.page().backends[free].in_flight = 0;
-    w.worker.context().scores = scores.get();
-    scores->score[0][free].external = 50;
-    EXPECT_NE(w.choose(flow, true), free);
-    scores->score[0][free].external = 0;
-  }
-}
-
-TEST(Reserves, TheShortWayChoosesAsTheLongOne) {
-  unsigned reserves = 0;
-  for (std::uint64_t flow = 0; flow < 500; ++flow) {
-    World w = with_known_reserves(0);
-    for (std::uint32_t b = 0; b < 40; ++b)
-      w.worker.page().backends[b].in_flight =
-          static_cast<std::uint32_t>(hash_of(flow * 40 + b) >> 61);
-    Candidates candidates;
-    look_up_candidates(w.bank.view(), w.vip(), hash_of(flow), candidates);
-    const std::uint32_t shortly =
-        choose_if_all_good(w.worker.context(), w.vip(), hash_of(flow), candidates, nullptr, false);
-    EXPECT_EQ(shortly, w.choose(flow));
-    reserves +=
-        std::find(candidates.begin(), candidates.begin() + 3, shortly) == candidates.begin() + 3;
-  }
-  EXPECT_GT(reserves, 20U);
-}
-
-TEST(Reserves, AreAskedAfterByANodeThatDoesNotKnowTheFlow) {
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    World w = with_known_reserves(5);
-    const auto list = asked(w, flow);
-    for (const std::uint32_t step : {1U, 2U}) {
-      const std::string name = "b" + std::to_string(behind_first(w, flow, step));
-      EXPECT_NE(std::find(list.begin(), list.end(), name), list.end());
-    }
-  }
-}
-
 TEST(Score, ParallelismSaturates) {
   fl_member member{};
   EXPECT_EQ(fl_member_parallel(&member), 0U);
@@ -306,6 +166,16 @@ TEST(Candidates, TheFirstCandidateDependsOnlyOnFlowAndTable) {
 
     EXPECT_EQ(before, first_candidate(w.bank.view(), w.vip(), hash_of(flow)));
   }
+}
+
+std::vector<std::string> asked(World& w, std::uint64_t flow) {
+  const std::uint32_t first = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
+  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
+  const unsigned count =
+      others_to_ask(w.bank.view(), w.vip(), hash_of(flow), w.bank.view().member(first), others);
+  std::vector<std::string> out;
+  for (unsigned i = 0; i < count; ++i) out.push_back("b" + std::to_string(others[i]->backend));
+  return out;
 }
 
 TEST(OthersToAsk, AreTheOtherCandidatesThenTheEarlierOwners) {
