@@ -104,7 +104,8 @@ Result<Layers> next_layers(const Layers& before, const LayerInput& in) {
 
 Result<MaglevTable> published_table(const Layer& weighted, const LayerInput& in) {
   const auto effective = weighed(in, [](const TableMember& m) { return m.effective(); });
-  if (weighted.members != effective || weighted.slots.size() != in.size)
+  // An adopted layer has slots that its weights did not make: they are given out now.
+  if (weighted.adopted || weighted.members != effective || weighted.slots.size() != in.size)
     return derive(&weighted, effective, in);
   // Everybody is up: built again it would be the same table.
   const std::vector<std::uint32_t> position = positions_of(effective);

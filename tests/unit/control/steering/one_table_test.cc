@@ -149,6 +149,19 @@ TEST(OneTable, WhatIsPublishedIsKeptOverARestartWhateverItCameFrom) {
   }
 }
 
+TEST(OneTable, WeightsConfiguredWhileControlWasAwayAreInForceAfterItsRestart) {
+  Steering steering;
+  Bank bank;
+  PoolIntent two = pool({"b1", "b2"});
+  const steer::TableView view = bank.put(after(steering, {two}), 1);
+  Steering restored = *Steering::restore(view, 0);
+  for (const auto& [at, weight] : {std::pair<std::size_t, std::uint32_t>{0, 1}, {1, 100}}) {
+    two.vip.backends[at].weight = weight;
+    two.backends[at].weight = weight;
+  }
+  EXPECT_NEAR(committed(restored, two).pools[0].backends[1].slots, 1021 * 100 / 101, 1);
+}
+
 TEST(OneTable, ARestartedControlAgreesAgainWithTheOthers) {
   const PoolIntent all = pool({"b1", "b2", "b3", "b4", "b5"});
   const auto drifted = weighing(all, {100, 150, 60, 220, 90});
