@@ -220,6 +220,10 @@ void Reconciler::publish(base::Nanoseconds now) {
   const auto before = weights_before(node_);
   const auto outcome =
       node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);
+  if (outcome && *outcome == Publisher::Outcome::kBusy) return wait_for_bank(now);
+  retry_at_ = 0;
+  retry_after_ = 0;
+  node_.waits_since = 0;
   if (!outcome) {
     ++node_.publish_errors;
     if (node_.last_error != outcome.error().what) {
@@ -229,11 +233,7 @@ void Reconciler::publish(base::Nanoseconds now) {
     dirty_ = false;  // the same again would fail again; the next change tries anew
     return;
   }
-  if (*outcome == Publisher::Outcome::kBusy) return wait_for_bank(now);
   dirty_ = false;
-  retry_at_ = 0;
-  retry_after_ = 0;
-  node_.waits_since = 0;
   node_.last_error.clear();
   if (*outcome == Publisher::Outcome::kPublished) {
     log_published(now);

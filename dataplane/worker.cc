@@ -169,6 +169,7 @@ bool Worker::own_queue() {
   ownership_.claim(context_.now);
   balance(*context_.page);
   context_.counted = false;
+  refresh_table();  // what is held may be of a generation that nobody names since tend()
   path::use_table(context_, context_.table);
   return true;
 }
@@ -178,7 +179,12 @@ unsigned Worker::serve_ports() {
   for (WorkerPort& port : ports_) {
     if (port.hops->take(port.now)) port.hops_known = true;
     if (port.from_main != nullptr && !port.from_main->empty()) send_for_main(port);
-    for (const Queue queue : port.queues) count += serve(port, queue, Turn::kOurs);
+    for (const Queue queue : port.queues) {
+      // Stopped in a burst, a worker may wake to queues that the gate serves, and to another table.
+      if (!ownership_.held()) return count;
+      refresh_table();
+      count += serve(port, queue, Turn::kOurs);
+    }
   }
   return count;
 }
