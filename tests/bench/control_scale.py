@@ -30,6 +30,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from waiting import wait_for
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 VIPS, BACKENDS = 100, 1000
 START_S, MEMORY_MIB, UPDATE_P99_MS = 3.0, 512, 20.0
@@ -71,20 +73,6 @@ class Socket:
         if not reply["ok"]:
             raise RuntimeError(f"{command}: {reply}")
         return reply["result"]
-
-
-def wait_for(what: str, condition, seconds: float = 60):
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            value = condition()
-        except OSError:
-            value = None
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.005)
 
 
 def memory_mib(pid: int) -> float:

@@ -21,6 +21,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from waiting import wait_for
+
 BACKENDS = 1000
 INTERVAL_S, TIMEOUT_S, FALL = 1.0, 0.5, 2
 CPU_BOUND = 0.15
@@ -71,14 +73,6 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def wait_for(what: str, condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds:.0f} s in vain: {what}")
-        time.sleep(0.02)
-
-
 def up(metrics: int) -> int:
     try:
         return int(total(scrape(metrics), "fairlead_backend_up"))
@@ -95,14 +89,14 @@ def deaths(nginx: subprocess.Popen, log: Path, metrics: int) -> list[float]:
         died = time.time()
         nginx.send_signal(signal.SIGSTOP)
         try:
-            wait_for("deaths are seen", lambda: up(metrics) == 0)
+            wait_for("deaths are seen", lambda: up(metrics) == 0, pause=0.02)
             with log.open("rb") as file:
                 file.seek(size)
                 text = file.read().decode()
             out += [stamp_seconds(line.split()[0]) - died for line in text.splitlines() if " backend down " in line]
         finally:
             nginx.send_signal(signal.SIGCONT)
-        wait_for("all are back", lambda: up(metrics) == BACKENDS)
+        wait_for("all are back", lambda: up(metrics) == BACKENDS, pause=0.02)
     return sorted(out)
 
 
@@ -124,7 +118,7 @@ def main() -> int:
     log = folder / "log"
     daemon = subprocess.Popen([control, "--config", str(config), "--no-gate"], stderr=log.open("w"))
     try:
-        wait_for("all are up", lambda: up(metrics) == BACKENDS)
+        wait_for("all are up", lambda: up(metrics) == BACKENDS, pause=0.02)
         time.sleep(3 * INTERVAL_S)  # the first burst has spread
         shares = []
         for _ in range(3):
