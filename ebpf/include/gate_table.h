@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /// The published table (steer/table_view.hh) for the gate: vip of a destination, slots, members.
 ///
-/// A packet reads the generation in force once. Its bank is rewritten three generations later at
-/// the earliest, and every read is a bounded lookup: the worst that a gate which was stopped for so
-/// long can do is to send one packet to a wrong backend.
+/// A packet reads the generation in force once and acknowledges nothing, but all its reads are
+/// bounded lookups. Its bank is rewritten three generations later, sooner while a hanging worker
+/// keeps one (docs/publication.md): a packet that is held up for so long may go to a wrong backend
+/// and be counted on a wrong line.
 #ifndef FAIRLEAD_EBPF_GATE_TABLE_H
 #define FAIRLEAD_EBPF_GATE_TABLE_H
 
