@@ -50,6 +50,8 @@ std::string reason(const Node& node, const Choice& choice, const std::string& ch
     if (can) ++usable;
     if (can && c.member != choice.chosen && c.score <= least) ++as_small;
   }
+  if (!among && usable > 0)
+    return out + "it would wait at its candidates, " + chosen + ", a reserve, has a smaller score";
   if (!among) return out + "no candidate can be used, " + chosen + " is next in the table";
   if (usable == 1 || choice.candidates.size() == 1) {
     return out + chosen + " is the only usable candidate";

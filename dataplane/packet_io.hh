@@ -53,6 +53,12 @@ inline void apply_frame(rte_mbuf* packet, const path::Burst& burst, unsigned i) 
   packet->data_off = static_cast<std::uint16_t>(packet->data_off - grown);
   packet->data_len = static_cast<std::uint16_t>(packet->data_len + grown);
   packet->pkt_len = static_cast<std::uint32_t>(packet->pkt_len + grown);
+  if (packet->pkt_len < burst.packet_bytes[i]) [[unlikely]] {
+    // It was moved back in its buffer, so it has grown by more than its start has moved forward.
+    const std::uint32_t more = burst.packet_bytes[i] - packet->pkt_len;
+    packet->data_len = static_cast<std::uint16_t>(packet->data_len + more);
+    packet->pkt_len += more;
+  }
   if (packet->pkt_len > burst.packet_bytes[i]) cut_tail(packet, burst.packet_bytes[i]);
 }
 

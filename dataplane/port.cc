@@ -60,9 +60,7 @@ base::Error port_error(
 
 base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers, int socket) {
   const auto make = [&](int at) {
-    return rte_pktmbuf_pool_create(
-        name.c_str(), buffers, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, at
-    );
+    return rte_pktmbuf_pool_create(name.c_str(), buffers, kPoolCache, 0, kBufferBytes, at);
   };
   rte_mempool* pool = make(socket);
   if (pool == nullptr && socket != SOCKET_ID_ANY) {

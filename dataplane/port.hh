@@ -33,8 +33,10 @@ inline constexpr auto kAnySocket = static_cast<unsigned>(-1);
 /// Buffers of a punt tap.
 inline constexpr std::uint32_t kTapBuffers = 1023;
 
-/// A pool of packet buffers (2 KiB of data and 128 bytes of headroom each), on a NUMA socket if
-/// there is room, else anywhere.
+/// Of each packet buffer: 2 KiB of data and 128 bytes of headroom.
+inline constexpr std::uint32_t kBufferBytes = RTE_MBUF_DEFAULT_BUF_SIZE;
+
+/// A pool of packet buffers, on a NUMA socket if there is room, else anywhere.
 base::Result<rte_mempool*> make_pool(
     const std::string& name, std::uint32_t buffers, int socket = SOCKET_ID_ANY
 );

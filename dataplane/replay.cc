@@ -358,6 +358,7 @@ base::Result<void> run_replay(const config::Config& config, const Options& optio
   replay.names = steer::read_names(table.view());
   replay.context.page = replay.page.get();
   replay.context.now = kStart;
+  replay.context.buffer_bytes = kBufferBytes;
   replay.context.fragments = replay.fragments.get();
   std::vector<net::MacAddr> backend_macs;
   replay.context.hops = fixed_hops(config, options.replay->mtu, backend_macs);

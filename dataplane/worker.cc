@@ -69,6 +69,7 @@ Worker::Worker(Setup setup)
   context_.page = setup.page;
   context_.scores = setup.scores;
   context_.worker = setup.number;
+  context_.buffer_bytes = kBufferBytes;
   context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
   context_.relatives.tables = setup.tables_of_all;
   context_.relatives.inherited = &inherited_;

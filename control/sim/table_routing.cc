@@ -2,6 +2,7 @@
 // Routing as nodes of production do it: tables planned by control/steering, encoded into the bank
 // that workers read, and dataplane/path's choice among candidates with its score and ejection.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -87,7 +88,6 @@ class TableRouting final : public Routing {
   std::vector<std::shared_ptr<const Generation>> generations_;  // the last few, by number mod size
   std::uint32_t last_ = 0;                                      // number of the newest
   std::vector<std::shared_ptr<const Generation>> in_force_;     // by node
-  std::vector<std::shared_ptr<const Generation>> before_;       // by node: the one before
   std::vector<std::uint32_t> number_of_;    // backend number in tables and counters, by position
   std::vector<std::uint32_t> position_of_;  // and back
   std::vector<Zeroed<fl_worker_page>> pages_;
@@ -109,6 +109,7 @@ TableRouting::TableRouting(const Setup& setup, const OpenCounts& counts)
   vip_.name = "vip";
   vip_.prefix = {*net::IpAddr::parse("203.0.113.10"), 32};
   vip_.port = 80;
+  vip_.encapsulation = model::Encapsulation::kGue;  // hop lists: what finds() asks
   vip_.choices = static_cast<std::uint8_t>(setup.policy.choices);
   for (std::uint32_t b = 0; b < setup.backends.size(); ++b) {
     model::Backend backend;
@@ -118,7 +119,6 @@ TableRouting::TableRouting(const Setup& setup, const OpenCounts& counts)
     vip_.backends.push_back(std::move(backend));
   }
   in_force_.resize(setup.nodes);
-  before_.resize(setup.nodes);
   contexts_.resize(setup.nodes);
   external_.resize(std::size_t{setup.nodes} * setup.backends.size());
   for (std::uint32_t node = 0; node < setup.nodes; ++node) {
@@ -187,7 +187,6 @@ void TableRouting::adopt(std::uint32_t node, std::uint32_t number) {
   const auto& generation = generations_[number % kKeptGenerations];
   if (generation == nullptr || generation->number != number) return;
   if (in_force_[node] != nullptr && in_force_[node]->number >= number) return;
-  before_[node] = in_force_[node];
   in_force_[node] = generation;
   contexts_[node].table = generation->view;
   fl_score* scores = scores_of(node);
@@ -242,16 +241,18 @@ void TableRouting::closed(std::uint32_t node, std::uint32_t backend, Time, doubl
 }
 
 bool TableRouting::finds(std::uint32_t node, std::uint64_t hash, std::uint32_t backend) {
-  for (const auto* generation : {in_force_[node].get(), before_[node].get()}) {
-    if (generation == nullptr || generation->view.vips().empty()) continue;
-    const fl_vip& vip = generation->view.vips()[0];
-    for (std::uint32_t c = 0; c < vip.choices && vip.table_size > 0; ++c) {
-      const std::uint32_t member =
-          generation->view.slot(vip, fl_candidate_slot(hash, c, vip.table_size));
-      if (position_of_[generation->view.member(member).backend] == backend) return true;
-    }
-  }
-  return false;
+  const steer::TableView& table = contexts_[node].table;
+  if (table.vips().empty() || table.vips()[0].table_size == 0) return false;
+  const fl_vip& vip = table.vips()[0];
+  const std::uint32_t number = path::first_candidate(table, vip, hash);
+  if (number == FL_NO_MEMBER) return false;
+  const fl_member& first = table.member(number);
+  const auto is_here = [&](const fl_member& m) { return position_of_[m.backend] == backend; };
+  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
+  const unsigned count = path::others_to_ask(table, vip, hash, first, others);
+  return is_here(first) || std::any_of(others.begin(), others.begin() + count, [&](const auto* m) {
+           return is_here(*m);
+         });
 }
 
 void TableRouting::health_probed(const std::vector<std::uint8_t>& up, Time now) {

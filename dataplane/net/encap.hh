@@ -36,7 +36,9 @@ inline constexpr unsigned kGueBytes = sizeof(UdpHeader) + FL_GUE_BASE_BYTES;
 }
 
 /// The headroom budget. The Ethernet header with its tags moves forward whole, so a frame needs
-/// just the outer headers' bytes. DPDK's default is 128 (RTE_PKTMBUF_HEADROOM), XDP's 256.
+/// just the outer headers' bytes. DPDK's default is 128 (RTE_PKTMBUF_HEADROOM), XDP's 256, of which
+/// the kernel keeps up to 40. Lists of more than kHops6InHeadroom hops need the frame moved back in
+/// its buffer (path/encap.cc).
 inline constexpr unsigned kHeadroomBytes = 128;
 inline constexpr unsigned kMostOuter4 = 20                        // IPv4 without options
                                         + 8                       // UDP
@@ -49,10 +51,15 @@ inline constexpr unsigned kMostOuter6 = 40                        // IPv6
                                         + 4                       // private data's head
                                         + FL_GUE_MAX_HOPS6 * 16;  // hops
 inline constexpr unsigned kMaxOuterBytes = kMostOuter4 > kMostOuter6 ? kMostOuter4 : kMostOuter6;
+inline constexpr unsigned kHops6InHeadroom = 4;
+inline constexpr unsigned kXdpRoomBytes = 256 - 40;
 static_assert(gue_bytes(4, FL_GUE_MAX_HOPS) == kMostOuter4);
 static_assert(gue_bytes(6, FL_GUE_MAX_HOPS6) == kMostOuter6);
-static_assert(ipip_bytes(6) < kMaxOuterBytes, "IPIP is the smaller one");
-static_assert(kMaxOuterBytes <= kHeadroomBytes, "any encapsulation fits the default headroom");
+static_assert(kMostOuter4 <= kHeadroomBytes && ipip_bytes(6) <= kHeadroomBytes);
+static_assert(gue_bytes(6, kHops6InHeadroom) <= kHeadroomBytes);
+static_assert(gue_bytes(6, kHops6InHeadroom + 1) > kHeadroomBytes);
+static_assert(kMaxOuterBytes <= kXdpRoomBytes, "the gate never has to move a frame");
+static_assert(1 + FL_GUE_MAX_HOPS <= FL_GUE_HLEN_MASK, "hlen has room for the list");
 static_assert(1 + 4 * FL_GUE_MAX_HOPS6 <= FL_GUE_HLEN_MASK, "hlen has room for the list");
 static_assert(gue_bytes(4, 1) == 40, "GUE with one hop costs what GLB's does");
 

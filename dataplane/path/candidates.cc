@@ -9,22 +9,32 @@
 namespace fairlead::path {
 namespace {
 
-/// Up to `limit` slots after candidate 0's, in order, wrapping: calls visit(member number) until it
-/// returns true.
+/// Up to `limit` slots after candidate 0's, in order, wrapping: calls visit(slot) until it returns
+/// true.
 template <typename Visit>
-void walk(
+void walk(const fl_vip& vip, std::uint64_t hash, std::uint32_t limit, const Visit& visit) {
+  std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
+  const std::uint32_t steps = std::min(limit, vip.table_size - 1);
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    slot = slot + 1 == vip.table_size ? 0 : slot + 1;
+    if (visit(slot)) return;
+  }
+}
+
+/// The same for their members: visit(member number).
+template <typename Visit>
+void walk_members(
     const steer::TableView& table,
     const fl_vip& vip,
     std::uint64_t hash,
     std::uint32_t limit,
     const Visit& visit
 ) {
-  std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
-  const std::uint32_t steps = std::min(limit, vip.table_size - 1);
-  for (std::uint32_t step = 0; step < steps; ++step) {
-    slot = slot + 1 == vip.table_size ? 0 : slot + 1;
-    if (visit(table.slot(vip, slot))) return;
-  }
+  walk(vip, hash, limit, [&](std::uint32_t slot) { return visit(table.slot(vip, slot)); });
+}
+
+const fl_score* scores_of(const WorkerContext& context) {
+  return context.scores == nullptr ? nullptr : context.scores->score[context.worker];
 }
 
 std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& member) {
@@ -34,15 +44,10 @@ std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& memb
 }
 
 std::uint64_t score(
-    const WorkerContext& context,
-    const fl_member& member,
-    std::uint64_t local,
-    std::uint32_t inverse,
-    bool use_external
+    const WorkerContext& context, const fl_member& member, std::uint32_t inverse, bool use_external
 ) {
-  const std::uint64_t external =
-      use_external ? context.scores->score[context.worker][member.backend].external : 0;
-  return fl_score_value(local + external + 1, fl_member_parallel(&member), inverse);
+  const std::uint64_t flows = flows_with_new(context, member, scores_of(context), use_external);
+  return fl_score_value(flows, fl_member_parallel(&member), inverse);
 }
 
 /// As a new flow must see it.
@@ -70,7 +75,7 @@ std::uint32_t first_active(const steer::TableView& table, const fl_vip& vip, std
   };
   for (std::uint32_t c = 0; c < vip.choices; ++c)
     if (take_active(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
-  walk(table, vip, hash, kWalkSlots, take_active);
+  walk_members(table, vip, hash, kWalkSlots, take_active);
   return found;
 }
 
@@ -108,19 +113,45 @@ std::uint32_t choose_among(
       }
       if (now == Standing::kEjected || flow.avoid_half_open) continue;
     }
-    const std::uint64_t s = score(context, member, backend.in_flight, inverse, use_external);
+    const std::uint64_t s = score(context, member, inverse, use_external);
     if (s >= best_score) continue;
     best = number;
     best_score = s;
   }
   if (best != FL_NO_MEMBER) [[likely]]
-    return best;
-  walk(context.table, vip, flow.hash, kEjectedWalkSlots, [&](std::uint32_t number) {
+    return or_reserve(context, vip, flow.hash, best, scores_of(context), use_external);
+  walk_members(context.table, vip, flow.hash, kEjectedWalkSlots, [&](std::uint32_t number) {
     if (!is_good(context, context.table.member(number))) return false;
     best = number;
     return true;
   });
   return best != FL_NO_MEMBER ? best : first_active(context.table, vip, flow.hash);
+}
+
+std::uint32_t best_with_reserves(
+    const WorkerContext& context,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    std::uint32_t best,
+    bool use_external
+) {
+  const fl_member& candidate = context.table.member(best);
+  std::uint64_t best_score =
+      score(context, candidate, inverse_weight(context, candidate), use_external);
+  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, candidate.family);
+  walk_members(context.table, vip, hash, reserves, [&](std::uint32_t number) {
+    const fl_member& member = context.table.member(number);
+    const std::uint32_t inverse = inverse_weight(context, member);
+    const bool usable = member.state == FL_MEMBER_ACTIVE && inverse != kLooksFull &&
+                        is_undisputed(context.page->backends[member.backend], context.now);
+    if (!usable) return false;
+    const std::uint64_t here = score(context, member, inverse, use_external);
+    if (here >= best_score) return false;
+    best = number;
+    best_score = here;
+    return false;
+  });
+  return best;
 }
 
 std::uint32_t first_candidate(
@@ -135,7 +166,7 @@ std::uint32_t first_candidate(
   };
   for (std::uint32_t c = 0; c < vip.choices; ++c)
     if (take_serving(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)))) return found;
-  walk(table, vip, hash, kWalkSlots, take_serving);
+  walk_members(table, vip, hash, kWalkSlots, take_serving);
   return found;
 }
 
@@ -146,8 +177,7 @@ unsigned others_to_ask(
     const fl_member& first,
     std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
 ) {
-  const unsigned limit = first.family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
-  const unsigned most = std::min(2U * vip.choices - 1U, limit);
+  const unsigned most = fl_most_hops(vip.choices, vip.encapsulation, vip.protocol, first.family);
   unsigned count = 0;
   const auto add = [&](std::uint32_t number) {
     if (number == FL_NO_MEMBER || count == most) return;
@@ -158,16 +188,22 @@ unsigned others_to_ask(
     if (serves && !known && member.family == first.family && member.vip == vip.vip)
       out[count++] = &member;
   };
-  const std::uint32_t choices = vip.table_size == 0 ? 0 : vip.choices;
-  for (std::uint32_t c = 0; c < choices; ++c)
-    add(table.slot(vip, fl_candidate_slot(hash, c, vip.table_size)));
-  for (std::uint32_t c = 0; c < choices; ++c)
-    add(table.earlier_owner(vip, fl_candidate_slot(hash, c, vip.table_size)));
-  if (choices == 0 || count == most) return count;
-  walk(table, vip, hash, kEjectedWalkSlots, [&](std::uint32_t number) {
-    add(number);
+  if (vip.table_size == 0 || most == 0) return 0;
+  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, first.family);
+  const auto slot_of = [&](std::uint32_t c) { return fl_candidate_slot(hash, c, vip.table_size); };
+  const auto add_owner = [&](std::uint32_t slot) {
+    add(table.slot(vip, slot));
     return count == most;
-  });
+  };
+  const auto add_earlier = [&](std::uint32_t slot) {
+    add(table.earlier_owner(vip, slot));
+    return count == most;
+  };
+  for (std::uint32_t c = 0; c < vip.choices; ++c) add_owner(slot_of(c));
+  walk(vip, hash, reserves, add_owner);
+  for (std::uint32_t c = 0; c < vip.choices; ++c) add_earlier(slot_of(c));
+  walk(vip, hash, reserves, add_earlier);
+  walk(vip, hash, kEjectedWalkSlots, add_owner);
   return count;
 }
 

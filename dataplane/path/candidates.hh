@@ -8,6 +8,7 @@
 #include "dataplane/net/gue.h"
 #include "dataplane/path/backend_health.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/steer/reserves.h"
 #include "dataplane/steer/score.h"
 
 namespace fairlead::path {
@@ -30,9 +31,10 @@ struct NewFlow {
   bool avoid_half_open;  // repeated SYN: its last backend did not answer
 };
 
-/// Member number for a new flow: the smallest score among usable candidates (active, not ejected);
-/// a half-open one takes the flow as its trial; else the first usable slot of the walk; else the
-/// first active one, ejected or not; else FL_NO_MEMBER. Score: see fl_score in steer/abi.h.
+/// Member number for a new flow: the smallest score among usable candidates (active, not ejected),
+/// and of the reserves (fl_reserves) if it would wait there; a half-open candidate takes the flow
+/// as its trial; else the first usable slot of the walk; else the first active one, ejected or not;
+/// else FL_NO_MEMBER. Score: see fl_score_value in steer/score.h.
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external);
 
 /// Members of a flow's candidates, in their order: the first vip.choices count.
@@ -42,12 +44,48 @@ std::uint32_t choose_among(
     WorkerContext& context, const NewFlow& flow, const Candidates& candidates, bool use_external
 );
 
-/// The same for what nearly all flows are: all candidates are active, in good standing, and none
-/// looks full. FL_NO_MEMBER if one is not: ask choose_among(). Changes nothing. Nothing in it
-/// depends on a branch that could not be foreseen. `scores`: the worker's, or null.
+/// The best of `best`, a usable candidate, and the flow's reserves; a reserve has to be active, in
+/// good standing without doubt, and not to look full. Changes nothing.
+std::uint32_t best_with_reserves(
+    const WorkerContext& context,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    std::uint32_t best,
+    bool use_external
+);
+
+/// In flight at a member's backend with one more. `scores`: the worker's, or null.
+inline std::uint64_t flows_with_new(
+    const WorkerContext& context, const fl_member& member, const fl_score* scores, bool use_external
+) {
+  const std::uint64_t external =
+      use_external && scores != nullptr ? scores[member.backend].external : 0;
+  return context.page->backends[member.backend].in_flight + external + 1;
+}
+
+/// `best`, or a reserve that is better if the flow would wait there.
+inline std::uint32_t or_reserve(
+    const WorkerContext& context,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    std::uint32_t best,
+    const fl_score* scores,
+    bool use_external
+) {
+  const fl_member& member = context.table.member(best);
+  const std::uint64_t flows = flows_with_new(context, member, scores, use_external);
+  if (!fl_waits(flows, fl_member_parallel(&member))) return best;
+  return best_with_reserves(context, vip, hash, best, use_external);
+}
+
+/// The same as choose_among() for what nearly all flows are: all candidates are active, in good
+/// standing, and none looks full. FL_NO_MEMBER if one is not: ask choose_among(). Changes nothing.
+/// Nothing in it but the look at reserves depends on a branch that could not be foreseen.
+/// `scores`: the worker's, or null.
 inline std::uint32_t choose_if_all_good(
     const WorkerContext& context,
     const fl_vip& vip,
+    std::uint64_t hash,
     const Candidates& candidates,
     const fl_score* scores,
     bool use_external
@@ -73,7 +111,8 @@ inline std::uint32_t choose_if_all_good(
     best ^= (best ^ candidates[c]) & better;
     best_score ^= (best_score ^ score) & better;
   }
-  return good ? static_cast<std::uint32_t>(best) : FL_NO_MEMBER;
+  if (!good) return FL_NO_MEMBER;
+  return or_reserve(context, vip, hash, static_cast<std::uint32_t>(best), scores, use_external);
 }
 
 /// Calls visit(number, slot) for each of a flow's candidates. Requires: table_size is not 0.
@@ -111,11 +150,10 @@ inline void look_up_candidates(
 std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, std::uint64_t hash);
 
 /// Where else an unknown connection of `first` may live, most likely first: the flow's other
-/// candidates, the earlier owners of its slots, and with the room that these leave the members of
-/// the walk, where it went if all its candidates were ejected or full when it began. Only serving
-/// members of the first one's family, each once, at most 2 * choices - 1 and as many as a GUE
-/// header holds. A pure function of flow and generation, as first_candidate() is. Returns how many
-/// it wrote to `out`.
+/// candidates, its reserves, the earlier owners of all these slots, and with the room that they
+/// leave the members of the walk, where it went if all its candidates were ejected or full when it
+/// began. Only serving members of the first one's family, each once, at most fl_most_hops(). A pure
+/// function of flow and generation, as first_candidate() is. Returns how many it wrote to `out`.
 unsigned others_to_ask(
     const steer::TableView& table,
     const fl_vip& vip,

@@ -74,6 +74,7 @@ struct WorkerContext {
   Relatives relatives;
   FragmentMemory* fragments = nullptr;  // required
   Peers* peers = nullptr;               // null: no other worker
+  std::uint32_t buffer_bytes = 0;       // of a packet's buffer, headroom included; 0: unknown
 
   // --- kept by the stages ---
   flow::IdleLimits limits;

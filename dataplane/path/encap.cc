@@ -135,6 +135,24 @@ bool forward_tunnel(
   return true;
 }
 
+/// Room that a frame has in front if it is moved back in its buffer: all that it does not take. One
+/// in several pieces fills its first buffer, and stays.
+unsigned most_headroom(const WorkerContext& context, const Burst& burst, unsigned i) {
+  const bool whole = burst.length[i] == burst.packet_bytes[i];
+  if (!whole || context.buffer_bytes < burst.length[i]) return burst.headroom[i];
+  return std::max(burst.headroom[i], context.buffer_bytes - burst.length[i]);
+}
+
+/// Moves a frame back in its buffer until `outer` bytes are free in front: long lists of IPv6 hops
+/// need more than the usual headroom. Requires: most_headroom().
+void make_headroom(Burst& burst, unsigned i, unsigned outer) {
+  if (outer <= burst.headroom[i]) return;
+  const unsigned by = outer - burst.headroom[i];
+  std::memmove(burst.data[i] + by, burst.data[i], burst.length[i]);
+  burst.data[i] += by;
+  burst.headroom[i] = outer;
+}
+
 /// The backend is a guess, since nobody here saw the connection begin: GUE names the others that
 /// may have it, as many as fit. True if the packet is forwarded.
 template <std::uint8_t kFamily>
@@ -149,11 +167,13 @@ template <std::uint8_t kFamily>
   Hops hops;
   hops.hop_bytes = kFamily == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
   hops.count = others_to_ask(context.table, *burst.vip[i], burst.hash[i], member, others);
+  const unsigned room = most_headroom(context, burst, i);
   const auto fits = [&] {
     const unsigned outer = net::gue_bytes(kFamily, hops.count);
-    return mtu_bytes(burst.parsed[i], outer) <= underlay.largest && outer <= burst.headroom[i];
+    return mtu_bytes(burst.parsed[i], outer) <= underlay.largest && outer <= room;
   };
   while (hops.count > 0 && !fits()) --hops.count;
+  if (hops.count > 0) make_headroom(burst, i, net::gue_bytes(kFamily, hops.count));
   for (unsigned h = 0; h < hops.count; ++h)
     std::memcpy(&hops.content[h * hops.hop_bytes], others[h]->address, hops.hop_bytes);
   if (!forward_tunnel<Shape::kGue, kFamily>(context, burst, i, member, underlay, hops))

@@ -8,16 +8,13 @@
 #include "dataplane/net/encap.hh"
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/steer/reserves.h"
 
 namespace fairlead::path {
 
-/// Most hops that a packet of this vip's may carry: its other candidates and the earlier owners of
-/// all their slots. Only TCP over GUE has any.
+/// Most hops that a packet of this vip's may carry.
 [[nodiscard]] inline unsigned most_hops(const fl_vip& vip, std::uint8_t outer_family) {
-  const bool tcp = vip.protocol == static_cast<std::uint8_t>(net::IpProto::kTcp);
-  if (!tcp || vip.encapsulation != FL_ENCAP_GUE) return 0;
-  const unsigned limit = outer_family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
-  return std::min(2U * vip.choices - 1U, limit);
+  return fl_most_hops(vip.choices, vip.encapsulation, vip.protocol, outer_family);
 }
 
 /// Bytes to keep free for outer headers, with the longest hop list: so a client that was told once

@@ -170,7 +170,7 @@ std::uint32_t track_new_flow(
                         ((vip.flags & FL_VIP_STATELESS) == 0);
   if (!ordinary) return false;
   const std::uint32_t number =
-      choose_if_all_good(context, vip, candidates, selection.scores, selection.use_external);
+      choose_if_all_good(context, vip, hash, candidates, selection.scores, selection.use_external);
   if (number == FL_NO_MEMBER) return false;
   if (context.flows.insert_at_home(hash, number, FlowState::kNew, selection.tick) ==
       flow::kNoPosition)

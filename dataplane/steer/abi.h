@@ -240,7 +240,7 @@ FL_ONE_LINE(fl_member);
 
 /* ---- scores: control -> workers, every 20 ms ------------------------------------------------ */
 
-/// score(b) = (in flight of this worker + external + 1) * inverse_weight; smallest wins, the
+/// What score(b) is made of besides the worker's own count, see score.h; the smallest wins, the
 /// earlier candidate on a tie.
 struct fl_score {
   uint32_t inverse_weight; /* 2^32 / (weight * 4096) or so: only ratios matter; 0: use the member's;

@@ -29,4 +29,10 @@ static inline uint64_t fl_score_value(uint64_t n, uint32_t parallel, uint64_t in
   return (queued > served ? queued : served) * inverse_weight;
 }
 
+/// Whether the last of `n` requests waits for another one: no core is free; unknown how many there
+/// are: it is not alone.
+static inline int fl_waits(uint64_t n, uint32_t parallel) {
+  return n > (parallel > 1u ? parallel : 1u);
+}
+
 #endif

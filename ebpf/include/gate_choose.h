@@ -4,6 +4,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_CHOOSE_H
 #define FAIRLEAD_EBPF_GATE_CHOOSE_H
 
+#include "dataplane/steer/reserves.h"
 #include "dataplane/steer/score.h"
 #include "ebpf/include/gate_table.h"
 
@@ -155,6 +156,47 @@ __attribute__((noinline)) __u64 fl_rate(const struct fl_work* w, __u32 number, _
   return fl_score_value(b->in_flight + external + 1, fl_member_parallel(member), inverse) + 1;
 }
 
+/// Whether a new flow would wait at the member.
+static __always_inline int fl_waits_at(const struct fl_work* w, __u32 number) {
+  const struct fl_member* const member = fl_member_of(w, number);
+  if (!member) return 0;
+  const struct fl_score* const score = fl_score_of(w, member->backend);
+  const __u64 external = score && fl_external_fresh(w->now) ? score->external : 0;
+  const struct fl_backend_counters* const b = fl_backend(w->page, member->backend);
+  return b && fl_waits(b->in_flight + external + 1, fl_member_parallel(member));
+}
+
+/// A reserve's rate: it has to be good without doubt.
+static __always_inline __u64 fl_rate_reserve(const struct fl_work* w, __u32 number) {
+  const struct fl_member* const member = fl_member_of(w, number);
+  if (!member) return FL_UNUSABLE;
+  const struct fl_backend_counters* const b = fl_backend(w->page, member->backend);
+  if (!b || b->ejected_until_ns) return FL_UNUSABLE;
+  if (b->pending >= FL_EJECT_PENDING && w->now >= b->pending_since_ns + FL_EJECT_SILENCE_NS)
+    return FL_UNUSABLE;
+  return fl_rate(w, number, 0);
+}
+
+/// `best`, a candidate, or a reserve that is better if the flow would wait there.
+__attribute__((noinline)) __u32 fl_or_reserve(const struct fl_work* w, __u32 best, __u64 rate) {
+  if (!w || !fl_waits_at(w, best)) return best;
+  const struct fl_member* const candidate = fl_member_of(w, best);
+  if (!candidate) return best;
+  const __u32 size = w->table_size;
+  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, candidate->family);
+  __u32 slot = fl_candidate_slot(w->hash, 0, size);
+  for (__u32 step = 0; step < FL_MAX_RESERVES; step++) {
+    if (step >= reserves || step + 1 >= size) break;
+    slot = slot + 1 == size ? 0 : slot + 1;
+    const __u32 number = fl_slot(w, slot);
+    const __u64 here = fl_rate_reserve(w, number);
+    if (here >= rate) continue;
+    best = number;
+    rate = here;
+  }
+  return best;
+}
+
 /// The best candidate; `may_be_trial`: of a half-open backend.
 __attribute__((noinline)) __u32 fl_choose(const struct fl_work* w, __u32 may_be_trial) {
   if (!w) return FL_NO_MEMBER;
@@ -170,7 +212,7 @@ __attribute__((noinline)) __u32 fl_choose(const struct fl_work* w, __u32 may_be_
     best = number;
     best_rate = rate;
   }
-  if (best != FL_NO_MEMBER) return best;
+  if (best != FL_NO_MEMBER) return fl_or_reserve(w, best, best_rate);
   best = fl_walk(w, FL_EJECTED_WALK_SLOTS, FL_WANT_GOOD);
   return best != FL_NO_MEMBER ? best : fl_first(w, FL_WANT_ACTIVE);
 }

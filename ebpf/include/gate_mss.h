@@ -3,6 +3,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_MSS_H
 #define FAIRLEAD_EBPF_GATE_MSS_H
 
+#include "dataplane/steer/reserves.h"
 #include "ebpf/include/gate_outer.h"
 
 #define FL_LEAST_MSS 216u
@@ -11,9 +12,7 @@
 /// Bytes that outer headers may take with the longest hop list (path/outer_room.hh).
 static __always_inline __u32 fl_outer_room(const struct fl_work* w) {
   if (w->encapsulation == FL_ENCAP_L2) return 0;
-  const __u32 limit = w->outer_family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
-  __u32 hops = w->protocol == IPPROTO_TCP ? 2u * w->choices - 1u : 0;
-  if (hops > limit) hops = limit;
+  const __u32 hops = fl_most_hops(w->choices, w->encapsulation, w->protocol, w->outer_family);
   return fl_outer_bytes((__u8)w->outer_family, w->encapsulation, hops);
 }
 

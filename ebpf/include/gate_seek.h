@@ -7,25 +7,20 @@
 #include "dataplane/net/gue.h"
 #include "ebpf/include/gate_choose.h"
 
-/// As many as the list may have (path/outer_room.hh, most_hops()).
-static __always_inline __u32 fl_most_hops(const struct fl_work* w) {
-  const __u32 limit = w->outer_family == 6 ? FL_GUE_MAX_HOPS6 : FL_GUE_MAX_HOPS;
-  const __u32 hops = 2u * w->choices - 1u;
-  return hops < limit ? hops : limit;
-}
-
 /// Adds a member to the list, if it serves and is not in it. A global function, like the other:
 /// its branches multiply.
 __attribute__((noinline)) int fl_add_hop(struct fl_work* w, __u32 number) {
   if (!w) return 0;
   const __u32 count = w->hop_count;
-  if (number == w->member || count >= fl_most_hops(w)) return 0;
+  const __u32 most = fl_most_hops(w->choices, w->encapsulation, w->protocol, w->outer_family);
+  if (number == w->member || count >= most) return 0;
   const struct fl_member* const member = fl_member_of(w, number);
   if (!member || member->vip != w->vip || member->family != w->outer_family) return 0;
   if (member->state != FL_MEMBER_ACTIVE && member->state != FL_MEMBER_DRAINING) return 0;
   for (__u32 i = 0; i < FL_GUE_MAX_HOPS; i++)
     if (i < count && w->hop[i] == number) return 0;
-  w->hop[count % (FL_GUE_MAX_HOPS + 1)] = number;
+  if (count >= FL_GUE_MAX_HOPS) return 0;  // never: a bound that the verifier sees
+  w->hop[count] = number;
   w->hop_count = count + 1;
   return 1;
 }
@@ -41,22 +36,32 @@ static __always_inline __u32 fl_earlier_owner(const struct fl_work* w, __u32 ind
   return line[at % 16];
 }
 
+/// Adds the owners, or the earlier ones, of `steps` slots behind the first candidate's.
+__attribute__((noinline)) int fl_walk_hops(struct fl_work* w, __u32 steps, __u32 earlier) {
+  if (!w || !w->table_size) return 0;
+  const __u32 size = w->table_size;
+  __u32 slot = fl_candidate_slot(w->hash, 0, size);
+  for (__u32 step = 0; step < FL_EJECTED_WALK_SLOTS; step++) {
+    if (step >= steps || step + 1 >= size) break;
+    slot = slot + 1 == size ? 0 : slot + 1;
+    fl_add_hop(w, earlier ? fl_earlier_owner(w, slot) : fl_slot(w, slot));
+  }
+  return 0;
+}
+
 /// Fills w->hop with who else may know the connection, most likely first, as many as the MTU has
 /// room for.
 __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes, __u32 mtu) {
   if (!w || !w->table_size) return 0;
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices) fl_add_hop(w, fl_slot(w, fl_candidate_slot(w->hash, c, w->table_size)));
+  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, w->outer_family);
+  fl_walk_hops(w, reserves, 0);
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices)
       fl_add_hop(w, fl_earlier_owner(w, fl_candidate_slot(w->hash, c, w->table_size)));
-  const __u32 size = w->table_size;
-  __u32 slot = fl_candidate_slot(w->hash, 0, size);
-  for (__u32 step = 0; step < FL_EJECTED_WALK_SLOTS; step++) {
-    if (step + 1 >= size) break;
-    slot = slot + 1 == size ? 0 : slot + 1;
-    fl_add_hop(w, fl_slot(w, slot));
-  }
+  fl_walk_hops(w, reserves, 1);
+  fl_walk_hops(w, FL_EJECTED_WALK_SLOTS, 0);
   const __u32 hop_bytes = w->outer_family == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
   const __u32 fixed = fl_outer_bytes((__u8)w->outer_family, FL_ENCAP_GUE, 0) +
                       (w->outer_family == 6 ? FL_GUE_PRIVATE_BYTES : 0);

@@ -104,10 +104,10 @@ struct fl_work {
   __u32 outer_bytes; /* between Ethernet header and packet, once they are written */
   __u32 outer_family;
   __u32 hop_count;
-  __u32 hop[FL_GUE_MAX_HOPS + 1]; /* members to ask besides `member` */
-  __u8 seeking;                   /* the backend is a guess: GUE names others to ask */
-  __u8 stateless;                 /* the flow table may not be written */
-  __u8 retried;                   /* the flow's last backend did not answer */
+  __u32 hop[FL_GUE_MAX_HOPS]; /* members to ask besides `member` */
+  __u8 seeking;               /* the backend is a guess: GUE names others to ask */
+  __u8 stateless;             /* the flow table may not be written */
+  __u8 retried;               /* the flow's last backend did not answer */
   __u8 vip_flags;
   __u8 piece;     /* as fl_packet's */
   __u8 elsewhere; /* `member` is what another worker's table says; there was no room here */

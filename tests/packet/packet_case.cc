@@ -60,6 +60,18 @@ TestVip gue_pair(const char* address, std::vector<TestMember> members, const Wor
   return out;
 }
 
+TestVip gue_many(const char* address, const std::string& network, const World& world) {
+  TestVip out = vip(address, IpProto::kTcp, 80, FL_ENCAP_GUE, {});
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    out.members.push_back({.address = network + std::to_string(i), .backend = 6 + i});
+    out.slots.push_back(i);
+  }
+  out.earlier = world.many_earlier;
+  out.choices = world.many_choices;
+  out.mss = world.mss;
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t flow_hash(
@@ -116,6 +128,8 @@ testing::TestTable world_table(const World& world) {
       quic(kQuic6, world),
       gue_pair(kGuePair, {b4, {.address = kSecond4, .state = world.second, .backend = 1}}, world),
       gue_pair(kGuePair6, {b6, second6}, world),
+      gue_many(kGueMany, "10.0.1.", world),
+      gue_many(kGueMany6, "2001:db8:0:b::1", world),
   };
   for (TestVip& v : table.vips) {
     if (v.prefix == kIpip4 || v.prefix == kGue4 || v.prefix == kIpip6) v.mss = world.mss;
@@ -185,7 +199,8 @@ std::vector<PacketCase> all_cases() {
         answer_cases,
         echo_request_cases,
         outer_cases,
-        seeking_cases}) {
+        seeking_cases,
+        hop_list_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

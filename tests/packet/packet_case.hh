@@ -37,9 +37,13 @@ struct World {
   bool gateways_resolved = true;
   std::uint32_t mtu = 1500;
   std::uint32_t headroom = 128;
+  std::uint32_t buffer_bytes = 0;  // of a packet's buffer; 0: it ends with the frame
   std::uint32_t new_flow_limit = 0;             // 0: none
   std::vector<std::uint32_t> gue_slots = {0};   // of the GUE pairs
   std::vector<std::uint32_t> gue_earlier = {};  // who owned these slots before
+  /// Of kGueMany, kGueMany6: ten slots, each its own backend's; who owned them before.
+  std::vector<std::uint32_t> many_earlier = {3, 7, 5, 0, 8, 0, 9, 0, 0, 0};
+  std::uint8_t many_choices = 3;
   net::OuterPolicy outer = {};
   std::string outer_source4 = {};  // instead of the node's address
   std::string outer_source6 = {};
@@ -86,6 +90,7 @@ std::vector<PacketCase> answer_cases();
 std::vector<PacketCase> echo_request_cases();
 std::vector<PacketCase> outer_cases();
 std::vector<PacketCase> seeking_cases();
+std::vector<PacketCase> hop_list_cases();
 std::vector<PacketCase> all_cases();
 
 /// The vips of the table; addresses below.
@@ -118,6 +123,8 @@ inline constexpr const char* kQuic4 = "203.0.113.22";     // udp 443: both, QUIC
 inline constexpr const char* kQuic6 = "2001:db8::15";     // udp 443: the same
 inline constexpr const char* kGuePair = "203.0.113.24";   // tcp 80: GUE to first and second
 inline constexpr const char* kGuePair6 = "203.0.113.25";  // tcp 80: GUE to kBackend6, kSecond6
+inline constexpr const char* kGueMany = "203.0.113.26";   // tcp 80: GUE to 10.0.1.0 to .9
+inline constexpr const char* kGueMany6 = "203.0.113.27";  // tcp 80: GUE to 2001:db8:0:b::10 to 19
 inline constexpr const char* kIpip6 = "2001:db8::10";     // tcp 80, udp 53: IPIP to IPv6
 inline constexpr const char* kIpip6to4 = "2001:db8::11";  // tcp 80: IPIP to IPv4
 inline constexpr const char* kGue6 = "2001:db8::12";      // udp 53: GUE to IPv6

@@ -22,6 +22,7 @@ void enter(TestWorker& worker, const World& world, const TestBank& bank) {
   hops.gateway4 = hops.gateway6 =
       world.gateways_resolved ? *net::MacAddr::parse(testing::kGatewayMac) : net::MacAddr{};
   worker.set_headroom(world.headroom);
+  worker.context().buffer_bytes = world.buffer_bytes;
 }
 
 bool is_sent(steer::Verdict verdict) {
@@ -84,7 +85,8 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
         row.world.mss == 0 && row.world.icmp_error_limit == plain.icmp_error_limit &&
         row.world.icmp_echo_limit == plain.icmp_echo_limit && !row.world.icmp_from_node &&
         !row.world.kernel_echoes && row.world.gue_earlier.empty() &&
-        row.world.gue_slots == plain.gue_slots;
+        row.world.gue_slots == plain.gue_slots && row.world.buffer_bytes == 0 &&
+        row.world.many_choices == plain.many_choices;
     if (ordinary) rows.push_back(row);
   }
   TestWorker worker;

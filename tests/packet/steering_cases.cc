@@ -15,6 +15,58 @@ Frame syn_to(const char* backend, const char* vip, std::uint16_t port = 40000) {
   return sent().ipv4(kNode4, backend).df().ipv4(kClient4, vip).ttl(63).tcp(port, 80, "S");
 }
 
+/// A client whose candidates in a table of 8 slots are 1, 4 and 0 (tests/oracle/flow_hash.py).
+constexpr std::uint16_t kSlots140 = 40003;
+
+/// On the first backend.
+std::vector<Step> three_in_flight() {
+  return {{0, syn(kPair, 40000)}, {0, syn(kPair, 40001)}, {0, syn(kPair, 40002)}};
+}
+
+std::vector<PacketCase> reserve_cases() {
+  return {
+      {.says = "Who would wait at all candidates takes a reserve: the slot behind the first one's.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then = World{.pair_slots = {0, 0, 1, 0, 0, 0, 0, 0}, .pair_choices = 3},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kSecond4, kPair, kSlots140)},
+      {.says = "Or, with three candidates, the one behind that.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then = World{.pair_slots = {0, 0, 0, 1, 0, 0, 0, 0}, .pair_choices = 3},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kSecond4, kPair, kSlots140)},
+      {.says = "But none farther away.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then = World{.pair_slots = {0, 0, 0, 0, 0, 1, 1, 1}, .pair_choices = 3},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+      {.says = "Nor one that drains.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then =
+           World{
+               .second = FL_MEMBER_DRAINING,
+               .pair_slots = {0, 0, 1, 1, 0, 0, 0, 0},
+               .pair_choices = 3},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+      {.says = "With two candidates there is one reserve.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then = World{.pair_slots = {0, 0, 0, 1, 0, 0, 0, 0}, .pair_choices = 2},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+      {.says = "Where the best candidate is free reserves do not count.",
+       .world = {.pair_slots = {0}},
+       .then = World{.pair_slots = {0, 0, 1, 1, 0, 0, 0, 0}, .pair_choices = 3},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+  };
+}
+
 }  // namespace
 
 std::vector<PacketCase> steering_cases() {
@@ -32,7 +84,7 @@ std::vector<PacketCase> steering_cases() {
   one_choice_down.pair_choices = 1;
   World first_gone = both;
   first_gone.first = FL_MEMBER_FREE;
-  return {
+  std::vector<PacketCase> all = {
       {.says = "A vip of any port takes any port.",
        .in = packet().ipv4(kClient4, kAnyPort).tcp(40000, 8080, "S"),
        .out = sent()
@@ -103,6 +155,9 @@ std::vector<PacketCase> steering_cases() {
        .in = syn(kPair, 40003),
        .out = syn_to(kBackend4, kPair, 40003)},
   };
+  const auto reserves = reserve_cases();
+  all.insert(all.end(), reserves.begin(), reserves.end());
+  return all;
 }
 
 }  // namespace fairlead::packet_table

@@ -106,6 +106,7 @@ class BothPlanes {
     hops.gateway4 = hops.gateway6 =
         world.gateways_resolved ? *net::MacAddr::parse(testing::kGatewayMac) : net::MacAddr{};
     worker_.set_headroom(world.headroom);
+    worker_.context().buffer_bytes = 2176;  // the gate always has the room
     gate_.use(world_table(world), world.published);
     fl_gate_settings settings = GateWorld::usual_settings();
     settings.mtu = world.mtu;

@@ -66,7 +66,8 @@ void TestWorker::load(
   burst.count = static_cast<unsigned>(frames.size());
   for (unsigned i = 0; i < burst.count; ++i) {
     // As large as it has to be, so that sanitizers see every byte outside.
-    to[i].reset(new std::uint8_t[headroom_ + frames[i].size()]);
+    const std::size_t bytes = headroom_ + frames[i].size();
+    to[i].reset(new std::uint8_t[std::max<std::size_t>(bytes, context_.buffer_bytes)]);
     burst.data[i] = to[i].get() + headroom_;
     std::copy(frames[i].begin(), frames[i].end(), burst.data[i]);
     burst.length[i] = burst.packet_bytes[i] = static_cast<std::uint32_t>(frames[i].size());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,11 @@ testing::TestTable pool(unsigned backends, std::uint8_t choices) {
   std::vector<TestMember> members;
   for (unsigned i = 0; i < backends; ++i)
     members.push_back({.address = "10.0.1." + std::to_string(i + 1), .backend = i});
-  table.vips = {{.prefix = "203.0.113.20", .choices = choices, .members = members}};
+  table.vips = {
+      {.prefix = "203.0.113.20",
+       .encapsulation = FL_ENCAP_GUE,
+       .choices = choices,
+       .members = members}};
   return table;
 }
 
@@ -41,6 +46,16 @@ struct World {
   TestBank bank;
   TestWorker worker;
 };
+
+std::vector<std::string> asked(World& w, std::uint64_t flow) {
+  const std::uint32_t first = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
+  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
+  const unsigned count =
+      others_to_ask(w.bank.view(), w.vip(), hash_of(flow), w.bank.view().member(first), others);
+  std::vector<std::string> out;
+  for (unsigned i = 0; i < count; ++i) out.push_back("b" + std::to_string(others[i]->backend));
+  return out;
+}
 
 TEST(Candidates, OneChoiceIsPlainMaglev) {
   World w(pool(5, 1));
@@ -138,6 +153,126 @@ TEST(Score, IsAPredictedFinishingTime) {
   EXPECT_GT(fl_score_value(1U << 25, 255, 0x80000000U), fl_score_value(1U << 24, 255, 0x80000000U));
 }
 
+TEST(Score, ARequestWaitsWhereNoCoreIsFree) {
+  EXPECT_FALSE(fl_waits(4, 4));
+  EXPECT_TRUE(fl_waits(5, 4));
+  // Unknown: it is not alone.
+  EXPECT_FALSE(fl_waits(1, 0));
+  EXPECT_TRUE(fl_waits(2, 0));
+}
+
+/// Slot s is backend s modulo the pool, so the reserves of a flow are known: the next ones.
+World with_known_reserves(std::uint32_t busy) {
+  testing::TestTable table = pool(40, 3);
+  for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) table.vips[0].slots.push_back(i % 40);
+  World w(table);
+  for (std::uint32_t b = 0; b < 40; ++b) w.worker.page().backends[b].in_flight = busy;
+  return w;
+}
+
+std::uint32_t behind_first(World& w, std::uint64_t flow, std::uint32_t step) {
+  const std::uint32_t slot = fl_candidate_slot(hash_of(flow), 0, w.vip().table_size) + step;
+  return w.bank.view().slot(w.vip(), slot % w.vip().table_size);
+}
+
+TEST(Reserves, TakeAFlowThatWouldWaitAtItsCandidates) {
+  for (std::uint64_t flow = 0; flow < 100; ++flow)
+    for (const std::uint32_t step : {1U, 2U}) {
+      World w = with_known_reserves(5);
+      const std::uint32_t free = behind_first(w, flow, step);
+      w.worker.page().backends[free].in_flight = 0;
+      EXPECT_EQ(w.choose(flow), free);
+    }
+}
+
+TEST(Reserves, AreTwoBehindThreeCandidates) {
+  unsigned beyond = 0;
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    World w = with_known_reserves(5);
+    const std::uint32_t free = behind_first(w, flow, 3);
+    w.worker.page().backends[free].in_flight = 0;
+    beyond += w.choose(flow) == free;
+  }
+  EXPECT_LT(beyond, 20U);  // where it is a candidate by chance
+}
+
+TEST(Reserves, AreNotLookedAtWhileACandidateHasACoreFree) {
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    World w = with_known_reserves(3);
+    for (std::uint32_t b = 0; b < 40; ++b)
+      fl_set_member_parallel(const_cast<fl_member*>(&w.bank.view().member(b)), 4);
+    w.worker.page().backends[behind_first(w, flow, 1)].in_flight = 0;
+    const std::uint32_t taken = w.choose(flow);
+    bool candidate = false;
+    for (std::uint32_t c = 0; c < 3; ++c)
+      candidate |=
+          taken ==
+          w.bank.view().slot(w.vip(), fl_candidate_slot(hash_of(flow), c, w.vip().table_size));
+    EXPECT_TRUE(candidate);
+  }
+}
+
+TEST(Reserves, HaveToBeGood) {
+  const auto scores = std::make_unique<fl_scores>();
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    World w = with_known_reserves(5);
+    const std::uint32_t free = behind_first(w, flow, 1);
+    w.worker.page().backends[free] = {};
+    w.worker.page().backends[free].ejected_until_ns = ~std::uint64_t{0};
+    EXPECT_NE(w.choose(flow), free);
+
+    w.worker.page().backends[free].ejected_until_ns = 0;
+    scores->score[0][free].inverse_weight = kLooksFull;
+    w.worker.context().scores = scores.get();
+    EXPECT_NE(w.choose(flow), free);
+    scores->score[0][free].inverse_weight = 0;
+    const_cast<fl_member&>(w.bank.view().member(free)).state = FL_MEMBER_DRAINING;
+    EXPECT_NE(w.choose(flow), free);
+  }
+}
+
+TEST(Reserves, AreCountedWithOtherNodesFlows) {
+  const auto scores = std::make_unique<fl_scores>();
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    World w = with_known_reserves(5);
+    const std::uint32_t free = behind_first(w, flow, 1);
+    w.worker.page().backends[free].in_flight = 0;
+    w.worker.context().scores = scores.get();
+    scores->score[0][free].external = 50;
+    EXPECT_NE(w.choose(flow, true), free);
+    scores->score[0][free].external = 0;
+  }
+}
+
+TEST(Reserves, TheShortWayChoosesAsTheLongOne) {
+  unsigned reserves = 0;
+  for (std::uint64_t flow = 0; flow < 500; ++flow) {
+    World w = with_known_reserves(0);
+    for (std::uint32_t b = 0; b < 40; ++b)
+      w.worker.page().backends[b].in_flight =
+          static_cast<std::uint32_t>(hash_of(flow * 40 + b) >> 61);
+    Candidates candidates;
+    look_up_candidates(w.bank.view(), w.vip(), hash_of(flow), candidates);
+    const std::uint32_t shortly =
+        choose_if_all_good(w.worker.context(), w.vip(), hash_of(flow), candidates, nullptr, false);
+    EXPECT_EQ(shortly, w.choose(flow));
+    reserves +=
+        std::find(candidates.begin(), candidates.begin() + 3, shortly) == candidates.begin() + 3;
+  }
+  EXPECT_GT(reserves, 20U);
+}
+
+TEST(Reserves, AreAskedAfterByANodeThatDoesNotKnowTheFlow) {
+  for (std::uint64_t flow = 0; flow < 100; ++flow) {
+    World w = with_known_reserves(5);
+    const auto list = asked(w, flow);
+    for (const std::uint32_t step : {1U, 2U}) {
+      const std::string name = "b" + std::to_string(behind_first(w, flow, step));
+      EXPECT_NE(std::find(list.begin(), list.end(), name), list.end());
+    }
+  }
+}
+
 TEST(Score, ParallelismSaturates) {
   fl_member member{};
   EXPECT_EQ(fl_member_parallel(&member), 0U);
@@ -168,37 +303,40 @@ TEST(Candidates, TheFirstCandidateDependsOnlyOnFlowAndTable) {
   }
 }
 
-std::vector<std::string> asked(World& w, std::uint64_t flow) {
-  const std::uint32_t first = first_candidate(w.bank.view(), w.vip(), hash_of(flow));
-  std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
-  const unsigned count =
-      others_to_ask(w.bank.view(), w.vip(), hash_of(flow), w.bank.view().member(first), others);
-  std::vector<std::string> out;
-  for (unsigned i = 0; i < count; ++i) out.push_back("b" + std::to_string(others[i]->backend));
-  return out;
+/// Slot s is backend s's, and was backend `past` + s's before; as many backends as slots.
+testing::TestTable each_slot_its_own(std::uint8_t choices, std::uint32_t past) {
+  testing::TestTable table = pool(2 * past, choices);
+  for (std::uint32_t s = 0; s < past; ++s) {
+    table.vips[0].slots.push_back(s);
+    table.vips[0].earlier.push_back(past + s);
+  }
+  return table;
 }
 
-TEST(OthersToAsk, AreTheOtherCandidatesThenTheEarlierOwners) {
-  testing::TestTable table = pool(6, 2);
-  for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) {
-    table.vips[0].slots.push_back(i % 3);
-    table.vips[0].earlier.push_back(3 + i % 3);
-  }
-  World w(table);
-  for (std::uint64_t flow = 0; flow < 100; ++flow) {
-    const auto owner = [&](std::uint32_t c) {
-      return fl_candidate_slot(hash_of(flow), c, w.vip().table_size) % 3;
-    };
+TEST(OthersToAsk, AreCandidatesThenReservesThenTheEarlierOwnersOfBoth) {
+  constexpr std::uint32_t kSlots = 97;
+  World w(each_slot_its_own(3, kSlots));
+  for (std::uint64_t flow = 0; flow < 200; ++flow) {
+    std::vector<std::uint32_t> slots;
+    for (std::uint32_t c = 0; c < 3; ++c)
+      slots.push_back(fl_candidate_slot(hash_of(flow), c, kSlots));
+    for (const std::uint32_t r : {1U, 2U}) slots.push_back((slots[0] + r) % kSlots);
+    if (std::set<std::uint32_t>(slots.begin(), slots.end()).size() < slots.size()) continue;
     std::vector<std::string> expected;
-    if (owner(1) != owner(0)) expected.push_back("b" + std::to_string(owner(1)));
-    expected.push_back("b" + std::to_string(3 + owner(0)));
-    if (owner(1) != owner(0)) expected.push_back("b" + std::to_string(3 + owner(1)));
+    for (std::size_t i = 1; i < slots.size(); ++i)
+      expected.push_back("b" + std::to_string(slots[i]));
+    for (const std::uint32_t slot : slots) expected.push_back("b" + std::to_string(kSlots + slot));
 
-    std::vector<std::string> found = asked(w, flow);
-    ASSERT_EQ(3U, found.size()) << "with the walk's, as many as the MTU has room for";
-    found.resize(expected.size());
-    EXPECT_EQ(found, expected);
+    EXPECT_EQ(asked(w, flow), expected);
   }
+}
+
+TEST(OthersToAsk, WithoutAHopListAreNone) {
+  testing::TestTable table = pool(6, 3);
+  table.vips[0].encapsulation = FL_ENCAP_IPIP;
+  World w(table);
+
+  EXPECT_TRUE(asked(w, 1).empty());
 }
 
 TEST(OthersToAsk, AlsoWhereAFlowGoesWhenItsCandidatesAreEjected) {
@@ -220,7 +358,7 @@ TEST(OthersToAsk, AlsoWhereAFlowGoesWhenItsCandidatesAreEjected) {
     const auto list = asked(w, flow);
 
     EXPECT_NE(std::find(list.begin(), list.end(), "b" + std::to_string(taken)), list.end());
-    EXPECT_LE(list.size(), 3U) << "what the MTU has room for";
+    EXPECT_LE(list.size(), 5U) << "what the MTU has room for";
   }
   EXPECT_GT(moved, 190U);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/// Where a flow may go besides its candidates, and how long a hop list must be for another node to
+/// find it there: one rule for the workers, the gate's eBPF program, control and the simulator.
+#ifndef FAIRLEAD_STEER_RESERVES_H
+#define FAIRLEAD_STEER_RESERVES_H
+
+#include "dataplane/net/gue.h"
+#include "dataplane/steer/abi.h"
+
+/// Candidates and reserves of a flow, together. Each is a slot, and each slot may have an earlier
+/// owner, so another node has up to twice as many backends to ask: the outer destination, and
+/// FL_GUE_MAX_HOPS more.
+#define FL_MAX_POSITIONS 5u
+#define FL_MAX_RESERVES 2u
+
+/// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
+/// where the best candidate would make it wait. Where all is well they cost nothing; near
+/// saturation they find the free core that few candidates miss (docs/policies.md). Plain Maglev,
+/// one candidate, has none; nor has GUE over IPv6, where each would cost clients 32 bytes of MTU.
+/// `family`: the best candidate's.
+static inline uint32_t fl_reserves(uint32_t choices, uint32_t encapsulation, uint32_t family) {
+  if (choices < 2u || choices > FL_MAX_POSITIONS) return 0;
+  if (encapsulation == FL_ENCAP_GUE && family == 6) return 0;
+  const uint32_t room = FL_MAX_POSITIONS - choices;
+  const uint32_t most = room < FL_MAX_RESERVES ? room : FL_MAX_RESERVES;
+  return choices - 1u < most ? choices - 1u : most;
+}
+
+/// Most hops of a packet: everybody who owns one of the flow's slots or did so before, but for the
+/// outer destination. Only TCP over GUE has any. `family`: the outer header's.
+static inline uint32_t fl_most_hops(
+    uint32_t choices, uint32_t encapsulation, uint32_t protocol, uint32_t family
+) {
+  if (encapsulation != FL_ENCAP_GUE || protocol != 6 || choices == 0) return 0;
+  return 2u * (choices + fl_reserves(choices, encapsulation, family)) - 1u;
+}
+
+#endif
