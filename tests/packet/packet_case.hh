@@ -37,7 +37,7 @@ struct World {
   bool gateways_resolved = true;
   std::uint32_t mtu = 1500;
   std::uint32_t headroom = 128;
-  std::uint32_t buffer_bytes = 0;  // of a packet's buffer; 0: it ends with the frame
+  std::uint32_t buffer_bytes = 0;               // of a packet's buffer; 0: it ends with the frame
   std::uint32_t new_flow_limit = 0;             // 0: none
   std::vector<std::uint32_t> gue_slots = {0};   // of the GUE pairs
   std::vector<std::uint32_t> gue_earlier = {};  // who owned these slots before
