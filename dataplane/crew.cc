@@ -62,6 +62,7 @@ void Crew::make_known(unsigned count) {
     Worker::Setup setup = setup_.worker(known());
     setup.tables_of_all = setup_.tables;
     members_.emplace_back();
+    members_.back().order = setup.tables.order();
     members_.back().worker = std::make_unique<Worker>(std::move(setup));
   }
   tell_pages();
@@ -289,6 +290,16 @@ base::Result<void> Crew::expect_moves(Stations& stations) {
   return hand_out(stations, [](unsigned w, const Station& s, unsigned q) {
     return s.owners[q] == w;
   });
+}
+
+void Crew::follow(const shm::Region& steering) {
+  const auto* const order = steering.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+  for (unsigned w = 0; w < known(); ++w) {
+    if (members_[w].order == order) continue;
+    // It says that the worker reads no table: of the old region, which nobody writes any more.
+    const shm::GenerationReader reader(steering, &setup_.pages->worker[w]);
+    if (members_[w].worker->offer_tables(reader)) members_[w].order = order;
+  }
 }
 
 void Crew::tick(base::Nanoseconds now) {

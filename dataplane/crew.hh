@@ -46,6 +46,9 @@ class Crew {
   base::Result<void> leave(Stations& stations, Station& leaving);
   /// Packets may come to other workers than before, because a device spreads them differently.
   base::Result<void> expect_moves(Stations& stations);
+  /// The workers read tables of this region from now on; one that has not yet taken the region
+  /// before it (it hangs) is told at a later call. Call it from time to time.
+  void follow(const shm::Region& steering);
   /// Call every few ms: brings notes of inherited flows to their former owners, and tends the
   /// tables of workers that do not run.
   void tick(base::Nanoseconds now);
@@ -73,6 +76,7 @@ class Crew {
     std::jthread thread;
     std::unique_ptr<Assignment> assignment;  // given last; the worker's until it has taken it
     Pulse pulse;
+    const fl_flow_order* order = nullptr;  // of the region that it was told
   };
   void make_known(unsigned count);
   void tell_pages();

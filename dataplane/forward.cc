@@ -123,11 +123,6 @@ void follow_steering(Forwarder& f) {
   auto next = shm::Region::attach(path, FL_REGION_STEERING, shm::Access::kReadWrite);
   if (!next) return;
   f.regions.steering.push_back(std::move(*next));
-  auto* pages = f.regions.workers.at<fl_workers>(0);
-  for (unsigned w = 0; w < f.crew->known(); ++w) {
-    const shm::GenerationReader reader(f.regions.steering.back(), &pages->worker[w]);
-    (void)f.crew->worker(w).offer_tables(reader);
-  }
   f.table = TableCopy();
   sys::log_info("steering region replaced path=" + path);
 }
@@ -152,6 +147,7 @@ void loop(Forwarder& f, Console& console, int signals) {
     next_second = now + base::kSecond;
     take_pulse(f);
     follow_steering(f);
+    f.crew->follow(f.regions.steering.back());
     watch_ports(f, now);
   }
 }

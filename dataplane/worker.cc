@@ -82,15 +82,22 @@ Worker::~Worker() {
   if (context_.peers != nullptr) context_.peers->remove(context_.worker);
 }
 
-void Worker::start() {
+// What a page says under the name of a process that has ended counts for nothing, and its bank may
+// be rewritten while we read it.
+void Worker::sign_page() {
   fl_worker_page& page = *context_.page;
   page.pid = static_cast<std::uint32_t>(::getpid());
   page.core = core_;
   page.tsc_hz = tsc_hz_;
   page.started_ns = sys::monotonic_ns();
+  flush_.watch(tables_.order(), page);
+  signed_ = true;
+}
+
+void Worker::start() {
+  sign_page();
   claimed_ = false;
   ownership_.leave_to_gate();  // a predecessor that was killed left it in our name
-  flush_.watch(tables_.order(), page);
   beat(rte_rdtsc());
 }
 
@@ -127,14 +134,17 @@ void Worker::let_go() {
 }
 
 void Worker::tend() {
+  if (!signed_) sign_page();
   clock_.sync(rte_rdtsc(), sys::monotonic_ns());
   context_.now = clock_.now(rte_rdtsc());
   change_region();
+  ownership_.lock();  // the gate may serve a queue with this page and its flows
   refresh_table();
   path::Inheritance note;
   while (handed_over_.try_pop(note)) path::hand_over(context_, note);
   path::maintain(context_);
   flush_.step(context_);
+  ownership_.unlock();
   tables_.go_offline();
 }
 

@@ -104,6 +104,7 @@ class Worker {
 
  private:
   void start();
+  void sign_page();
   bool own_queue();
   bool knows_next_hops();
   void hand_over();
@@ -154,6 +155,7 @@ class Worker {
   Ownership ownership_;
   base::Nanoseconds beaten_ = 0;
   bool claimed_ = false;  // since start()
+  bool signed_ = false;   // the page says whose it is: ours
   std::array<path::Burst, path::kBurstsTogether> bursts_;
 };
 

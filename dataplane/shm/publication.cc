@@ -133,13 +133,18 @@ std::uint64_t GenerationWriter::publish(base::Nanoseconds now) {
 Acknowledgement GenerationWriter::acknowledged(std::uint64_t generation, base::Nanoseconds now)
     const {
   Acknowledgement result;
+  const std::uint64_t current = this->generation();
+  std::uint64_t lowest = current;
   for (const fl_worker_page& page : workers_->worker) {
     const std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_ACQUIRE);
     if (ack == 0 || heartbeat_is_stale(page, now)) continue;
     ++result.online;
-    if (ack < generation) ++result.behind;
-    result.lowest = result.lowest == 0 ? ack : std::min(result.lowest, ack);
+    // One above is of the region that this one replaced: nothing of this one was taken up.
+    const std::uint64_t taken_up = ack <= current ? ack : 0;
+    if (taken_up < generation) ++result.behind;
+    lowest = std::min(lowest, taken_up);
   }
+  if (result.online != 0) result.lowest = lowest;
   return result;
 }
 
@@ -149,7 +154,7 @@ std::vector<Holder> GenerationWriter::holders() const {
   for (unsigned w = 0; w < FL_MAX_WORKERS; ++w) {
     const fl_worker_page& page = workers_->worker[w];
     const std::uint64_t ack = __atomic_load_n(&page.ack, __ATOMIC_ACQUIRE);
-    if (ack != 0 && ack < current) behind.push_back({w, page.pid, ack});
+    if (ack != 0 && ack != current) behind.push_back({w, page.pid, ack});
   }
   return behind;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Workers and ports come and go while packets flow: none is lost, no flow changes its backend.
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -206,6 +208,65 @@ TEST_F(CrewOnRings, CountsBeyondTheLimitAreRefusedAndChangeNothing) {
     EXPECT_NE(refused.error().what.find("workers.max"), std::string::npos);
   }
   EXPECT_EQ(crew_->running(), 2U);
+}
+
+TEST_F(CrewOnRings, AnOrderToForgetFlowsReachesTheTablesOfWorkersThatDoNotRun) {
+  RingPort& port = add_station(2);
+  start(2);
+  establish(port, 2);
+  crew_->stop();
+  start(1, 2);
+  ASSERT_GT(page(1).flows, 0U);
+
+  auto* const order = steering_region_.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+  order->vip = FL_ANY;
+  order->backend = FL_ANY;
+  __atomic_store_n(&order->sequence, std::uint64_t{1}, __ATOMIC_RELEASE);
+  const base::Nanoseconds deadline = sys::monotonic_ns() + 20 * base::kSecond;
+  while (page(1).flows != 0 && sys::monotonic_ns() < deadline) tick();
+
+  EXPECT_EQ(page(1).flows, 0U);
+}
+
+std::atomic<bool> hangs{false};
+std::atomic<bool> shall_hang{true};
+
+std::uint16_t
+hang(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t, void*) {
+  if (count != 0) hangs = true;
+  while (hangs && shall_hang) std::this_thread::yield();
+  return count;
+}
+
+TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast) {
+  RingPort& port = add_station(1);
+  const auto bank = writer_.current_bank();
+  const std::vector<std::byte> first(bank.begin(), bank.end());
+  publish(1, 10000);
+  start(1);
+  const Queue queue = stations_.front()->port.queue(0);
+  ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
+  receive(port.rx[0], 0, "S");
+  while (!hangs) std::this_thread::yield();
+  const shm::Region second = *shm::Region::anonymous(shm::steering_spec(kBank), 2);
+  shm::Region third = *shm::Region::anonymous(shm::steering_spec(kBank), 3);
+  shm::GenerationWriter writer(third, workers_);
+  const auto given = *writer.next_bank(sys::monotonic_ns());
+  std::copy(first.begin(), first.end(), given.bytes.begin());
+  writer.publish(sys::monotonic_ns());
+
+  crew_->follow(second);
+  crew_->follow(third);
+  shall_hang = false;
+  const base::Nanoseconds deadline = sys::monotonic_ns() + 20 * base::kSecond;
+  const auto read = [&] { return __atomic_load_n(&page(0).ack, __ATOMIC_ACQUIRE); };
+  while (read() != 1 && sys::monotonic_ns() < deadline) {
+    crew_->follow(third);
+    std::this_thread::yield();
+  }
+
+  EXPECT_EQ(read(), 1U);
+  crew_->stop();  // before the regions go
 }
 
 }  // namespace

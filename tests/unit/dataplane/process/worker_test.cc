@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The worker's loop on DPDK rings in the place of a port: books, full rings, punts, generations,
 // stop; and that its thread never allocates (malloc is replaced, so this is a program of its own).
-#include "dataplane/worker.hh"
-
 #include <atomic>
 #include <cstring>
 #include <numeric>
 #include <thread>
 
-#include <unistd.h>
-
-#include <rte_cycles.h>
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
 #include <rte_ip.h>
 
 #include <gtest/gtest.h>
 
-#include "control/config/config.hh"
-#include "control/steering/steering.hh"
-#include "dataplane/eal.hh"
-#include "dataplane/sys/system_clock.hh"
 #include "tests/testing/icmp_message.hh"
-#include "tests/testing/packet_builder.hh"
+#include "tests/unit/dataplane/process/worker_on_rings.hh"
 
 namespace {
 std::atomic<std::uint64_t> worker_allocations{0};
-thread_local bool is_worker = false;
 
 void count() {
-  if (is_worker) worker_allocations.fetch_add(1, std::memory_order_relaxed);
+  if (fairlead::dataplane::is_worker) worker_allocations.fetch_add(1, std::memory_order_relaxed);
 }
 }  // namespace
 
@@ -55,157 +43,6 @@ void* realloc(void* old, std::size_t bytes) {
 namespace fairlead::dataplane {
 namespace {
 
-constexpr const char* kConfig = R"(
-node: {id: t, address: 10.0.0.100}
-vips:
-  - name: web
-    address: 203.0.113.10
-    protocol: tcp
-    port: 80
-    encapsulation: ipip
-    backends: [{id: b1, address: 10.0.0.1}, {id: b2, address: 10.0.0.2}]
-  - name: direct
-    address: 203.0.113.11
-    protocol: tcp
-    port: 80
-    encapsulation: l2
-    backends: [{id: b3, address: 10.0.0.3, mac: "02:00:00:00:01:01"}]
-)";
-constexpr std::uint64_t kBank = 1 << 20;
-
-const Eal& environment() {
-  static const Eal eal = [] {
-    EalPlan plan;
-    plan.file_prefix = "fl_worker_test" + std::to_string(::getpid());
-    return std::move(*Eal::start(plan, false));
-  }();
-  return eal;
-}
-
-/// A worker whose port is two rings, with a published table.
-class Bench {
- public:
-  explicit Bench(
-      unsigned transmit_slots = 1024, PuntPath punt = PuntPath::kNone, bool fills_checksums = false
-  ) {
-    (void)environment();
-    static unsigned number = 0;
-    const std::string name = "t" + std::to_string(number++);
-    static rte_mempool* const pool = *make_pool("shared", 4095);
-    pool_ = pool;
-    rx_ = rte_ring_create((name + "r").c_str(), 1024, SOCKET_ID_ANY, 0);
-    tx_ = rte_ring_create((name + "t").c_str(), transmit_slots, SOCKET_ID_ANY, 0);
-    const int ethdev = rte_eth_from_rings(name.c_str(), &rx_, 1, &tx_, 1, kAnySocket);
-    start_port(static_cast<std::uint16_t>(ethdev));
-    to_main_.emplace(*PacketRing::create(name + "m"));
-    publish();
-
-    Worker::Setup setup;
-    setup.page = &workers_.at<fl_workers>(0)->worker[0];
-    setup.tables = shm::GenerationReader(steering_region_, setup.page);
-    setup.flows = *flow::FlowTable::attach({flows_.data(), flows_.bytes()});
-    setup.decisions = 1024;
-    setup.tsc_hz = rte_get_tsc_hz();
-    WorkerPort port;
-    port.queues = {{static_cast<std::uint16_t>(ethdev), 0}};
-    port.punt = punt;
-    port.fills_checksums = fills_checksums;
-    port.hops = &hops_;
-    port.to_main = &*to_main_;
-    setup.ports.push_back(port);
-    worker_.emplace(std::move(setup));
-    path::NextHops hops;
-    hops.own = {{2, 0, 0, 0, 0, 2}};
-    hops.gateway4 = {{2, 0, 0, 0, 0, 3}};
-    (void)hops_.offer(hops);
-  }
-  ~Bench() {
-    if (thread_.joinable()) stop();
-    while (rte_mbuf* m = sent()) rte_pktmbuf_free(m);
-    while (rte_mbuf* m = to_main_->pop()) rte_pktmbuf_free(m);
-  }
-
-  void publish() {
-    const base::Nanoseconds now = sys::monotonic_ns();
-    const auto config = *config::parse_config(kConfig, "test");
-    std::vector<steering::PoolIntent> pools;
-    for (const model::Vip& vip : config.vips) {
-      pools.push_back({vip, {}});
-      for (const auto& b : vip.backends)
-        pools.back().backends.push_back({b.weight, 0, FL_MEMBER_ACTIVE});
-    }
-    steering::NodeIntent node;
-    node.address4 = config.node.address;
-    const auto plan = *steering::Steering().plan(pools, node, now);
-    const auto bank = *writer_.next_bank(now);
-    ASSERT_TRUE(steering::encode(plan, bank.generation, now, bank.bytes));
-    writer_.publish(now);
-  }
-  void receive(const testing::Frame& frame) {
-    rte_mbuf* m = rte_pktmbuf_alloc(pool_);
-    std::memcpy(
-        rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size()
-    );
-    ASSERT_EQ(rte_ring_enqueue(rx_, m), 0);
-  }
-  void start() {
-    thread_ = std::jthread([this] {
-      is_worker = true;
-      worker_->run();
-    });
-  }
-  /// Returns when everything received has been dealt with.
-  void stop() {
-    worker_->stop();
-    thread_.join();
-  }
-  rte_mbuf* sent() {
-    void* m = nullptr;
-    return rte_ring_dequeue(tx_, &m) == 0 ? static_cast<rte_mbuf*>(m) : nullptr;
-  }
-  /// As if a process before us had been killed with this many packets in hand.
-  void open_books(std::uint64_t packets) {
-    workers_.at<fl_workers>(0)->worker[0].rx_packets += packets;
-  }
-  const fl_worker_page& page() { return worker_->page(); }
-  std::uint32_t& owner() { return fl_sign_of(&workers_.at<fl_workers>(0)->worker[0])->owner; }
-  std::uint64_t unaccounted() {
-    std::uint64_t known = page().tx_packets + page().punted + page().answered;
-    for (const std::uint64_t d : page().drops) known += d;
-    return page().rx_packets - known;
-  }
-  Worker& worker() { return *worker_; }
-  shm::GenerationWriter& writer() { return writer_; }
-
- private:
-  void start_port(std::uint16_t ethdev) {
-    const rte_eth_conf conf{};
-    ASSERT_EQ(rte_eth_dev_configure(ethdev, 1, 1, &conf), 0);
-    ASSERT_EQ(rte_eth_rx_queue_setup(ethdev, 0, 512, kAnySocket, nullptr, pool_), 0);
-    ASSERT_EQ(rte_eth_tx_queue_setup(ethdev, 0, 512, kAnySocket, nullptr), 0);
-    ASSERT_EQ(rte_eth_dev_start(ethdev), 0);
-  }
-
-  rte_mempool* pool_ = nullptr;
-  rte_ring* rx_ = nullptr;
-  rte_ring* tx_ = nullptr;
-  Mailbox<path::NextHops> hops_;
-  std::optional<PacketRing> to_main_;
-  shm::Region steering_region_ = *shm::Region::anonymous(shm::steering_spec(kBank), 1);
-  shm::Region workers_ = *shm::Region::anonymous(shm::workers_spec(), 1);
-  shm::Region flows_ =
-      *shm::Region::anonymous({FL_REGION_FLOWS, flow::FlowTable::region_bytes(1024), 1024}, 1);
-  shm::GenerationWriter writer_{steering_region_, workers_};
-  std::optional<Worker> worker_;
-  std::jthread thread_;
-};
-
-testing::Frame syn(unsigned client) {
-  return testing::packet()
-      .ipv4("198.51.100." + std::to_string(client % 250 + 1), "203.0.113.10")
-      .tcp(static_cast<std::uint16_t>(1024 + client), 80, "S")
-      .build();
-}
 testing::Frame arp() {
   return testing::packet().ethertype(0x0806).payload(46).build();
 }
@@ -283,8 +120,8 @@ TEST(Worker, LeavesOuterChecksumsToAPortThatFillsThemIn) {
 TEST(Worker, SendsWhatCameBeforeTheGateTookTheQueueFromIt) {
   Bench bench;
   bench.start();
-  while (__atomic_load_n(&bench.owner(), __ATOMIC_SEQ_CST) != FL_OWNER_DATAPLANE) continue;
-  __atomic_store_n(&bench.owner(), FL_OWNER_GATE, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&bench.sign().owner, __ATOMIC_SEQ_CST) != FL_OWNER_DATAPLANE) continue;
+  __atomic_store_n(&bench.sign().owner, FL_OWNER_GATE, __ATOMIC_SEQ_CST);
   for (unsigned i = 0; i < 300; ++i) bench.receive(syn(i));
   bench.stop();
   EXPECT_EQ(bench.page().tx_packets, 300U);
@@ -371,7 +208,7 @@ TEST(Worker, TakesUpANewGenerationWhileItRuns) {
 
 TEST(Worker, TakesOverBooksThatAKilledProcessLeftOpen) {
   Bench bench;
-  bench.open_books(17);
+  bench.page().rx_packets += 17;  // as if a process had been killed with them in hand
   bench.receive(syn(1));
   bench.start();
   bench.stop();

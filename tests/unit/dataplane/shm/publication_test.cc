@@ -208,6 +208,26 @@ TEST(Publication, AcknowledgementSaysWhoIsBehind) {
   EXPECT_TRUE(writer.holders().empty());
 }
 
+TEST(Publication, AWorkerThatStillReadsAReplacedRegionIsBehind) {
+  Regions old;
+  GenerationWriter before(old.steering, old.workers);
+  GenerationReader reader(old.steering, old.page(0));
+  old.page(0)->heartbeat_ns = kNow;
+  publish_generations(before, 7, [] { return false; });
+  reader.current();
+
+  Region steering = *Region::anonymous(steering_spec(kBankBytes), kNow);
+  GenerationWriter writer(steering, old.workers);
+  publish_generations(writer, 2, [] { return false; });
+
+  const Acknowledgement a = writer.acknowledged(2, kNow);
+  EXPECT_EQ(a.online, 1u);
+  EXPECT_EQ(a.behind, 1u);
+  EXPECT_EQ(a.lowest, 0u);
+  ASSERT_EQ(writer.holders().size(), 1u);
+  EXPECT_EQ(writer.holders()[0].generation, 7u);
+}
+
 /// Publishes one more; its generation, or 0 while no bank is free.
 std::uint64_t publish_one(GenerationWriter& writer, base::Nanoseconds now) {
   const auto bank = writer.next_bank(now);
