@@ -73,6 +73,7 @@ json show_core(const Forwarder& f) {
         {"core", page.core},
         {"socket", socket_of_core(page.core)},
         {"role", "worker"},
+        {"forwards", who_forwards(f, {w})},
         {"queues", ports},
         {"busy", pulse.busy_share()},
         {"busy_cycles", page.busy_cycles},
@@ -86,6 +87,7 @@ json show_core(const Forwarder& f) {
         {"generation", page.ack},
     });
   }
+  if (cores.empty()) return {{"cores", cores}, {"forwards", who_forwards(f, {})}};
   return {{"cores", cores}};
 }
 

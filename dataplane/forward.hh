@@ -81,6 +81,10 @@ void watch_ports(Forwarder& forwarder, base::Nanoseconds now);
 /// Brings the rules of all ports in line with the vips of the newest table.
 void follow_vips(Forwarder& forwarder);
 
+/// Who forwards now what comes to these workers' queues: "workers", "gate", "workers and gate", or
+/// "nobody" where there is no gate.
+std::string who_forwards(const Forwarder& forwarder, const std::vector<unsigned>& workers);
+
 /// `show port` and its relatives; `arguments` as in docs/control-socket.md.
 base::Result<nlohmann::json> show_port(const Forwarder& f, const nlohmann::json& arguments);
 

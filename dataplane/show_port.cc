@@ -6,13 +6,14 @@
 #include <rte_ethdev.h>
 
 #include "dataplane/forward.hh"
+#include "dataplane/steer/handover.h"
 
 namespace fairlead::dataplane {
 namespace {
 
 using nlohmann::json;
 
-json summary(const Station& station) {
+json summary(const Forwarder& f, const Station& station) {
   const PortCounters sum = counters_of(station);
   const net::MacAddr& gateway = station.neighbours->gateway_mac();
   return {
@@ -24,6 +25,7 @@ json summary(const Station& station) {
       {"link", sum.present ? (sum.link_up ? "up" : "down") : "gone"},
       {"queues", station.port.queues()},
       {"steering", to_string(station.port.steering())},
+      {"forwards", who_forwards(f, station.owners)},
       {"rx_packets", sum.rx_packets},
       {"rx_bytes", sum.rx_bytes},
       {"tx_packets", sum.tx_packets},
@@ -37,8 +39,8 @@ json summary(const Station& station) {
   };
 }
 
-json stats(const Station& station) {
-  json row = summary(station);
+json stats(const Forwarder& f, const Station& station) {
+  json row = summary(f, station);
   row["missing_pps"] = station.watch.missing();
   row["owners"] = station.owners;
   json queues = json::array();
@@ -85,14 +87,14 @@ json xstats(const Station& station) {
   return {{"port", station.number}, {"xstats", std::move(rows)}};
 }
 
-json info(const Station& station) {
+json info(const Forwarder& f, const Station& station) {
   const Port& port = station.port;
   rte_eth_dev_info info{};
   (void)rte_eth_dev_info_get(port.ethdevs().front(), &info);
   rte_eth_link link{};
   (void)rte_eth_link_get_nowait(port.ethdevs().front(), &link);
   const FlowRules& rules = port.rules();
-  json row = summary(station);
+  json row = summary(f, station);
   row["socket"] = port.socket();
   row["speed_mbps"] =
       link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? json(nullptr) : json(link.link_speed);
@@ -118,16 +120,29 @@ json info(const Station& station) {
 
 }  // namespace
 
+std::string who_forwards(const Forwarder& f, const std::vector<unsigned>& workers) {
+  bool we = false;
+  bool others = workers.empty();
+  for (const unsigned w : workers) {
+    const fl_sign& sign = *fl_sign_of(&f.regions.workers.at<fl_workers>(0)->worker[w]);
+    const std::uint32_t owner = __atomic_load_n(&sign.owner, __ATOMIC_ACQUIRE);
+    (owner == FL_OWNER_DATAPLANE ? we : others) = true;
+  }
+  const std::string them = f.regions.workers.is_map() ? "gate" : "nobody";
+  if (!we) return them;
+  return others ? "workers and " + them : "workers";
+}
+
 base::Result<json> show_port(const Forwarder& f, const json& arguments) {
   const bool one = arguments.contains("port");
   const std::string what = arguments.value("what", "");
   json rows = json::array();
   for (const auto& station : f.stations) {
     if (one && station->number != arguments["port"].get<unsigned>()) continue;
-    if (what.empty()) rows.push_back(summary(*station));
-    if (what == "stats") rows.push_back(stats(*station));
+    if (what.empty()) rows.push_back(summary(f, *station));
+    if (what == "stats") rows.push_back(stats(f, *station));
     if (what == "xstats") rows.push_back(xstats(*station));
-    if (what == "info") rows.push_back(info(*station));
+    if (what == "info") rows.push_back(info(f, *station));
   }
   if (one && rows.empty()) {
     return base::fail(

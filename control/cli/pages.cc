@@ -147,6 +147,7 @@ constexpr Column kPorts[] = {
     {"MAC", "mac"},
     {"MTU", "mtu", F::kNumber},
     {"LINK", "link"},
+    {"FORWARDS", "forwards"},
     {"QUEUES", "queues", F::kNumber},
     {"STEERING", "steering"},
     {"RX", "rx_packets", F::kCount},
@@ -203,6 +204,7 @@ constexpr Column kCores[] = {
     {"WORKER", "worker", F::kNumber},
     {"CORE", "core", F::kNumber},
     {"ROLE", "role"},
+    {"FORWARDS", "forwards"},
     {"PORT:QUEUES", "queues"},
     {"BUSY", "busy", F::kPercent},
     {"BUSY CYCLES", "busy_cycles", F::kCount},
@@ -258,6 +260,13 @@ Page port_page(const Call& call, const Json& result) {
   return page;
 }
 
+Page core_page(const Json& result) {
+  const Json cores = rows(result, "cores");
+  if (!cores.empty()) return {{table_of(cores, kCores)}};
+  const std::string who = part(result, "forwards", Json("nobody")).get<std::string>();
+  return {{"no worker runs; who forwards: " + who}};
+}
+
 }  // namespace
 
 Json part(const Json& object, const char* key, Json otherwise) {
@@ -288,7 +297,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show drop") return drop_page(call, result);
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks, 2)}};
   if (name == "show port") return port_page(call, result);
-  if (name == "show core") return {{table_of(rows(result, "cores"), kCores)}};
+  if (name == "show core") return core_page(result);
   if (name == "show drain") return drain_page(rows(result, "drains"));
   if (name == "show memory") return memory_page(result);
   if (name == "show update") {

@@ -122,7 +122,7 @@ CONTROL = {
 DATAPLANE = {
     "show status": {"node": "lb1", "version": "0.1.0", "pid": 42, "workers": 1, "generation": 7},
     "show port": {"ports": [{"port": 0, "device": "net_af_xdp0", "mac": "02:00:00:00:00:02",
-                             "mtu": 1500, "link": "up", "queues": 1, "rx_packets": 100,
+                             "mtu": 1500, "link": "up", "forwards": "gate", "queues": 1, "rx_packets": 100,
                              "tx_packets": 90, "missed": 0}]},
     "set worker count": {"workers": 2, "before": 1},
     "set log": {"level": "debug"},
@@ -132,7 +132,7 @@ DATAPLANE = {
                         "total": {"rx_packets": 100, "tx_packets": 90, "dropped": 6}},
     "add port": {"port": 1},
     "del port": {"removed": 1},
-    "show core": {"cores": [{"worker": 0, "core": 0, "queues": "0:0,1", "busy": 0.25, "pps": 12345,
+    "show core": {"cores": [{"worker": 0, "core": 0, "forwards": "workers", "queues": "0:0,1", "busy": 0.25, "pps": 12345,
                              "cycles_per_packet": 410, "flows": 7, "generation": 7}]},
     "show memory": {"allocator": "jemalloc", "allocated_bytes": 4096, "resident_bytes": 8192,
                     "pools": [{"name": "packets", "size": 8191, "in_use": 512,
