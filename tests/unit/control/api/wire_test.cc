@@ -3,8 +3,12 @@
 // answers.
 #include "control/api/wire.hh"
 
+#include <cctype>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -41,6 +45,40 @@ TEST(Proto, EveryRpcIsAMethodOrAWatch) {
         << rpc.name();
   }
   EXPECT_EQ(watches, 4);
+}
+
+/// Names in the first `{...}` after `heading` in the document.
+std::set<std::string> documented(const std::string& text, const std::string& heading) {
+  const std::size_t open = text.find('{', text.find(heading));
+  std::set<std::string> names;
+  std::string name;
+  for (const char c : text.substr(open + 1, text.find('}', open) - open)) {
+    if (std::islower(static_cast<unsigned char>(c)) != 0 || c == '_' || std::isdigit(c) != 0) {
+      name += c;
+    } else if (!name.empty()) {
+      names.insert(std::exchange(name, ""));
+    }
+  }
+  return names;
+}
+
+// What shows only now and then is in no answer that a test happens to get.
+TEST(Proto, EveryDocumentedFieldOfAStatusIsInItsMessage) {
+  std::ifstream file(FL_SOURCE_ROOT "/docs/control-socket.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const struct {
+    const char* heading;
+    const google::protobuf::Descriptor* message;
+  } parts[] = {
+      {"`dataplane` `{running", control::v1::DataPlane::descriptor()},
+      {"`gate` `{interface", control::v1::Gate::descriptor()},
+      {"`{id, vip, address, state, health", control::v1::Backend::descriptor()}};
+  for (const auto& [heading, message] : parts) {
+    const auto names = documented(text, heading);
+    EXPECT_GE(names.size(), 7U) << heading;
+    for (const std::string& name : names)
+      EXPECT_NE(message->FindFieldByName(name), nullptr) << heading << ": " << name;
+  }
 }
 
 TEST(Proto, NamesGoBothWays) {
