@@ -135,6 +135,32 @@ TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
   EXPECT_TRUE(other->detach());
 }
 
+// What an AF_XDP process leaves behind when it is killed: whether another one uses it cannot be
+// seen, so the operator decides.
+TEST_F(GateLifecycle, SaysHowALeftoverOfLibxdpIsRemoved) {
+  auto elsewhere = Gate::attach("flgate1", bpf() + "-other");
+  ASSERT_TRUE(elsewhere) << elsewhere.error().what;
+  std::uint32_t id = 0;
+  bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate1")), 0, &id);
+  const int program = bpf_prog_get_fd_by_id(id);
+  const int index = static_cast<int>(::if_nametoindex("flgate0"));
+  ASSERT_EQ(bpf_xdp_attach(index, program, 0, nullptr), 0);
+  ::close(program);
+
+  const auto refused = Gate::attach("flgate0", bpf());
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::ErrorCode::kAlreadyExists);
+  EXPECT_NE(refused.error().what.find("(xsk_def_prog), which libxdp"), std::string::npos)
+      << refused.error().what;
+  const std::string command = "ip link set dev flgate0 xdp off";
+  EXPECT_TRUE(refused.error().what.ends_with(command)) << refused.error().what;
+  EXPECT_EQ(refused.error().what.find('\n'), std::string::npos);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_TRUE(Gate::attach("flgate0", bpf()));
+  EXPECT_TRUE(elsewhere->detach());
+}
+
 TEST_F(GateLifecycle, ForgetsAPinOfAnInterfaceThatIsGone) {
   { ASSERT_TRUE(Gate::attach("flgate0", bpf())); }
   ASSERT_EQ(std::system("ip link del flgate0"), 0);
