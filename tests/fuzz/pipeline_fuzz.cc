@@ -37,6 +37,7 @@ using testing::TestWorker;
 
 constexpr std::size_t kLongestInput = 1024;
 constexpr std::size_t kBurst = 8;
+constexpr std::uint32_t kBufferBytes = 240;  // so that some frames can be moved back, some not
 
 class Bytes {
  public:
@@ -100,6 +101,8 @@ std::vector<Frame> other_models() {
       packet().ipv4("198.51.100.9", kQuic4).udp(41000, 443).bytes(short_id),
       packet().ipv4(kClient4, kQuic4).udp(40000, 443).bytes(long_id),
       packet().ethertype(0x0806).payload(28),
+      packet().ipv4(kClient4, kGueMany).tcp(40751, 80, "A"),
+      packet().ipv4(kClient4, kGueMany6).tcp(45671, 80, "A").payload(20),
   };
 }
 
@@ -201,6 +204,7 @@ class Process {
       fresh.worker = context.worker;
       fresh.now = 1000 * base::kSecond;
       fresh.hops = context.hops;
+      fresh.buffer_bytes = kBufferBytes;
       fresh.fragments = context.fragments;
       fresh.peers = context.peers;
       fresh.relatives.tables = tables_;
