@@ -3,10 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 
 #include "dataplane/base/clock.hh"
 
 namespace fairlead::dataplane {
+
+inline void sleep_for(base::Nanoseconds time) {
+  const timespec pause{0, static_cast<long>(time)};
+  ::nanosleep(&pause, nullptr);
+}
 
 /// Counts polls that found nothing. Several nodes share cores, so a worker that has nothing to do
 /// sleeps, longer after a while: 10 nodes idle at 1.5 to 2 % of a core each, and the first packet

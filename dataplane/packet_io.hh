@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -14,9 +15,23 @@
 
 namespace fairlead::dataplane {
 
-/// Describes `count` received packets to the stages. Requires: count <= path::kBurstPackets.
-inline void load_burst(path::Burst& burst, rte_mbuf* const* packets, unsigned count) {
-  for (unsigned i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+[[nodiscard]] inline unsigned bursts_in(std::size_t packets) {
+  return static_cast<unsigned>((packets + path::kBurstPackets - 1) / path::kBurstPackets);
+}
+/// The k-th burst of `packets`; behind the last an empty one.
+[[nodiscard]] inline std::span<rte_mbuf*> burst_of(std::span<rte_mbuf*> packets, unsigned k) {
+  const std::size_t first = std::min<std::size_t>(k * path::kBurstPackets, packets.size());
+  return packets.subspan(first, std::min<std::size_t>(packets.size() - first, path::kBurstPackets));
+}
+
+/// Asks the cache for the frames' first lines, ahead of load_burst().
+inline void prefetch_frames(std::span<rte_mbuf* const> packets) {
+  for (const rte_mbuf* packet : packets) rte_prefetch0(rte_pktmbuf_mtod(packet, void*));
+}
+
+/// Describes received packets to the stages. Requires: at most path::kBurstPackets.
+inline void load_burst(path::Burst& burst, std::span<rte_mbuf* const> packets) {
+  const auto count = static_cast<unsigned>(packets.size());
   burst.count = count;
   for (unsigned i = 0; i < count; ++i) {
     const rte_mbuf* m = packets[i];

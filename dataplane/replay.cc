@@ -227,7 +227,7 @@ void run_burst(Replay& replay, std::span<Taken> taken, fl_reason last_call) {
   const auto count = static_cast<unsigned>(taken.size());
   std::array<rte_mbuf*, path::kBurstPackets> packets;
   for (unsigned i = 0; i < count; ++i) packets[i] = taken[i].packet;
-  load_burst(burst, packets.data(), count);
+  load_burst(burst, std::span(packets).first(count));
   burst.last_call = last_call;
   for (unsigned i = 0; i < count; ++i) page.rx_bytes += burst.packet_bytes[i];
   page.rx_packets += count;

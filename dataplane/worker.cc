@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <span>
 #include <utility>
 
@@ -27,7 +26,7 @@ constexpr unsigned kTransmitRetries = 2;
 
 // After stop() a worker empties what its receive rings can hold, and no more: where no gate takes
 // over, traffic may never end.
-constexpr unsigned kLastPolls = 2048 / path::kPacketsTogether;
+constexpr unsigned kLastPolls = 2048 / path::kPacketsInTurn;
 
 // Notes of inherited flows: what can be inherited between two looks of the main thread.
 constexpr std::uint32_t kInheritances = 1 << 14;
@@ -45,11 +44,6 @@ void balance(fl_worker_page& page) {
   if (page.rx_packets > known) page.drops[FL_REASON_LOST_IN_CRASH] += page.rx_packets - known;
   if (page.rx_packets < known)
     page.rx_packets = known;  // the page is damaged: begin anew from here
-}
-
-void sleep_for(base::Nanoseconds time) {
-  const timespec pause{0, static_cast<long>(time)};
-  ::nanosleep(&pause, nullptr);
 }
 
 }  // namespace
@@ -270,36 +264,41 @@ void Worker::answer(Queue queue, rte_mbuf* packet) {
 }
 
 unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
-  std::array<rte_mbuf*, path::kPacketsTogether> packets;
+  std::array<rte_mbuf*, path::kPacketsInTurn> packets;
   const unsigned count =
-      rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kPacketsTogether);
+      rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kPacketsInTurn);
   if (count == 0) return 0;
   if (turn == Turn::kGates) ownership_.lock();
-  handle(port, queue, packets.data(), count);
+  handle(port, queue, std::span(packets).first(count));
   if (turn == Turn::kGates) ownership_.unlock();
   return count;
 }
 
-void Worker::handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count) {
+void Worker::handle(WorkerPort& port, Queue queue, std::span<rte_mbuf*> packets) {
   const std::uint64_t received = rte_rdtsc();
   fl_worker_page& page = *context_.page;
-  unsigned bursts = 0;
-  for (unsigned first = 0; first < count; first += path::kBurstPackets, ++bursts) {
-    path::Burst& burst = bursts_[bursts];
-    load_burst(burst, packets + first, std::min(count - first, path::kBurstPackets));
+  const auto load = [&](path::Burst& burst, unsigned k) {
+    load_burst(burst, burst_of(packets, k));
     for (unsigned i = 0; i < burst.count; ++i) page.rx_bytes += burst.packet_bytes[i];
-  }
-  page.rx_packets += count;
+    prefetch_frames(burst_of(packets, k + 1));
+  };
+  const auto pass = [&](path::Burst& burst, unsigned k) {
+    pass_on(port, queue, burst_of(packets, k), burst, received);
+  };
+  const unsigned bursts = bursts_in(packets.size());
+  page.rx_packets += packets.size();  // before anything may end the process: see balance()
   page.bursts += bursts;
-
   context_.hops = port.now;
-  path::run_pipeline(context_, std::span(bursts_).first(bursts));
-  for (unsigned b = 0; b < bursts; ++b)
-    pass_on(port, queue, packets + b * path::kBurstPackets, bursts_[b], received);
+  prefetch_frames(burst_of(packets, 0));
+  path::run_bursts(context_, bursts_, bursts, load, pass);
 }
 
 void Worker::pass_on(
-    WorkerPort& port, Queue queue, rte_mbuf** packets, path::Burst& burst, std::uint64_t received
+    WorkerPort& port,
+    Queue queue,
+    std::span<rte_mbuf*> packets,
+    path::Burst& burst,
+    std::uint64_t received
 ) {
   std::array<rte_mbuf*, path::kBurstPackets> outgoing;
   unsigned forwarded = 0;
@@ -334,7 +333,7 @@ void Worker::serve_waiting() {
     bursts_[0].last_call = last_call;
     for (const Waiter& waiter : waiters) {
       rte_mbuf* packet = waiter.packet;
-      handle(ports_[waiter.port], waiter.queue, &packet, 1);
+      handle(ports_[waiter.port], waiter.queue, std::span(&packet, 1));
     }
     bursts_[0].last_call = FL_REASON_NONE;
   });

@@ -118,9 +118,13 @@ class Worker {
   /// Whose turn it is: ours, or the gate's, who lets us in for a burst at a time.
   enum class Turn : std::uint8_t { kOurs, kGates };
   unsigned serve(WorkerPort& port, Queue queue, Turn turn);
-  void handle(WorkerPort& port, Queue queue, rte_mbuf** packets, unsigned count);
+  void handle(WorkerPort& port, Queue queue, std::span<rte_mbuf*> packets);
   void pass_on(
-      WorkerPort& port, Queue queue, rte_mbuf** packets, path::Burst& burst, std::uint64_t received
+      WorkerPort& port,
+      Queue queue,
+      std::span<rte_mbuf*> packets,
+      path::Burst& burst,
+      std::uint64_t received
   );
   void serve_waiting();
   void give_up_waiting();
@@ -156,7 +160,7 @@ class Worker {
   base::Nanoseconds beaten_ = 0;
   bool claimed_ = false;  // since start()
   bool signed_ = false;   // the page says whose it is: ours
-  std::array<path::Burst, path::kBurstsTogether> bursts_;
+  std::array<path::Burst, 2> bursts_;
 };
 
 }  // namespace fairlead::dataplane

@@ -11,6 +11,7 @@ namespace {
 constexpr base::Nanoseconds kMillisecondsPerTick = FL_FLOW_TICK_NS / base::kMillisecond;
 // Leaves room for a turn of the hand before ticks wrap.
 constexpr std::uint64_t kLongestLimit = 65000;
+constexpr Tick kLate = FL_SEEN_STEP - 1;
 constexpr std::uint32_t kOverflowStuck = 255;
 
 /// Which entries had better move.
@@ -33,12 +34,12 @@ Tick ticks(std::uint32_t milliseconds) {
 IdleLimits idle_limits(const fl_bank& bank) {
   IdleLimits limits;
   limits.fresh = ticks(bank.idle_new_ms);
-  limits.confirmed = ticks(bank.idle_confirmed_ms);
+  limits.confirmed = ticks(bank.idle_confirmed_ms) + kLate;
   limits.closing = ticks(bank.idle_closing_ms);
   limits.reset = ticks(bank.idle_reset_ms);
   limits.adopted = ticks(bank.idle_adopted_ms);
   limits.udp_fresh = ticks(bank.idle_udp_new_ms);
-  limits.udp = ticks(bank.idle_udp_ms);
+  limits.udp = ticks(bank.idle_udp_ms) + kLate;
   limits.shortest = std::min(
       {limits.fresh,
        limits.confirmed,

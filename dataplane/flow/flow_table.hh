@@ -84,7 +84,8 @@ struct EndedFlow {
   FlowState state = FlowState::kEmpty;
 };
 
-/// Idle time-outs in ticks, by state and protocol.
+/// Idle time-outs in ticks, by state and protocol. Those of confirmed flows include what their
+/// `seen` may be late (FL_SEEN_STEP).
 struct IdleLimits {
   Tick fresh = 12;
   Tick confirmed = 1200;
@@ -187,14 +188,19 @@ class FlowTable {
   [[nodiscard]] Tick seen(Position at) const {
     return buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
   }
-  /// Ticks since the entry's last packet.
+  /// Ticks since the entry's last packet; of a confirmed flow up to FL_SEEN_STEP - 1 too many.
   [[nodiscard]] Tick idle(Position at, Tick now) const { return static_cast<Tick>(now - seen(at)); }
 
-  /// Notes a packet. Writes only when the tick changed, so a busy flow does not dirty its line.
+  /// Notes a packet. A busy flow's line is not dirtied by it: see FL_SEEN_STEP.
   void touch(Position at, Tick now) {
-    Tick& seen = buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
-    if (seen != now) seen = now;
+    note(
+        buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES],
+        now,
+        state(at) == FlowState::kConfirmed ? FL_SEEN_STEP : 1
+    );
   }
+  /// The same for a confirmed flow whose `seen` is at hand.
+  static void touch_confirmed(Tick& seen, Tick now) { note(seen, now, FL_SEEN_STEP); }
   void set_state(Position at, FlowState state) {
     std::uint32_t& word = entry(at);
     word = (word & ~FL_FLOW_STATE_MASK) | static_cast<std::uint32_t>(state) << FL_FLOW_STATE_SHIFT;
@@ -271,6 +277,9 @@ class FlowTable {
   static constexpr std::uint32_t kMaxBucketsPerStep = 512;
 
  private:
+  static void note(Tick& seen, Tick now, Tick step) {
+    if (static_cast<Tick>(now - seen) >= step) seen = now;
+  }
   [[nodiscard]] std::uint32_t& entry(Position at) const {
     return buckets_[at / FL_FLOW_ENTRIES].entry[at % FL_FLOW_ENTRIES];
   }

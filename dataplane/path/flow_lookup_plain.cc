@@ -51,7 +51,7 @@ inline bool keep(
   const auto idle = static_cast<flow::Tick>(keeper.now - seen);
   if ((member.vip != keeper.vip) | !serves | (idle > keeper.longest_idle)) [[unlikely]]
     return false;
-  if (idle != 0) seen = keeper.now;
+  flow::FlowTable::touch_confirmed(seen, keeper.now);
   burst.member[i] = number;
   burst.chosen[i] = &member;
   burst.backend[i] = member.backend;

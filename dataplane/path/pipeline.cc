@@ -68,14 +68,8 @@ void recount(WorkerContext& context) {
   context.counted = true;
 }
 
-/// Up to where the flows' buckets have been asked for.
-void begin_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
-  parse(context, burst, parsing);
-  classify_plain(context, burst);
-  classify(context, burst);
-}
-
-void end_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
+void finish(WorkerContext& context, Burst& burst, Parsing parsing) {
+  flow_lookup_plain(context, burst);
   flow_lookup(context, burst);
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
@@ -91,22 +85,23 @@ void end_stages(WorkerContext& context, Burst& burst, Parsing parsing) {
   count_verdicts(*context.page, burst);
 }
 
-void run_stages(WorkerContext& context, std::span<Burst> bursts, Parsing parsing) {
-  for (Burst& burst : bursts) begin_stages(context, burst, parsing);
-  // Here, because the flows' buckets have been asked for and are on their way.
-  maintain(context);
-  for (Burst& burst : bursts) flow_lookup_plain(context, burst);
-  for (Burst& burst : bursts) end_stages(context, burst, parsing);
-}
-
 }  // namespace
 
-void run_pipeline(WorkerContext& context, std::span<Burst> bursts) {
-  run_stages(context, bursts, Parsing::kPlainFirst);
+void begin_burst(WorkerContext& context, Burst& burst, Parsing parsing) {
+  parse(context, burst, parsing);
+  classify_plain(context, burst);
+  classify(context, burst);
+  // Here, because the flows' buckets have been asked for and are on their way.
+  maintain(context);
+}
+
+void finish_burst(WorkerContext& context, Burst& burst) {
+  finish(context, burst, Parsing::kPlainFirst);
 }
 
 void run_carefully(WorkerContext& context, Burst& burst) {
-  run_stages(context, {&burst, 1}, Parsing::kCareful);
+  begin_burst(context, burst, Parsing::kCareful);
+  finish(context, burst, Parsing::kCareful);
 }
 
 void maintain(WorkerContext& context) {

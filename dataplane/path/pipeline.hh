@@ -2,33 +2,66 @@
 // The stages in order. The only place that lists them.
 #pragma once
 
-#include <span>
+#include <array>
 
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
 
 namespace fairlead::path {
 
-/// A worker with that much to do takes two bursts through the stages side by side: while one is
-/// worked at, the other's flow buckets are on their way. Beside one by one, per packet: 10 k flows
-/// as fast, 1 M 18.6 to 14.5 ns, 10 M 22.3 to 17.4. Four gained nothing more.
-inline constexpr unsigned kBurstsTogether = 2;
-inline constexpr unsigned kPacketsTogether = kBurstsTogether * kBurstPackets;
+enum class Parsing : std::uint8_t {
+  kPlainFirst,
+  kCareful,  // every packet by itself
+};
 
-/// Takes bursts from received frames to frames ready to send: parse, classify, flow lookup,
+/// Takes a burst from received frames to frames ready to send: parse, classify, flow lookup,
 /// select, encapsulate, answer. Sets verdict and reason of every packet (see Burst), writes outer
 /// headers in place, updates flows and all counters of the page except rx_*, tx_*, bursts, cycles
 /// and latency, which belong to the caller. `punted`, `punts[]` and `drops[]` are counted here.
-/// Of several bursts the ends are as if they had come one after the other, except that packets of
-/// known flows may overtake others, as they may in one burst: they do not see that a FIN or RST
-/// came just before. Requires: at most kBurstsTogether, of one port.
+/// Within a burst packets of known flows may overtake others: they do not see that a FIN or RST
+/// came just before.
+///
+/// In two halves: begin_burst() asks the cache for the flows' buckets, finish_burst() reads them. A
+/// worker that has more to do begins the next burst, of the same port and table, before it
+/// finishes this one, so that the buckets arrive while it works. Beside one after the other, per
+/// packet: docs/performance.md. More than one burst ahead is more than a core can ask for at once.
 /// Worker thread only. No allocation, lock, system call, log or exception; bounded time.
-void run_pipeline(WorkerContext& context, std::span<Burst> bursts);
+void begin_burst(WorkerContext& context, Burst& burst, Parsing parsing = Parsing::kPlainFirst);
+void finish_burst(WorkerContext& context, Burst& burst);
+/// Both.
 inline void run_pipeline(WorkerContext& context, Burst& burst) {
-  run_pipeline(context, std::span(&burst, 1));
+  begin_burst(context, burst);
+  finish_burst(context, burst);
 }
 /// The same with every packet by itself, as if none were plain: the definition, for tests.
 void run_carefully(WorkerContext& context, Burst& burst);
+
+/// What a worker takes from a queue before it looks after other things.
+inline constexpr unsigned kBurstsInTurn = 4;
+inline constexpr unsigned kPacketsInTurn = kBurstsInTurn * kBurstPackets;
+
+/// Calls load(burst, k) and passed(burst, k) for each of `count` bursts in turn, before and after
+/// their way through the stages; the next begins before one is finished.
+template <typename Load, typename Passed>
+void run_bursts(
+    WorkerContext& context,
+    std::array<Burst, 2>& bursts,
+    unsigned count,
+    const Load& load,
+    const Passed& passed
+) {
+  for (unsigned k = 0; k < count + 1; ++k) {
+    Burst& next = bursts[k % 2];
+    if (k < count) {
+      load(next, k);
+      begin_burst(context, next);
+    }
+    if (k == 0) continue;
+    Burst& begun = bursts[(k - 1) % 2];
+    finish_burst(context, begun);
+    passed(begun, k - 1);
+  }
+}
 
 /// What has to happen without packets too: advances the expiry of flows. run_pipeline() includes
 /// it; an idle worker calls it each time it looks for packets.
@@ -47,11 +80,6 @@ void place_by_flow(WorkerContext& context, Burst& burst, unsigned i);
 // their own per stage (..._plain), as far as there is nothing special about them; then they join
 // `live`, the list of those that are handled one by one. Both ways come to the same result:
 // tests/unit/dataplane/path/plain_test.cc sends every burst both ways.
-
-enum class Parsing : std::uint8_t {
-  kPlainFirst,
-  kCareful,  // every packet by itself
-};
 
 /// Fills burst.plain and, for the others, burst.parsed; sets verdict and reason; `live` holds what
 /// may be a vip's and is not plain.

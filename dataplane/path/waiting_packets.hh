@@ -47,7 +47,7 @@ class WaitingPackets {
     }
   }
 
-  static_assert(WaitingRoom::kPlaces >= WaitingRoom::kSeats + kPacketsTogether);
+  static_assert(WaitingRoom::kPlaces >= WaitingRoom::kSeats + kPacketsInTurn);
   std::array<Packet, WaitingRoom::kPlaces> packet_{};
 };
 

@@ -14,9 +14,9 @@ namespace fairlead::path {
 class WaitingRoom {
  public:
   /// More than these do not wait from burst to burst: the oldest give way, so that a flood of
-  /// orphans cannot keep others out. The rest of the places take what bursts run together add.
+  /// orphans cannot keep others out. The rest of the places take what one turn adds.
   static constexpr unsigned kSeats = 96;
-  static constexpr unsigned kPlaces = kSeats + 64;
+  static constexpr unsigned kPlaces = kSeats + 128;
   /// Far above the reordering of networks, far below the 30 s after which receivers give up.
   static constexpr base::Nanoseconds kLongest = 200 * base::kMillisecond;
   static constexpr unsigned kNowhere = kPlaces;

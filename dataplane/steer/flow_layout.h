@@ -56,7 +56,8 @@ enum fl_flow_state {
 ///   tag    16 bits of the flow hash
 ///   entry  bits 0-18 member number, 19-21 enum fl_flow_state, 22-29 eight more bits of the hash,
 ///          30 the entry lies in its flow's second bucket, 31 a bit of the bucket's overflow count
-///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h)
+///   seen   time of the last packet in ticks of FL_FLOW_TICK_NS, modulo 2^16 (wraps after 4.5 h);
+///          of a confirmed flow written only if it is FL_SEEN_STEP or more behind
 /// A flow's home bucket is fl_flow_bucket_of(); where that is full, the entry lies in the second
 /// bucket, fl_flow_second_bucket(), which is computed from what the entry stores, so an entry can
 /// change places without its tuple. The overflow count (bits 31 of entries 0..7, 0 the lowest)
@@ -80,5 +81,9 @@ FL_ONE_LINE(fl_flow_bucket);
 #define FL_FLOW_SECOND (1u << 30)
 #define FL_FLOW_COUNT_BIT (1u << 31)
 #define FL_FLOW_TICK_NS 250000000ull
+/// A confirmed flow's `seen` is up to FL_SEEN_STEP - 1 ticks late, and its time-out that much
+/// longer: none ends early. Else nearly every packet of a large table would dirty its line, which
+/// costs memory bandwidth (docs/performance.md).
+#define FL_SEEN_STEP 8u
 
 #endif

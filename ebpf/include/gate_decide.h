@@ -48,7 +48,7 @@ static __always_inline int may_be_elsewhere(const struct fl_work* w) {
   if (w->piece) return 1;
   const __u64* const last = fl_line(&fl_gate_fragment_flow, 0);
   const __u64 idle = fl_bank_word(w, offsetof(struct fl_bank, idle_udp_ms)) * 1000000ull;
-  return last && *last && *last + idle + 2 * FL_FLOW_TICK_NS > w->now;
+  return last && *last && *last + idle + (FL_SEEN_STEP + 1) * FL_FLOW_TICK_NS > w->now;
 }
 
 /// What is known of a flow although this worker's table does not have it. 1: sets w->member.

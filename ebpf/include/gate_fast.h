@@ -97,7 +97,8 @@ static __always_inline void fl_remember_vip(__u32 bank, __u32 vip_line, const st
   m->source = *(const __u32*)(third + FL_IN_LINE(struct fl_bank, outer_source4));
   m->vip = vip->vip & (FL_MAX_VIPS - 1);
   m->counters = FL_PAGE_LINE(vips) + m->vip * (sizeof(struct fl_vip_counters) / FL_LINE_BYTES);
-  m->idle_udp = fl_ticks(*(const __u32*)(third + FL_IN_LINE(struct fl_bank, idle_udp_ms)));
+  m->idle_udp =
+      fl_ticks_confirmed(*(const __u32*)(third + FL_IN_LINE(struct fl_bank, idle_udp_ms)));
   m->gue = vip->encapsulation == FL_ENCAP_GUE;
   m->generation = generation;
 }
@@ -196,11 +197,10 @@ static __always_inline int fl_forward_plain(
     m->tick = fl_tick(now);
     m->tick_begin_ns = now / FL_FLOW_TICK_NS * FL_FLOW_TICK_NS;
   }
-  const __u16 tick = m->tick;
-  if (b->seen[lane] != tick) {
-    if (protocol == IPPROTO_UDP && (__u16)(tick - b->seen[lane]) > m->idle_udp)
-      return FL_TAKE_THE_LONG_WAY;
-    b->seen[lane] = tick;
+  const __u16 idle = (__u16)(m->tick - b->seen[lane]);
+  if (idle >= FL_SEEN_STEP) {
+    if (protocol == IPPROTO_UDP && idle > m->idle_udp) return FL_TAKE_THE_LONG_WAY;
+    b->seen[lane] = m->tick;
   }
 
   const __u32 page = FL_FIRST_PAGE + worker * FL_PAGE_LINES;

@@ -8,9 +8,9 @@
 #define FAIRLEAD_EBPF_GATE_FLOW_H
 
 #include "ebpf/include/gate_choose.h"
+#include "ebpf/include/gate_ticks.h"
 
 #define FL_NO_POSITION 0xffffffffu
-#define FL_LONGEST_TICKS 65000u
 #define FL_OVERFLOW_STUCK 255u
 
 static __always_inline struct fl_flow_bucket* fl_bucket_of(__u32 worker, __u32 bucket) {
@@ -19,15 +19,6 @@ static __always_inline struct fl_flow_bucket* fl_bucket_of(__u32 worker, __u32 b
 }
 static __always_inline struct fl_flow_bucket* fl_bucket(const struct fl_work* w, __u32 bucket) {
   return fl_bucket_of(w->worker, bucket);
-}
-
-static __always_inline __u16 fl_tick(__u64 now) {
-  return (__u16)(now / FL_FLOW_TICK_NS);
-}
-static __always_inline __u16 fl_ticks(__u32 milliseconds) {
-  const __u32 per_tick = (__u32)(FL_FLOW_TICK_NS / 1000000u);
-  const __u32 up = milliseconds / per_tick + (milliseconds % per_tick ? 1 : 0);
-  return (__u16)(up < 1 ? 1 : up > FL_LONGEST_TICKS ? FL_LONGEST_TICKS : up);
 }
 
 /// Index of the matching entry in a bucket, -1: none.
@@ -173,16 +164,19 @@ __attribute__((noinline)) __u32 fl_idle_limit(const struct fl_work* w, __u32 wor
   const struct fl_bank* const third = fl_line(&fl_steering, w->bank + 2);
   if (!third) return FL_LONGEST_TICKS;
   const __u8* const line = (const __u8*)third;
-#define FL_LIMIT(field) fl_ticks(*(const __u32*)(line + FL_IN_LINE(struct fl_bank, field)))
+#define FL_MS(field) (*(const __u32*)(line + FL_IN_LINE(struct fl_bank, field)))
+#define FL_LIMIT(field) fl_ticks(FL_MS(field))
   const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
   const __u32 state = fl_state_of(word);
   if (member && member->protocol == IPPROTO_UDP)
-    return state == FL_FLOW_NEW ? FL_LIMIT(idle_udp_new_ms) : FL_LIMIT(idle_udp_ms);
-  if (state == FL_FLOW_CONFIRMED) return FL_LIMIT(idle_confirmed_ms);
+    return state == FL_FLOW_NEW ? FL_LIMIT(idle_udp_new_ms)
+                                : fl_ticks_confirmed(FL_MS(idle_udp_ms));
+  if (state == FL_FLOW_CONFIRMED) return fl_ticks_confirmed(FL_MS(idle_confirmed_ms));
   if (state == FL_FLOW_NEW) return FL_LIMIT(idle_new_ms);
   if (state == FL_FLOW_RESET) return FL_LIMIT(idle_reset_ms);
   return state == FL_FLOW_ADOPTED ? FL_LIMIT(idle_adopted_ms) : FL_LIMIT(idle_closing_ms);
 #undef FL_LIMIT
+#undef FL_MS
 }
 
 /// A place in a bucket for a new entry, -1: none. Free ones first, then expired ones.
@@ -384,7 +378,8 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   if (fl_is_open(word) && !fl_is_open(next) && backend->in_flight) backend->in_flight--;
   if (!fl_is_open(word) && fl_is_open(next)) backend->in_flight++;
   if (next != word) b->entry[i] = next;
-  if (fate.seen && b->seen[i] != now) b->seen[i] = now;
+  const __u16 step = fate.state == FL_FLOW_CONFIRMED ? FL_SEEN_STEP : 1;
+  if (fate.seen && (__u16)(now - b->seen[i]) >= step) b->seen[i] = now;
   // Perhaps adopted in mid-life: its backend is a guess, and stays one.
   w->seeking = !fl_is_open(next);
   w->member = number;

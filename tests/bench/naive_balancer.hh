@@ -19,9 +19,8 @@ class NaiveBalancer {
  public:
   explicit NaiveBalancer(std::uint32_t backends) : backends_(backends) {}
 
-  void run(std::span<path::Burst> bursts) {
-    for (path::Burst& burst : bursts)
-      for (unsigned i = 0; i < burst.count; ++i) forward(burst, i);
+  void run(path::Burst& burst) {
+    for (unsigned i = 0; i < burst.count; ++i) forward(burst, i);
   }
   void forget_all() { flows_.clear(); }
 

@@ -28,8 +28,8 @@ constexpr Path kPaths[] = {
 };
 
 /// What --toggle-collect names: one run of the pipeline.
-[[gnu::noinline]] void measured_burst(PipelineLoop& loop) {
-  loop.run();
+[[gnu::noinline]] void measured_burst(path::WorkerContext& context, path::Burst& burst) {
+  path::run_pipeline(context, burst);
 }
 
 void run(const Path& path, std::uint64_t packets) {
@@ -44,7 +44,7 @@ void run(const Path& path, std::uint64_t packets) {
     } else {
       loop.fill(0x10, draw);
     }
-    measured_burst(loop);
+    loop.for_each_burst([&](path::Burst& burst) { measured_burst(loop.context(), burst); });
   }
 }
 

@@ -22,16 +22,19 @@ namespace fairlead::bench {
 
 using testing::Frame;
 
-/// Zeroed anonymous memory, in huge pages where the kernel grants them.
+/// kHuge: where the kernel grants them.
+enum class PageSize : std::uint8_t { kHuge, k4KiB };
+
+/// Zeroed anonymous memory.
 class Pages {
  public:
-  explicit Pages(std::size_t bytes)
+  explicit Pages(std::size_t bytes, PageSize size = PageSize::kHuge)
       : bytes_((bytes + kHuge - 1) / kHuge * kHuge),
         at_(static_cast<std::byte*>(mmap(
             nullptr, bytes_ + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0
         ))) {
     start_ = at_ + (kHuge - reinterpret_cast<std::uintptr_t>(at_) % kHuge) % kHuge;
-    madvise(start_, bytes_, MADV_HUGEPAGE);
+    madvise(start_, bytes_, size == PageSize::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     std::memset(start_, 0, bytes_);  // page faults are not what is measured
   }
   Pages(const Pages&) = delete;
@@ -49,9 +52,9 @@ class Pages {
 /// Flow memory for `flows` flows with its header.
 class FlowRegion {
  public:
-  explicit FlowRegion(std::uint64_t flows)
+  explicit FlowRegion(std::uint64_t flows, PageSize size = PageSize::kHuge)
       : buckets_(flow::FlowTable::buckets_for(flows)),
-        pages_(flow::FlowTable::region_bytes(buckets_)) {
+        pages_(flow::FlowTable::region_bytes(buckets_), size) {
     auto* header = reinterpret_cast<fl_region_header*>(pages_.data());
     header->kind = FL_REGION_FLOWS;
     header->parameter = buckets_;
@@ -101,10 +104,16 @@ class PipelineLoop {
   static constexpr std::uint32_t kBufferBytes = 2176;  // as rte_mbuf's usual 2048 + 128
   static constexpr std::uint32_t kHeadroom = 128;
 
-  PipelineLoop(Traffic traffic, std::uint64_t table_flows, std::uint8_t choices = 2)
+  /// `size`: of the flow table's pages.
+  PipelineLoop(
+      Traffic traffic,
+      std::uint64_t table_flows,
+      std::uint8_t choices = 2,
+      PageSize size = PageSize::kHuge
+  )
       : traffic_(traffic),
         bank_(bench_table(choices)),
-        region_(table_flows),
+        region_(table_flows, size),
         buffers_(std::size_t{kBuffers} * kBufferBytes),
         page_(sizeof(fl_worker_page)) {
     context_.page = reinterpret_cast<fl_worker_page*>(page_.data());
@@ -117,43 +126,55 @@ class PipelineLoop {
     frame_.resize(std::max<std::size_t>(frame_.size(), 60));
   }
 
-  /// Frames of one fill(), which come as a loaded worker takes them: bursts that are run together.
-  static constexpr unsigned kFrames = path::kPacketsTogether;
+  /// Frames of one fill(), which come as a loaded worker takes them.
+  static constexpr unsigned kBursts = path::kBurstsInTurn;
+  static constexpr unsigned kFrames = path::kPacketsInTurn;
 
-  /// Writes the frames of kFrames flows into the next buffers and makes bursts of those written
-  /// kLead frames ago: a port's frames are not fresh in the core's store buffer either, where
+  /// Writes the frames of kFrames flows into the next buffers. Those written kLead frames ago are
+  /// taken as bursts: a port's frames are not fresh in the core's store buffer either, where
   /// reading them would stall.
   template <typename Flow>
   void fill(std::uint8_t tcp_flags, Flow&& flow) {
     for (unsigned i = 0; i < kFrames; ++i) write_frame(buffer(next_ + i), flow(), tcp_flags);
-    const bool primed = next_ >= kLead;
-    std::uint64_t from = next_ - kLead;
-    for (path::Burst& burst : bursts_) {
-      burst.count = primed ? path::kBurstPackets : 0;
-      for (unsigned i = 0; i < burst.count; ++i) {
-        burst.data[i] = buffer(from++);
-        burst.length[i] = burst.packet_bytes[i] = static_cast<std::uint32_t>(frame_.size());
-        burst.headroom[i] = kHeadroom;
-        __builtin_prefetch(burst.data[i]);  // as Burst asks of its caller, and a worker does
-      }
-    }
     next_ += kFrames;
   }
   /// As if the next backends in turn, one for each burst, had just completed a handshake: a loop of
   /// SYNs alone would make all of them look dead.
   void complete_handshakes() {
-    for (unsigned i = 0; i < path::kBurstsTogether; ++i) {
+    for (unsigned i = 0; i < kBursts; ++i) {
       fl_backend_counters& backend = context_.page->backends[completed_++ % 100];
       backend.pending = 0;
       backend.ejected_until_ns = 0;
     }
   }
-  void run() { path::run_pipeline(context_, bursts_); }
+  void run() {
+    path::run_bursts(
+        context_,
+        bursts_,
+        kBursts,
+        [this](path::Burst& burst, unsigned k) { load(burst, k); },
+        [](const path::Burst&, unsigned) {}
+    );
+  }
   /// Every packet by itself: the definition that lanes have to beat.
   void run_carefully() {
-    for (path::Burst& burst : bursts_) path::run_carefully(context_, burst);
+    for_each_burst([this](path::Burst& burst) { path::run_carefully(context_, burst); });
+  }
+  /// The floor: what run() does around the pipeline.
+  void run_nothing() {
+    for_each_burst([](path::Burst& burst) { asm volatile("" : : "r"(&burst) : "memory"); });
+  }
+  /// The bursts that run() takes, for others.
+  template <typename Use>
+  void for_each_burst(const Use& use) {
+    for (unsigned k = 0; k < kBursts; ++k) {
+      load(bursts_[k % 2], k);
+      use(bursts_[k % 2]);
+    }
   }
   void advance(base::Nanoseconds by) { context_.now += by; }
+  /// The time that hits come in: 32 million a second.
+  void advance() { advance(kFrames * 31); }
   /// SYN and ACK of every flow.
   void establish(std::uint64_t flows) {
     for (const std::uint8_t flags : {std::uint8_t{0x02}, std::uint8_t{0x10}}) {
@@ -174,7 +195,6 @@ class PipelineLoop {
     path::use_table(context_, limited_->view());
   }
   [[nodiscard]] const flow::FlowTable& flows() const { return context_.flows; }
-  std::span<path::Burst> bursts() { return bursts_; }
   path::WorkerContext& context() { return context_; }
 
  private:
@@ -183,6 +203,19 @@ class PipelineLoop {
   [[nodiscard]] std::uint8_t* buffer(std::uint64_t number) const {
     return reinterpret_cast<std::uint8_t*>(buffers_.data()) + number % kBuffers * kBufferBytes +
            kHeadroom;
+  }
+
+  void load(path::Burst& burst, unsigned number) {
+    const bool primed = next_ >= kLead + kFrames;
+    std::uint64_t from = next_ - kFrames - kLead + std::uint64_t{number} * path::kBurstPackets;
+    burst.count = primed ? path::kBurstPackets : 0;
+    for (unsigned i = 0; i < burst.count; ++i) {
+      burst.data[i] = buffer(from++);
+      burst.length[i] = burst.packet_bytes[i] = static_cast<std::uint32_t>(frame_.size());
+      burst.headroom[i] = kHeadroom;
+      // As Burst asks of its caller, and a worker does: those of the next burst.
+      __builtin_prefetch(burst.data[i] + std::size_t{path::kBurstPackets} * kBufferBytes);
+    }
   }
 
   static Frame frame_to(Traffic traffic) {
@@ -221,7 +254,7 @@ class PipelineLoop {
   Pages buffers_;
   Pages page_;
   path::WorkerContext context_;
-  std::array<path::Burst, path::kBurstsTogether> bursts_{};
+  std::array<path::Burst, 2> bursts_{};
   Frame frame_;
   std::uint64_t next_ = 0;
   std::uint64_t completed_ = 0;

@@ -36,7 +36,7 @@ constexpr Stage kStages[] = {
     {"encap", path::encap},
 };
 constexpr std::size_t kStageCount = std::size(kStages);
-constexpr unsigned kBursts = 40000;
+constexpr unsigned kFills = 10000;
 
 std::uint64_t ticks() {
   _mm_lfence();
@@ -71,26 +71,27 @@ void measure(std::string_view path, std::uint64_t flows) {
   std::uint64_t next = 0;
   std::array<std::vector<std::uint64_t>, kStageCount + 1> spent;  // the last: nothing
   // New flows: first until as many entries expire as begin.
-  const unsigned unmeasured = new_flows ? 125'000 : 0;
-  for (unsigned burst = 0; burst < unmeasured + kBursts; ++burst) {
+  const unsigned unmeasured = new_flows ? 62'500 : 0;
+  for (unsigned fill = 0; fill < unmeasured + kFills; ++fill) {
     if (new_flows) {
       loop.complete_handshakes();
       loop.fill(0x02, [&] { return next++ & 0xfffffff; });
     } else {
       loop.fill(0x10, draw);
     }
-    std::uint64_t before = ticks();
-    for (std::size_t stage = 0; stage <= kStageCount; ++stage) {
-      if (stage < kStageCount)
-        for (Burst& those : loop.bursts()) kStages[stage].run(loop.context(), those);
-      const std::uint64_t after = ticks();
-      if (burst >= unmeasured) spent[stage].push_back(after - before);
-      before = after;
-    }
-    loop.advance(new_flows ? PipelineLoop::kFrames * base::kMicrosecond : 2000);
+    loop.for_each_burst([&](Burst& those) {
+      std::uint64_t before = ticks();
+      for (std::size_t stage = 0; stage <= kStageCount; ++stage) {
+        if (stage < kStageCount) kStages[stage].run(loop.context(), those);
+        const std::uint64_t after = ticks();
+        if (fill >= unmeasured) spent[stage].push_back(after - before);
+        before = after;
+      }
+      loop.advance(path::kBurstPackets * (new_flows ? base::kMicrosecond : 31));
+    });
   }
   const double clock = median(spent.back());
-  const double scale = 1 / ticks_per_ns() / PipelineLoop::kFrames;
+  const double scale = 1 / ticks_per_ns() / path::kBurstPackets;
   double sum = 0;
   for (std::size_t stage = 0; stage < kStageCount; ++stage) {
     const double ns = (median(spent[stage]) - clock) * scale;

@@ -187,8 +187,10 @@ RC_GTEST_PROP(Flows, ATableWithRoomAgreesWithTheModelAndExpiresInTime, ()) {
     const bool quiet = (kind == kSyn && was == FlowState::kConfirmed) ||
                        (kind == kRst && then == was) ||
                        (was == FlowState::kReset && then == FlowState::kReset);
+    const bool noted = !quiet && (was == FlowState::kEmpty || then != FlowState::kConfirmed ||
+                                  idle >= FL_SEEN_STEP);
     if (then != FlowState::kEmpty)
-      model[hash] = {then, quiet ? known->second.seen : now, kind == kUdp};
+      model[hash] = {then, noted ? now : known->second.seen, kind == kUdp};
     check_flows(worker, model);
     check_books(worker, bank.view());
   }

@@ -33,7 +33,7 @@ TestWorker::TestWorker(std::uint64_t flow_buckets)
 }
 
 std::vector<Result> TestWorker::run(const std::vector<Frame>& frames) {
-  if (frames.size() > path::kPacketsTogether) throw std::invalid_argument("too many frames");
+  if (frames.size() > path::kPacketsInTurn) throw std::invalid_argument("too many frames");
   released_.clear();
   std::vector<Result> results = run_bursts(frames, FL_REASON_NONE);
   run_again();
@@ -94,23 +94,26 @@ void TestWorker::collect(
 }
 
 std::vector<Result> TestWorker::run_bursts(const std::vector<Frame>& frames, fl_reason last_call) {
-  const auto of_burst = [&](std::size_t b) {
-    const std::size_t first = b * path::kBurstPackets;
+  const auto of_burst = [&](unsigned k) {
+    const std::size_t first = std::size_t{k} * path::kBurstPackets;
     return std::span(frames).subspan(
         first, std::min<std::size_t>(frames.size() - first, path::kBurstPackets)
     );
   };
-  const std::size_t count = (frames.size() + path::kBurstPackets - 1) / path::kBurstPackets;
-  const std::span<path::Burst> bursts = std::span(bursts_).first(count);
-  for (std::size_t b = 0; b < count; ++b) {
-    bursts[b].last_call = last_call;
-    load(bursts[b], of_burst(b), &buffers_[b * path::kBurstPackets]);
-  }
-  if (!careful_) path::run_pipeline(context_, bursts);
-  for (path::Burst& burst : bursts)
-    if (careful_) path::run_carefully(context_, burst);
+  const auto prepare = [&](path::Burst& burst, unsigned k) {
+    burst.last_call = last_call;
+    load(burst, of_burst(k), &buffers_[std::size_t{k} * path::kBurstPackets]);
+  };
   std::vector<Result> results;
-  for (std::size_t b = 0; b < count; ++b) collect(bursts[b], of_burst(b), results);
+  const auto take = [&](path::Burst& burst, unsigned k) { collect(burst, of_burst(k), results); };
+  const auto count =
+      static_cast<unsigned>((frames.size() + path::kBurstPackets - 1) / path::kBurstPackets);
+  if (!careful_) path::run_bursts(context_, bursts_, count, prepare, take);
+  for (unsigned k = 0; careful_ && k < count; ++k) {
+    prepare(bursts_[0], k);
+    path::run_carefully(context_, bursts_[0]);
+    take(bursts_[0], k);
+  }
   return results;
 }
 

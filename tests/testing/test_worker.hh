@@ -41,7 +41,7 @@ class TestWorker {
   /// Puts a table in force. The caller keeps it alive.
   void use(const steer::TableView& table) { path::use_table(context_, table); }
   void advance(base::Nanoseconds by) { context_.now += by; }
-  /// At most path::kPacketsTogether frames, in bursts of 32 that are run together. Fragments that
+  /// At most path::kPacketsInTurn frames, in bursts of 32 that are run together. Fragments that
   /// it ends the wait of are in released() then.
   std::vector<Result> run(const std::vector<Frame>& frames);
   Result run_one(const Frame& frame) { return run({frame}).front(); }
@@ -81,8 +81,8 @@ class TestWorker {
   path::WorkerContext context_;
   std::uint32_t headroom_ = kRoom;
   bool careful_ = false;
-  std::array<std::unique_ptr<std::uint8_t[]>, path::kPacketsTogether> buffers_;
-  std::array<path::Burst, path::kBurstsTogether> bursts_{};
+  std::array<std::unique_ptr<std::uint8_t[]>, path::kPacketsInTurn> buffers_;
+  std::array<path::Burst, 2> bursts_{};
 };
 
 }  // namespace fairlead::testing

@@ -83,10 +83,13 @@ TEST(FlowTableModel, TableAndMapAgreeAfterAnySequence) {
         if (result.ended.member != FL_NO_MEMBER) forget(model, result.ended);
         if (!refused) model[hash] = {member, state, now};
       } else if (step < 8 && at != kNoPosition) {
+        if (step == 6) table.set_state(at, FlowState::kClosing);
+        const bool late = table.state(at) == FlowState::kConfirmed &&
+                          static_cast<Tick>(now - model[hash].seen) < FL_SEEN_STEP;
         table.touch(at, now);
-        table.set_state(at, FlowState::kClosing);
+        if (late) continue;
         model[hash].seen = now;
-        model[hash].state = FlowState::kClosing;
+        if (step == 6) model[hash].state = FlowState::kClosing;
       } else if (step == 8 && at != kNoPosition) {
         table.erase(at);
         model.erase(hash);

@@ -254,6 +254,38 @@ TEST(FlowTable, ExpiresEachStateAfterItsOwnLimit) {
   EXPECT_EQ(0U, t.flows.size());
 }
 
+TEST(FlowTable, WritesAConfirmedFlowsTimeNowAndThen) {
+  Table t(64);
+  t.insert(1, 1, FlowState::kConfirmed);
+  const Position at = t.flows.find(1);
+
+  t.flows.touch(at, kNow + FL_SEEN_STEP - 1);
+  EXPECT_EQ(kNow, t.flows.seen(at));
+
+  t.flows.touch(at, kNow + FL_SEEN_STEP);
+  EXPECT_EQ(kNow + FL_SEEN_STEP, t.flows.seen(at));
+}
+
+TEST(FlowTable, WritesOtherFlowsTimesEachTick) {
+  Table t(64);
+  t.insert(1, 1, FlowState::kReset);
+  const Position at = t.flows.find(1);
+
+  t.flows.touch(at, kNow + 1);
+
+  EXPECT_EQ(kNow + 1, t.flows.seen(at));
+}
+
+TEST(FlowTable, LimitsOfConfirmedFlowsHoldWhatTheirTimesMayBeLate) {
+  fl_bank bank{};
+  bank.idle_new_ms = bank.idle_confirmed_ms = bank.idle_udp_ms = bank.idle_udp_new_ms = 10'000;
+
+  const IdleLimits limits = idle_limits(bank);
+
+  EXPECT_EQ(limits.fresh + FL_SEEN_STEP - 1, limits.confirmed);
+  EXPECT_EQ(limits.udp_fresh + FL_SEEN_STEP - 1, limits.udp);
+}
+
 TEST(FlowTable, KeepsItsFlowsWhenAttachedAgain) {
   Table t(64);
   for (std::uint64_t i = 1; i <= 20; ++i)
