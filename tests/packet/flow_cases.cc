@@ -81,7 +81,7 @@ std::vector<PacketCase> tcp_cases() {
        .world = kTowardFirst,
        .before = {{0, tcp("S")}, {30, tcp("A")}},
        .then = kTowardSecond,
-       .after_ms = 301'000,
+       .after_ms = 302'000,
        .in = tcp("S"),
        .out = tcp_to(kSecond4, "S")},
       {.says = "A FIN goes to the flow's backend.",

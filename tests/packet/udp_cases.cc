@@ -67,7 +67,7 @@ std::vector<PacketCase> tracked_cases() {
        .world = kTowardFirst,
        .before = {{0, udp()}, {10, udp()}},
        .then = kTowardSecond,
-       .after_ms = 61'000,
+       .after_ms = 62'000,
        .in = udp(),
        .out = udp_to(kSecond4)},
       {.says = "A UDP flow of one packet outlives the half-open limit of TCP.",

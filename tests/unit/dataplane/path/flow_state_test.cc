@@ -103,7 +103,7 @@ const std::vector<Transition> kTable = {
     {kNew, kSoon, "R", FlowState::kReset, false},
     {kNew, kSoon, "SA", FlowState::kNew, false},
     {kConfirmed, kSoon, "S", FlowState::kConfirmed, false},
-    {kConfirmed, 301'000, "S", FlowState::kNew, true},
+    {kConfirmed, 302'000, "S", FlowState::kNew, true},
     {kConfirmed, kLater, "A", FlowState::kConfirmed, false},
     {kConfirmed, kSoon, "FA", FlowState::kClosing, false},
     {kConfirmed, kSoon, "R", FlowState::kReset, false},
@@ -131,7 +131,7 @@ const std::vector<Transition> kTable = {
     {{"udp", "udp"}, kLater, "udp", FlowState::kConfirmed, false},
     {{"udp"}, 21'000, "udp", FlowState::kNew, true},
     {{"udp", "udp"}, 50'000, "udp", FlowState::kConfirmed, false},
-    {{"udp", "udp"}, 61'000, "udp", FlowState::kNew, true},
+    {{"udp", "udp"}, 62'000, "udp", FlowState::kNew, true},
 };
 
 TEST(FlowState, EveryTransitionIsAsInTheTable) {

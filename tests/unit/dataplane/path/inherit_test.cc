@@ -155,7 +155,7 @@ TEST_F(Inherit, WhatIdledOutIsNoLegacy) {
   establish();
   begin_inheritance();
   heir_.context().relatives.until += 1000 * base::kSecond;
-  heir_.advance(301 * base::kSecond);
+  heir_.advance(302 * base::kSecond);
 
   EXPECT_EQ(1U, heir_.run_one(tcp(1, "A")).member);
 }
