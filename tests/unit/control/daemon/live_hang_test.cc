@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -47,7 +46,8 @@ class HangingWorkers {
 /// the next one, though its number may be passed over.
 bool change_comes(const RunningControl& control, int weight) {
   const Json before = control.result("show status");
-  const Json answer = control.result("set backend", {{"backend", "b1"}, {"weight", weight}});
+  const Json answer =
+      control.result("set backend", {{"backend", "b1"}, {"vip", "web"}, {"weight", weight}});
   EXPECT_EQ(answer["generation"], before["generation"].get<int>() + 1);
   return control.eventually([&] {
     return control.result("show status")["generation"] >= answer["generation"];
@@ -112,36 +112,6 @@ TEST(Control, AChangeThatFindsNoBankSaysForWhomItWaits) {
     return status["generation"] > before["generation"] &&
            !status["dataplane"].contains("change_waits_s");
   }));
-}
-
-// A plan that is refused is over: nothing waits for a bank any more.
-TEST(Control, AChangeThatFindsABankAndIsRefusedWaitsNoMore) {
-  Backend b1(1);
-  Backend b2(2);
-  RunningControl control;
-  control.write_config({&b1, &b2}, "memory: {steering_bank: 1MiB}\n");
-  control.start();
-  HangingWorkers hanging(control.folder() + "/run/");
-  for (int weight = 1; weight <= 3; ++weight) {
-    hanging.hang_one();
-    ASSERT_TRUE(change_comes(control, weight)) << weight;
-  }
-  control.write_file(
-      control.config_text() + "  - {name: big, address: 203.0.113.11, port: 80, " +
-      "table_size: 262147, backends: [{id: b1, address: 127.0.0.1}]}\n"
-  );
-  control.signal(SIGHUP);
-  ASSERT_TRUE(control.eventually([&] {
-    return control.result("show status")["dataplane"].contains("change_waits_s");
-  }));
-
-  hanging.wake(0);
-
-  ASSERT_TRUE(control.eventually([&] {
-    return control.result("show status").value("error", "").find("steering_bank") !=
-           std::string::npos;
-  }));
-  EXPECT_FALSE(control.result("show status")["dataplane"].contains("change_waits_s"));
 }
 
 }  // namespace
