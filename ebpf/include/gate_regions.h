@@ -111,7 +111,10 @@ static __always_inline __u64* fl_counter(__u32 page, __u32 offset) {
     if (fl_n) *fl_n += (by);                                                      \
   } while (0)
 
+/// Null beyond the page's last backend: `backend` comes from a bank, which may be written anew
+/// while a packet that was held up reads it (gate_table.h).
 static __always_inline struct fl_backend_counters* fl_backend(__u32 page, __u32 backend) {
+  if (backend >= FL_MAX_BACKENDS) return 0;
   return fl_line(&fl_worker_lines, page + FL_PAGE_LINE(backends) + backend);
 }
 #endif

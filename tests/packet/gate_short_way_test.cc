@@ -136,5 +136,22 @@ TEST_F(GateShortWay, LeavesAMemberThatIsDown) {
   EXPECT_EQ(2, after.out[33]);
 }
 
+// A packet that was held up reads a bank that is written anew meanwhile: any number may stand
+// there.
+TEST_F(GateShortWay, ABackendThatThereCannotBeIsCountedOnNobodysPage) {
+  auto* const bank = reinterpret_cast<fl_bank*>(gate->bank());
+  auto* const members =
+      reinterpret_cast<fl_member*>(gate->bank() + std::size_t{bank->members_line} * FL_LINE_BYTES);
+  for (std::uint32_t m = 0; m < bank->member_count; ++m) members[m].backend = FL_MAX_BACKENDS;
+  const fl_worker_page before = gate->page(1);
+
+  for (const char* flags : {"S", "A", "A", "R"}) {
+    gate->run(tcp(kIpip4, flags));
+    gate->run(tcp(kPair, flags));
+  }
+
+  EXPECT_EQ(0, std::memcmp(&before, &gate->page(1), sizeof before));
+}
+
 }  // namespace
 }  // namespace fairlead::packet_table

@@ -118,6 +118,10 @@ GateWorld::GateWorld(std::uint64_t flow_buckets)
   reset();
 }
 
+std::byte* GateWorld::bank() {
+  return steering_.data() + FL_BANKS_OFFSET + generation_ % FL_BANKS * kBankBytes;
+}
+
 void GateWorld::reset() {
   for (shm::Region* const flows : {&flows_, &second_flows_})
     std::memset(flows->data() + FL_LINE_BYTES, 0, flows->header().parameter * FL_LINE_BYTES);

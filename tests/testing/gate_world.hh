@@ -48,7 +48,11 @@ class GateWorld {
   /// FL_FLOW_TICK_NS since the beginning, as with a clock that starts at such a multiple.
   void advance(base::Nanoseconds by);
 
-  [[nodiscard]] fl_worker_page& page() { return workers_.at<fl_workers>(0)->worker[0]; }
+  [[nodiscard]] fl_worker_page& page(unsigned worker = 0) {
+    return workers_.at<fl_workers>(0)->worker[worker];
+  }
+  /// The bank in force.
+  [[nodiscard]] std::byte* bank();
   [[nodiscard]] shm::Region& flows() { return flows_; }
   [[nodiscard]] int program() const { return program_; }
   /// What is remembered of destinations (ebpf/include/gate_fast.h) is as nothing.
