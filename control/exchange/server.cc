@@ -28,31 +28,6 @@ constexpr int kReceiveBuffer = 4 << 20;  // a second's worth of nodes while this
 // Where a datagram came to: the answer leaves from there, also on a host with several addresses.
 using Destination = std::array<std::byte, CMSG_SPACE(sizeof(in6_pktinfo))>;
 
-struct Batch {
-  std::array<std::array<std::byte, kMostBytes + 1>, kBatch> bytes{};
-  std::array<sockaddr_storage, kBatch> from{};
-  std::array<Destination, kBatch> to{};
-  std::array<iovec, kBatch> spans{};
-  std::array<mmsghdr, kBatch> in{};
-  std::array<std::vector<std::byte>, kBatch> answers{};
-  std::array<iovec, kBatch> answer_spans{};
-  std::array<mmsghdr, kBatch> out{};
-
-  void ready() {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      spans[i] = {bytes[i].data(), bytes[i].size()};
-      msghdr& m = in[i].msg_hdr;
-      m = {};
-      m.msg_name = &from[i];
-      m.msg_namelen = sizeof from[i];
-      m.msg_iov = &spans[i];
-      m.msg_iovlen = 1;
-      m.msg_control = to[i].data();
-      m.msg_controllen = to[i].size();
-    }
-  }
-};
-
 // The answer may leave by another interface than the question came in by.
 void forget_interface(msghdr& m) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&m); c != nullptr; c = CMSG_NXTHDR(&m, c)) {
@@ -88,6 +63,31 @@ base::Result<sys::UniqueFd> open_socket(const std::string& listen) {
 
 }  // namespace
 
+struct Server::Batch {
+  std::array<std::array<std::byte, kMostBytes + 1>, kBatch> bytes{};
+  std::array<sockaddr_storage, kBatch> from{};
+  std::array<Destination, kBatch> to{};
+  std::array<iovec, kBatch> spans{};
+  std::array<mmsghdr, kBatch> in{};
+  std::array<std::vector<std::byte>, kBatch> answers{};
+  std::array<iovec, kBatch> answer_spans{};
+  std::array<mmsghdr, kBatch> out{};
+
+  void ready() {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      spans[i] = {bytes[i].data(), bytes[i].size()};
+      msghdr& m = in[i].msg_hdr;
+      m = {};
+      m.msg_name = &from[i];
+      m.msg_namelen = sizeof from[i];
+      m.msg_iov = &spans[i];
+      m.msg_iovlen = 1;
+      m.msg_control = to[i].data();
+      m.msg_controllen = to[i].size();
+    }
+  }
+};
+
 base::Result<std::unique_ptr<Server>> Server::start(const std::string& listen, const Key& key) {
   FL_ASSIGN(sys::UniqueFd fd, open_socket(listen));
   return std::unique_ptr<Server>(new Server(std::move(fd), key));
@@ -103,13 +103,15 @@ Server::~Server() {
 
 void Server::run() {
   sys::become_urgent();
+  // 107 KB: as a thread's own variable it would be on the stack of every thread, also of libraries
+  // that make small ones and fail then.
+  const auto batch = std::make_unique<Batch>();
   while (!stop_.load(std::memory_order_relaxed)) {
-    if (serve_batch() < kBatch) (void)::nanosleep(&kRest, nullptr);
+    if (serve(*batch) < kBatch) (void)::nanosleep(&kRest, nullptr);
   }
 }
 
-std::size_t Server::serve_batch() {
-  static thread_local Batch batch;
+std::size_t Server::serve(Batch& batch) {
   batch.ready();
   const int got = ::recvmmsg(fd_.get(), batch.in.data(), kBatch, MSG_WAITFORONE, nullptr);
   const base::Nanoseconds now = sys::monotonic_ns();

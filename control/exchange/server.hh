@@ -39,8 +39,9 @@ class Server {
 
  private:
   Server(sys::UniqueFd fd, const Key& key);
+  struct Batch;
   void run();
-  std::size_t serve_batch();  // datagrams taken in
+  std::size_t serve(Batch& batch);  // datagrams taken in
 
   sys::UniqueFd fd_;
   Key key_;

@@ -45,6 +45,9 @@ class LeaderTest : public testing::Test {
   static bool has(const RunningMonitor& monitor, const std::string& text) {
     return monitor.log().find(text) != std::string::npos;
   }
+  static bool leads(const RunningMonitor& monitor) {
+    return monitor.metrics().find("\nfairlead_monitor_leads 1\n") != std::string::npos;
+  }
   [[nodiscard]] Json fleet() const { return node.result("show status")["fleet"]; }
   [[nodiscard]] std::uint64_t term() const { return fleet()["term"].get<std::uint64_t>(); }
   /// Waits until the node takes updates of `monitor`; milliseconds.
@@ -62,6 +65,7 @@ class LeaderTest : public testing::Test {
 
 TEST_F(LeaderTest, AKilledLeaderIsFollowedByTheOtherWithAHigherTerm) {
   const std::uint64_t before = term();
+  EXPECT_TRUE(leads(first) && !leads(second)) << first.metrics();
   first.kill_now();
   const long ms = until_taken_from(second);
   RecordProperty("milliseconds_to_next_update", static_cast<int>(ms));

@@ -111,10 +111,14 @@ std::string RunningControl::metrics_listen() const {
 }
 
 std::string RunningControl::metrics() const {
+  return metrics_at(metrics_port_);
+}
+
+std::string metrics_at(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in at{};
   at.sin_family = AF_INET;
-  at.sin_port = htons(static_cast<std::uint16_t>(metrics_port_));
+  at.sin_port = htons(static_cast<std::uint16_t>(port));
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string reply;
   if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0) {

@@ -16,6 +16,8 @@ using Json = nlohmann::json;
 
 /// A port of 127.0.0.1 that nobody listens on by TCP.
 int free_port();
+/// The answer to GET /metrics on a port of 127.0.0.1; "": none.
+std::string metrics_at(int port);
 
 /// A TCP listener on 127.0.0.N: healthy while it exists.
 class Backend {

@@ -31,6 +31,7 @@ std::shared_ptr<grpc::Channel> channel_to(const std::string& at) {
 
 RunningMonitor::RunningMonitor(std::string config, std::string log)
     : at_("127.0.0.1:" + std::to_string(free_port())),
+      metrics_port_(free_port()),
       config_(std::move(config)),
       log_(std::move(log)) {}
 
@@ -41,7 +42,18 @@ void RunningMonitor::start() {
   if (pid_ != 0) return;
   const int fd = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(fd, STDERR_FILENO);
-  ::execl(program, program, "--config", config_.c_str(), "--listen", at_.c_str(), nullptr);
+  const std::string metrics = "127.0.0.1:" + std::to_string(metrics_port_);
+  ::execl(
+      program,
+      program,
+      "--config",
+      config_.c_str(),
+      "--listen",
+      at_.c_str(),
+      "--metrics",
+      metrics.c_str(),
+      nullptr
+  );
   ::_exit(127);
 }
 
@@ -54,6 +66,10 @@ void RunningMonitor::kill_now() {
 
 void RunningMonitor::signal(int number) const {
   ::kill(pid_, number);
+}
+
+std::string RunningMonitor::metrics() const {
+  return metrics_at(metrics_port_);
 }
 
 std::string RunningMonitor::log() const {

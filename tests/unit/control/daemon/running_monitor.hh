@@ -22,6 +22,7 @@ class RunningMonitor {
   void signal(int number) const;
   [[nodiscard]] const std::string& at() const { return at_; }  // ADDRESS:PORT
   [[nodiscard]] std::string log() const;
+  [[nodiscard]] std::string metrics() const;  // the answer to GET /metrics
 
   /// One load report as of an agent; it must be believed.
   void report(const std::string& backend, std::uint64_t sequence, double cpu) const;
@@ -30,6 +31,7 @@ class RunningMonitor {
 
  private:
   std::string at_;
+  int metrics_port_;
   std::string config_;
   std::string log_;
   pid_t pid_ = -1;
