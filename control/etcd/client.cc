@@ -246,6 +246,17 @@ class GrpcClient final : public Client {
     return Lease{lease, seconds(reply.ttl())};
   }
 
+  base::Result<LeaseLife> life(std::int64_t lease) override {
+    pb::LeaseTimeToLiveRequest request;
+    request.set_id(lease);
+    pb::LeaseTimeToLiveResponse reply;
+    FL_TRY(call([&](Member& m, grpc::ClientContext& c) {
+      return m.lease->LeaseTimeToLive(&c, request, &reply);
+    }));
+    if (reply.ttl() < 0) return LeaseLife{};
+    return LeaseLife{seconds(reply.grantedttl()), seconds(reply.ttl())};
+  }
+
   base::Result<bool> revoke(std::int64_t lease) override {
     pb::LeaseRevokeRequest request;
     request.set_id(lease);

@@ -62,6 +62,12 @@ struct Lease {
   base::Nanoseconds ttl = 0;
 };
 
+/// How long a lease goes on if nobody keeps it alive.
+struct LeaseLife {
+  base::Nanoseconds granted = 0;  // 0: there is no such lease
+  base::Nanoseconds left = 0;     // whole seconds, rounded down
+};
+
 /// Any thread; calls block, at most timeout x members. Errors: kUnavailable (no member answers),
 /// kPermissionDenied (user, password, certificate), kFailedPrecondition (the revision is
 /// compacted), kResourceExhausted (too large), kInternal.
@@ -84,6 +90,7 @@ class Client {
   virtual base::Result<Lease> grant(base::Nanoseconds ttl) = 0;
   /// Ttl 0: there is no such lease any more.
   virtual base::Result<Lease> keep_alive(std::int64_t lease) = 0;
+  virtual base::Result<LeaseLife> life(std::int64_t lease) = 0;
   virtual base::Result<bool> revoke(std::int64_t lease) = 0;
 
   /// What is there under a prefix from `from` on, one batch a call.

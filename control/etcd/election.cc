@@ -53,7 +53,7 @@ bool Election::pause(base::Nanoseconds ns) {
 void Election::run() {
   do {
     state().leads ? lead() : follow();
-  } while (pause(state().leads ? settings_.ttl / 4 : settings_.poll));
+  } while (pause(state().leads ? settings_.renew : settings_.poll));
 }
 
 void Election::follow() {
@@ -63,12 +63,18 @@ void Election::follow() {
   const KeyValue& leader = found->values.front();
   set({false, leader.create_revision, leader.value, ""});
   // Our own value is that of the process before this one.
-  dead_ = calls_.dead(leader.value) ? dead_ + 1 : 0;
+  dead_ = calls_.dead(leader.value) || is_silent(leader.lease) ? dead_ + 1 : 0;
   if (leader.value != settings_.value && dead_ < kSure) return;
   dead_ = 0;
   if (const auto taken = client_.revoke(leader.lease); !taken)
     return set_trouble(taken.error().what);
   campaign();
+}
+
+/// What is left is told in whole seconds, rounded down: so much and up to a second more.
+bool Election::is_silent(std::int64_t lease) {
+  const auto life = client_.life(lease);
+  return life && life->left + base::kSecond + kSilent <= life->granted;
 }
 
 void Election::campaign() {

@@ -17,6 +17,10 @@ namespace fairlead::etcd {
 /// ones; writes to etcd are guarded by guard(). So a leader that was stopped, cut off or slow, and
 /// does not know that there is another, changes nothing.
 ///
+/// A leader that hangs, or cannot reach etcd while others can, has a lease that nobody keeps alive:
+/// followers ask for what is left of it, and take it away when it was not renewed for kSilent. Of
+/// 2 s, the shortest that etcd grants by default, that is a second before etcd ends it.
+///
 /// With etcd away the leader goes on (nobody else can be elected meanwhile), a follower stays one.
 class Election {
  public:
@@ -24,7 +28,8 @@ class Election {
     std::string key = {};    // "/fairlead/monitor"
     std::string value = {};  // how the leader is reached; different for each candidate
     base::Nanoseconds ttl = 2 * base::kSecond;
-    base::Nanoseconds poll = 200 * base::kMillisecond;
+    base::Nanoseconds poll = 200 * base::kMillisecond;   // by followers
+    base::Nanoseconds renew = 250 * base::kMillisecond;  // by the leader
   };
   struct State {
     bool leads = false;
@@ -34,12 +39,13 @@ class Election {
   };
   struct Calls {
     /// Whether the leader with this value is certainly dead, for example because its host refuses
-    /// connections. Said kSure times in a row, its lease is taken from it; what is only silent has
-    /// until the lease ends. Wrong answers cost a change of leaders and no more.
+    /// connections. Said kSure times in a row, its lease is taken from it. Wrong answers cost a
+    /// change of leaders and no more.
     std::function<bool(const std::string& value)> dead;
     std::function<void(const State&)> changed;  // on the election's thread
   };
   static constexpr unsigned kSure = 2;
+  static constexpr base::Nanoseconds kSilent = base::kSecond;  // four renewals
 
   /// `client` outlives this.
   Election(Client& client, Settings settings, Calls calls);
@@ -57,6 +63,7 @@ class Election {
  private:
   void run();
   void follow();
+  bool is_silent(std::int64_t lease);
   void campaign();
   void lead();
   void set(const State& next);

@@ -75,6 +75,23 @@ TEST_F(EtcdElection, ALeaderThatIsHeldForDeadLosesItsLeaseAndCannotWriteAnyMore)
   }));
 }
 
+TEST_F(EtcdElection, ALeaderThatHangsIsReplacedLongBeforeItsLeaseEnds) {
+  one.reset();
+  ASSERT_TRUE(etcd.eventually([&] { return two->election.state().leads; }));
+  two.reset();
+  const auto client = Client::make(etcd.settings());
+  Election hangs(
+      *client,
+      {.key = kKey, .value = "m3", .ttl = 60 * base::kSecond, .renew = 600 * base::kSecond},
+      {[](const std::string&) { return false; }, [](const Election::State&) {}}
+  );
+  ASSERT_TRUE(etcd.eventually([&] { return hangs.state().leads; }));
+  one = std::make_unique<Candidate>(etcd, "m1", &first_is_dead);
+  EXPECT_TRUE(etcd.eventually([&] { return one->election.state().leads; }));
+  EXPECT_GT(one->election.state().term, hangs.state().term);
+  EXPECT_FALSE(writes_as(*one, hangs.state().term)) << "its guard does not hold any more";
+}
+
 TEST_F(EtcdElection, WithEtcdAwayTheLeaderGoesOnAndTheFollowerStaysOne) {
   const std::int64_t term = one->election.state().term;
   etcd.kill(0);
