@@ -106,6 +106,8 @@ namespace {
 template <typename Weigh>
 steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weigh& weigh) {
   steering::PoolIntent pool{vip, {}};
+  if (const auto base = node.bases.find(vip.name); base != node.bases.end())
+    pool.base = base->second.base;
   auto& members = pool.vip.backends;
   const auto gone = [&](const model::Backend& b) {
     return held_as(node.operators.holds, {vip.name, b.id}).removed;

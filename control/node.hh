@@ -15,6 +15,7 @@
 #include "control/config/config.hh"
 #include "control/exchange_link.hh"
 #include "control/fleet/store.hh"
+#include "control/fleet_bases.hh"
 #include "control/fleet_view.hh"
 #include "control/happenings.hh"
 #include "control/health/checks.hh"
@@ -70,6 +71,7 @@ struct Node {
   std::unique_ptr<fleet::Store> store;    // null: this node is alone with its files
   bool store_heard = false;               // what it says is in force
   fleet::Values shared_seen;              // operators' decisions as the fleet has them
+  FleetBases bases;                       // of the store, by vip
   std::string shared_config_from;         // who shared the configuration in force; "": the file's
   std::string shared_config_error;        // why the fleet's is not in force
   std::unique_ptr<PolicyLog> policy_log;  // may be absent; outlives `weights`

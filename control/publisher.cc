@@ -50,7 +50,10 @@ base::Result<Publisher::Outcome> Publisher::publish(
   const auto bank = writer_.next_bank(now);  // before the plan, which costs more by far
   if (!bank) return Outcome::kBusy;
   FL_ASSIGN(const steering::Plan plan, steering_.plan(pools, node, now));
-  if (!plan.changed) return Outcome::kUnchanged;
+  if (!plan.changed) {
+    steering_.commit(plan);  // what it derived need not be derived again
+    return Outcome::kUnchanged;
+  }
   FL_TRY(steering::encode(plan, bank->generation, now, bank->bytes));
   const base::Nanoseconds published = sys::monotonic_ns();
   writer_.publish(published);

@@ -15,7 +15,7 @@ namespace fairlead::control {
 namespace {
 
 constexpr base::Nanoseconds kLook = 100 * base::kMillisecond;
-// A host that boots while etcd is away serves by its own file then.
+// A host that boots while etcd or all monitors are away serves by its own file then.
 constexpr base::Nanoseconds kWaitForState = 15 * base::kSecond;
 constexpr base::Nanoseconds kQuiet = 2 * base::kSecond;
 constexpr base::Nanoseconds kLeaveWithin = 60 * base::kSecond;
@@ -69,7 +69,9 @@ void RouteWatch::start(Node& node, std::function<void()> wake) {
 
 routes::Signs RouteWatch::signs_of(const Node& node, base::Nanoseconds now) const {
   routes::Signs s;
-  s.has_state = !node.store || node.store->state().known || now >= node.started + kWaitForState;
+  const bool heard = !node.fleet.configured || node.fleet.choice.last() != 0;
+  const bool known = !node.store || node.store->state().known;
+  s.has_state = (heard && known) || now >= node.started + kWaitForState;
   s.has_tables = node.publisher.generation() != 0;
   const auto digest = others_digest(node);
   const bool fresh = node.fleet.configured && !node.fleet.choice.silent(now);

@@ -78,6 +78,7 @@ void SharedState::tick(
   const fleet::Store::State state = node.store->state();
   if (!state.known || state.turn == turn_) return;
   turn_ = state.turn;
+  if (take_bases(node.bases, node.store->bases())) reconciler.mark_dirty(now);
   take_operators(node, reconciler, now);
   changes.take_shared(now);
 }

@@ -28,6 +28,10 @@ class Leadership {
     std::uint64_t term = 0;
   };
   [[nodiscard]] View look() const;
+  /// For what the leader of `term` writes into etcd.
+  [[nodiscard]] etcd::Guard guard(std::uint64_t term) const {
+    return election_->guard(static_cast<std::int64_t>(term));
+  }
 
  private:
   Leadership(

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <set>
+#include <utility>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -129,7 +130,9 @@ void Monitor::take_shared() {
   store_turn_ = state.turn;
   const control::Clocks clocks{sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000)};
   const fleet::Values values = store_->read();
+  const control::Holds holds = std::exchange(operators_.holds, {});
   operators_ = control::with_shared_values({}, values, clocks);
+  if (operators_.holds != holds) bases_.look_again();
   const auto shared = fleet::shared_config(values);
   const auto in_force = config::shared_part(config_.text, config_.file);
   if (shared && (!in_force || *in_force != shared->text)) reload();
@@ -145,6 +148,7 @@ void Monitor::take_config(config::Config config) {
   intake_.set_backends(backends_);
   interval_ = std::min(config.monitoring.interval, kMostInterval);
   config_ = std::move(config);
+  bases_.look_again();
 }
 
 void Monitor::reload() {
@@ -205,6 +209,9 @@ void Monitor::lead(const Leadership::View& lead) {
     generation_shown_ = 0;
     return policy_.follow();
   }
+  bases_.turn(
+      config_, operators_.holds, *store_, leadership_->guard(lead.term), sys::monotonic_ns()
+  );
   if (policy_.term() == lead.term) return;
   std::uint64_t known = 0;
   const fleet::Values values = store_->read();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control/central/base_keeper.hh"
 #include "control/central/fleet_policy.hh"
 #include "control/central/leadership.hh"
 #include "control/central/metrics.hh"
@@ -60,6 +61,7 @@ class Monitor final : private monitor::Sink {
   base::Nanoseconds interval_ = base::kSecond;
   config::Config config_;  // from here on to signals_: the main thread's
   FleetPolicy policy_;
+  BaseKeeper bases_;
   control::OperatorState operators_;
   std::uint64_t store_turn_ = 0;
   std::uint64_t sequence_ = 0;

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A copy of etcd's keys, own writes over it, and one thread that carries them out.
 //   PREFIX/state/NAME      values; "config" in parts (etcd/large.hh)
+//   PREFIX/base/VIP        base layers (bases.hh)
 //   PREFIX/nodes/ID        who is there, with a lease
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-
-#include <unistd.h>
 
 #include "control/etcd/copy.hh"
 #include "control/etcd/large.hh"
 #include "control/fleet/saved.hh"
 #include "control/fleet/store.hh"
 #include "dataplane/sys/log.hh"
-#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::fleet {
 namespace {
@@ -24,12 +21,6 @@ namespace {
 constexpr std::string_view kInParts = "config";
 constexpr std::chrono::milliseconds kAgain{500};
 constexpr std::chrono::nanoseconds kKeepAlive{Store::kLease / 3};
-
-std::string unique() {
-  static std::atomic<unsigned> count{0};
-  return std::to_string(::getpid()) + "-" + std::to_string(sys::monotonic_ns()) + "-" +
-         std::to_string(++count);
-}
 
 class EtcdStore final : public Store {
  public:
@@ -93,6 +84,17 @@ class EtcdStore final : public Store {
     work_.notify_all();
   }
 
+  [[nodiscard]] Bases bases() const override {
+    const std::lock_guard lock(mutex_);
+    return bases_;
+  }
+
+  void store_base(const std::string& vip, BaseWrite write) override {
+    const std::lock_guard lock(mutex_);
+    base_writes_[vip] = std::move(write);
+    work_.notify_all();
+  }
+
   [[nodiscard]] State state() const override {
     const etcd::Copy::State copy = copy_ ? copy_->state() : etcd::Copy::State{};
     const std::lock_guard lock(mutex_);
@@ -135,7 +137,8 @@ class EtcdStore final : public Store {
     etcd::Range parts;
     for (const auto& [key, kv] : values) {
       if (!key.starts_with(state)) {
-        members[key.substr(settings_.prefix.size() + 1)] = kv.value;
+        std::string below = key.substr(settings_.prefix.size() + 1);
+        if (!is_base_key(below)) members[std::move(below)] = kv.value;
         continue;
       }
       const std::string name = key.substr(state.size());
@@ -145,7 +148,9 @@ class EtcdStore final : public Store {
         known[name] = {kv.value, kv.mod_revision};
       }
     }
+    Bases stored = bases_in(values, settings_.prefix, bases());
     const std::lock_guard lock(mutex_);
+    bases_ = std::move(stored);
     put_together(parts, known);
     members_ = std::move(members);
     saved_.known = std::move(known);
@@ -198,6 +203,8 @@ class EtcdStore final : public Store {
         good = carry_out(lock, next->first, next->second);
       } else if (is_announcement_due()) {
         good = keep_announced(lock);
+      } else if (!base_writes_.empty() && known_) {
+        good = carry_out_base(lock);
       } else {
         work_.wait_for(lock, kAgain);
         continue;
@@ -208,6 +215,25 @@ class EtcdStore final : public Store {
         work_.wait_for(lock, kAgain);
       }
     }
+  }
+
+  // One that is refused is dropped: the leader looks at what is stored then.
+  bool carry_out_base(std::unique_lock<std::mutex>& lock) {
+    auto next = base_writes_.extract(base_writes_.begin());
+    lock.unlock();
+    const auto outcome = write_base(*client_, settings_.prefix, next.key(), next.mapped());
+    lock.lock();
+    if (outcome) {
+      if (!outcome->done) sys::log_info("base layer is not stored, another came vip=" + next.key());
+      return true;
+    }
+    trouble_ = outcome.error().what;
+    if (outcome.error().code != base::ErrorCode::kUnavailable) {
+      sys::log_error("base layer vip=" + next.key() + ": " + trouble_);
+      return true;
+    }
+    base_writes_.insert(std::move(next));  // unless there is a newer one
+    return false;
   }
 
   [[nodiscard]] bool is_announcement_due() const {
@@ -253,16 +279,7 @@ class EtcdStore final : public Store {
     const std::vector<etcd::Guard> guards{{key, etcd::Guard::What::kModRevision, own.base}};
     if (!own.value) return client_->commit(guards, {{.key = key, .remove = true}});
     if (name != kInParts) return client_->commit(guards, {{.key = key, .value = *own.value}});
-    const auto old = client_->get(key);
-    std::vector<etcd::Write> with;
-    if (old && !old->values.empty()) {
-      const std::string& head = old->values.front().value;
-      const std::string parts = key + ".part/" + head.substr(0, head.find(' ')) + "/";
-      with.push_back({.key = parts, .remove_prefix = true});
-    }
-    const etcd::LargeWrite large = etcd::split(key, *own.value, unique(), with);
-    for (const auto& part : large.parts) FL_TRY(client_->commit({}, part));
-    return client_->commit(guards, large.head);
+    return write_large(*client_, key, *own.value, guards);
   }
 
   [[nodiscard]] bool says(
@@ -331,7 +348,9 @@ class EtcdStore final : public Store {
   Saved saved_;
   std::map<std::string, std::int64_t> done_;    // written; waiting until the copy has this revision
   std::map<std::string, std::string> members_;  // "nodes/lb1"
-  std::string trouble_;                         // of writing
+  Bases bases_;
+  std::map<std::string, BaseWrite> base_writes_;  // not begun
+  std::string trouble_;                           // of writing
   std::uint64_t dropped_ = 0;
   std::uint64_t turn_ = 1;
   std::string own_key_;

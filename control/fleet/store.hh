@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/etcd/client.hh"
+#include "control/fleet/bases.hh"
 
 namespace fairlead::fleet {
 
@@ -51,6 +52,12 @@ class Store {
   [[nodiscard]] virtual Values read() const = 0;
   virtual void write(const std::vector<Change>& changes) = 0;
 
+  /// Base layers of vips. They are not in the file: what a node derived from them is in its bank.
+  [[nodiscard]] virtual Bases bases() const = 0;
+  /// For the leader of the monitors; goes on while etcd is away, and is dropped when its guards do
+  /// not hold.
+  virtual void store_base(const std::string& vip, BaseWrite write) = 0;
+
   struct State {
     bool known = false;  // it was read, now or by the process before
     bool away = false;   // etcd does not answer, or did not yet
@@ -58,7 +65,7 @@ class Store {
     std::int64_t revision = 0;  // of etcd, of what is known
     std::size_t waiting = 0;    // own writes that are not through
     std::uint64_t dropped = 0;  // own writes that somebody else's came before
-    std::uint64_t turn = 0;     // counts up whenever read() or members() may say something else
+    std::uint64_t turn = 0;     // counts up whenever read(), bases() or members() may have changed
   };
   [[nodiscard]] virtual State state() const = 0;
 

@@ -90,9 +90,31 @@ std::vector<Weighted> same_members(const std::vector<Weighted>& published, const
 
 }  // namespace
 
-Result<Layers> next_layers(const Layers& before, const LayerInput& in) {
-  Layers next;
-  FL_ASSIGN(next.base, layer_of(before.base, by_configuration(in), in));
+Layer layer_of_base(
+    const FleetBase& fleet, const std::vector<std::string_view>& ids, const LayerInput& in
+) {
+  const BaseTable& base = *fleet.base;
+  std::vector<std::uint32_t> number(base.ids.size(), kNobody);
+  for (std::size_t i = 0, j = 0; i < base.ids.size(); ++i) {  // both by rising id
+    while (j < ids.size() && ids[j] < base.ids[i]) ++j;
+    if (j < ids.size() && ids[j] == base.ids[i]) number[i] = in.members[j].member;
+  }
+  Layer out;
+  if (fleet.fits) out.members = by_configuration(in);
+  out.slots.reserve(base.owners.size());
+  for (const std::uint32_t owner : base.owners) out.slots.push_back(number[owner]);
+  return out;
+}
+
+bool is_base_of(const Layer& layer, const LayerInput& in) {
+  return layer.members == by_configuration(in);
+}
+
+Result<Layers> next_layers(const Layers& before, const LayerInput& in, const SharedLayer& base) {
+  Layers next{base, nullptr};
+  if (base == nullptr) {
+    FL_ASSIGN(next.base, layer_of(before.base, by_configuration(in), in));
+  }
   if (next.base == before.base && before.weighted != nullptr &&
       still_weighs(*before.weighted, in)) {
     next.weighted = before.weighted;

@@ -4,7 +4,8 @@
 // which backends came up, died and were weighed: nodes agree without talking. Why so, and what it
 // costs in slots: docs/steering.md, section 5.
 //
-//   base      configured weights, all members; from the base of the configuration before
+//   base      configured weights, all members; the fleet's (base_table.hh) where it has one for
+//             just these, else from the base of the configuration before
 //   weighted  weights in force, all members, up or not; from the base
 //   published the weighted one without those that are down or drain
 //
@@ -15,8 +16,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "control/steering/base_table.hh"
 #include "control/steering/maglev.hh"
 #include "dataplane/base/result.hh"
 
@@ -73,9 +76,27 @@ struct LayerInput {
   std::uint32_t size = 0;
 };
 
+/// What the fleet has stored for a pool; null: nothing.
+struct FleetBase {
+  SharedBase base;
+  bool fits = false;  // it is this pool's, else one before it
+};
+
+/// The fleet's base in this node's numbers. One that does not fit is nobody's layer: others are
+/// derived from it, and slots of ids that the pool does not have belong to nobody.
+Layer layer_of_base(
+    const FleetBase& fleet, const std::vector<std::string_view>& ids, const LayerInput& in
+);
+
 /// The layers of the next plan; those that nothing changed for are the very ones of `before`
-/// (empty pointers: from nothing; of another size: likewise). Pure. Errors: those of build_table().
-base::Result<Layers> next_layers(const Layers& before, const LayerInput& in);
+/// (empty pointers: from nothing; of another size: likewise). `base`: is the base whatever came
+/// before; null: it is derived. Pure. Errors: those of build_table().
+base::Result<Layers> next_layers(
+    const Layers& before, const LayerInput& in, const SharedLayer& base = nullptr
+);
+
+/// Whether `layer` was made for these members and configured weights.
+bool is_base_of(const Layer& layer, const LayerInput& in);
 
 /// The table to publish: that of `weighted` without who is not active, as positions in `in`.
 base::Result<MaglevTable> published_table(const Layer& weighted, const LayerInput& in);

@@ -159,12 +159,36 @@ std::vector<std::uint32_t> slots_of(
 }
 
 /// What the next table is derived from.
-base::Result<Layers> layers_before(const PoolTable* previous, const LayerInput& in) {
+base::Result<Layers> layers_before(
+    const PoolTable* previous, const LayerInput& in, const FleetBase& fleet
+) {
   if (previous == nullptr || previous->size != in.size) return Layers{};
   if (previous->layers.base != nullptr) return previous->layers;
+  if (fleet.fits) return Layers{};
   std::vector<std::uint32_t> slots = previous->slots;
   for (std::uint32_t& slot : slots) slot = fl_slot_member(slot);
   return adopted_layers(slots, previous->published, in);
+}
+
+/// The layers of the next table. A node that has no base of its own begins with the fleet's.
+base::Result<Layers> layers_of(
+    const PoolTable* previous,
+    const std::vector<std::string_view>& ids,
+    const LayerInput& in,
+    const FleetBase& fleet
+) {
+  FL_ASSIGN(Layers before, layers_before(previous, in, fleet));
+  if (fleet.base == nullptr) return next_layers(before, in);
+  if (!fleet.fits) {
+    if (before.base == nullptr)
+      before.base = std::make_shared<const Layer>(layer_of_base(fleet, ids, in));
+    return next_layers(before, in);
+  }
+  const bool known = before.base != nullptr && is_base_of(*before.base, in);
+  if (known && previous->fleet == fleet.base) return next_layers(before, in, before.base);
+  Layer told = layer_of_base(fleet, ids, in);
+  if (known && before.base->slots == told.slots) return next_layers(before, in, before.base);
+  return next_layers(before, in, std::make_shared<const Layer>(std::move(told)));
 }
 
 /// Whether the pool still has exactly the members of `before`.
@@ -223,19 +247,25 @@ base::Result<NextTable> next_table(
     std::vector<TableMember> members,
     const std::vector<std::string_view>& ids,
     std::uint32_t size,
-    const HashKey& key
+    const HashKey& key,
+    const FleetBase& fleet
 ) {
   const bool same = previous != nullptr && previous->size == size && previous->members == members;
-  if (same) return NextTable{previous, 0, previous->counts};
+  if (same && previous->fleet == fleet.base) return NextTable{previous, 0, previous->counts};
   std::vector<std::uint64_t> identities;
   identities.reserve(ids.size());
   for (const std::string_view id : ids) identities.push_back(keyed_hash(key, id));
   const LayerInput in{members, identities, size};
-  FL_ASSIGN(const Layers before, layers_before(previous.get(), in));
   PoolTable table;
-  FL_ASSIGN(table.layers, next_layers(before, in));
+  FL_ASSIGN(table.layers, layers_of(previous.get(), ids, in, fleet));
+  if (same && table.layers.base == previous->layers.base) {  // the fleet says what was known
+    table = *previous;
+    table.fleet = fleet.base;
+    return NextTable{std::make_shared<const PoolTable>(std::move(table)), 0, previous->counts};
+  }
   FL_ASSIGN(MaglevTable built, published_table(*table.layers.weighted, in));
 
+  table.fleet = fleet.base;
   table.size = size;
   table.meaning = checksum_of(built.slots, kNobody);
   table.slots = std::move(built.slots);

@@ -25,6 +25,7 @@ struct PoolTable {
   std::uint32_t size = 0;              // of the layers below; `slots` may be none
   Layers layers;                       // what the slots are derived from; empty: restored
   std::vector<Weighted> published;     // restored: members that the bank knows, by effective weight
+  SharedBase fleet;                    // what the fleet had stored for the pool
 };
 using SharedTable = std::shared_ptr<const PoolTable>;
 
@@ -44,15 +45,16 @@ struct NextTable {
 };
 
 /// The table of `members` (with their ids, by rising id) after `previous` (null: there is none):
-/// derived from the layers of that one, while slots that move remember their owners in it. The same
-/// members, weights and size are the same table, not an equal one. Pure. Errors: those of
-/// build_table().
+/// derived from the fleet's base where that fits, else from the layers of that one, while slots
+/// that move remember their owners in it. The same members, weights, size and base are the same
+/// table, not an equal one. Pure. Errors: those of build_table().
 base::Result<NextTable> next_table(
     const SharedTable& previous,
     std::vector<TableMember> members,
     const std::vector<std::string_view>& ids,
     std::uint32_t size,
-    const HashKey& key
+    const HashKey& key,
+    const FleetBase& fleet = {}
 );
 
 }  // namespace fairlead::steering

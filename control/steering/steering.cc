@@ -143,11 +143,12 @@ class Planner {
       it = vips.count(it->first) > 0 ? std::next(it) : numbers_.tables.erase(it);
   }
 
-  /// A vip keeps a larger table than it needs: a new size moves every slot.
-  static std::uint32_t size_of(const model::Vip& vip, std::uint32_t before) {
-    if (vip.table_size != 0) return vip.table_size;
-    const std::uint32_t wanted = table_size_for(vip.backends.size());
-    return before > wanted && is_table_size(before) ? before : wanted;
+  /// The fleet's size where its base fits.
+  static std::uint32_t size_of(const model::Vip& vip, const PoolTable* before, const FleetBase& f) {
+    if (f.fits) return f.base->size;
+    std::uint32_t size = before == nullptr ? 0 : before->size;
+    if (before == nullptr && f.base != nullptr) size = f.base->size;
+    return next_table_size(vip.table_size, vip.backends.size(), size);
   }
 
   /// Positions of a pool's backends by rising id.
@@ -163,10 +164,10 @@ class Planner {
   /// The pool's table, after its previous one.
   Result<bool> build(const PoolIntent& pool, PlannedPool& planned) {
     SharedTable& table = numbers_.tables[planned.vip];
-    const std::uint32_t size = size_of(pool.vip, table == nullptr ? 0 : table->size);
     const std::vector<std::size_t> order = by_id(planned);
     std::vector<TableMember> members;
-    std::vector<std::string_view> ids;
+    BaseShape shape;
+    shape.fixed_size = pool.vip.table_size;
     for (const std::size_t i : order) {
       const BackendIntent& intent = pool.backends[i];
       members.push_back(
@@ -175,9 +176,13 @@ class Planner {
            intent.weight,
            intent.state == FL_MEMBER_ACTIVE}
       );
-      ids.emplace_back(planned.backends[i].id);
+      shape.ids.emplace_back(planned.backends[i].id);
+      shape.weights.push_back(pool.vip.backends[i].weight);
     }
-    const auto next = next_table(table, std::move(members), ids, size, plan_.node.hash_key);
+    const FleetBase fleet{pool.base, pool.base != nullptr && pool.base->fits(shape)};
+    const std::uint32_t size = size_of(pool.vip, table.get(), fleet);
+    const auto next =
+        next_table(table, std::move(members), shape.ids, size, plan_.node.hash_key, fleet);
     if (!next) return base::annotate("vip " + pool.vip.name, next.error());
     table = next->table;
     planned.table_size = static_cast<std::uint32_t>(table->slots.size());

@@ -33,6 +33,7 @@ struct BackendIntent {
 struct PoolIntent {
   model::Vip vip;
   std::vector<BackendIntent> backends;
+  SharedBase base = {};  // that the fleet has stored for the vip; null: none
 };
 
 /// What belongs to the node and the fleet rather than to a pool.

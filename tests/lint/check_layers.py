@@ -31,7 +31,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/exchange": ["dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer/abi.h",
                          "dataplane/steer/flow_hash.h"],
     "control/central": ["control/config", "control/etcd", "control/exchange", "control/fleet", "control/model", "control/monitor",
-                        "control/policy", "control/holds.hh", "control/metrics_page.hh", "control/operator_state.hh", "control/policy_input.hh",
+                        "control/policy", "control/steering", "control/fleet_bases.hh", "control/holds.hh", "control/metrics_page.hh", "control/operator_state.hh", "control/policy_input.hh",
                         "control/pool_weights.hh", "control/shared_operators.hh", "dataplane/base", "dataplane/sys"],
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
