@@ -5,10 +5,11 @@ import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from labkit import arguments as arguments_of
-from labkit import checks
+from labkit import checks, faults, fleet_chaos
 from labkit.control_socket import Refused, Unavailable
 from labkit.default_run import missing_rights, raise_interrupt
 from labkit.fleet import Fleet, labs_dir
@@ -22,8 +23,9 @@ DEFAULT_NAME = "fleet"
 
 
 def up(options: argparse.Namespace) -> int:
-    fleet = Fleet(make_plan(options.name, options.nodes, options.backends, options.spares, options.policy,
-                            options.encapsulation, options.seed))
+    plan = make_plan(options.name, options.nodes, options.backends, options.spares, options.policy,
+                     options.encapsulation, options.seed)
+    fleet = Fleet(replace(plan, extra={"fleet": "on"}) if options.fleet else plan)
     try:
         fleet.up()
     except BaseException:
@@ -62,7 +64,7 @@ def status(options: argparse.Namespace) -> int:
                      f"agents {told.get('agents')}")
             if not told.get("dataplane", {}).get("running", True):
                 extra += "  data plane down"
-        member = "" if host.startswith("lb") or host in values["pool"] else "(not in a pool)"
+        member = "(not in a pool)" if host[0] == "b" and host not in values["pool"] else ""
         print(f"{host:5} {running}  {extra}{member}".rstrip())
     return 0
 
@@ -106,6 +108,17 @@ def reload(options: argparse.Namespace) -> int:
     return 0
 
 
+def fault(options: argparse.Namespace) -> int:
+    found = faults.find(Fleet.load(options.name), options.words)
+    (found.heal if options.heal else found.strike)()
+    print(f"{'healed' if options.heal else 'done'}: {found.words}{' on ' + ' '.join(found.targets) if found.targets else ''}")
+    return 0
+
+
+def chaos(options: argparse.Namespace) -> int:
+    return fleet_chaos.run_chaos(options.name, options.seed, options.minutes, options.rate, options.json)
+
+
 def down(options: argparse.Namespace) -> int:
     """Also after a failed `up`: needs only the lab's name."""
     directory = labs_dir() / options.name
@@ -139,6 +152,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--policy", default="adaptive", choices=arguments_of.POLICIES)
     made.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
     made.add_argument("--seed", type=arguments_of.SEED, default=1)
+    made.add_argument("--fleet", action="store_true", help="with three etcd and two monitors, on hosts of their own")
     command("status", status, "hosts, their processes, what the nodes say").add_argument("--json", action="store_true")
     made = command("load", load, "requests from the client, with the live table")
     made.add_argument("--rate", type=arguments_of.RATE, default=600)
@@ -154,6 +168,14 @@ def parser() -> argparse.ArgumentParser:
     made = command("slow", slow, "change a backend's speed: 0.3 is 0.3 times its planned speed")
     made.add_argument("host")
     made.add_argument("factor", type=arguments_of.FACTOR)
+    made = command("fault", fault, "do something bad by name: " + "; ".join(faults.names()))
+    made.add_argument("words", nargs="+", metavar="WORD")
+    made.add_argument("--heal", action="store_true", help="end it")
+    made = command("chaos", chaos, "a seeded schedule of faults on a fleet of its own, with etcd and monitors; exit 0 only if all held")
+    made.add_argument("--minutes", type=arguments_of.number(0.5, 1440), default=2)
+    made.add_argument("--rate", type=arguments_of.RATE, default=200)
+    made.add_argument("--seed", type=arguments_of.SEED, default=1)
+    made.add_argument("--json", type=arguments_of.output_file, help="write the figures there")
     command("reload", reload, "make every node read its configuration again")
     command("down", down, "end everything that was started, remove every namespace")
     made = command("check", check, "a bounded run on a fleet of its own; exit 0 only if the promise holds")

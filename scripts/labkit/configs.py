@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Configuration texts of a lab's processes. Pure: strings in, strings out."""
-from labkit.plan import (ECHO_PORT, LOAD_PORT, MONITOR, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT, Backend, Node,
-                         Plan)
+from labkit.plan import (ECHO_PORT, ETCD_PEER_PORT, ETCD_PORT, LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT,
+                         Backend, Central, Node, Plan)
 
 HASH_KEY = "00112233445566778899aabbccddeeff"
 
@@ -10,8 +10,9 @@ def runtime_dir(plan: Plan, node: Node) -> str:
     return f"/run/fairlead/{plan.lab}-{node.name}"
 
 
-def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -> str:
-    """One node's configuration; `pool` has the backends that are members now and their configured weights."""
+def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str, route_hook: str) -> str:
+    """One node's configuration; `pool` has the backends that are members now and their configured weights. `route_hook`: a
+    program that tells the router, in a lab with monitors and etcd."""
     # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
     l2 = plan.encapsulation == "l2"
     choices = f"\n    choices: {plan.extra['choices']}" if "choices" in plan.extra else ""
@@ -20,6 +21,10 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str) -
         + (f', mac: "{b.mac}"}}' if l2 else "}")
         for b, weight in ((plan.backend(name), weight) for name, weight in pool.items()))
     echoes = members.replace("}", f", health_port: {VIP_PORT}}}")
+    members_of_etcd = ", ".join(f'"{c.address4}:{ETCD_PORT}"' for c in plan.centrals if c.kind == "etcd")
+    etcd = f", etcd: {{endpoints: [{members_of_etcd}]}}" if plan.centrals else ""
+    hook = f"routes: {{hook: {route_hook}}}\n" if plan.centrals else ""
+    monitors = ", ".join(f'"{at}"' for at in plan.monitors)
     echo = "" if "echo" not in plan.extra else f"""
   - name: echo
     address: {VIP4}
@@ -40,8 +45,8 @@ ports:
   - {{device: "net_af_xdp0,iface=eth0", gateway_mac: "{ROUTER_MAC}"}}
 workers: {{count: 1, cores: [{(node.number - 1) % 2}]}}
 memory: {{hugepages: off, steering_bank: 4MiB, flows_per_worker: 65536}}
-fleet: {{hash_key: "{HASH_KEY}"}}
-vips:
+fleet: {{hash_key: "{HASH_KEY}"{etcd}}}
+{hook}vips:
   - name: web
     address: {VIP4}
     protocol: tcp
@@ -57,7 +62,7 @@ vips:
     backends:
 {members}{echo}
 health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
-monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{f'"{MONITOR}"' if plan.monitored else ""}]}}
+monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{monitors}]}}
 metrics: {{listen: "127.0.0.1:9101"}}
 policy: {{name: {plan.policy}}}
 decision_log: {{file: {decision_log}}}
@@ -65,7 +70,7 @@ decision_log: {{file: {decision_log}}}
 
 
 def agent_yaml(plan: Plan, backend: Backend, run_dir: str) -> str:
-    receivers = f'"{MONITOR}"' if plan.monitored else ", ".join(f'"{n.address4}:{MONITORING_PORT}"' for n in plan.nodes)
+    receivers = ", ".join(f'"{at}"' for at in plan.monitors or [f"{n.address4}:{MONITORING_PORT}" for n in plan.nodes])
     sources = ", ".join(f'"{a}"' for n in plan.nodes for a in (n.address4, n.address6))
     echo = f"  - {{address: {VIP4}, protocol: udp, port: {ECHO_PORT}}}\n" if "echo" in plan.extra else ""
     peers = ", ".join(f'"{a}"' for b in plan.backends if b != backend for a in (b.address4, b.address6))
@@ -83,6 +88,25 @@ capacity: {backend.concurrency}
 load: {{url: "http://127.0.0.1:{LOAD_PORT}/load"}}
 leave: {{deadline: 1s}}
 """
+
+
+def route_hook(announce: str) -> str:
+    """What `routes.hook` calls: a node is routed to while its file is in `announce`."""
+    return f"""#!/bin/sh
+# routes.hook: announce|withdraw NODE REASON (written by scripts/lab)
+[ "$1" = announce ] && exec touch "{announce}/$2"
+exec rm -f "{announce}/$2"
+"""
+
+
+def etcd_command(plan: Plan, member: Central, data: str) -> list[str]:
+    def peer(c: Central) -> str:
+        return f"http://{c.address4}:{ETCD_PEER_PORT}"
+    client = f"http://{member.address4}:{ETCD_PORT}"
+    cluster = ",".join(f"{c.name}={peer(c)}" for c in plan.centrals if c.kind == "etcd")
+    return ["etcd", "--name", member.name, "--data-dir", data, "--listen-client-urls", client,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer(member),
+            "--initial-advertise-peer-urls", peer(member), "--initial-cluster", cluster, "--unsafe-no-fsync"]
 
 
 def nginx_conf(backend: Backend, run_dir: str, upstream_port: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from labkit import configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
-from labkit.plan import ECHO_PORT, LOAD_PORT, MONITOR, VIP4, VIP6, VIP_PORT, Backend, Node, Plan
+from labkit.plan import CENTRAL_PORT, ECHO_PORT, LOAD_PORT, MONITOR, VIP4, VIP6, VIP_PORT, Backend, Central, Node, Plan
 from labkit.processes import Processes, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,6 +58,9 @@ class Fleet:
         for host in self.plan.names():
             (self.dir / host).mkdir(parents=True, exist_ok=True)
         (self.dir / "announce").mkdir(exist_ok=True)
+        hook = self.dir / "route-hook"
+        hook.write_text(configs.route_hook(str(self.dir / "announce")), encoding="utf-8")
+        hook.chmod(0o755)
         values = asdict(self.plan)
         values["spare"] = sorted(self.plan.spare)
         (self.dir / "plan.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
@@ -73,6 +76,8 @@ class Fleet:
             namespaces.batch(self.plan.namespace("router"), [f"route add {VIP4} via {first.address4}",
                                                              f"route add {VIP6} via {first.address6}"])
             return
+        for central in self.plan.centrals:
+            self._start_central(central)
         if self.plan.monitored:
             self.start_monitor()
         for node in self.plan.nodes:
@@ -80,6 +85,8 @@ class Fleet:
         for node in self.plan.nodes:
             self._wait_node(node)
         self._start_routes()
+        if self.plan.centrals:
+            self.ask(self.plan.nodes[0], "config share")
 
     def down(self) -> None:
         """Removes all that is left of this lab, whatever state it is in."""
@@ -107,9 +114,11 @@ class Fleet:
         for node in self.plan.nodes:
             file = self.node_config(node)
             fresh = file.with_suffix(".new")
-            fresh.write_text(configs.node_yaml(self.plan, node, members, str(self.decision_log(node))),
-                             encoding="utf-8")
+            fresh.write_text(self.node_text(node, members), encoding="utf-8")
             fresh.replace(file)
+
+    def node_text(self, node: Node, members: dict[str, int]) -> str:
+        return configs.node_yaml(self.plan, node, members, str(self.decision_log(node)), str(self.dir / "route-hook"))
 
     def reload(self) -> None:
         """Every node's control reads its configuration again."""
@@ -145,7 +154,9 @@ class Fleet:
         """Brings a host back: cable, and every process that should run and does not."""
         self._check_host(name)
         namespaces.power_link(self.plan, name, on=True)
-        if name in [n.name for n in self.plan.nodes]:
+        if central := next((c for c in self.plan.centrals if c.name == name), None):
+            self._start_central(central)
+        elif name in [n.name for n in self.plan.nodes]:
             node = self.plan.node(name)
             self._start_node(node)
             self._wait_node(node)
@@ -220,6 +231,16 @@ class Fleet:
         config = str(self.node_config(self.plan.nodes[0]))
         self._start("router", "monitor", [str(self.build / "fairlead-monitor"), "--config", config, "--listen", MONITOR])
 
+    def _start_central(self, central: Central) -> None:
+        home = self.dir / central.name
+        if central.kind == "etcd":
+            self._start(central.name, "etcd", configs.etcd_command(self.plan, central, str(home / "data")))
+            return
+        # With the first node's file, as all nodes have the same vips.
+        self._start(central.name, "monitor", [
+            str(self.build / "fairlead-monitor"), "--config", str(self.node_config(self.plan.nodes[0])),
+            "--listen", f"{central.address4}:{CENTRAL_PORT}", "--metrics", "127.0.0.1:9301"])
+
     def _start_node(self, node: Node) -> None:
         config = str(self.node_config(node))
         run_dir = Path(configs.runtime_dir(self.plan, node))
@@ -242,7 +263,11 @@ class Fleet:
     def _wait_node(self, node: Node) -> None:
         wait_until(lambda: self._node_ready(node), READY_S, f"{node.name}: data plane or pool not ready; see "
                    f"{self.dir / node.name}")
-        (self.dir / "announce" / node.name).touch()
+        if self.plan.centrals:  # the node's control announces it, when it is fit
+            announced = self.dir / "announce" / node.name
+            wait_until(announced.exists, READY_S, f"{node.name}: is not announced; see {self.dir / node.name / 'control.log'}")
+        else:
+            (self.dir / "announce" / node.name).touch()
 
     def _node_ready(self, node: Node) -> bool:
         if not self.processes.find(node.name, "dataplane"):

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit.plan import (CLIENT4, CLIENT6, CLIENT_GATEWAY4, CLIENT_GATEWAY6, FABRIC_MTU, ROUTER4, ROUTER6, ROUTER_MAC,
+from labkit.plan import (CENTRAL_NET, CLIENT4, CLIENT6, CLIENT_GATEWAY4, CLIENT_GATEWAY6, FABRIC_MTU, ROUTER4, ROUTER6, ROUTER_MAC,
                          VIP4, VIP6, Plan)
 
 RUN_NETNS = Path("/run/netns")
@@ -92,6 +92,8 @@ def make_namespaces(plan: Plan) -> None:
         set_sysctls(plan.namespace(node.name), HOST_SYSCTLS)
     for backend in plan.backends:
         set_sysctls(plan.namespace(backend.name), BACKEND_SYSCTLS)
+    for central in plan.centrals:
+        set_sysctls(plan.namespace(central.name), HOST_SYSCTLS)
 
 
 def remove_namespaces(lab: str) -> list[str]:
@@ -120,7 +122,7 @@ def wire(plan: Plan) -> None:
         f"address add {CLIENT_GATEWAY4}/24 dev client", f"address add {CLIENT_GATEWAY6}/64 dev client nodad",
         "link set client up",
     ]
-    hosts = [(h.name, h.mac) for h in plan.nodes] + [(h.name, h.mac) for h in plan.backends]
+    hosts = [(h.name, h.mac) for h in plan.hosts()]
     for name, mac in hosts:
         lines += [
             f"link add {name} mtu {FABRIC_MTU} numrxqueues 1 numtxqueues 1 type veth peer name eth0 "
@@ -136,8 +138,8 @@ def wire(plan: Plan) -> None:
         run(*command_in(router, "ethtool", "-K", name, "gro", "on"))
         run(*command_in(plan.namespace(name), "ethtool", "-K", "eth0", "tx", "off"))
     _address_client(plan)
-    for node in plan.nodes:
-        _address_host(plan, node.name, node.address4, node.address6, [])
+    for host in (*plan.nodes, *plan.centrals):
+        _address_host(plan, host.name, host.address4, host.address6, [])
     for backend in plan.backends:
         _address_host(plan, backend.name, backend.address4, backend.address6,
                       [f"address add {VIP4}/32 dev lo", f"address add {VIP6}/128 dev lo nodad"])
@@ -163,9 +165,15 @@ def power_link(plan: Plan, name: str, on: bool) -> None:
     if not on:
         batch(namespace, ["link set eth0 down"])
         return
-    addresses = {n.name: n.address6 for n in plan.nodes} | {b.name: b.address6 for b in plan.backends}
+    addresses = {host.name: host.address6 for host in plan.hosts()}
     batch(namespace, [
         "link set eth0 up",
         f"address replace {addresses[name]}/64 dev eth0 nodad",  # the kernel drops IPv6 addresses with the link
         f"route replace default via {ROUTER4}", f"route replace default via {ROUTER6}",
     ])
+
+
+def part_from(plan: Plan, name: str, kinds: list[str], away: bool) -> None:
+    """The host's packets to all hosts of these kinds vanish (`etcd`, `monitor`), or arrive again."""
+    lines = [f"route {'replace' if away else 'del'} blackhole {CENTRAL_NET[kind]}.0/24" for kind in kinds]
+    batch(plan.namespace(name), lines)

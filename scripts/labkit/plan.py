@@ -14,6 +14,8 @@ CLIENT6 = [f"2001:db8:99::{i:x}" for i in range(0x10, 0x30)]
 FABRIC_MTU = 1600  # room for the outer headers: 1500 + 20 (IPIP) .. 40 (6in6) + GUE
 LOAD_PORT = 8081
 MONITORING_PORT = 9200
+CENTRAL_NET = {"monitor": "10.77.3", "etcd": "10.77.4"}
+ETCD_PORT, ETCD_PEER_PORT, CENTRAL_PORT = 2379, 2380, 9300
 MONITOR = f"{ROUTER4}:9300"  # where fairlead-monitor listens, if there is one
 
 
@@ -37,6 +39,29 @@ class Node:
     @property
     def mac(self) -> str:
         return f"02:77:00:01:00:{self.number:02x}"
+
+
+@dataclass(frozen=True)
+class Central:
+    """A host of the fleet as a whole: `etcd1`.., `monitor1`... """
+    kind: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.number}"
+
+    @property
+    def address4(self) -> str:
+        return f"{CENTRAL_NET[self.kind]}.{self.number}"
+
+    @property
+    def address6(self) -> str:
+        return f"fd77::{3 if self.kind == 'monitor' else 4}:{self.number:x}"
+
+    @property
+    def mac(self) -> str:
+        return f"02:77:00:{3 if self.kind == 'monitor' else 4:02x}:00:{self.number:02x}"
 
 
 @dataclass(frozen=True)
@@ -87,14 +112,31 @@ class Plan:
         """A fairlead-monitor runs on the router: agents report to it, nodes exchange counts through it."""
         return "monitor" in self.extra
 
+    @property
+    def centrals(self) -> tuple[Central, ...]:
+        """Three members of etcd and two monitors, each on a host of its own."""
+        if "fleet" not in self.extra:
+            return ()
+        return (*(Central("etcd", i) for i in (1, 2, 3)), *(Central("monitor", i) for i in (1, 2)))
+
+    @property
+    def monitors(self) -> list[str]:
+        """ADDRESS:PORT of every fairlead-monitor."""
+        if self.centrals:
+            return [f"{c.address4}:{CENTRAL_PORT}" for c in self.centrals if c.kind == "monitor"]
+        return [MONITOR] if self.monitored else []
+
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
 
     def backend(self, name: str) -> Backend:
         return next(b for b in self.backends if b.name == name)
 
+    def hosts(self) -> list["Node | Backend | Central"]:
+        return [*self.nodes, *self.backends, *self.centrals]
+
     def names(self) -> list[str]:
-        return [n.name for n in self.nodes] + [b.name for b in self.backends]
+        return [host.name for host in self.hosts()]
 
     def namespace(self, host: str) -> str:
         return f"fl-{self.lab}-{host}"

@@ -201,7 +201,7 @@ class Texts(unittest.TestCase):
     def test_node_configuration_lists_the_members_for_both_families(self) -> None:
         plan = make_plan(backends=3)
 
-        config = yaml.safe_load(configs.node_yaml(plan, plan.nodes[1], {"b1": 100, "b3": 7}, "/x.csv"))
+        config = yaml.safe_load(configs.node_yaml(plan, plan.nodes[1], {"b1": 100, "b3": 7}, "/x.csv", "/hook"))
 
         self.assertEqual(config["node"]["address"], "10.77.1.2")
         self.assertEqual([(b["id"], b["weight"]) for b in config["vips"][0]["backends"]], [("b1", 100), ("b3", 7)])
