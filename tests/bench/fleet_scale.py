@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A fleet of real control processes on the loopback: how long one weight takes to be on all nodes, and what it costs.
 
-usage: fleet_scale.py CONTROL MONITOR [NODES [BACKENDS [CHANGES [EXCHANGE]]]]
+usage: fleet_scale.py CONTROL MONITOR [NODES [BACKENDS [CHANGES [EXCHANGE [MONITOR_LOAD AGENTS]]]]]
 exit status: 0 held (p99 <= 1 s, all digests equal after each change), 1 not, 77 skipped (not root, no etcd).
 
-One etcd, one monitor, NODES controls without data plane (default 50), one vip with BACKENDS (1000). A change is an
+With MONITOR_LOAD (tests/bench/monitor_load) AGENTS report each 100 ms all the time. One etcd, one monitor, NODES controls without data plane (default 50), one vip with BACKENDS (1000). A change is an
 operator's `set backend ... weight` on one node; its time is from before the command to the last node's publication of
 tables, by the nodes' own event files. All in a network namespace of its own, so the bytes on its loopback are all there are.
 """
@@ -127,7 +127,8 @@ def idle(fleet: Fleet, seconds: float) -> str:
             f"bytes_per_second_and_node={(bytes_on_loopback() - data) / took / len(nodes):.0f}")
 
 
-def run(folder: Path, control: str, monitor: str, count: int, backends: int, changes: int, exchange: str) -> int:
+def run(folder: Path, control: str, monitor: str, count: int, backends: int, changes: int, exchange: str,
+        agents: list[str]) -> int:
     random.seed(1)
     nodes = [f"lb{n}" for n in range(1, count + 1)]
     fleet = Fleet(folder, nodes)
@@ -147,7 +148,11 @@ def run(folder: Path, control: str, monitor: str, count: int, backends: int, cha
                 raise RuntimeError("not all nodes came up")
             time.sleep(0.2)
         fleet.until_agreed(60)
-        print(f"idle: {idle(fleet, 5)}")
+        print(f"idle: {idle(fleet, 5)}", flush=True)
+        if agents:
+            fleet.start("agents", agents[0], MONITOR, "0", str(backends), agents[1], "100", "1000")
+            time.sleep(5)
+            print(f"agents={agents[1]}: {idle(fleet, 10)}", flush=True)
         times = sorted(ms for turn in range(changes) for ms in change(fleet, turn, backends))
         p99 = times[min(len(times) - 1, int(0.99 * len(times)))]
         held = p99 <= P99_MS
@@ -170,7 +175,8 @@ def main() -> int:
     arguments = sys.argv[1:] + ["50", "1000", "20", "20ms"][len(sys.argv) - 3:]
     folder = Path(tempfile.mkdtemp(prefix="fairlead-scale."))
     try:
-        return run(folder, arguments[0], arguments[1], int(arguments[2]), int(arguments[3]), int(arguments[4]), arguments[5])
+        return run(folder, arguments[0], arguments[1], int(arguments[2]), int(arguments[3]), int(arguments[4]), arguments[5],
+                   arguments[6:8])
     except RuntimeError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1

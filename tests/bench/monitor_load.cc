@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a monitor costs: starts fairlead-monitor, gives it nodes that exchange counts and agents
 // that report, and prints its CPU time, the bytes into a node and how long a round takes. usage:
-// monitor_load MONITOR NODES BACKENDS AGENTS INTERVAL_MS SECONDS
+// monitor_load MONITOR NODES BACKENDS AGENTS INTERVAL_MS SECONDS; MONITOR is the program, or the
+// ADDRESS:PORT of one that runs (default fleet.hash_key, backends b0, b1, ...).
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -30,11 +31,11 @@ namespace {
 using namespace fairlead;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kAt = "127.0.0.1:19300";
+std::string at = "127.0.0.1:19300";
 constexpr std::array<std::uint64_t, 2> kKey = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
 
 std::string backend(int i) {
-  return "b" + std::to_string(1000 + i);
+  return "b" + std::to_string(i);
 }
 
 std::string write_config(int backends) {
@@ -53,7 +54,7 @@ std::string write_config(int backends) {
 pid_t start_monitor(const char* program, const std::string& config) {
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
-  ::execl(program, program, "--config", config.c_str(), "--listen", kAt, nullptr);
+  ::execl(program, program, "--config", config.c_str(), "--listen", at.c_str(), nullptr);
   ::_exit(127);
 }
 
@@ -76,7 +77,7 @@ struct Node {
       : workers(std::make_unique<fl_workers>()), scores(std::make_unique<fl_scores>()) {
     workers->worker_count = 1;
     auto started = exchange::Client::start(
-        {.monitors = {kAt},
+        {.monitors = {at},
          .node = "lb" + std::to_string(number),
          .fleet_key = kKey,
          .interval = interval},
@@ -104,7 +105,7 @@ class Agent final : public grpc::ClientWriteReactor<v1::LoadReport> {
     grpc::ChannelArguments own;
     own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     stub_ = v1::Monitoring::NewStub(
-        grpc::CreateCustomChannel(kAt, grpc::InsecureChannelCredentials(), own)
+        grpc::CreateCustomChannel(at, grpc::InsecureChannelCredentials(), own)
     );
     report_.set_backend_id(backend(number));
     report_.set_period_us(100'000);
@@ -167,7 +168,10 @@ int main(int argc, char** argv) {
       static_cast<base::Nanoseconds>(std::atof(argv[5]) * static_cast<double>(base::kMillisecond));
   const std::chrono::seconds seconds(std::atoi(argv[6]));
   const std::string config = write_config(backends);
-  const pid_t monitor = start_monitor(argv[1], config);
+  const std::string which = argv[1];
+  const bool runs = which.find('/') == std::string::npos && which.find(':') != std::string::npos;
+  if (runs) at = which;
+  const pid_t monitor = runs ? ::getpid() : start_monitor(argv[1], config);
 
   std::vector<std::unique_ptr<Node>> nodes;
   for (int i = 0; i < std::atoi(argv[2]); ++i)
@@ -183,7 +187,8 @@ int main(int argc, char** argv) {
   const std::uint64_t reports = report_until(agents, begun + seconds);
   const double took = std::chrono::duration<double>(Clock::now() - begun).count();
   std::printf(
-      "monitor_cpu=%.1f%% reports_per_second=%.0f",
+      "%s_cpu=%.1f%% reports_per_second=%.0f",
+      runs ? "own" : "monitor",
       100 * (cpu_seconds(monitor) - cpu) / took,
       static_cast<double>(reports) / took
   );
@@ -210,8 +215,10 @@ int main(int argc, char** argv) {
     );
   }
   std::puts("");
-  ::kill(monitor, SIGKILL);
-  ::waitpid(monitor, nullptr, 0);
+  if (!runs) {
+    ::kill(monitor, SIGKILL);
+    ::waitpid(monitor, nullptr, 0);
+  }
   ::unlink(config.c_str());
   std::fflush(stdout);
   std::_Exit(0);  // a thousand streams end with us
