@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/api/flow_survey.hh"
+#include "control/config/load_monitoring.hh"
 #include "control/config/load_routes.hh"
 #include "control/intents.hh"
 #include "control/show.hh"
@@ -188,6 +189,9 @@ std::vector<std::string> keys_needing_restart(
   differs("monitoring.listen", old.monitoring.listen != fresh.monitoring.listen);
   differs("monitoring.monitors", old.monitoring.monitors != fresh.monitoring.monitors);
   differs("monitoring.exchange", old.monitoring.exchange != fresh.monitoring.exchange);
+  differs(
+      "monitoring.certificate", config::monitoring_tls_of(old) != config::monitoring_tls_of(fresh)
+  );
   differs("metrics.listen", old.metrics_listen != fresh.metrics_listen);
   differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "control/actions.hh"
+#include "control/config/load_monitoring.hh"
 #include "control/daemon.hh"
 #include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
@@ -119,12 +120,18 @@ base::Result<bool> Daemon::open_services() {
       )
   );
   FL_TRY(open_api());
-  if (!node_->config.monitoring.listen.empty()) {
-    auto service = monitor::Service::start(node_->config.monitoring.listen, *this);
+  const config::Monitoring& m = node_->config.monitoring;
+  const auto [certificate, key, ca] = config::monitoring_tls_of(node_->config);
+  const monitor::Tls tls{certificate, key, ca};
+  if (!m.listen.empty()) {
+    auto service = monitor::Service::start(m.listen, tls, *this);
     if (!service) return base::annotate("monitoring.listen", service.error());
     service_ = std::move(*service);
   }
-  fleet_ = std::make_unique<FleetLink>(*node_, mutex_, [this] { follow(sys::monotonic_ns()); });
+  FL_ASSIGN(const monitor::Credentials credentials, monitor::channel_credentials(tls));
+  fleet_ = std::make_unique<FleetLink>(*node_, mutex_, credentials, [this] {
+    follow(sys::monotonic_ns());
+  });
   if (!node_->config.metrics_listen.empty()) {
     FL_ASSIGN(
         metrics_,

@@ -71,7 +71,12 @@ void tell_disagreement(const Node& node) {
 
 }  // namespace
 
-FleetLink::FleetLink(Node& node, sys::UrgentMutex& lock, std::function<void()> changed)
+FleetLink::FleetLink(
+    Node& node,
+    sys::UrgentMutex& lock,
+    const monitor::Credentials& with,
+    std::function<void()> changed
+)
     : node_(node), lock_(lock), changed_(std::move(changed)) {
   const auto& monitors = node.config.monitoring.monitors;
   node.fleet.configured = !monitors.empty();
@@ -82,6 +87,7 @@ FleetLink::FleetLink(Node& node, sys::UrgentMutex& lock, std::function<void()> c
     watchers_.push_back(std::make_unique<monitor::Watcher>(
         monitors[i],
         node.config.node.id,
+        with,
         monitor::Watcher::Calls{
             [this, i](const v1::MonitoringUpdate& update) { take(i, update); },
             [this] { return report(); }}

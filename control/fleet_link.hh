@@ -15,7 +15,12 @@ namespace fairlead::control {
 class FleetLink {
  public:
   /// `lock` protects `node`. `changed` is called under it when tables must follow.
-  FleetLink(Node& node, sys::UrgentMutex& lock, std::function<void()> changed);
+  FleetLink(
+      Node& node,
+      sys::UrgentMutex& lock,
+      const monitor::Credentials& with,
+      std::function<void()> changed
+  );
 
  private:
   void take(std::size_t monitor, const v1::MonitoringUpdate& update);

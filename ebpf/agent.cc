@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 
+#include "control/monitor/tls.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "ebpf/agent_memory.hh"
@@ -70,9 +71,12 @@ base::Result<std::unique_ptr<Agent>> Agent::start(AgentConfig config) {
   if (!c.load_url.empty()) {
     agent->url_ = std::make_unique<UrlLoad>(c.load_url, c.report_interval);
   }
-  for (const std::string& to : c.report_to) {
-    agent->reporters_.push_back(std::make_unique<Reporter>(to));
-  }
+  FL_ASSIGN(
+      const monitor::Credentials credentials,
+      monitor::channel_credentials({c.report_certificate, c.report_key, c.report_ca})
+  );
+  for (const std::string& to : c.report_to)
+    agent->reporters_.push_back(std::make_unique<Reporter>(to, credentials));
   return agent;
 }
 

@@ -93,8 +93,26 @@ bool is_endpoint(std::string_view text) {
   return port && *port >= 1 && *port <= 65535 && (is_ipv6(host) || plain);
 }
 
+void read_tls(const Section& s, AgentConfig& config) {
+  const std::pair<const char*, std::string*> files[] = {
+      {"certificate", &config.report_certificate},
+      {"key", &config.report_key},
+      {"ca", &config.report_ca}};
+  bool any = false;
+  for (const auto& [key, path] : files) {
+    *path = s.text(key, "");
+    any = any || !path->empty();
+    if (!path->empty() && path->front() != '/')
+      s.error(key, base::quoted(*path) + " must begin with '/'");
+  }
+  for (const auto& [key, path] : files)
+    if (any && path->empty())
+      s.error(key, "is missing: TLS is mutual, name certificate, key and ca, or none of them");
+}
+
 void read_report(const Section& root, Diagnosis& diagnosis, AgentConfig& config) {
-  const Section s = root.section("report", {"to", "interval"});
+  const Section s = root.section("report", {"to", "interval", "certificate", "key", "ca"});
+  read_tls(s, config);
   config.report_interval =
       s.duration("interval", {10 * base::kMillisecond, 60 * base::kSecond}, config.report_interval);
   const auto items = s.list("to");

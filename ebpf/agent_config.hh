@@ -22,6 +22,9 @@ struct AgentConfig {
   std::vector<net::Prefix> peers;      // other backends: may pass on what they do not know
   std::vector<std::string> report_to;  // HOST:PORT; empty: no reports
   base::Nanoseconds report_interval = 100 * base::kMillisecond;  // 10 ms to 60 s
+  std::string report_certificate;  // PEM files; all three, or none: no TLS
+  std::string report_key;
+  std::string report_ca;
   std::uint32_t capacity = 0;  // most requests served at once; 0: unknown
   std::string load_url;        // empty: kernel only
   std::string cgroup;          // directory of cgroup v2; empty: the whole host

@@ -6,7 +6,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "control/monitor/channel.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::agent {
@@ -21,9 +20,9 @@ std::chrono::nanoseconds duration(base::Nanoseconds ns) {
 
 }  // namespace
 
-Reporter::Reporter(std::string to)
+Reporter::Reporter(std::string to, const monitor::Credentials& with)
     : to_(std::move(to)),
-      stub_(v1::Monitoring::NewStub(monitor::make_channel(to_))),
+      stub_(v1::Monitoring::NewStub(monitor::make_channel(to_, with))),
       thread_([this] { run(); }) {}
 
 Reporter::~Reporter() {

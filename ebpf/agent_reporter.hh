@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "control/api/fairlead.grpc.pb.h"
+#include "control/monitor/channel.hh"
 #include "dataplane/base/clock.hh"
 #include "dataplane/base/result.hh"
 #include "ebpf/agent_trouble.hh"
@@ -38,7 +39,7 @@ class Backoff {
 /// any thread and post() never blocks.
 class Reporter {
  public:
-  explicit Reporter(std::string to);
+  Reporter(std::string to, const monitor::Credentials& with);
   ~Reporter();
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;

@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "control/config/load_monitoring.hh"
 #include "control/config/sections.hh"
 #include "control/etcd/settings.hh"
 #include "control/fleet/shared_config.hh"
@@ -79,7 +80,13 @@ base::Result<bool> Monitor::start(const config::Config& config) {
       exchange_, exchange::Server::start(options_.listen, exchange::Key(config.fleet.hash_key))
   );
   watch_ = monitor::WatchService::make();
-  FL_ASSIGN(service_, monitor::Service::start(options_.listen, *this, {&watch_->grpc_service()}));
+  const auto [certificate, key, ca] = config::monitoring_tls_of(config);
+  FL_ASSIGN(
+      service_,
+      monitor::Service::start(
+          options_.listen, {certificate, key, ca}, *this, {&watch_->grpc_service()}
+      )
+  );
   FL_ASSIGN(leadership_, Leadership::start(config.fleet.etcd, options_.advertise, [this] {
               wake();
             }));

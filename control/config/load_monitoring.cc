@@ -3,8 +3,10 @@
 #include "control/config/load_monitoring.hh"
 
 #include <algorithm>
+#include <utility>
 
 #include "control/config/load_source.hh"
+#include "control/config/yaml.hh"
 #include "dataplane/base/printable.hh"
 
 namespace fairlead::config {
@@ -30,7 +32,38 @@ std::vector<std::string> load_monitors(const Section& s) {
   return out;
 }
 
+std::string file_of(const Section& s, std::string_view key) {
+  std::string path = s.text(key, "");
+  if (!path.empty() && path.front() != '/')
+    s.error(key, base::quoted(path) + " must begin with '/'");
+  return path;
+}
+
+MonitoringTls load_tls(const Section& s) {
+  MonitoringTls tls;
+  tls.certificate = file_of(s, "certificate");
+  tls.key = file_of(s, "key");
+  tls.ca = file_of(s, "ca");
+  const bool any = tls != MonitoringTls{};
+  for (const auto& [key, path] :
+       {std::pair{"certificate", &tls.certificate}, {"key", &tls.key}, {"ca", &tls.ca}})
+    if (any && path->empty())
+      s.error(key, "is missing: TLS is mutual, name certificate, key and ca, or none of them");
+  return tls;
+}
+
 }  // namespace
+
+MonitoringTls monitoring_tls_of(const Config& config) {
+  const auto tree = parse_yaml(config.text, config.file);
+  if (!tree) return {};
+  Diagnosis diagnosis(config.file, nullptr);
+  // Known keys were checked when it was loaded.
+  std::vector<std::string_view> known;
+  for (const Entry& entry : tree->entries) known.push_back(entry.key);
+  return load_tls(Section(&*tree, 1, "", known, diagnosis).section("monitoring", monitoring_keys())
+  );
+}
 
 Monitoring load_monitoring(const Section& root) {
   const Section s = root.section("monitoring", monitoring_keys());
@@ -39,6 +72,7 @@ Monitoring load_monitoring(const Section& root) {
   m.listen = s.listen("listen", m.listen);
   m.monitors = load_monitors(s);
   m.exchange = s.duration("exchange", {base::kMillisecond, 100 * base::kMillisecond}, m.exchange);
+  (void)load_tls(s);
   return m;
 }
 

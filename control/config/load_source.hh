@@ -13,7 +13,7 @@ namespace fairlead::config {
 
 /// The keys of `monitoring`, which is read in two places.
 inline std::vector<std::string_view> monitoring_keys() {
-  return {"interval", "listen", "monitors", "exchange", "source"};
+  return {"interval", "listen", "monitors", "exchange", "certificate", "key", "ca", "source"};
 }
 
 /// `monitoring.source`: the defaults of all backends.

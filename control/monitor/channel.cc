@@ -6,7 +6,7 @@
 
 namespace fairlead::monitor {
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& to) {
+std::shared_ptr<grpc::Channel> make_channel(const std::string& to, const Credentials& with) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // The least time that an attempt gets, whatever its name says: longer than a SYN's first
@@ -19,7 +19,7 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& to) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(to, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(to, with, arguments);
 }
 
 }  // namespace fairlead::monitor

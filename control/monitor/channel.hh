@@ -6,11 +6,14 @@
 #include <string>
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 
 namespace fairlead::monitor {
 
+using Credentials = std::shared_ptr<grpc::ChannelCredentials>;  // of channel_credentials()
+
 /// A connection of its own to "HOST:PORT": a receiver that is back is found within a second, one
 /// that vanished without a word is noticed after 12.
-std::shared_ptr<grpc::Channel> make_channel(const std::string& to);
+std::shared_ptr<grpc::Channel> make_channel(const std::string& to, const Credentials& with);
 
 }  // namespace fairlead::monitor

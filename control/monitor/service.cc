@@ -66,7 +66,11 @@ class GrpcService final : public Service, private RawReports {
     server_->Wait();
   }
 
-  bool listen(const std::string& address, const std::vector<grpc::Service*>& more) {
+  bool listen(
+      const std::string& address,
+      const std::shared_ptr<grpc::ServerCredentials>& as,
+      const std::vector<grpc::Service*>& more
+  ) {
     grpc::ServerBuilder builder;
     // Two daemons on one port must not share it in silence.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -74,7 +78,7 @@ class GrpcService final : public Service, private RawReports {
     // 100 bytes every 100 ms need no window that grows.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.SetMaxReceiveMessageSize(kMostMessageBytes);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(address, as, &port_);
     builder.RegisterService(static_cast<RawReports*>(this));
     for (grpc::Service* service : more) builder.RegisterService(service);
     server_ = builder.BuildAndStart();
@@ -111,10 +115,11 @@ class GrpcService final : public Service, private RawReports {
 }  // namespace
 
 base::Result<std::unique_ptr<Service>> Service::start(
-    const std::string& listen, Sink& sink, const std::vector<grpc::Service*>& more
+    const std::string& listen, const Tls& tls, Sink& sink, const std::vector<grpc::Service*>& more
 ) {
+  FL_ASSIGN(const auto credentials, server_credentials(tls));
   auto service = std::make_unique<GrpcService>(sink);
-  if (!service->listen(listen, more)) {
+  if (!service->listen(listen, credentials, more)) {
     return base::fail(
         base::ErrorCode::kUnavailable,
         "cannot listen on " + listen +

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/monitor/intake.hh"
+#include "control/monitor/tls.hh"
 #include "dataplane/base/result.hh"
 
 namespace grpc {
@@ -36,9 +37,12 @@ class Sink {
 class Service {
  public:
   /// Listens on "ADDRESS:PORT" (port 0: any free one), also for the services of `more`. All of them
-  /// outlive this. Errors: kUnavailable when the address is taken or not ours.
+  /// outlive this. Errors: kUnavailable when the address is taken or not ours; files of `tls`.
   static base::Result<std::unique_ptr<Service>> start(
-      const std::string& listen, Sink& sink, const std::vector<grpc::Service*>& more = {}
+      const std::string& listen,
+      const Tls& tls,
+      Sink& sink,
+      const std::vector<grpc::Service*>& more = {}
   );
   virtual ~Service() = default;  // ends all streams within 200 ms
   [[nodiscard]] virtual int port() const = 0;

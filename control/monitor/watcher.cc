@@ -16,11 +16,11 @@ constexpr std::chrono::milliseconds kTellTimeout{1000};
 
 }  // namespace
 
-Watcher::Watcher(std::string to, std::string node, Calls calls)
+Watcher::Watcher(std::string to, std::string node, const Credentials& with, Calls calls)
     : to_(std::move(to)),
       node_(std::move(node)),
       calls_(std::move(calls)),
-      stub_(v1::Fleet::NewStub(make_channel(to_))),
+      stub_(v1::Fleet::NewStub(make_channel(to_, with))),
       thread_([this] { run(); }) {}
 
 Watcher::~Watcher() {

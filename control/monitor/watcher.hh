@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "control/monitor/channel.hh"
 #include "control/monitor/monitor.grpc.pb.h"
 #include "dataplane/base/clock.hh"
 
@@ -23,7 +24,7 @@ class Watcher {
     /// What to tell after it. On the watcher's thread.
     std::function<v1::NodeReport()> report;
   };
-  Watcher(std::string to, std::string node, Calls calls);
+  Watcher(std::string to, std::string node, const Credentials& with, Calls calls);
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;

@@ -48,7 +48,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",
                 "ebpf"],  # path: lookup runs the very code; the others: next hops for the gate
     "ebpf": ["dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/console.hh", "control/model",
-             "control/config", "control/api/fairlead.", "control/monitor/channel.hh"],
+             "control/config", "control/api/fairlead.", "control/monitor/channel.hh", "control/monitor/tls.hh"],
     "tests": ["dataplane", "control", "ebpf", "tests"],
 }
 

@@ -101,7 +101,7 @@ TEST(Backoff, DoublesUpToItsLimitAndBeginsAgainAfterSuccess) {
 
 TEST(Reporter, DeliversReportsInOneStream) {
   Receiver receiver;
-  Reporter reporter(receiver.address());
+  Reporter reporter(receiver.address(), grpc::InsecureChannelCredentials());
 
   for (std::uint64_t i = 1; i <= 3; ++i) {
     reporter.post(report(i));
@@ -115,7 +115,7 @@ TEST(Reporter, DeliversReportsInOneStream) {
 TEST(Reporter, FindsAReceiverAgainThatWasAway) {
   auto receiver = std::make_unique<Receiver>();
   const int port = receiver->port();
-  Reporter reporter(receiver->address());
+  Reporter reporter(receiver->address(), grpc::InsecureChannelCredentials());
   reporter.post(report(1));
   ASSERT_TRUE(receiver->wait_for(1));
 
@@ -135,8 +135,8 @@ TEST(Reporter, FindsAReceiverAgainThatWasAway) {
 TEST(Reporter, ReceiverThatHangsHoldsNobodyUp) {
   Receiver hanging(0, true);
   Receiver good;
-  auto stuck = std::make_unique<Reporter>(hanging.address());
-  Reporter reporter(good.address());
+  auto stuck = std::make_unique<Reporter>(hanging.address(), grpc::InsecureChannelCredentials());
+  Reporter reporter(good.address(), grpc::InsecureChannelCredentials());
 
   for (std::uint64_t i = 1; i <= 2000; ++i) {
     stuck->post(report(i));
@@ -185,7 +185,9 @@ class Closing {
 
 TEST(Reporter, WaitsForAReceiverInsideOneCallSoThatSomebodyPollsTheConnection) {
   auto starting = std::make_unique<Closing>();
-  Reporter reporter("127.0.0.1:" + std::to_string(starting->port()));
+  Reporter reporter(
+      "127.0.0.1:" + std::to_string(starting->port()), grpc::InsecureChannelCredentials()
+  );
   reporter.post(report(1));
   for (int attempt = 0; attempt < 6; ++attempt) ASSERT_TRUE(starting->refuse()) << attempt;
   EXPECT_EQ(reporter.state().streams, 2U) << "one that told the reason, one that waits";
@@ -203,7 +205,7 @@ TEST(Reporter, WaitsForAReceiverInsideOneCallSoThatSomebodyPollsTheConnection) {
 TEST(Reporter, ATroubleThatIsOverSaysSo) {
   auto receiver = std::make_unique<Receiver>();
   const int port = receiver->port();
-  Reporter reporter(receiver->address());
+  Reporter reporter(receiver->address(), grpc::InsecureChannelCredentials());
   reporter.post(report(1));
   ASSERT_TRUE(receiver->wait_for(1));
   EXPECT_TRUE(as_json(reporter.state().trouble, 0).is_null());
@@ -227,14 +229,14 @@ TEST(Reporter, ATroubleThatIsOverSaysSo) {
 
 TEST(Reporter, LeaveTellsHowManyFlowsAreLeft) {
   Receiver receiver;
-  Reporter reporter(receiver.address());
+  Reporter reporter(receiver.address(), grpc::InsecureChannelCredentials());
   const auto flows = reporter.leave("b1", 5 * base::kSecond);
   ASSERT_TRUE(flows) << flows.error().what;
   EXPECT_EQ(*flows, 7U);
 }
 
 TEST(Reporter, LeaveGivesUpOnAReceiverThatIsAway) {
-  Reporter reporter("127.0.0.1:1");
+  Reporter reporter("127.0.0.1:1", grpc::InsecureChannelCredentials());
   EXPECT_FALSE(reporter.leave("b1", 200 * base::kMillisecond));
 }
 
