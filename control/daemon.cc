@@ -20,6 +20,7 @@
 #include "dataplane/sys/interface.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "dataplane/sys/watchdog.hh"
 
 namespace fairlead::control {
 namespace {
@@ -145,7 +146,12 @@ void Daemon::run() {
   // back of the queue in the middle of it (docs/publication.md). Not so the threads of gRPC and the
   // exposer.
   sys::become_urgent();
-  while (!ending_) turn();
+  sys::Watchdog watchdog;
+  watchdog.ready();
+  while (!ending_) {
+    watchdog.alive(sys::monotonic_ns());
+    turn();
+  }
   inbox_.close();
   sys::log_info(
       "ends; generation " + std::to_string(node_->publisher.generation()) + " stays in force"

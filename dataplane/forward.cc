@@ -19,6 +19,7 @@
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 #include "dataplane/sys/unique_fd.hh"
+#include "dataplane/sys/watchdog.hh"
 
 namespace fairlead::dataplane {
 namespace {
@@ -127,12 +128,27 @@ void follow_steering(Forwarder& f) {
   sys::log_info("steering region replaced path=" + path);
 }
 
+/// Every worker that runs gave a sign within this time: else systemd is not told that all is well.
+constexpr base::Nanoseconds kWorkerSilent = base::kSecond;
+
+bool workers_live(Forwarder& f, base::Nanoseconds now) {
+  for (unsigned w = 0; w < f.crew->running(); ++w) {
+    const std::uint64_t* sign = &f.crew->worker(w).page().heartbeat_ns;
+    const std::uint64_t heartbeat = __atomic_load_n(sign, __ATOMIC_RELAXED);
+    if (now > heartbeat + kWorkerSilent) return false;
+  }
+  return true;
+}
+
 void loop(Forwarder& f, Console& console, int signals) {
+  sys::Watchdog watchdog;
+  watchdog.ready();
   base::Nanoseconds next_second = 0;
   bool busy = false;  // packets went to or came from the kernel: look again soon
   while (!f.stop_asked && !console.wait(busy ? 1 : kTickMs, signals)) {
     busy = false;
     const base::Nanoseconds now = sys::monotonic_ns();
+    if (workers_live(f, now)) watchdog.alive(now);
     if (f.table.refresh(f.regions.steering.back())) {
       sys::log_info("table in force generation=" + std::to_string(f.table.generation()));
       follow_vips(f);

@@ -17,6 +17,7 @@
 #include "dataplane/sys/output_file.hh"
 #include "dataplane/sys/report.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "dataplane/sys/watchdog.hh"
 #include "ebpf/agent.hh"
 
 namespace {
@@ -53,10 +54,11 @@ int until(base::Nanoseconds then) {
 }
 
 /// Reports every interval until a signal comes.
-void serve(agent::Agent& agent, dataplane::Console& console, int signals) {
+void serve(agent::Agent& agent, dataplane::Console& console, sys::Watchdog& watchdog, int signals) {
   base::Nanoseconds next = sys::monotonic_ns();
   for (;;) {
     const base::Nanoseconds now = sys::monotonic_ns();
+    watchdog.alive(now);
     if (now >= next) {
       agent.report();
       next += agent.config().report_interval;
@@ -67,7 +69,7 @@ void serve(agent::Agent& agent, dataplane::Console& console, int signals) {
 }
 
 /// Asks for no new connections and waits for the open ones, until the deadline or a second signal.
-void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
+void leave(agent::Agent& agent, dataplane::Console& console, sys::Watchdog& watchdog, int signals) {
   const base::Nanoseconds deadline = sys::monotonic_ns() + agent.config().leave_deadline;
   int quiet = 0;
   for (;;) {
@@ -75,6 +77,7 @@ void leave(agent::Agent& agent, dataplane::Console& console, int signals) {
     const auto flows = agent.leave();
     quiet = flows == 0 ? quiet + 1 : 0;
     const base::Nanoseconds now = sys::monotonic_ns();
+    watchdog.alive(now);
     std::fprintf(
         stderr, "fairlead-agent: leaving flows=%llu\n", static_cast<unsigned long long>(flows)
     );
@@ -108,8 +111,10 @@ base::Result<void> run(agent::AgentConfig config) {
   FL_ASSIGN(agent, agent::Agent::start(std::move(config)));
   folder->keep();
   std::fprintf(stderr, "fairlead-agent: ready backend=%s\n", agent->config().backend.c_str());
-  serve(*agent, console, signals.get());
-  leave(*agent, console, signals.get());
+  sys::Watchdog watchdog;
+  watchdog.ready();
+  serve(*agent, console, watchdog, signals.get());
+  leave(*agent, console, watchdog, signals.get());
   return agent->detach();
 }
 

@@ -23,6 +23,7 @@
 #include "control/shared_operators.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
+#include "dataplane/sys/watchdog.hh"
 
 namespace fairlead::central {
 namespace {
@@ -170,9 +171,12 @@ void Monitor::reload() {
 }
 
 void Monitor::run() {
+  sys::Watchdog watchdog;
+  watchdog.ready();
   base::Nanoseconds next = sys::monotonic_ns();
   for (;;) {
     const base::Nanoseconds now = sys::monotonic_ns();
+    watchdog.alive(now);
     if (now >= next) {
       publish();
       log_figures();
