@@ -83,7 +83,7 @@ std::string who_holds_back(const Node& node, base::Nanoseconds now) {
 void say_from_when(Node& node, bool changed, base::Nanoseconds now, Json& out) {
   // The next one, whatever its number: one that is free now need not be the one that is taken.
   out["generation"] = node.publisher.generation() + (changed ? 1 : 0);
-  if (!changed || node.publisher.next_generation(now) != 0) return;
+  if (!changed || node.publisher.may_publish(now)) return;
   const std::string who = who_holds_back(node, now);
   out["waits"] = "accepted, but no bank is free: " + (who.empty() ? "workers are slow" : who);
 }

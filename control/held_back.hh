@@ -22,8 +22,8 @@ class HeldBackWatch {
 /// "worker 0 (pid 12) keeps generation 5 for 6.1 s" for each; "": nobody does for long.
 std::string who_holds_back(const Node& node, base::Nanoseconds now);
 
-/// Into the answer to a command: from which generation on it holds, and `waits`, why not at once.
-/// The change is published within milliseconds.
+/// Into the answer to a command: `generation`, the lowest number of one in which it holds, and
+/// `waits`, why not at once. The change is published within milliseconds.
 void say_from_when(Node& node, bool changed, base::Nanoseconds now, Json& out);
 
 }  // namespace fairlead::control

@@ -94,9 +94,8 @@ std::uint64_t Publisher::acknowledged(base::Nanoseconds now) const {
   return writer_.acknowledged(writer_.generation(), now).lowest;
 }
 
-std::uint64_t Publisher::next_generation(base::Nanoseconds now) {
-  const auto bank = writer_.next_bank(now);
-  return bank ? bank->generation : 0;
+bool Publisher::may_publish(base::Nanoseconds now) {
+  return writer_.next_bank(now).has_value();
 }
 
 }  // namespace fairlead::control

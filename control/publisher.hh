@@ -66,8 +66,8 @@ class Publisher {
   [[nodiscard]] std::uint64_t acknowledged(base::Nanoseconds now) const;
   /// Workers that have not, hanging ones too.
   [[nodiscard]] std::vector<shm::Holder> holders() const { return writer_.holders(); }
-  /// The number that a change published now would get; 0: it has to wait, for one of holders().
-  [[nodiscard]] std::uint64_t next_generation(base::Nanoseconds now);
+  /// A bank is free. False: a change has to wait, for one of holders().
+  [[nodiscard]] bool may_publish(base::Nanoseconds now);
   /// The generation in force; not valid() before the first.
   [[nodiscard]] const steer::TableView& table() const { return table_; }
   [[nodiscard]] const steer::Names& names() const { return names_; }

@@ -216,7 +216,7 @@ void Reconciler::wait_for_bank(base::Nanoseconds now) {
 }
 
 void Reconciler::publish(base::Nanoseconds now) {
-  if (node_.publisher.next_generation(now) == 0) return wait_for_bank(now);
+  if (!node_.publisher.may_publish(now)) return wait_for_bank(now);
   const auto before = weights_before(node_);
   const auto outcome =
       node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);

@@ -55,7 +55,7 @@ class GenerationReader {
 struct Acknowledgement {
   unsigned online = 0;       // workers that read tables now
   unsigned behind = 0;       // of them, those that have not acknowledged the generation
-  std::uint64_t lowest = 0;  // lowest acknowledgement of an online worker; 0: none online
+  std::uint64_t lowest = 0;  // that an online worker has taken up; 0: nothing, or none online
   [[nodiscard]] bool complete() const { return behind == 0; }
 };
 
@@ -99,8 +99,9 @@ class GenerationWriter {
   std::uint64_t publish(base::Nanoseconds now);
 
   [[nodiscard]] Acknowledgement acknowledged(std::uint64_t generation, base::Nanoseconds now) const;
-  /// Workers that are behind generation(), by worker; hanging ones and dead ones that have not been
-  /// found out yet too.
+  /// Workers that keep the bank of another generation than generation(), by worker; hanging ones
+  /// and dead ones that have not been found out yet too. The number may be higher: of a region that
+  /// this one replaced.
   [[nodiscard]] std::vector<Holder> holders() const;
 
  private:
