@@ -5,6 +5,7 @@
 #include "control/actions.hh"
 #include "control/config/load_monitoring.hh"
 #include "control/daemon.hh"
+#include "control/intents.hh"
 #include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
@@ -77,7 +78,9 @@ base::Result<ebpf::Gate> Daemon::attach_gate() {
     shared.bank_bytes = regions.steering.header().parameter;
     shared.buckets = regions.flows.front().header().parameter;
   }
-  return ebpf::Gate::attach(node_->config.interface, regions.dir + "/bpf", shared);
+  return ebpf::Gate::attach(
+      node_->config.interface, regions.dir + "/bpf", shared, served_vips(node_->config)
+  );
 }
 
 base::Result<bool> Daemon::open_gate() {

@@ -187,4 +187,11 @@ steering::NodeIntent node_intent(const config::Config& config) {
   return node;
 }
 
+std::vector<ebpf::ServedVip> served_vips(const config::Config& config) {
+  std::vector<ebpf::ServedVip> vips;
+  for (const model::Vip& vip : config.vips)
+    vips.push_back({vip.prefix, vip.protocol, vip.port, !vip.answers_echo});
+  return vips;
+}
+
 }  // namespace fairlead::control

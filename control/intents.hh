@@ -34,5 +34,7 @@ std::vector<steering::PoolIntent> pool_intents(const Node& node);
 /// what is known of them, and the policy's factor on their weight.
 std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next);
 steering::NodeIntent node_intent(const config::Config& config);
+/// What the gate is told of the vips.
+std::vector<ebpf::ServedVip> served_vips(const config::Config& config);
 
 }  // namespace fairlead::control

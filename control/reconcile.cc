@@ -263,9 +263,7 @@ void Reconciler::log_published(base::Nanoseconds) const {
 // After publication: a packet of a new vip that reaches a worker finds its table.
 void Reconciler::set_gate() {
   if (!node_.gate || gate_set_) return;
-  std::vector<ebpf::ServedVip> vips;
-  for (const model::Vip& vip : node_.config.vips)
-    vips.push_back({vip.prefix, vip.protocol, vip.port, !vip.answers_echo});
+  std::vector<ebpf::ServedVip> vips = served_vips(node_.config);
   if (vips != gate_vips_ || vips.empty()) {
     const auto done = node_.gate->set_vips(vips);
     if (!done) {

@@ -23,10 +23,39 @@ std::uint64_t as_word(const net::MacAddr& mac) {
   return word;
 }
 
+/// The next hops that a predecessor wrote hold until they are set again.
+base::Result<fl_gate_settings> settings_for(
+    const PinnedProgram& program, const GateRegions& regions
+) {
+  const std::string& interface = program.interface();
+  const std::uint32_t first = 0;
+  fl_gate_settings settings{};
+  if (bpf_map_lookup_elem(program.map_fd("fl_gate_settings"), &first, &settings) != 0) {
+    return bpf_error("read the gate's settings", errno);
+  }
+  FL_ASSIGN(settings.own, mac_word(interface));
+  FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
+  settings.tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0;
+  settings.bank_lines = static_cast<std::uint32_t>(regions.bank_bytes / FL_LINE_BYTES);
+  settings.bucket_mask = static_cast<std::uint32_t>(regions.buckets - 1);
+  return settings;
+}
+
+base::Result<void> write(const fl_gate_settings& settings, const PinnedProgram& program) {
+  const std::uint32_t first = 0;
+  if (bpf_map_update_elem(program.map_fd("fl_gate_settings"), &first, &settings, BPF_ANY) != 0) {
+    return bpf_error("write the gate's settings", errno);
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Result<Gate> Gate::attach(
-    const std::string& interface, const std::string& bpffs_dir, const GateRegions& regions
+    const std::string& interface,
+    const std::string& bpffs_dir,
+    const GateRegions& regions,
+    std::span<const ServedVip> vips
 ) {
   std::size_t bytes = 0;
   const void* const elf = gate_bpf__elf_bytes(&bytes);
@@ -43,37 +72,16 @@ base::Result<Gate> Gate::attach(
         {"fl_worker_lines", regions.workers}};
     source.outer = OuterMap{"fl_flow_tables", regions.flows};
   }
+  fl_gate_settings settings{};
+  source.fill = [&](const PinnedProgram& loaded) -> base::Result<void> {
+    FL_ASSIGN(settings, settings_for(loaded, regions));
+    FL_TRY(write(settings, loaded));
+    if (!loaded.maps_renewed()) return {};
+    FL_ASSIGN(const VipTable table, build_vip_table(vips));
+    return write_vip_table(table, loaded.map_fd("fl_vips"), loaded.map_fd("fl_vip_shapes"));
+  };
   FL_ASSIGN(auto program, PinnedProgram::attach(source, interface, bpffs_dir));
-  Gate gate(std::move(program));
-  FL_ASSIGN(gate.settings_.own, mac_word(interface));
-  FL_ASSIGN(const bool redirects, sends_by_redirect(interface));
-  gate.settings_.tx_ifindex = redirects ? ::if_nametoindex(interface.c_str()) : 0;
-  gate.settings_.bank_lines = static_cast<std::uint32_t>(regions.bank_bytes / FL_LINE_BYTES);
-  gate.settings_.bucket_mask = static_cast<std::uint32_t>(regions.buckets - 1);
-  FL_TRY(gate.take_over_hops());
-  FL_TRY(gate.write_settings());
-  return gate;
-}
-
-/// The next hops that a predecessor wrote hold until they are set again.
-base::Result<void> Gate::take_over_hops() {
-  const std::uint32_t first = 0;
-  fl_gate_settings before{};
-  if (bpf_map_lookup_elem(program_.map_fd("fl_gate_settings"), &first, &before) != 0) {
-    return bpf_error("read the gate's settings", errno);
-  }
-  settings_.gateway4 = before.gateway4;
-  settings_.gateway6 = before.gateway6;
-  settings_.mtu = before.mtu;
-  return {};
-}
-
-base::Result<void> Gate::write_settings() const {
-  const std::uint32_t first = 0;
-  if (bpf_map_update_elem(program_.map_fd("fl_gate_settings"), &first, &settings_, BPF_ANY) != 0) {
-    return bpf_error("write the gate's settings", errno);
-  }
-  return {};
+  return Gate(std::move(program), settings);
 }
 
 base::Result<void> Gate::set_hops(const GateHops& hops) {
@@ -91,7 +99,7 @@ base::Result<void> Gate::set_hops(const GateHops& hops) {
   settings_.gateway6 = as_word(hops.gateway6);
   settings_.mtu = hops.mtu;
   hops_ = hops;
-  return write_settings();
+  return write(settings_, program_);
 }
 
 base::Result<void> Gate::set_vips(std::span<const ServedVip> vips) {

@@ -57,8 +57,13 @@ class Gate {
   /// of a map differs (an upgrade that says so in its notes), the map is made afresh; then
   /// sockets_lost() and the data plane must be restarted. Errors: kNotFound (no such interface),
   /// kAlreadyExists (somebody else's XDP program is there), kPermissionDenied.
+  /// What the program reads of its maps is written before it is attached or exchanged: regions,
+  /// own address, and `vips` where the maps are made afresh.
   static base::Result<Gate> attach(
-      const std::string& interface, const std::string& bpffs_dir, const GateRegions& regions = {}
+      const std::string& interface,
+      const std::string& bpffs_dir,
+      const GateRegions& regions = {},
+      std::span<const ServedVip> vips = {}
   );
 
   /// Replaces the vips. Empty: everything goes to the kernel. Unchanged vips miss no packet; after
@@ -83,12 +88,11 @@ class Gate {
   base::Result<void> detach() { return program_.detach(); }
 
  private:
-  explicit Gate(PinnedProgram program) : program_(std::move(program)) {}
-  base::Result<void> take_over_hops();
-  base::Result<void> write_settings() const;
+  Gate(PinnedProgram program, const fl_gate_settings& settings)
+      : program_(std::move(program)), settings_(settings) {}
 
   PinnedProgram program_;
-  fl_gate_settings settings_{};
+  fl_gate_settings settings_;
   GateHops hops_;
 };
 

@@ -124,6 +124,49 @@ TEST_F(GateLifecycle, ADecapsulatorWhoseMapsAreNewIsFilledBeforeItIsExchanged) {
   ::close(filled);
 }
 
+/// A value of a pinned map of the gate.
+fl_gate_settings pinned_settings(const std::string& bpf) {
+  fl_gate_settings settings{};
+  const std::uint32_t first = 0;
+  const int fd = bpf_obj_get((bpf + "/fl_gate_settings").c_str());
+  EXPECT_EQ(bpf_map_lookup_elem(fd, &first, &settings), 0);
+  ::close(fd);
+  return settings;
+}
+
+// The same for the gate: for a moment its program would send from no address, by no table.
+TEST_F(GateLifecycle, AGateWhoseMapsAreNewIsFilledBeforeItIsExchanged) {
+  const std::vector<ServedVip> good = {{*net::Prefix::parse("203.0.113.10"), net::IpProto::kTcp}};
+  const std::vector<ServedVip> bad = {{*net::Prefix::parse("203.0.113.10"), net::IpProto::kIcmp}};
+  GateRegions regions;
+  regions.bank_bytes = 4096;
+  regions.buckets = 1024;
+  { ASSERT_TRUE(Gate::attach("flgate0", bpf(), regions, good)); }
+  const std::uint32_t before = attached();
+  const auto renew = [&] {
+    const std::string pin = bpf() + "/fl_gate_settings";
+    std::filesystem::remove(pin);
+    const int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 4, 1, nullptr);
+    ASSERT_EQ(bpf_obj_pin(other, pin.c_str()), 0);
+    ::close(other);
+  };
+  renew();
+
+  ASSERT_FALSE(Gate::attach("flgate0", bpf(), regions, bad));
+  EXPECT_EQ(attached(), before) << "exchanged though its maps could not be filled";
+  EXPECT_EQ(pinned_settings(bpf()).bank_lines, 4096U / FL_LINE_BYTES) << "filled too late";
+  renew();
+  auto gate = Gate::attach("flgate0", bpf(), regions, good);
+
+  ASSERT_TRUE(gate) << gate.error().what;
+  EXPECT_EQ(gate->origin(), LinkOrigin::kReplaced);
+  EXPECT_NE(pinned_settings(bpf()).own, 0U);
+  const int vips = bpf_obj_get((bpf() + "/fl_vips").c_str());
+  fl_vip_key key{};
+  EXPECT_EQ(bpf_map_get_next_key(vips, nullptr, &key), 0) << "the vip is not in it";
+  ::close(vips);
+}
+
 TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
   auto other = Decap::attach("flgate0", bpf() + "-other", {});
   ASSERT_TRUE(other) << other.error().what;
