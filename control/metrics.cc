@@ -242,6 +242,14 @@ void add_backend(Page& page, const Node& node, const std::string& id, base::Nano
       );
     }
   }
+  for (const auto& [counter, packets] : node.intake.tunnel(id)) {
+    page.counter(
+        "fairlead_backend_tunnel_packets_total",
+        "Seen by the backend's agent, by what became of them",
+        {{"backend", id}, {"counter", counter}},
+        number(packets)
+    );
+  }
   if (const auto report = node.intake.peek(id)) {
     page.gauge("fairlead_backend_cpu_ratio", "As reported", labels, report->cpu);
     page.gauge("fairlead_backend_memory_ratio", "As reported", labels, report->memory);

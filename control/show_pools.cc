@@ -86,6 +86,8 @@ void add_report(Json& row, const Node& node, const model::Backend& backend, base
   row["requests_per_second"] = report->requests_per_second;
   if (report->capacity != 0) row["capacity"] = report->capacity;
   row["report_age_ms"] = (now - report->received_ns) / base::kMillisecond;
+  const auto tunnel = node.intake.tunnel(backend.id);
+  if (!tunnel.empty()) row["tunnel"] = tunnel;
   for (const auto& origin : node.intake.origins(backend.id)) {
     Json line = {
         {"origin", to_string(origin.origin)},

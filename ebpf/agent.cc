@@ -39,6 +39,8 @@ void fill(v1::LoadReport& report, const Load& load) {
 }
 
 json as_json(const v1::LoadReport& r) {
+  json tunnel = json::object();
+  for (const auto& [counter, packets] : r.tunnel()) tunnel[counter] = packets;
   return {
       {"sequence", r.sequence()},
       {"cpu_utilization", r.cpu_utilization()},
@@ -51,6 +53,7 @@ json as_json(const v1::LoadReport& r) {
       {"mean_latency_us", r.mean_latency_us()},
       {"completed", r.completed()},
       {"period_us", r.period_us()},
+      {"tunnel", tunnel},
   };
 }
 
@@ -91,6 +94,15 @@ void Agent::add_rate(Load& load, base::Nanoseconds now) {
   completed_ = load.completed;
 }
 
+void Agent::add_counters(v1::LoadReport& report, base::Nanoseconds now) {
+  if (!decap_) return;
+  const auto counters = decap_->counters();
+  if (!counters) return;
+  for (const auto& counter : *counters)
+    (*report.mutable_tunnel())[std::string(counter.name)] = counter.packets;
+  counted_at_ = now;
+}
+
 void Agent::report() {
   const base::Nanoseconds now = sys::monotonic_ns();
   Load load = kernel_.sample(now);
@@ -104,6 +116,7 @@ void Agent::report() {
   report.set_timestamp_unix_us(unix_us());
   report.set_period_us((measured_at_ == 0 ? config_.report_interval : now - measured_at_) / 1000);
   fill(report, load);
+  if (now >= counted_at_ + base::kSecond) add_counters(report, now);
   for (const auto& reporter : reporters_) reporter->post(report);
   last_ = report;
   measured_at_ = now;

@@ -47,6 +47,7 @@ class Agent {
   [[nodiscard]] nlohmann::json status() const;
   [[nodiscard]] base::Result<nlohmann::json> counters() const;
   void add_rate(Load& load, base::Nanoseconds now);
+  void add_counters(v1::LoadReport& report, base::Nanoseconds now);
 
   AgentConfig config_;
   base::Nanoseconds started_;
@@ -56,6 +57,7 @@ class Agent {
   std::vector<std::unique_ptr<Reporter>> reporters_;
   v1::LoadReport last_;
   base::Nanoseconds measured_at_ = 0;
+  base::Nanoseconds counted_at_ = 0;  // the program's counters went into a report
   std::optional<std::uint64_t> completed_;
   bool leaving_ = false;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "control/cli/config_commands.hh"
 #include "control/cli/hold_commands.hh"
@@ -66,6 +67,21 @@ constexpr Column kBackends[] = {
     {"LATENCY", "latency_us", F::kMicroseconds},
     {"REPORT AGE", "report_age_ms", F::kMilliseconds},
     {"WHY", "why"},
+};
+
+constexpr Column kAgents[] = {
+    {"BACKEND", "id"},
+    {"IPIP", "tunnel.ipip", F::kCount},
+    {"GUE", "tunnel.gue", F::kCount},
+    {"FOREIGN", "tunnel.foreign_source", F::kCount},
+    {"NEW", "tunnel.hop_syn", F::kCount},
+    {"SOCKET HERE", "tunnel.hop_socket", F::kCount},
+    {"SYN COOKIE", "tunnel.hop_cookie", F::kCount},
+    {"UNKNOWN HERE", "tunnel.hop_unknown", F::kCount},
+    {"PASSED ON", "tunnel.passed_on", F::kCount},
+    {"LAST HOP", "tunnel.hop_last", F::kCount},
+    {"SELF", "tunnel.hop_self", F::kCount},
+    {"REPORT AGE", "report_age_ms", F::kMilliseconds},
 };
 
 constexpr Column kWeights[] = {
@@ -267,6 +283,19 @@ Page core_page(const Json& result) {
   return {{"no worker runs; who forwards: " + who}};
 }
 
+/// A backend's agent counts once, whatever vips the backend serves.
+Page agents_page(const Json& backends) {
+  Json kept = Json::array();
+  std::set<std::string> seen;
+  for (const Json& backend : backends) {
+    if (!backend.contains("tunnel")) continue;
+    if (seen.insert(part(backend, "id", Json("")).get<std::string>()).second)
+      kept.push_back(backend);
+  }
+  if (kept.empty()) return {{"no agent has told what came through its tunnels"}};
+  return {{table_of(kept, kAgents)}};
+}
+
 }  // namespace
 
 Json part(const Json& object, const char* key, Json otherwise) {
@@ -298,6 +327,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks, 2)}};
   if (name == "show port") return port_page(call, result);
   if (name == "show core") return core_page(result);
+  if (name == "show agents") return agents_page(rows(result, "backends"));
   if (name == "show drain") return drain_page(rows(result, "drains"));
   if (name == "show memory") return memory_page(result);
   if (name == "show update") {

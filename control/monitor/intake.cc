@@ -186,6 +186,7 @@ void Intake::fold(const LoadReport& r, Source& source, base::Nanoseconds now) {
   w.received_ns = now;
   if (source.recent.size() >= kMostRecent) source.recent.erase(source.recent.begin());
   source.recent.push_back({r, now});
+  if (!r.tunnel.empty()) source.tunnel = std::move(source.recent.back().report.tunnel);
   source.heard = true;
   source.fresh_window = false;
 }
@@ -208,6 +209,11 @@ bool Intake::come_back(const std::string& id) {
 bool Intake::has_left(const std::string& id) const {
   const auto found = sources_.find(id);
   return found != sources_.end() && found->second.left;
+}
+
+std::map<std::string, std::uint64_t> Intake::tunnel(const std::string& id) const {
+  const auto found = sources_.find(id);
+  return found == sources_.end() ? std::map<std::string, std::uint64_t>() : found->second.tunnel;
 }
 
 std::vector<Received> Intake::take_reports(const std::string& id) {

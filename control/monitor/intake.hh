@@ -47,6 +47,7 @@ struct LoadReport {
   double latency_us = 0;
   std::uint64_t completed = 0;
   std::uint64_t period_us = 0;
+  std::map<std::string, std::uint64_t> tunnel;  // empty: not said this time
 };
 
 /// Why a report is not believed. X(enumerator, name in metrics).
@@ -133,6 +134,8 @@ class Intake {
     double errors = 0;
   };
   [[nodiscard]] Totals totals(const std::string& id) const;
+  /// Packets that a backend's agent saw, by counter, as said last; empty: never.
+  [[nodiscard]] std::map<std::string, std::uint64_t> tunnel(const std::string& id) const;
   /// How one origin of a backend's reports fares.
   struct OriginHealth {
     Origin origin = Origin::kAgent;
@@ -165,6 +168,7 @@ class Intake {
     };
     std::array<Line, kOrigins> lines;
     std::vector<Received> recent;
+    std::map<std::string, std::uint64_t> tunnel;
     double usual_latency = 0;  // slow averages, for jumps
     double usual_active = 0;
     unsigned jumps = 0;                   // in a row

@@ -2,7 +2,22 @@
 // Field by field.
 #include "control/monitor/report_wire.hh"
 
+#include <algorithm>
+#include <string>
+
 namespace fairlead::monitor {
+namespace {
+
+// They become labels of metrics; an agent names about 25.
+constexpr std::size_t kMostCounters = 64;
+
+bool is_counter(const std::string& name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+}  // namespace
 
 LoadReport from_wire(const v1::LoadReport& m) {
   LoadReport r;
@@ -19,6 +34,9 @@ LoadReport from_wire(const v1::LoadReport& m) {
   r.latency_us = m.mean_latency_us();
   r.completed = m.completed();
   r.period_us = m.period_us();
+  for (const auto& [counter, packets] : m.tunnel()) {
+    if (r.tunnel.size() < kMostCounters && is_counter(counter)) r.tunnel[counter] = packets;
+  }
   return r;
 }
 
@@ -37,6 +55,7 @@ v1::LoadReport to_wire(const LoadReport& r) {
   m.set_mean_latency_us(r.latency_us);
   m.set_completed(r.completed);
   m.set_period_us(r.period_us);
+  m.mutable_tunnel()->insert(r.tunnel.begin(), r.tunnel.end());
   return m;
 }
 

@@ -53,6 +53,7 @@ std::vector<LoadReport> Windows::take(
     if (reports.empty()) continue;
     std::uint64_t& last = last_sequence_[id];
     out.push_back(merged(reports, last));
+    out.back().tunnel = intake.tunnel(id);
     last = reports.back().report.sequence;
     if (raw == nullptr) continue;
     auto& kept = (*raw)[id];

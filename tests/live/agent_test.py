@@ -279,11 +279,11 @@ def check(agent: Agent, tunnel: Tunnel, client: Client) -> None:
     agent.end(signal.SIGKILL)
     assert attached(), "the program must survive its agent"
     client.echo(connection, 100_000)
-    counted = None
     agent.start()
     status = agent.ask("show status")
     counted = agent.ask("show counters")
     assert status["origin"] == "reused" and counted["gue"] > 0, (status, counted)
+    wait_for("counters in a report", lambda: agent.ask("show status")["load"]["tunnel"].get("gue", 0) >= counted["gue"])
     client.echo(connection, 1000)
     connection.close()
     assert agent.ask("show memory")["allocator"] == "jemalloc"

@@ -13,6 +13,7 @@ BACKENDS = [
      "configured_weight": 100, "weight": 100, "slots": 43691, "share": 0.66665, "in_flight": 12,
      "flows_begun": 12345, "packets": 1234567, "bytes": 987654321, "cpu": 0.31,
      "active_connections": 12, "latency_us": 1250, "capacity": 64, "report_age_ms": 80,
+     "tunnel": {"gue": 1234567, "hop_socket": 90, "hop_unknown": 5, "passed_on": 4, "hop_last": 1},
      "why": "configured"},
     {"id": "b2", "vip": "web", "address": "10.0.0.2", "state": "draining", "health": "down",
      "configured_weight": 50, "weight": 50, "slots": 21846, "share": 0.33335, "in_flight": 0,

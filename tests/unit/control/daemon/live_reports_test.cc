@@ -363,5 +363,30 @@ TEST(ControlReports, LeavingBackendDrainsAndComesBackWithANewSequence) {
   EXPECT_EQ(again.leave("b9", &reply).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST(ControlReports, SayWhatCameThroughTheTunnelsOfABackend) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1, &b2});
+  control.start();
+  Agent agent(control.grpc_port());
+  v1::LoadReport first = Agent::report("b1", 1);
+  (*first.mutable_tunnel())["passed_on"] = 3;
+  (*first.mutable_tunnel())["hop_last"] = 1;
+  (*first.mutable_tunnel())["evil\"} 1"] = 9;
+
+  EXPECT_EQ(agent.send({first, Agent::report("b1", 2)}).accepted(), 2U);
+
+  EXPECT_EQ(control.backend("b1")["tunnel"], (Json{{"hop_last", 1}, {"passed_on", 3}}));
+  EXPECT_FALSE(control.backend("b2").contains("tunnel"));
+  EXPECT_NE(
+      control.metrics().find(
+          "fairlead_backend_tunnel_packets_total{backend=\"b1\",counter=\"passed_on\"} 3"
+      ),
+      std::string::npos
+  );
+}
+
 }  // namespace
 }  // namespace fairlead::control

@@ -212,5 +212,18 @@ TEST(Intake, ReloadKeepsWhatWasSaid) {
   EXPECT_EQ(intake.reporting(kNow + 9 * base::kSecond, 3 * base::kSecond), 0U);
 }
 
+TEST(Intake, KeepsWhatAnAgentSaidOfItsTunnelsUntilItSaysMore) {
+  Intake intake = heard_ten();
+  EXPECT_TRUE(intake.tunnel("b1").empty());
+  LoadReport r = good(11);
+  r.tunnel = {{"gue", 7}, {"passed_on", 2}};
+  ASSERT_EQ(intake.accept(r, kNow, kWall), Refusal::kNone);
+  ASSERT_EQ(intake.accept(good(12), kNow, kWall), Refusal::kNone);
+
+  EXPECT_EQ(intake.tunnel("b1"), r.tunnel);
+  EXPECT_TRUE(intake.tunnel("b9").empty());
+  EXPECT_TRUE(intake.take_reports("b1").back().report.tunnel.empty()) << "128 copies of it";
+}
+
 }  // namespace
 }  // namespace fairlead::monitor

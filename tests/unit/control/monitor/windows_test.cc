@@ -84,5 +84,20 @@ TEST(Windows, TakenOnesBelieveWhateverTheIntakeOfANodeMayHaveMissed) {
   EXPECT_TRUE(windows.take(monitor, {"b1"}).empty());
 }
 
+TEST(Windows, SayWhatTheAgentSaidLastOfItsTunnels) {
+  Intake intake;
+  intake.set_backends({"b1"});
+  LoadReport first = report(1, 0.5, 100, 1000);
+  first.tunnel = {{"gue", 7}};
+  ASSERT_EQ(intake.accept(first, kNow, kWall), Refusal::kNone);
+  ASSERT_EQ(intake.accept(report(2, 0.5, 100, 1000), kNow, kWall), Refusal::kNone);
+
+  Windows windows;
+  const auto taken = windows.take(intake, {"b1"}, nullptr);
+
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].tunnel, first.tunnel);
+}
+
 }  // namespace
 }  // namespace fairlead::monitor
