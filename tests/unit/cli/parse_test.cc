@@ -141,7 +141,8 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"s", "'s' could be show, set, start, stop or sleep"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
-       "fleet, digest, events, memory, update, port, core, weights, nodes, version or config"},
+       "fleet, digest, events, memory, update, port, core, weights, agents, nodes, version or "
+       "config"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},
