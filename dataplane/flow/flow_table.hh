@@ -189,7 +189,7 @@ class FlowTable {
     return buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
   }
   /// Ticks since the entry's last packet; of a confirmed flow up to FL_SEEN_STEP - 1 too many.
-  [[nodiscard]] Tick idle(Position at, Tick now) const { return static_cast<Tick>(now - seen(at)); }
+  [[nodiscard]] Tick idle(Position at, Tick now) const { return fl_flow_idle(now, seen(at)); }
 
   /// Notes a packet. A busy flow's line is not dirtied by it: see FL_SEEN_STEP.
   void touch(Position at, Tick now) {
@@ -278,7 +278,7 @@ class FlowTable {
 
  private:
   static void note(Tick& seen, Tick now, Tick step) {
-    if (static_cast<Tick>(now - seen) >= step) seen = now;
+    if (fl_flow_is_due(now, seen, step) != 0) seen = now;
   }
   [[nodiscard]] std::uint32_t& entry(Position at) const {
     return buckets_[at / FL_FLOW_ENTRIES].entry[at % FL_FLOW_ENTRIES];

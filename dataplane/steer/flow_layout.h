@@ -85,5 +85,19 @@ FL_ONE_LINE(fl_flow_bucket);
 /// longer: none ends early. Else nearly every packet of a large table would dirty its line, which
 /// costs memory bandwidth (docs/performance.md).
 #define FL_SEEN_STEP 8u
+/// An entry's time may be ahead of who reads it: the gate's clock is up to 4 ms late, and a worker
+/// that was stopped ends its turn with the time at which that began. So far ahead it counts as now.
+/// Limits are at most 65000 ticks, so this is no age that an entry reaches.
+#define FL_TICKS_AHEAD 256u
+
+/// Ticks since an entry's last packet.
+static inline uint16_t fl_flow_idle(uint16_t now, uint16_t seen) {
+  const uint16_t age = (uint16_t)(now - seen);
+  return age >= 65536u - FL_TICKS_AHEAD ? 0 : age;
+}
+/// A packet at `now` is to be noted in an entry whose time is written every `step` ticks.
+static inline int fl_flow_is_due(uint16_t now, uint16_t seen, uint16_t step) {
+  return (uint16_t)(now - seen - step) < 65536u - FL_TICKS_AHEAD - step;
+}
 
 #endif

@@ -197,7 +197,7 @@ static __always_inline int fl_forward_plain(
     m->tick = fl_tick(now);
     m->tick_begin_ns = now / FL_FLOW_TICK_NS * FL_FLOW_TICK_NS;
   }
-  const __u16 idle = (__u16)(m->tick - b->seen[lane]);
+  const __u16 idle = fl_flow_idle(m->tick, b->seen[lane]);
   if (idle >= FL_SEEN_STEP) {
     if (protocol == IPPROTO_UDP && idle > m->idle_udp) return FL_TAKE_THE_LONG_WAY;
     b->seen[lane] = m->tick;

@@ -188,7 +188,7 @@ static __always_inline int fl_place_in(
     if (!(b->entry[i] & FL_FLOW_STATE_MASK)) return i;
 #pragma unroll
   for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
-    const __u16 age = (__u16)(now - b->seen[i]);
+    const __u16 age = fl_flow_idle(now, b->seen[i]);
     if (age > fl_idle_limit(w, b->entry[i])) {
       fl_erase(w, bucket * FL_FLOW_ENTRIES + i, FL_EVENT_EVICTED_EXPIRED);
       return (int)i;
@@ -204,7 +204,7 @@ static __always_inline int fl_evictable(const struct fl_flow_bucket* b, __u16 no
   __u32 highest = 0;
   for (__u32 i = 0; i < FL_FLOW_ENTRIES; i++) {
     const __u32 state = fl_state_of(b->entry[i]);
-    const __u32 rank = (__u16)(now - b->seen[i]) + (state == FL_FLOW_RESET ? 1u << 16 : 0);
+    const __u32 rank = fl_flow_idle(now, b->seen[i]) + (state == FL_FLOW_RESET ? 1u << 16 : 0);
     if (state == FL_FLOW_CONFIRMED || (oldest >= 0 && rank <= highest)) continue;
     oldest = (int)i;
     highest = rank;
@@ -353,7 +353,7 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   struct fl_backend_counters* const backend = fl_backend(w->page, member->backend);
   if (!backend) return FL_FOREIGN;
   const __u16 now = fl_tick(w->now);
-  const __u16 idle = (__u16)(now - b->seen[i]);
+  const __u16 idle = fl_flow_idle(now, b->seen[i]);
   const __u32 state = fl_state_of(word);
   const int expired = idle > fl_idle_limit(w, word);
   const int says = fl_what_it_says(w->tcp_flags);
@@ -379,7 +379,7 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   if (!fl_is_open(word) && fl_is_open(next)) backend->in_flight++;
   if (next != word) b->entry[i] = next;
   const __u16 step = fate.state == FL_FLOW_CONFIRMED ? FL_SEEN_STEP : 1;
-  if (fate.seen && (__u16)(now - b->seen[i]) >= step) b->seen[i] = now;
+  if (fate.seen && fl_flow_is_due(now, b->seen[i], step)) b->seen[i] = now;
   // Perhaps adopted in mid-life: its backend is a guess, and stays one.
   w->seeking = !fl_is_open(next);
   w->member = number;

@@ -18,7 +18,7 @@ __attribute__((noinline)) __u32 fl_legacy_of(const struct fl_work* w, __u32 work
   const struct fl_flow_bucket* const b = fl_bucket_of(worker, at / FL_FLOW_ENTRIES);
   if (!b) return 0;
   const __u32 word = b->entry[at % FL_FLOW_ENTRIES];
-  const __u16 idle = (__u16)(fl_tick(w->now) - b->seen[at % FL_FLOW_ENTRIES]);
+  const __u16 idle = fl_flow_idle(fl_tick(w->now), b->seen[at % FL_FLOW_ENTRIES]);
   const struct fl_member* const m = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
   if (!m || m->vip != w->vip || idle > fl_idle_limit(w, word)) return 0;
   return word & (FL_FLOW_MEMBER_MASK | FL_FLOW_STATE_MASK);

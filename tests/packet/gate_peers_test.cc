@@ -2,10 +2,13 @@
 // Several queues: the gate looks into the other workers' flow tables where the data plane does, for
 // flows that change their queue, fragments, what follows them, and ICMP errors, which NICs spread
 // by addresses alone.
+#include <ctime>
+
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "dataplane/flow/flow_table.hh"
 #include "tests/packet/packet_case.hh"
 #include "tests/testing/gate_world.hh"
 
@@ -65,6 +68,47 @@ class GatePeers : public ::testing::Test {
   }
   GateWorld* gate = nullptr;
 };
+
+/// The gate's clock is late by up to a tick of the kernel: what a worker wrote just before it went
+/// may be of a later time than the gate's.
+class GateClock : public GatePeers {
+ protected:
+  void set_ahead() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const base::Nanoseconds ahead =
+        static_cast<base::Nanoseconds>(now.tv_sec) * base::kSecond + 2 * base::kSecond;
+    auto* const bucket = reinterpret_cast<fl_flow_bucket*>(gate->flows().data() + FL_LINE_BYTES);
+    for (std::uint64_t b = 0; b < gate->flows().header().parameter; ++b)
+      for (std::uint16_t& seen : bucket[b].seen) seen = flow::tick_of(ahead);
+  }
+};
+
+TEST_F(GateClock, AFlowOfALaterTimeIsNotIdle) {
+  begin_with(whole());
+  EXPECT_EQ(1, backend_of(gate->run(whole())));
+  set_ahead();
+
+  EXPECT_EQ(1, backend_of(gate->run(whole())));
+}
+
+TEST_F(GateClock, AForgedSynDoesNotMoveAFlowOfALaterTime) {
+  const auto segment = [](const char* flags) {
+    return packet().ipv4(kClient4, kPair).tcp(40000, 80, flags);
+  };
+  begin_with(segment("S"));
+  EXPECT_EQ(1, backend_of(gate->run(segment("A"))));
+  set_ahead();
+
+  EXPECT_EQ(1, backend_of(gate->run(segment("S"))));
+}
+
+TEST_F(GateClock, AnotherQueueInheritsAFlowOfALaterTime) {
+  begin_with(whole());
+  set_ahead();
+
+  EXPECT_EQ(1, at_worker_1(whole()));
+}
 
 TEST_F(GatePeers, NewFlowsFollowTheTable) {
   begin_with(packet().ipv4(kClient4, kPairUdp).udp(40001, 53).payload(5));

@@ -276,6 +276,25 @@ TEST(FlowTable, WritesOtherFlowsTimesEachTick) {
   EXPECT_EQ(kNow + 1, t.flows.seen(at));
 }
 
+TEST(FlowTable, TimesAheadOfTheReadersClockAreNow) {
+  Table t(64);
+  for (const Tick ahead : {Tick{1}, Tick{FL_TICKS_AHEAD}}) {
+    t.insert(ahead, 1, FlowState::kConfirmed, kNow + ahead);
+    const Position at = t.flows.find(ahead);
+
+    EXPECT_EQ(0U, t.flows.idle(at, kNow));
+    t.flows.touch(at, kNow);
+    EXPECT_EQ(kNow + ahead, t.flows.seen(at)) << "set back";
+  }
+}
+
+TEST(FlowTable, ALateReaderTakesNoLiveEntryForExpired) {
+  Table t(2);
+  for (std::uint64_t i = 1; i <= 16; ++i) t.insert(crowded(i), 1, FlowState::kConfirmed, kNow + 1);
+
+  EXPECT_EQ(FlowTable::Outcome::kRefused, t.insert(crowded(17)));
+}
+
 TEST(FlowTable, LimitsOfConfirmedFlowsHoldWhatTheirTimesMayBeLate) {
   fl_bank bank{};
   bank.idle_new_ms = bank.idle_confirmed_ms = bank.idle_udp_ms = bank.idle_udp_new_ms = 10'000;
