@@ -161,9 +161,9 @@ Answer perform(
     case Command::kShowUpdate:
       return show_update(node, now);
     case Command::kShowNodes:
-      return show_nodes(node);
+      return show_nodes(node, now);
     case Command::kShowDigest:
-      return show_digest(node);
+      return show_digest(node, now);
     case Command::kAnnounceNode:
     case Command::kWithdrawNode:
     case Command::kLeaveNode:

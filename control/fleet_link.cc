@@ -7,8 +7,8 @@
 #include <mutex>
 
 #include "control/actions.hh"
-#include "control/api/counters.hh"
 #include "control/monitor/report_wire.hh"
+#include "control/own_row.hh"
 #include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
@@ -127,34 +127,23 @@ v1::NodeReport FleetLink::report() {
   const base::Nanoseconds now = sys::monotonic_ns();
   v1::NodeReport out;
   const std::lock_guard guard(lock_);
-  out.set_node_id(node_.config.node.id);
-  out.set_generation(node_.publisher.generation());
-  out.set_digest(node_.publisher.table().digest());
-  out.set_announced(node_.routes.announced);
-  out.set_state(node_.routes.why);
-  out.set_weights_generation(node_.fleet_weights.generation);
+  const FleetNode own = own_row(node_, now);
+  out.set_node_id(own.id);
+  out.set_generation(own.generation);
+  out.set_digest(own.digest);
+  out.set_announced(own.announced);
+  out.set_state(own.state);
+  out.set_weights_generation(own.weights_generation);
   out.set_weights_digest(monitor::digest_of(node_.fleet_weights));
   if (node_.fleet.asked_weights && node_.fleet_weights.generation != 0)
     *out.mutable_weights() = monitor::to_wire(node_.fleet_weights);
   const steer::Latency& latency = node_.latency.node();
-  if (latency.samples > 0) {
-    out.set_forward_mean_us(latency.mean_ns / 1e3);
-    out.set_forward_p99_us(latency.p99_ns / 1e3);
-  }
-  const fl_workers& workers = node_.regions.worker_pages();
-  std::uint64_t packets = 0;
-  std::uint64_t flows = 0;
-  for (const fl_worker_page& page : api::pages(workers)) {
-    packets += page.rx_packets;
-    flows += page.flows;
-  }
-  out.set_packets(packets);
-  out.set_flows(flows);
-  out.set_dataplane(dataplane_sign(workers, now).running);
-  for (const auto& [key, check] : node_.checks.all()) {
-    if (node_.checks.state(key.first, key.second) == health::State::kDown)
-      out.add_down(key.first + "/" + key.second);
-  }
+  if (latency.samples > 0) out.set_forward_mean_us(latency.mean_ns / 1e3);
+  out.set_forward_p99_us(own.forward_p99_us);
+  out.set_packets(own.packets);
+  out.set_flows(own.flows);
+  out.set_dataplane(own.dataplane);
+  for (const std::string& name : own.down) out.add_down(name);
   return out;
 }
 

@@ -25,8 +25,8 @@ Answer show_stats(const Node& node, const api::Request& request);
 Json show_drop(const Node& node);
 Json show_memory(Node& node);
 Json show_update(const Node& node, base::Nanoseconds now);  // show_update.cc
-Json show_nodes(const Node& node);                          // show_fleet.cc, and the next
-Json show_digest(const Node& node);
+Json show_nodes(const Node& node, base::Nanoseconds now);   // show_fleet.cc, and the next
+Json show_digest(const Node& node, base::Nanoseconds now);
 
 // Flows: show_flow.cc
 Answer show_flow(Node& node, const api::Request& request, base::Nanoseconds now);

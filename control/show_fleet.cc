@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "control/route_watch.hh"
+#include "control/own_row.hh"
 #include "control/show.hh"
 
 namespace fairlead::control {
@@ -28,23 +28,9 @@ Json row_of(const Node& node, const FleetNode& other, bool agrees) {
       {"age_ms", other.age_ms}};
 }
 
-/// This node as it is now: others know of it what it told last.
-FleetNode self(const Node& node) {
-  FleetNode out;
-  for (const FleetNode& told : node.fleet.nodes)
-    if (told.id == node.config.node.id) out = told;
-  out.id = node.config.node.id;
-  out.generation = node.publisher.generation();
-  out.digest = node.publisher.table().digest();
-  out.weights_generation = node.fleet_weights.generation;
-  out.announced = node.routes.announced;
-  out.state = node.routes.why;
-  out.age_ms = 0;
-  return out;
-}
-
-std::vector<FleetNode> all_nodes(const Node& node) {
-  std::vector<FleetNode> out{self(node)};
+/// This node as it is now, the others as they told last.
+std::vector<FleetNode> all_nodes(const Node& node, base::Nanoseconds now) {
+  std::vector<FleetNode> out{own_row(node, now)};
   for (const FleetNode& other : node.fleet.nodes)
     if (other.id != node.config.node.id) out.push_back(other);
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -71,8 +57,8 @@ std::uint64_t most_common(const std::map<std::uint64_t, std::vector<std::string>
 
 }  // namespace
 
-Json show_nodes(const Node& node) {
-  const auto nodes = all_nodes(node);
+Json show_nodes(const Node& node, base::Nanoseconds now) {
+  const auto nodes = all_nodes(node, now);
   const std::uint64_t common = most_common(by_digest(nodes));
   Json rows = Json::array();
   std::set<std::string> told;
@@ -93,8 +79,8 @@ Json show_nodes(const Node& node) {
   return out;
 }
 
-Json show_digest(const Node& node) {
-  const auto nodes = all_nodes(node);
+Json show_digest(const Node& node, base::Nanoseconds now) {
+  const auto nodes = all_nodes(node, now);
   const auto groups = by_digest(nodes);
   const std::uint64_t common = most_common(groups);
   Json rows = Json::array();

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/sys/unique_fd.hh"
+#include "ebpf/xdp_link.hh"
 
 namespace fairlead::ebpf {
 namespace {
@@ -61,6 +62,13 @@ std::string name_of(std::uint32_t program) {
   return std::string(info.name);
 }
 
+/// As `ip link` names it: "xdp off" leaves a generic program where it is, and says nothing.
+std::string kind_of(const std::string& interface, int ifindex) {
+  const auto mode = xdp_attach_mode(interface, ifindex);
+  if (mode && *mode == AttachMode::kGeneric) return "xdpgeneric";
+  return mode && *mode == AttachMode::kOffloaded ? "xdpoffload" : "xdp";
+}
+
 }  // namespace
 
 std::string describe_xdp_holder(const std::string& interface, int ifindex) {
@@ -70,7 +78,8 @@ std::string describe_xdp_holder(const std::string& interface, int ifindex) {
   const std::string called =
       "XDP program " + std::to_string(program) + (name.empty() ? std::string() : " (" + name + ")");
   const std::string begin = "interface " + interface + " already has ";
-  const std::string off = "ip link set dev " + interface + " xdp off";
+  const std::string off =
+      "ip link set dev " + interface + " " + kind_of(interface, ifindex) + " off";
   const std::uint32_t link = find_link(ifindex, program);
   if (link != 0) {
     const std::string dir = find_runtime_dir(link);

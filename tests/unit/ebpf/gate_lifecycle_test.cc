@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -199,6 +200,26 @@ TEST_F(GateLifecycle, SaysHowALeftoverOfLibxdpIsRemoved) {
   const std::string command = "ip link set dev flgate0 xdp off";
   EXPECT_TRUE(refused.error().what.ends_with(command)) << refused.error().what;
   EXPECT_EQ(refused.error().what.find('\n'), std::string::npos);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_TRUE(Gate::attach("flgate0", bpf()));
+  EXPECT_TRUE(elsewhere->detach());
+}
+
+TEST_F(GateLifecycle, SaysHowAGenericProgramIsRemoved) {
+  auto elsewhere = Gate::attach("flgate1", bpf() + "-other");
+  ASSERT_TRUE(elsewhere) << elsewhere.error().what;
+  std::uint32_t id = 0;
+  bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate1")), 0, &id);
+  const int program = bpf_prog_get_fd_by_id(id);
+  const int index = static_cast<int>(::if_nametoindex("flgate0"));
+  ASSERT_EQ(bpf_xdp_attach(index, program, XDP_FLAGS_SKB_MODE, nullptr), 0);
+  ::close(program);
+
+  const auto refused = Gate::attach("flgate0", bpf());
+
+  ASSERT_FALSE(refused);
+  const std::string command = "ip link set dev flgate0 xdpgeneric off";
+  EXPECT_TRUE(refused.error().what.ends_with(command)) << refused.error().what;
   ASSERT_EQ(std::system(command.c_str()), 0);
   EXPECT_TRUE(Gate::attach("flgate0", bpf()));
   EXPECT_TRUE(elsewhere->detach());

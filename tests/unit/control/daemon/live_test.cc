@@ -39,6 +39,8 @@ TEST(Control, DeadBackendLosesItsSlotsAndGetsThemBack) {
   }));
   EXPECT_EQ(control.backend("b1")["share"], 1.0);
   EXPECT_EQ(control.result("show status")["healthy"], 1);
+  // Without a monitor too.
+  EXPECT_EQ(control.result("show fleet")["nodes"][0]["down"], Json::array({"web/b2"}));
 
   const Backend back(2, b2->port());
   EXPECT_TRUE(control.eventually([&] { return control.backend("b2")["slots"] > 0; }));
