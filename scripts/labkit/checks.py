@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """scripts/lab check: the live promises, each a bounded run with figures and a verdict (docs/lab.md)."""
-import json
 import random
 import signal
 import time
@@ -352,14 +351,7 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
         outcome = CHECKS[kind](fleet, size)
     finally:
         fleet.down()
-    outcome.figures["holds"] = not outcome.broken
-    text = json.dumps(outcome.figures, indent=2)
-    print(text)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(text + "\n", encoding="utf-8")
-    for line in outcome.broken:
-        print(f"DOES NOT HOLD: {line}")
+    outcome.tell(json_file)
     for line in outcome.figures.get("not_judged", []):
         print(f"not judged: {line}")
     print(f"{kind}: {'does not hold' if outcome.broken else 'holds'} ({time.monotonic() - begun:.0f} s)")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """scripts/lab chaos: a seeded schedule of every kind of fault on a fleet with etcd and monitors, and what must hold."""
-import json
 import random
 import time
 from dataclasses import replace
@@ -155,13 +154,6 @@ def run_chaos(lab: str, seed: int, minutes: float, rate: float, json_file: Path 
         outcome = judge(fleet, chaos, run, seed)
     finally:
         fleet.down()
-    outcome.figures["holds"] = not outcome.broken
-    text = json.dumps(outcome.figures, indent=2)
-    print(text)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(text + "\n", encoding="utf-8")
-    for line in outcome.broken:
-        print(f"DOES NOT HOLD: {line}")
+    outcome.tell(json_file)
     print(f"chaos: {'does not hold' if outcome.broken else 'holds'}, {len(chaos.struck)} faults, seed {seed}")
     return 1 if outcome.broken else 0

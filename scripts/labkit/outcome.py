@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a check of the live promises is given and gives: its size, figures and verdict."""
+import json
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from labkit import records, report
@@ -29,6 +31,17 @@ class Outcome:
     def require(self, holds: bool, otherwise: str) -> None:
         if not holds:
             self.broken.append(otherwise)
+
+    def tell(self, json_file: Path | None) -> None:
+        """Prints the figures and what does not hold; the figures go into the file, too."""
+        self.figures["holds"] = not self.broken
+        text = json.dumps(self.figures, indent=2)
+        print(text)
+        if json_file:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(text + "\n", encoding="utf-8")
+        for line in self.broken:
+            print(f"DOES NOT HOLD: {line}")
 
 
 def _gap_figures(gaps_ms: list[float]) -> dict[str, float]:
