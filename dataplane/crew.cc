@@ -163,6 +163,7 @@ std::unique_ptr<Assignment> Crew::assignment_for(
       if (has(*station, q)) port.queues.push_back(station->port.queue(q));
     }
     if (port.queues.empty()) continue;
+    port.number = static_cast<std::uint16_t>(station->number);
     port.punt = station->punt;
     port.fills_checksums = station->port.checksums().by_port;
     port.hops = &station->neighbours->box(worker);

@@ -145,7 +145,7 @@ void loop(Forwarder& f, Console& console, int signals) {
   watchdog.ready();
   base::Nanoseconds next_second = 0;
   bool busy = false;  // packets went to or came from the kernel: look again soon
-  while (!f.stop_asked && !console.wait(busy ? 1 : kTickMs, signals)) {
+  while (!f.stop_asked && !console.wait(busy || f.capture.running() ? 1 : kTickMs, signals)) {
     busy = false;
     const base::Nanoseconds now = sys::monotonic_ns();
     if (workers_live(f, now)) watchdog.alive(now);
@@ -155,6 +155,7 @@ void loop(Forwarder& f, Console& console, int signals) {
     }
     drain_decisions(f);
     f.crew->tick(now);
+    f.capture.tick(*f.crew, f.table.names(), now);
     for (const auto& station : f.stations) {
       busy = station->carry(now) || busy;
       station->neighbours->tick(f.table.unresolved(), now);
@@ -170,6 +171,9 @@ void loop(Forwarder& f, Console& console, int signals) {
 
 void stop(Forwarder& f) {
   f.crew->stop();
+  if (f.capture.running()) {
+    (void)f.capture.stop(*f.crew, f.table.names(), sys::monotonic_ns());
+  }
   for (const auto& station : f.stations) {
     station->port.close();
     station->carry(sys::monotonic_ns());

@@ -11,6 +11,7 @@
 
 #include "control/config/config.hh"
 #include "dataplane/base/result.hh"
+#include "dataplane/capture.hh"
 #include "dataplane/crew.hh"
 #include "dataplane/decision_log.hh"
 #include "dataplane/eal.hh"
@@ -52,6 +53,7 @@ struct Forwarder {
   path::Peers peers;
   std::unique_ptr<Crew> crew;
   std::unique_ptr<DecisionLog> decisions;
+  Capture capture;
   TableCopy table;
   base::Nanoseconds started = 0;
   unsigned workers_resting = 0;  // that `start forwarding` brings back
@@ -87,6 +89,12 @@ std::string who_forwards(const Forwarder& forwarder, const std::vector<unsigned>
 
 /// `show port` and its relatives; `arguments` as in docs/control-socket.md.
 base::Result<nlohmann::json> show_port(const Forwarder& f, const nlohmann::json& arguments);
+
+/// `capture start`, `capture stop`, `show capture`, `trace start`, `trace stop` and `show trace`.
+base::Result<nlohmann::json> start_capture(Forwarder& f, const nlohmann::json& arguments);
+base::Result<nlohmann::json> start_trace(Forwarder& f, const nlohmann::json& arguments);
+base::Result<nlohmann::json> stop_capture(Forwarder& f, const nlohmann::json& arguments);
+base::Result<nlohmann::json> show_capture(Forwarder& f, const nlohmann::json& arguments);
 
 /// Answers the commands of docs/control-socket.md, section dataplane.sock.
 base::Result<nlohmann::json> answer(

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/capture_tap.hh"
 #include "dataplane/cycle_clock.hh"
 #include "dataplane/idle.hh"
 #include "dataplane/mailbox.hh"
@@ -27,6 +28,7 @@ namespace fairlead::dataplane {
 
 /// A worker's end of one port. The main thread keeps the other ends of box and rings.
 struct WorkerPort {
+  std::uint16_t number = 0;
   std::vector<Queue> queues;  // those it serves now; each sends by the queue it receives from
   PuntPath punt = PuntPath::kNone;
   bool fills_checksums = false;  // the port does, in outer IPv4 headers (checksums.hh)
@@ -96,6 +98,8 @@ class Worker {
   /// Consumer end only.
   [[nodiscard]] path::DecisionSink& decisions() { return decisions_; }
   [[nodiscard]] const fl_worker_page& page() const { return *context_.page; }
+  /// What to note of packets; null: nothing. Offer only: an order stays until another is taken.
+  [[nodiscard]] Mailbox<CaptureOrder*>& capture() { return new_capture_; }
   /// The steering region was replaced: go on with this one. False: ask again later. The old
   /// region must stay mapped.
   [[nodiscard]] bool offer_tables(const shm::GenerationReader& tables) {
@@ -112,6 +116,7 @@ class Worker {
   unsigned serve_what_is_left();
   void refresh_table();
   void change_region();
+  void change_capture();
   void change_queues();
   void let_go();
   unsigned poll(std::uint64_t cycles);
@@ -140,6 +145,8 @@ class Worker {
   path::Sink<path::Inheritance> handed_over_;
   path::DecisionSink decisions_;
   Mailbox<shm::GenerationReader> new_tables_;
+  Mailbox<CaptureOrder*> new_capture_;
+  CaptureTap tap_;
   unsigned core_;
   std::vector<WorkerPort> ports_;
   shm::GenerationReader tables_;
