@@ -73,6 +73,7 @@ base::Result<Hold> hold_of(const api::Request& r, base::Nanoseconds now) {
   hold.since = now;
   if (r.command == Command::kMaintBackend) hold.kind = HoldKind::kMaint;
   if (r.command == Command::kDisableBackend) hold.kind = HoldKind::kDisable;
+  if (hold.kind == HoldKind::kMaint && r.lasting) hold.deadline = now + *r.lasting;
   if (hold.kind != HoldKind::kDrain) return hold;
   if (r.deadline) hold.deadline = now + *r.deadline;
   hold.then = r.then ? *then_word(*r.then) : r.deadline ? Then::kReset : Then::kKeep;
@@ -219,6 +220,7 @@ Answer change_hold(
       return end(node, reconciler, r, HoldKind::kDisable, now);
     case Command::kMaintBackend:
       if (r.on.value_or(true)) return begin(node, reconciler, r, now);
+      if (r.lasting) return base::invalid("'off' has no end, leave out 'for_ms'");
       return end(node, reconciler, r, HoldKind::kMaint, now);
     default:
       return begin(node, reconciler, r, now);
@@ -248,6 +250,28 @@ Answer show_drain(Node& node, const api::Request& request, base::Nanoseconds now
   return Json{{"drains", std::move(out)}};
 }
 
+namespace {
+
+/// Maintenance whose time is over ends by itself. True if any did.
+bool end_maintenance(Node& node, base::Nanoseconds now) {
+  bool any = false;
+  Holds& holds = node.operators.holds;
+  for (auto it = holds.begin(); it != holds.end();) {
+    const auto& [member, hold] = *it;
+    if (hold.kind != HoldKind::kMaint || hold.deadline == 0 || now < hold.deadline) {
+      ++it;
+      continue;
+    }
+    sys::log_info("maint ends backend=" + member.second + " vip=" + member.first + " by=deadline");
+    tell(node, member.first, member.second, "maint ends", "its time is over");
+    it = holds.erase(it);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace
+
 void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now) {
   if (node.operators.holds.empty()) return;
   const bool count = now >= count_at_;
@@ -274,7 +298,9 @@ void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now)
         late ? "deadline" : "the last flow has ended"
     );
   }
-  if (ended.empty()) return;
+  const bool maintained = end_maintenance(node, now);
+  if (ended.empty() && !maintained) return;
+  if (maintained) reconciler.hasten_policy();
   persist(node);
   reconciler.mark_dirty(now);
 }

@@ -107,6 +107,8 @@ bool measures(model::PolicyName policy) {
 }
 
 std::string why_held(const Hold& hold) {
+  if (hold.kind == HoldKind::kMaint && hold.deadline != 0)
+    return "in maintenance, until its time is over";
   if (hold.kind == HoldKind::kMaint) return "in maintenance, until an operator ends it";
   if (hold.kind == HoldKind::kDisable) return "disabled by operator";
   if (!hold.over) return "drained by operator";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of all commands and filters. A new command is one entry here, and a page in pages.cc if
-// it shows something. Who may run it is not said here but where it is refused: control's methods.
+// The table of all commands; filters are in filter_rules.cc. A new command is one entry here, and a
+// page in pages.cc if it shows something. Who may run it is not said here but where it is refused:
+// control's methods.
 #include "control/cli/grammar.hh"
 
 namespace fairlead::cli {
@@ -10,8 +11,8 @@ constexpr std::string_view kLook = "Look";
 constexpr std::string_view kSteer = "Steer";
 constexpr std::string_view kChange = "Change";
 constexpr std::string_view kExplain = "Explain";
+constexpr std::string_view kPackets = "Packets";
 constexpr std::string_view kRun = "Session";
-constexpr std::string_view kFilter = "Filters";
 
 constexpr Rule kCommands[] = {
     {"show status",
@@ -60,6 +61,20 @@ constexpr Rule kCommands[] = {
      "packet and flow counters by worker, and the node's latency; of a vip: its own",
      "show stats vip web",
      Target::kControl},
+    {"show stats backend BACKEND [vip VIP]",
+     kLook,
+     "a backend's packets, flows and load, and its weight",
+     "show stats backend b1",
+     Target::kControl,
+     "",
+     "show backend"},
+    {"show stats port PORTS",
+     kLook,
+     "a port's counters",
+     "show stats port 0",
+     Target::kDataplane,
+     "",
+     "show port"},
     {"show rate [every INTERVAL] [count COUNT]",
      kLook,
      "packets, bits and new flows a second; count is 1 if left out",
@@ -160,10 +175,10 @@ constexpr Rule kCommands[] = {
      "ends a drain, also one that is over: takes new flows again",
      "undrain backend b1",
      Target::kControl},
-    {"maint backend BACKEND SWITCH [vip VIP]",
+    {"maint backend BACKEND SWITCH [vip VIP] [for LASTING]",
      kSteer,
-     "no new flows until maint ... off: no agent, undrain or configuration lifts it",
-     "maint backend b1 on",
+     "no new flows until maint ... off, or for so long; no agent, undrain or configuration ends it",
+     "maint backend b1 on for 10m",
      Target::kControl},
     {"set health backend BACKEND HEALTH [vip VIP] [for LASTING]",
      kSteer,
@@ -254,12 +269,12 @@ constexpr Rule kCommands[] = {
      "makes a file the pending configuration; nothing else happens yet",
      "config load fairlead.yaml",
      Target::kControl},
-    {"config diff",
+    {"config diff [vip VIP]",
      kChange,
-     "what the pending configuration would change: keys, slots, live flows",
+     "what the pending configuration would change: keys, slots, live flows; of a vip: in its table",
      "config diff",
      Target::kControl},
-    {"show config diff",
+    {"show config diff [vip VIP]",
      kChange,
      "the same as config diff",
      "show config diff",
@@ -331,54 +346,54 @@ constexpr Rule kCommands[] = {
      "which backend a packet of this flow would go to; why: in sentences",
      "lookup tcp 198.51.100.7:40000 203.0.113.10:80 why",
      Target::kControl},
+    {"dump table VIP file PLACE",
+     kExplain,
+     "a vip's table slot by slot, with who owned each before, as CSV; no daemon is asked",
+     "dump table web file /tmp/web.csv",
+     Target::kLocal},
+    {"capture start file PLACE [WHAT] [match PACKETFILTER] [limit PACKETS]",
+     kPackets,
+     "packets that the workers see, as pcapng; drops with their reason; ends at 1000, or the limit",
+     "capture start file /tmp/drops.pcapng drop match 'dst 203.0.113.10' limit 500",
+     Target::kDataplane,
+     "",
+     "capture start"},
+    {"capture stop",
+     kPackets,
+     "ends the capture and completes its file",
+     "capture stop",
+     Target::kDataplane},
+    {"show capture",
+     kPackets,
+     "the capture at work, or the last one",
+     "show capture",
+     Target::kDataplane},
+    {"trace next TRACED [match PACKETFILTER] [for LASTING]",
+     kPackets,
+     "how the stages decide about the next packets; waits 10 s for them if not told how long",
+     "trace next 2 match 'tcp dport 80' for 30s",
+     Target::kLocal,
+     "",
+     "trace start"},
     {"help [TOPIC]",
      kRun,
      "commands, or those that start with a word",
      "help show",
+     Target::kLocal},
+    {"include COMMANDS",
+     kRun,
+     "runs a file of commands here; it ends at the first that fails",
+     "include evening.txt",
      Target::kLocal},
     {"sleep INTERVAL", kRun, "waits, in a file of commands", "sleep 100ms", Target::kLocal},
     {"quit", kRun, "leaves; so do exit and end of input", "quit", Target::kLocal},
     {"exit", kRun, "the same as quit", "exit", Target::kLocal},
 };
 
-constexpr Rule kFilters[] = {
-    {"json",
-     kFilter,
-     "the reply as one line of JSON, as it came from the daemon",
-     "show vip | json",
-     Target::kLocal},
-    {"match REGEX",
-     kFilter,
-     "only the rows that match",
-     "show backend | match down",
-     Target::kLocal},
-    {"include REGEX", kFilter, "the same as match", "show vip | include tcp", Target::kLocal},
-    {"exclude REGEX",
-     kFilter,
-     "only the rows that do not match",
-     "show backend | exclude up",
-     Target::kLocal},
-    {"csv", kFilter, "tables as comma-separated values", "show backend | csv", Target::kLocal},
-    {"count",
-     kFilter,
-     "only the number of rows",
-     "show backend | match down | count",
-     Target::kLocal},
-    {"watch [INTERVAL] [COUNT]",
-     kFilter,
-     "again and again, each second if no interval is given, until Ctrl-C or COUNT times",
-     "show backend | watch 1s 3",
-     Target::kLocal},
-};
-
 }  // namespace
 
 std::span<const Rule> command_rules() {
   return kCommands;
-}
-
-std::span<const Rule> filter_rules() {
-  return kFilters;
 }
 
 }  // namespace fairlead::cli

@@ -134,7 +134,7 @@ std::string utc_text(std::int64_t seconds) {
 }
 
 Page config_page(const Call& call, const Json& result) {
-  if (call.is("config diff")) return diff_page(result);
+  if (call.pattern->method == "config diff") return diff_page(result);
   if (call.is("show config history")) return history_page(result);
   if (call.is("show config pending")) return pending_page(result);
   if (call.is("show config") || call.is("show config running")) return text_page(result);

@@ -15,7 +15,8 @@ constexpr std::size_t kMostPerAnswer = 1000;
 }  // namespace
 
 bool reads_file(const Call& call) {
-  return call.arguments.contains("file");
+  return call.pattern != nullptr && call.pattern->name.rfind("show flow", 0) == 0 &&
+         call.arguments.contains("file");
 }
 
 base::Result<Json> Session::flows_once(

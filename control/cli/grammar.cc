@@ -59,7 +59,8 @@ std::vector<Pattern> compile_all(std::span<const Rule> rules) {
 }  // namespace
 
 Role role_of(const Pattern& pattern) {
-  if (pattern.rule->target == Target::kDataplane) return Role::kAdmin;
+  if (pattern.rule->target == Target::kDataplane || pattern.method == "trace start")
+    return Role::kAdmin;
   const api::Method* method = api::find_method(pattern.method);
   return method != nullptr && method->writes ? Role::kAdmin : Role::kReader;
 }

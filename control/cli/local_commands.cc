@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "control/cli/client.hh"
+#include "control/cli/packet_commands.hh"
 #include "control/cli/pages.hh"
 #include "control/cli/run_commands.hh"
 #include "control/cli/session.hh"
@@ -101,6 +102,8 @@ base::Result<LocalAnswer> answer_locally(
     const Call& call, const Place& place, std::chrono::milliseconds timeout
 ) {
   if (call.is("show memory")) return memory(place, timeout);
+  if (call.is("dump table")) return dump_table(call, place);
+  if (call.pattern->method == "trace start") return trace_packets(call, place, timeout);
   if (call.pattern->method == "set log") return set_log(call, place, timeout);
   if (call.pattern->name.rfind("ipvs", 0) == 0) return ipvs(call, place, timeout);
   return version(place, timeout);

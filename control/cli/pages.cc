@@ -8,6 +8,7 @@
 
 #include "control/cli/config_commands.hh"
 #include "control/cli/hold_commands.hh"
+#include "control/cli/packet_commands.hh"
 #include "control/cli/run_commands.hh"
 
 namespace fairlead::cli {
@@ -316,8 +317,11 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show weights") return {{table_of(rows(result, "backends"), kWeights, 2)}};
   if (name == "show events") return events_page(result);
   if (name == "start" || name == "stop") return forwarding_page(result);
+  if (call.pattern->method == "config diff") return config_page(call, result);
+  if (name.find("capture") != std::string::npos) return capture_page(result);
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
-  if (name == "show backend") return {{table_of(rows(result, "backends"), kBackends, 2)}};
+  if (call.pattern->method == "show backend")
+    return {{table_of(rows(result, "backends"), kBackends, 2)}};
   if (name == "show table") {
     return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
   }
@@ -325,7 +329,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show stats") return stats_page(result);
   if (name == "show drop") return drop_page(call, result);
   if (name == "show health") return {{table_of(rows(result, "checks"), kChecks, 2)}};
-  if (name == "show port") return port_page(call, result);
+  if (call.pattern->method == "show port") return port_page(call, result);
   if (name == "show core") return core_page(result);
   if (name == "show agents") return agents_page(rows(result, "backends"));
   if (name == "show drain") return drain_page(rows(result, "drains"));

@@ -7,9 +7,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "control/cli/batch.hh"
 #include "control/cli/client.hh"
 #include "control/cli/config_commands.hh"
 #include "control/cli/nearest.hh"
+#include "control/cli/packet_commands.hh"
 #include "control/cli/pages.hh"
 #include "control/cli/run_commands.hh"
 #include "dataplane/base/printable.hh"
@@ -20,6 +22,7 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::chrono::milliseconds kSuggestionTimeout{500};
+constexpr unsigned kMostIncluded = 8;  // a file that includes itself ends somewhere
 
 const Call* filter_named(const Line& line, std::string_view name) {
   for (const Call& filter : line.filters) {
@@ -69,6 +72,18 @@ bool select_rows(const Line& line, Json& json, Page& page) {
   return any;
 }
 
+/// `config diff vip V` keeps what is said of that vip.
+void keep_vip(Json& result, const std::string& vip) {
+  if (vip.empty()) return;
+  for (const char* const list : {"vips", "backends"}) {
+    Json kept = Json::array();
+    for (const Json& row : rows(result, list))
+      if (part(row, "vip", Json("")).get<std::string>() == vip) kept.push_back(row);
+    result[list] = std::move(kept);
+  }
+  result["keys"] = Json::array();  // of all vips
+}
+
 /// `show drop reason R` keeps that reason alone.
 base::Result<void> select_reason(Json& result, const std::string& wanted) {
   const auto reasons = result.find("reasons");
@@ -113,7 +128,8 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
   const std::string& socket =
       target == Target::kDataplane ? place.dataplane_socket : place.control_socket;
   Json arguments = call.arguments;
-  if (call.is("show drop")) arguments.erase("reason");  // selected here
+  if (call.is("show drop")) arguments.erase("reason");                // selected here
+  if (call.pattern->method == "config diff") arguments.erase("vip");  // likewise
   if (call.is("config load")) {
     FL_ASSIGN(arguments, config_arguments(call));
   }
@@ -179,6 +195,8 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
     if (!json.is_object()) {
       return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
     }
+    if (call.pattern->method == "config diff")
+      keep_vip(json, call.arguments.value("vip", std::string()));
     if (call.is("show drop")) FL_TRY(select_reason(json, call.arguments.value("reason", "")));
     Page page = page_of(call, json);
     return Reply{std::move(json), std::move(page)};
@@ -217,6 +235,8 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
     }
     if (where.size() > 1 && !json) text = "@" + place.node + "\n" + text;
     FL_TRY(print(text));
+    if (const Call* expected = filter_named(line, "expect"))
+      FL_TRY(check_expectation(*expected, reply->json));
   }
   return outcome;
 }
@@ -241,6 +261,19 @@ base::Result<void> Session::watch(
   return {};
 }
 
+base::Result<void> Session::include(const std::string& path) {
+  if (included_ == kMostIncluded)
+    return base::invalid("include " + path + ": files include each other more than 8 deep");
+  ++included_;
+  const int status = run_batch_file(*this, path, AfterError::kStop, stderr);
+  --included_;
+  if (status == 0) return {};
+  return base::fail(
+      status == 2 ? ErrorCode::kInvalidArgument : ErrorCode::kFailedPrecondition,
+      "include " + path + ": a command failed"
+  );
+}
+
 base::Result<Next> Session::run(const std::vector<Token>& tokens) {
   FL_ASSIGN(const Line line, parse(tokens));
   const Call& command = line.command;
@@ -249,6 +282,10 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
   if (command.is("help")) {
     FL_ASSIGN(const std::string text, help_text(command.arguments.value("topic", std::string())));
     FL_TRY(print(text));
+    return Next::kGoOn;
+  }
+  if (command.is("include")) {
+    FL_TRY(include(command.arguments.value("file", std::string())));
     return Next::kGoOn;
   }
   std::vector<Place> where(1);

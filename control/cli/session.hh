@@ -48,10 +48,12 @@ class Session {
   base::Result<void> watch(const Line& line, const std::vector<Place>& where, const Call& filter);
   base::Result<void> print_rates(const Line& line, const Place& place);
   base::Result<void> print(const std::string& text);
+  base::Result<void> include(const std::string& path);
   base::Error with_suggestion(base::Error error, const Call& call);
 
   Settings settings_;
   std::FILE* out_;
+  unsigned included_ = 0;  // files of commands that are being run
 };
 
 /// True if the answer comes from a file, not from a daemon.

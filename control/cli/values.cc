@@ -12,6 +12,7 @@
 #include "control/cli/config_commands.hh"
 #include "control/cli/hold_commands.hh"
 #include "control/cli/nearest.hh"
+#include "control/cli/packet_commands.hh"
 #include "control/cli/run_commands.hh"
 #include "dataplane/base/check.hh"
 #include "dataplane/base/printable.hh"
@@ -367,7 +368,11 @@ std::span<const ValueKind> value_kinds() {
   static const std::vector<ValueKind> all = [] {
     std::vector<ValueKind> kinds;
     for (const auto part :
-         {std::span<const ValueKind>(kKinds), config_kinds(), hold_kinds(), run_kinds()})
+         {std::span<const ValueKind>(kKinds),
+          config_kinds(),
+          hold_kinds(),
+          run_kinds(),
+          packet_kinds()})
       kinds.insert(kinds.end(), part.begin(), part.end());
     return kinds;
   }();

@@ -42,7 +42,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
                     "dataplane/sys/given_values.hh", "dataplane/sys/input_file.hh", "dataplane/sys/json_line.hh",
                     "dataplane/sys/output_file.hh", "dataplane/sys/report.hh"],
     "control/cli": ["dataplane/base", "dataplane/sys", "dataplane/net", "control/api/flow_file.hh",
-                    "control/api/methods.hh", "control/api/request.hh",
+                    "control/api/methods.hh", "control/api/request.hh", "control/api/table_file.hh",
                     "control/config", "control/model"],  # config check reads files as the daemons do
     "control": ["control", "dataplane/base", "dataplane/sys", "dataplane/net", "dataplane/steer", "dataplane/shm",
                 "dataplane/flow", "dataplane/path", "dataplane/device.hh", "dataplane/kernel_neighbours.hh",

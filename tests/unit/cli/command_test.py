@@ -64,6 +64,8 @@ class CommandTest(unittest.TestCase):
         for example in examples:
             if "every" in example or "watch" in example or example in ("quit", "exit") or "sleep" in example:
                 continue
+            if example.startswith(("dump table", "include")):  # need files: packet_test.py, live_operator_test.cc
+                continue
             with self.subTest(example):
                 status, out, err = self.run_cli(example)
                 self.assertEqual((status, err), (0, ""))

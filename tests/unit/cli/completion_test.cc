@@ -98,7 +98,7 @@ TEST(Completion, ListsEveryVerbOnAnEmptyLine) {
   EXPECT_EQ(
       candidates(""),
       "show ipvs set drain undrain maint disable enable clear flush freeze thaw add del start stop "
-      "config withdraw announce retire lookup help sleep quit exit "
+      "config withdraw announce retire lookup dump capture trace help include sleep quit exit "
   );
 }
 

@@ -136,13 +136,13 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"bogus",
        "unknown command 'bogus', expected show, ipvs, set, drain, undrain, maint, disable, enable, "
        "clear, flush, freeze, thaw, add, del, start, stop, config, withdraw, announce, retire, "
-       "lookup, help, sleep, quit or "
+       "lookup, dump, capture, trace, help, include, sleep, quit or "
        "exit"},
       {"s", "'s' could be show, set, start, stop or sleep"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
-       "fleet, digest, events, memory, update, port, core, weights, agents, nodes, version or "
-       "config"},
+       "fleet, digest, events, memory, update, port, core, weights, agents, nodes, version, "
+       "config or capture"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},

@@ -84,6 +84,18 @@ TEST_F(HeldBackend, MaintenanceIsLiftedByNothingElse) {
   EXPECT_TRUE(state_becomes("active"));
 }
 
+TEST_F(HeldBackend, MaintenanceWithATimeEndsByItself) {
+  control.result("maint backend", {{"backend", "b1"}, {"switch", "on"}, {"for_ms", 1000}});
+  ASSERT_TRUE(state_becomes("draining"));
+  EXPECT_EQ(control.backend("b1")["why"], "in maintenance, until its time is over");
+
+  EXPECT_TRUE(state_becomes("active"));
+  EXPECT_EQ(
+      refused("maint backend", {{"backend", "b1"}, {"switch", "off"}, {"for_ms", 1000}})["message"],
+      "'off' has no end, leave out 'for_ms'"
+  );
+}
+
 TEST_F(HeldBackend, DisabledIsOffAtOnceAndTheLastOneIsKept) {
   control.result("disable backend", {{"backend", "b1"}});
   EXPECT_TRUE(state_becomes("down"));

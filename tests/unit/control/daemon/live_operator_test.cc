@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control/api/table_file.hh"
 #include "dataplane/shm/region.hh"
 #include "dataplane/steer/drop_reasons.h"
 #include "tests/unit/control/daemon/running_control.hh"
@@ -130,6 +131,31 @@ TEST(ControlHealth, TooFewHealthyOpensThePoolAndEnoughCloseItAgain) {
   control.signal(SIGHUP);
   EXPECT_TRUE(control.eventually([&] { return control.backend("b2")["state"] == "down"; }));
   EXPECT_EQ(control.backend("b2")["slots"], 0);
+}
+
+TEST(Operator, ATableIsDumpedFromThePublishedBank) {
+  Backend b1{1};
+  RunningControl control;
+  control.write_config({&b1}, "", ", type: none");
+  control.start();
+  ASSERT_TRUE(control.eventually([&] { return control.result("show status")["generation"] > 0; }));
+  const std::string steering = control.folder() + "/run/steering";
+
+  std::FILE* const out = std::tmpfile();
+  const auto dumped = api::dump_table(steering, "web", out);
+  ASSERT_TRUE(dumped) << dumped.error().what;
+  std::rewind(out);
+  char line[64];
+  std::uint32_t lines = 0;
+  for (; std::fgets(line, sizeof line, out) != nullptr; ++lines) {
+    const std::string wanted =
+        lines == 0 ? "slot,backend,earlier\n" : std::to_string(lines - 1) + ",b1,\n";
+    ASSERT_EQ(line, wanted);
+  }
+  std::fclose(out);
+  EXPECT_EQ(lines, dumped->slots + 1);
+  EXPECT_EQ(dumped->slots, control.result("show table", {{"vip", "web"}})["size"]);
+  EXPECT_EQ(api::dump_table(steering, "ftp", stderr).error().what, "no vip 'ftp'");
 }
 
 }  // namespace
