@@ -104,6 +104,13 @@ base::Result<bool> Daemon::open_gate() {
   if (gate->sockets_lost()) {
     sys::log_warn("gate was replaced by another version, restart fairlead-dataplane");
   }
+  if (!gate->blind_to_exits().empty()) {
+    sys::log_warn(
+        "the gate does not see a data plane's end at once, but when the kernel has closed its "
+        "socket, some milliseconds later: " +
+        gate->blind_to_exits()
+    );
+  }
   sys::log_info(
       "gate interface=" + node_->config.interface + " mode=" +
       std::string(to_string(gate->mode())) + " origin=" + std::string(to_string(gate->origin()))

@@ -17,8 +17,8 @@ namespace fairlead::control {
 namespace {
 
 constexpr base::Nanoseconds kPeriod = 5 * base::kMillisecond;
-// A process that is killed loses its sockets a few milliseconds before it is gone.
-constexpr const char* kSocketGone = "its socket is gone";
+// A process that is killed loses its threads, then its sockets, some milliseconds before it is gone.
+constexpr const char* kEnding = "it is ending";
 constexpr base::Nanoseconds kDying = 500 * base::kMillisecond;
 
 std::string seconds(base::Nanoseconds ns) {
@@ -47,7 +47,6 @@ std::uint64_t received_by_workers(const fl_worker_page& page) {
 PlaneWatch::Look look_at(const fl_workers& workers, bool gate, base::Nanoseconds now) {
   const base::Nanoseconds patience = gate ? FL_HEARTBEAT_STALE_NS : base::kSecond;
   PlaneWatch::Look look;
-  std::uint64_t newest = 0;
   const auto pages = api::pages(workers);
   const std::size_t running = std::min<std::size_t>(workers.workers_running, pages.size());
   bool all_well = running > 0;
@@ -61,17 +60,17 @@ PlaneWatch::Look look_at(const fl_workers& workers, bool gate, base::Nanoseconds
     look.stale += sign.takeovers_stale;
     look.packets += sign.gate_packets;
     look.received += received_by_workers(pages[w]);
-    if (beat > newest) {
-      newest = beat;
+    if (sign.started_ns > look.started) {
       look.pid = sign.pid;
       look.started = sign.started_ns;
     }
     if (w >= running) continue;
     const bool stale = now > beat + patience;
     if (!gate || owner == FL_OWNER_DATAPLANE) {
+      if (beat == 0) look.ending = true;
       some_serve |= !stale;
       all_well &= !stale;
-      look.stuck |= stale;
+      look.stuck |= stale && beat != 0;
       continue;
     }
     some_gave_back = true;
@@ -139,11 +138,11 @@ void PlaneWatch::follow(Node& node, const Look& look, base::Nanoseconds now) {
   const bool lives = shm::process_lives(episode.pid, at_begin_.started);
   const auto next = shm::waiting_successor(node.regions.workers.path());
   const bool replaced = next && *next != episode.pid;
-  if (episode.cause.empty() || episode.cause == kSocketGone) {
+  if (episode.cause.empty() || episode.cause == kEnding) {
     if (look.stale != at_begin_.stale) {
       episode.cause = "hung";
-    } else if (look.gone != at_begin_.gone) {
-      episode.cause = lives ? kSocketGone : "killed";
+    } else if (look.gone != at_begin_.gone || look.ending) {
+      episode.cause = lives ? kEnding : "killed";
     } else if (look.stuck) {
       episode.cause = lives ? "hung" : "killed";
     } else if (look.given_back) {
@@ -153,7 +152,7 @@ void PlaneWatch::follow(Node& node, const Look& look, base::Nanoseconds now) {
     episode.cause = replaced ? "hung, then replaced" : "hung, then ended";
   }
   if (!lives) count_lost(node, look);
-  const bool sure = !episode.cause.empty() && episode.cause != kSocketGone;
+  const bool sure = !episode.cause.empty() && episode.cause != kEnding;
   if (sure || (!episode.cause.empty() && now > episode.since + kDying)) tell_down(node);
 }
 

@@ -18,6 +18,7 @@ class PlaneWatch {
     bool served = false;            // by the data plane, all queues of its running workers
     bool given_back = false;        // no worker owns its queue any more
     bool stuck = false;             // a worker that owns its queue gives no sign
+    bool ending = false;            // the thread of such a worker has ended
     std::uint32_t pid = 0;          // of the newest data plane; 0: there never was one
     base::Nanoseconds started = 0;  // when it was seen first
     std::uint64_t gone = 0;         // takeovers, as the gate counts them

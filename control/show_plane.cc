@@ -141,6 +141,7 @@ Json show_gate(const Node& node, base::Nanoseconds now) {
     const std::string why = why_gate_forwards(node, now);
     if (!why.empty()) gate["forwards"] = why;
     gate["lost_in_socket"] = node.lost_in_socket;
+    if (!node.gate->blind_to_exits().empty()) gate["blind_to_exits"] = node.gate->blind_to_exits();
     show_hops(node.gate->hops(), gate);
   }
   return gate;

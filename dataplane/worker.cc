@@ -71,6 +71,7 @@ Worker::~Worker() {
 void Worker::sign_page() {
   fl_worker_page& page = *context_.page;
   page.pid = static_cast<std::uint32_t>(::getpid());
+  *fl_thread_of(&page) = static_cast<std::uint32_t>(::gettid());
   page.core = core_;
   page.tsc_hz = tsc_hz_;
   page.started_ns = sys::monotonic_ns();

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "ebpf/bpffs.hh"
+#include "ebpf/exit_watch.hh"
 #include "ebpf/gate.skel.h"
 #include "ebpf/include/counters.h"
 #include "ebpf/loader.hh"
@@ -81,7 +82,17 @@ base::Result<Gate> Gate::attach(
     return write_vip_table(table, loaded.map_fd("fl_vips"), loaded.map_fd("fl_vip_shapes"));
   };
   FL_ASSIGN(auto program, PinnedProgram::attach(source, interface, bpffs_dir));
-  return Gate(std::move(program), settings);
+  Gate gate(std::move(program), settings, bpffs_dir);
+  if (regions.workers >= 0) {
+    const auto watching = watch_exits(regions.workers, bpffs_dir);
+    if (!watching) gate.blind_to_exits_ = watching.error().what;
+  }
+  return gate;
+}
+
+base::Result<void> Gate::detach() {
+  unwatch_exits(bpffs_dir_);
+  return program_.detach();
 }
 
 base::Result<void> Gate::set_hops(const GateHops& hops) {

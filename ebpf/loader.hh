@@ -82,18 +82,23 @@ class Gate {
   [[nodiscard]] AttachMode mode() const { return program_.mode(); }
   [[nodiscard]] LinkOrigin origin() const { return program_.origin(); }
   [[nodiscard]] bool sockets_lost() const { return program_.maps_renewed(); }
+  /// Why the gate does not see a worker's thread end (exit_watch.hh), and so takes over only when
+  /// the kernel has closed its socket; empty: it does, or there are no regions.
+  [[nodiscard]] const std::string& blind_to_exits() const { return blind_to_exits_; }
 
   /// Ends the gate: detaches the program, removes the pins, unmounts the bpffs if it is empty. All
   /// traffic then goes to the kernel. The object is of no further use.
-  base::Result<void> detach() { return program_.detach(); }
+  base::Result<void> detach();
 
  private:
-  Gate(PinnedProgram program, const fl_gate_settings& settings)
-      : program_(std::move(program)), settings_(settings) {}
+  Gate(PinnedProgram program, const fl_gate_settings& settings, std::string bpffs_dir)
+      : program_(std::move(program)), settings_(settings), bpffs_dir_(std::move(bpffs_dir)) {}
 
   PinnedProgram program_;
   fl_gate_settings settings_;
   GateHops hops_;
+  std::string bpffs_dir_;
+  std::string blind_to_exits_;
 };
 
 }  // namespace fairlead::ebpf

@@ -40,6 +40,7 @@ constexpr Column kStatus[] = {
     {"takeovers, data plane gone", "gate.takeovers_gone", F::kCount},
     {"takeovers, data plane stuck", "gate.takeovers_stale", F::kCount},
     {"packets lost in sockets", "gate.lost_in_socket", F::kCount},
+    {"data plane's end seen late", "gate.blind_to_exits"},
     {"gate sends to, IPv4", "gate.gateway4"},
     {"gate sends to, IPv6", "gate.gateway6"},
     {"gate MTU", "gate.mtu", F::kNumber},

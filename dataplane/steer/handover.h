@@ -18,14 +18,14 @@ enum fl_lock { FL_LOCK_FREE = 0, FL_LOCK_GATE = 1, FL_LOCK_DATAPLANE = 2 };
 
 /// Line 1 of a worker's page: what the gate looks at for every packet.
 struct FL_LINE_ALIGNED fl_sign {
-  uint64_t heartbeat_ns; /* these as in fl_worker_page */
+  uint64_t heartbeat_ns; /* these as in fl_worker_page; 0: the worker's thread has ended */
   uint64_t started_ns;
   uint32_t pid;
   uint32_t core;
   uint64_t tsc_hz;
   uint32_t owner; /* enum fl_owner */
   uint32_t lock;  /* enum fl_lock: held while the gate handles a packet or the owner changes */
-  uint32_t takeovers_gone;  /* times the gate took the queue because its socket was gone */
+  uint32_t takeovers_gone;  /* times the gate took the queue from a thread that had ended */
   uint32_t takeovers_stale; /* ... because the heartbeat was stale */
   uint64_t gate_packets;    /* of rx_packets, those that the gate handled */
   uint64_t gate_since_ns;   /* begin of the gate's last ownership */
@@ -40,6 +40,10 @@ FL_STATIC_ASSERT(
     offsetof(struct fl_worker_page, rx_packets) - FL_SIGN_OFFSET == sizeof(struct fl_sign),
     "to the end of the line"
 );
+
+/// The worker's thread as the kernel numbers it (gettid()), 32 bits; 0: not known. By it exits.bpf.c
+/// knows the thread whose end it sees.
+#define FL_THREAD_OFFSET (offsetof(struct fl_worker_page, reserved0))
 
 /// By receive queue of the gate's interface: 1 + the worker that serves it; 0: nobody has yet, then
 /// the gate takes the worker with the queue's number. Later queues likewise.
@@ -56,6 +60,9 @@ inline fl_sign* fl_sign_of(fl_worker_page* page) {
 }
 inline const fl_sign* fl_sign_of(const fl_worker_page* page) {
   return reinterpret_cast<const fl_sign*>(&page->heartbeat_ns);
+}
+inline uint32_t* fl_thread_of(fl_worker_page* page) {
+  return reinterpret_cast<uint32_t*>(page->reserved0);
 }
 inline uint8_t* fl_queue_workers(fl_workers* workers) {
   return reinterpret_cast<uint8_t*>(workers->reserved);

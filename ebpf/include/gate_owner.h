@@ -15,7 +15,7 @@
 
 #define FL_VOLATILE(word) (*(volatile __typeof__(word)*)&(word))
 
-/// Does the data plane live and have a socket on the queue?
+/// Does the data plane live and have a socket on the queue? (A heartbeat of 0 is an old one.)
 static __always_inline int fl_data_plane_serves(struct fl_sign* sign, int has_socket, __u64 now) {
   return has_socket &&
          (__s64)(now - FL_VOLATILE(sign->heartbeat_ns)) < (__s64)FL_HEARTBEAT_STALE_NS;
@@ -48,7 +48,7 @@ static __always_inline enum fl_turn fl_begin_turn(struct fl_sign* sign, int has_
     }
     FL_VOLATILE(sign->owner) = FL_OWNER_GATE;
     sign->gate_since_ns = now;
-    if (has_socket)
+    if (has_socket && FL_VOLATILE(sign->heartbeat_ns))
       sign->takeovers_stale++;
     else
       sign->takeovers_gone++;

@@ -28,20 +28,10 @@ struct fl_gate_settings {
 #include <bpf/bpf_helpers.h>
 
 #include "dataplane/steer/abi.h"
+#include "ebpf/include/worker_lines.h"
 
-#ifndef FL_PLACEHOLDER_LINES
-#define FL_PLACEHOLDER_LINES 1
-#endif
-struct fl_line_map {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, FL_PLACEHOLDER_LINES);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, FL_LINE_BYTES);
-};
 struct fl_line_map fl_steering SEC(".maps");
 struct fl_line_map fl_score_lines SEC(".maps");
-struct fl_line_map fl_worker_lines SEC(".maps");
 
 /// By queue: the flow table of its worker.
 struct {
@@ -81,22 +71,9 @@ struct {
   __type(value, struct fl_gate_meter);
 } fl_gate_meters SEC(".maps");
 
-/// Stops the compiler from moving arithmetic on a looked-up pointer before its null check, which
-/// the verifier refuses.
-#define FL_KEEP(variable) asm volatile("" : "+r"(variable))
-
-static __always_inline void* fl_line(void* map, __u32 line) {
-  return bpf_map_lookup_elem(map, &line);
-}
 static __always_inline const struct fl_gate_settings* fl_settings(void) {
   return fl_line(&fl_gate_settings, 0);
 }
-
-/// Lines of `workers` and of a worker's page.
-#define FL_PAGE_LINES ((__u32)(sizeof(struct fl_worker_page) / FL_LINE_BYTES))
-#define FL_FIRST_PAGE ((__u32)(offsetof(struct fl_workers, worker) / FL_LINE_BYTES))
-#define FL_PAGE_LINE(field) ((__u32)(offsetof(struct fl_worker_page, field) / FL_LINE_BYTES))
-#define FL_IN_LINE(type, field) ((__u32)(offsetof(type, field) % FL_LINE_BYTES))
 
 /// A 64-bit counter of the page, by its offset from the page's start; null without regions.
 static __always_inline __u64* fl_counter(__u32 page, __u32 offset) {

@@ -194,6 +194,11 @@ void GateWorld::work_as(std::uint8_t worker) {
   fl_queue_workers(workers_.at<fl_workers>(0))[0] = static_cast<std::uint8_t>(worker + 1);
 }
 
+void GateWorld::give_socket(int socket) {
+  const std::uint32_t queue = 0;
+  if (bpf_map_update_elem(map("xsks_map"), &queue, &socket, BPF_ANY) != 0) fail("socket");
+}
+
 fl_gate_settings GateWorld::usual_settings() {
   fl_gate_settings s{};
   s.own = mac_word(kNodeMac);

@@ -37,6 +37,9 @@ class GateWorld {
   /// There is, or was, a control; it has just seen every backend answer, or none.
   void set_control(bool sees_answers);
 
+  /// An AF_XDP socket on queue 0; closed: none.
+  void give_socket(int socket);
+
   struct Result {
     steer::Verdict verdict{};
     fl_reason reason{};
