@@ -17,7 +17,7 @@ namespace fairlead::control {
 namespace {
 
 constexpr base::Nanoseconds kPeriod = 5 * base::kMillisecond;
-// A process that is killed loses its threads, then its sockets, some milliseconds before it is gone.
+// A process that is killed loses its threads, then its sockets, milliseconds before it is gone.
 constexpr const char* kEnding = "it is ending";
 constexpr base::Nanoseconds kDying = 500 * base::kMillisecond;
 

@@ -41,8 +41,8 @@ FL_STATIC_ASSERT(
     "to the end of the line"
 );
 
-/// The worker's thread as the kernel numbers it (gettid()), 32 bits; 0: not known. By it exits.bpf.c
-/// knows the thread whose end it sees.
+/// The worker's thread as the kernel numbers it (gettid()), 32 bits; 0: not known. By it
+/// exits.bpf.c knows the thread whose end it sees.
 #define FL_THREAD_OFFSET (offsetof(struct fl_worker_page, reserved0))
 
 /// By receive queue of the gate's interface: 1 + the worker that serves it; 0: nobody has yet, then
