@@ -12,7 +12,6 @@
 #include "control/api/counters.hh"
 #include "control/intents.hh"
 #include "control/policy_input.hh"
-#include "control/scores.hh"
 #include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
 
@@ -130,7 +129,10 @@ void Reconciler::tell(const health::Transition& t) {
 void Reconciler::watch_health(base::Nanoseconds now) {
   bool weights_changed = false;
   for (const health::Transition& t : health_watch_.tick(node_, now, &weights_changed)) tell(t);
-  if (weights_changed) mark_dirty(now);
+  if (weights_changed) {
+    scores_.renew();
+    mark_dirty(now);
+  }
 }
 
 void Reconciler::turn(base::Nanoseconds now) {
@@ -144,7 +146,7 @@ void Reconciler::turn(base::Nanoseconds now) {
     publish(now);
   }
   if (now >= scores_due_) {
-    write_scores(node_, now);
+    scores_.write(node_, now);
     scores_due_ = now + kScorePeriod;
   }
   for (const auto& followed : node_.publisher.watch_acknowledgements()) {
@@ -172,6 +174,7 @@ base::Nanoseconds Reconciler::next_due() const {
 
 void Reconciler::run_policy(base::Nanoseconds now) {
   policy_due_ = now + node_.config.monitoring.interval;
+  scores_.renew();
   if (node_.fleet_weights.generation != 0) {
     if (give_fleet_weights(node_)) mark_dirty(now);
     return;
@@ -235,6 +238,7 @@ void Reconciler::publish(base::Nanoseconds now) {
   }
   dirty_ = false;
   node_.last_error.clear();
+  scores_.renew();
   if (*outcome == Publisher::Outcome::kPublished) {
     log_published(now);
     tell_weights(node_, before);

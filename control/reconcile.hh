@@ -7,6 +7,7 @@
 
 #include "control/health_watch.hh"
 #include "control/node.hh"
+#include "control/scores.hh"
 
 namespace fairlead::control {
 
@@ -45,6 +46,7 @@ class Reconciler {
 
   Node& node_;
   HealthWatch health_watch_;
+  ScoreWriter scores_;
   bool dirty_ = false;
   base::Nanoseconds decided_ = 0;   // since when
   base::Nanoseconds retry_at_ = 0;  // no bank was free

@@ -87,15 +87,14 @@ void Checks::adopt(std::map<Key, Check> next) {
   }
 }
 
-const std::pair<const Checks::Key, Check>* Checks::speaker(const Key& key) const {
-  const auto own = checks_.find(key);
-  if (own == checks_.end()) return nullptr;
-  const auto witnesses = witnesses_.find(key);
-  if (witnesses == witnesses_.end() || witnesses->second.empty()) return &*own;
+const Checks::Row& Checks::speaker(const Row& own) const {
+  if (witnesses_.empty()) return own;
+  const auto witnesses = witnesses_.find(own.first);
+  if (witnesses == witnesses_.end() || witnesses->second.empty()) return own;
   const auto worth = [](State state) {
     return state == State::kUp ? 2 : state == State::kUnknown ? 1 : 0;
   };
-  const std::pair<const Key, Check>* best = nullptr;
+  const Row* best = nullptr;
   for (const Key& witness : witnesses->second) {
     const auto& row = *checks_.find(witness);
     if (best == nullptr ||
@@ -103,14 +102,15 @@ const std::pair<const Checks::Key, Check>* Checks::speaker(const Key& key) const
       best = &row;
     }
   }
-  return best;
+  return *best;
 }
 
 std::vector<Transition> Checks::on_result(const ProbeResult& result) {
   const auto target = by_target_.find(result.target);
   if (target == by_target_.end()) return {};
-  const Key& key = target->second;
-  Check& check = checks_.at(key);
+  Row& row = *checks_.find(target->second);
+  const Key& key = row.first;
+  Check& check = row.second;
   check.last_result = std::string(to_string(result.outcome));
   if (result.status != 0) check.last_result += " " + std::to_string(result.status);
   check.tunnelled = result.tunnelled;
@@ -128,11 +128,11 @@ std::vector<Transition> Checks::on_result(const ProbeResult& result) {
   }
   const bool told = check.dampener.on_result(ok);
   std::vector<Transition> changes;
-  settle_one(key, check, result.ended_ns, changes);
+  settle_one(row, result.ended_ns, changes);
   if (!told) return changes;
   if (const auto others = dependents_.find(key); others != dependents_.end()) {
     for (const Key& other : others->second)
-      settle_one(other, checks_.at(other), result.ended_ns, changes);
+      settle_one(*checks_.find(other), result.ended_ns, changes);
   }
   return changes;
 }
@@ -155,9 +155,10 @@ void Checks::on_traffic(
   t.ejections = ejections;
 }
 
-Evidence Checks::evidence(const Key& key, base::Nanoseconds now) const {
+Evidence Checks::evidence(const Row& row, base::Nanoseconds now) const {
+  const Key& key = row.first;
   Evidence out;
-  out.probes = speaker(key)->second.dampener.state();
+  out.probes = speaker(row).second.dampener.state();
   if (const auto traffic = traffic_.find(key.second); traffic != traffic_.end()) {
     out.answering = traffic->second.answered != 0 && now < traffic->second.answered + kAnsweringFor;
     out.ejected = traffic->second.ejected;
@@ -167,10 +168,9 @@ Evidence Checks::evidence(const Key& key, base::Nanoseconds now) const {
   return out;
 }
 
-void Checks::settle_one(
-    const Key& key, Check& check, base::Nanoseconds now, std::vector<Transition>& changes
-) {
-  const auto change = check.judge.weigh(evidence(key, now), check.rules, now);
+void Checks::settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>& changes) {
+  auto& [key, check] = row;
+  const auto change = check.judge.weigh(evidence(row, now), check.rules, now);
   if (!change) return;
   check.last_change_ns = now;
   growing_.erase(key);
@@ -194,7 +194,7 @@ void Checks::settle_one(
 
 std::vector<Transition> Checks::settle(base::Nanoseconds now) {
   std::vector<Transition> changes;
-  for (auto& [key, check] : checks_) settle_one(key, check, now, changes);
+  for (Row& row : checks_) settle_one(row, now, changes);
   return changes;
 }
 
@@ -227,13 +227,12 @@ State Checks::state(const std::string& vip, const std::string& backend) const {
 }
 
 std::string Checks::reason(const std::string& vip, const std::string& backend) const {
-  const Key key(vip, backend);
-  const auto* row = speaker(key);
-  if (row == nullptr) return "not probed";
-  const std::string& result = row->second.last_result;
-  const std::string probes =
-      row->first.first == vip ? result : "vip " + row->first.first + ": " + result;
-  const Judge& judge = checks_.at(key).judge;
+  const auto own = checks_.find({vip, backend});
+  if (own == checks_.end()) return "not probed";
+  const auto& [key, check] = speaker(*own);
+  const std::string& result = check.last_result;
+  const std::string probes = key.first == vip ? result : "vip " + key.first + ": " + result;
+  const Judge& judge = own->second.judge;
   switch (judge.because()) {
     case Because::kTraffic:
       return judge.state() == State::kUp ? "clients' handshakes complete, probes: " + probes
@@ -251,13 +250,14 @@ std::string Checks::reason(const std::string& vip, const std::string& backend) c
 
 std::map<std::string, base::Nanoseconds> Checks::answered(base::Nanoseconds now) const {
   std::map<std::string, base::Nanoseconds> out;
-  for (const auto& [key, check] : checks_) {
-    const Check& witness = speaker(key)->second;
+  for (const Row& row : checks_) {
+    const Check& witness = speaker(row).second;
     if (!witness.probed) continue;
-    base::Nanoseconds& last = out.try_emplace(key.second, 0).first->second;
+    // Backends are in order within a vip.
+    base::Nanoseconds& last = out.try_emplace(out.end(), row.first.second, 0)->second;
     last = std::max(last, witness.answered_ns);
   }
-  for (const auto& [key, check] : checks_) out.try_emplace(key.second, now);
+  for (const auto& [key, check] : checks_) out.try_emplace(out.end(), key.second, now);
   return out;
 }
 

@@ -150,14 +150,13 @@ class Checks {
   [[nodiscard]] std::size_t pending() const;
 
  private:
+  using Row = std::pair<const Key, Check>;
   Check make(const model::Vip& vip, const model::Backend& backend, base::Nanoseconds now);
   void adopt(std::map<Key, Check> next);
   /// The check that speaks for a backend: its own, or (kind host) the best of its witnesses.
-  [[nodiscard]] const std::pair<const Key, Check>* speaker(const Key& key) const;
-  [[nodiscard]] Evidence evidence(const Key& key, base::Nanoseconds now) const;
-  void settle_one(
-      const Key& key, Check& check, base::Nanoseconds now, std::vector<Transition>& changes
-  );
+  [[nodiscard]] const Row& speaker(const Row& own) const;
+  [[nodiscard]] Evidence evidence(const Row& row, base::Nanoseconds now) const;
+  void settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>& changes);
 
   /// What the workers say of a backend.
   struct Traffic {
