@@ -75,7 +75,7 @@ void regain(double seconds, const Stretch& stretch, const Stretch& usual, Backen
 /// More are active than `most`, and not by chance: an agent counts them in the moment of a report,
 /// and such counts have about their mean for a variance.
 bool surely_above(double most, const BackendState& s) {
-  return s.active > most + kSure * std::sqrt(most / std::max(s.active_reports, 1.0));
+  return s.active > most + kSure * std::sqrt(most / std::max(s.active_samples, 1.0));
 }
 
 /// A backend whose slots are occupied while its CPU rests is slow, not free: it counts as what it

@@ -25,6 +25,7 @@ void report_fields(ReportType& r, const Field& field) {
   field("requests_per_second", r.requests_per_second);
   field("errors_per_second", r.errors_per_second);
   field("active", r.active);
+  field("active_samples", r.active_samples);
   field("mean_latency_us", r.mean_latency_us);
   field("period_ns", r.period);
 }

@@ -84,8 +84,9 @@ void feed_stretch(double seconds, BackendState& s) {
 bool believable(const Report& r) {
   const auto in = [](double value, double most) { return value >= 0 && value <= most; };  // NaN: no
   return in(r.cpu, 64) && in(r.application_utilization, 64) && in(r.requests_per_second, 1e7) &&
-         in(r.errors_per_second, 1e7) && in(r.active, 1e7) && in(r.mean_latency_us, 1e9) &&
-         r.period <= 60 * base::kSecond && r.errors_per_second <= r.requests_per_second + 1e-9;
+         in(r.errors_per_second, 1e7) && in(r.active, 1e7) && in(r.active_samples, 1e7) &&
+         in(r.mean_latency_us, 1e9) && r.period <= 60 * base::kSecond &&
+         r.errors_per_second <= r.requests_per_second + 1e-9;
 }
 
 void absorb(const Report& r, const Parameters& parameters, BackendState& s) {
@@ -99,7 +100,7 @@ void absorb(const Report& r, const Parameters& parameters, BackendState& s) {
   const double seconds = seconds_of(r.period != 0 ? r.period : parameters.report_period);
   const double utilization = r.application_utilization > 0 ? r.application_utilization : r.cpu;
   s.window_seconds += seconds;
-  s.window_reports += 1;
+  s.window_samples += r.active_samples;
   s.window_done += (r.requests_per_second - r.errors_per_second) * seconds;
   s.window_errors += r.errors_per_second * seconds;
   s.window_busy += utilization * seconds;
@@ -116,7 +117,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
   s.utilization = s.window_busy / s.window_seconds;
   s.active_before = s.active;
   s.active = s.window_active / s.window_seconds;
-  s.active_reports = s.window_reports;
+  s.active_samples = s.window_samples;
   if (s.window_latency > 0) {
     const double latency = s.window_latency / (s.window_done + s.window_errors);
     s.window_mean_latency_us = latency;
@@ -127,7 +128,7 @@ void close_window(const Parameters& parameters, BackendState& s) {
   hope(parameters, s.window_seconds, s);
   feed_stretch(s.window_seconds, s);
   s.window_seconds = s.window_done = s.window_errors = 0;
-  s.window_busy = s.window_active = s.window_latency = s.window_reports = 0;
+  s.window_busy = s.window_active = s.window_latency = s.window_samples = 0;
 }
 
 std::uint32_t parallel_of(const BackendState& s) {

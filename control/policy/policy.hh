@@ -73,6 +73,7 @@ struct Report {
   double requests_per_second = 0;      // completed, errors included
   double errors_per_second = 0;
   double active = 0;             // being served now
+  double active_samples = 1;     // moments that `active` is the mean of
   double mean_latency_us = 0;    // 0: none
   base::Nanoseconds period = 0;  // 0: Parameters::report_period
 };
@@ -101,7 +102,7 @@ struct BackendState {
   double window_busy = 0;     // utilisation x seconds
   double window_active = 0;   // requests being served x seconds
   double window_latency = 0;  // mean latency x completions, microseconds
-  double window_reports = 0;
+  double window_samples = 0;  // moments at which active requests were counted
   // Estimates; 0: none yet.
   double capacity = 0;  // good completions a second at full utilisation
   double seen = 0;      // completions in it
@@ -113,7 +114,7 @@ struct BackendState {
   double error_rate = 0;
   double utilization = 0;
   double active = 0;
-  double active_reports = 0;          // that said so, in that window
+  double active_samples = 0;          // moments that it is the mean of
   double latency_us = 0;              // moving average
   double stretch_base = 0;            // usual active / utilisation, for the guard
   double parallel = 0;                // least active / utilisation, for the score

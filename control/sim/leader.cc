@@ -10,6 +10,8 @@ namespace fairlead::sim {
 namespace {
 
 constexpr const char* kPool = "vip";
+/// Seconds between two counts of active requests by an agent: what a window's mean is of.
+constexpr double kAgentPeriod = 0.1;
 
 // Times of policies begin at 1 s: 0 means "never" there.
 base::Nanoseconds clock_of(Time now) {
@@ -60,6 +62,7 @@ void Leader::snapshot(
     report.cpu = window.busy / seconds / backends[b].spec().cores * report_factor_[b];
     report.requests_per_second = static_cast<double>(window.done) / seconds;
     report.active = window.active / seconds;
+    report.active_samples = std::max(seconds / kAgentPeriod, 1.0);
     if (window.done > 0)
       report.mean_latency_us = window.latency / static_cast<double>(window.done) * 1e6;
     report.period = static_cast<base::Nanoseconds>(setup_->monitoring.interval);

@@ -64,6 +64,22 @@ TEST(Adaptive, CountsOfAFewActiveRequestsDeceiveNobody) {
 
 /// A backend that reports a tenth of its utilisation and is loaded as its weight has it: first all
 /// are half full, then they queue. `believed` is a share of the truth.
+/// 1.5 active where 0.8 would be twice the usual: by chance if ten moments a second were counted,
+/// surely not if each of ten reports is the mean of ten.
+TEST(Adaptive, AMeanOfManyCountsIsBelievedSoonerThanOneCount) {
+  const auto ratio_after_6_s = [](double samples) {
+    Pool pool(PolicyName::kAdaptive, std::vector<double>(10, 400));
+    pool.seconds(5, 40);
+    pool.spoil_ = [samples](std::size_t i, Report& r) {
+      r.active_samples = samples;
+      if (i == 0) r.active = 1.5;
+    };
+    return score_ratio(pool.seconds(6, 40), 0, 1);
+  };
+  EXPECT_LT(ratio_after_6_s(10), 0.5);
+  EXPECT_GT(ratio_after_6_s(1), 0.9);
+}
+
 TEST(Adaptive, ALieThatStaysIsNeverBelievedAgain) {
   Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
   double believed = 1;
