@@ -89,6 +89,7 @@ base::Result<bool> Monitor::start(const config::Config& config) {
       )
   );
   FL_ASSIGN(leadership_, Leadership::start(config.fleet.etcd, options_.advertise, [this] {
+              lead_changed_ = true;
               wake();
             }));
   if (!options_.metrics.empty()) {
@@ -130,20 +131,25 @@ base::Result<config::Config> Monitor::with_fleet(config::Config from_file) {
   return config::parse_config(text, options_.config + " with the fleet's sections");
 }
 
-/// What operators decided and configured, on whatever node.
-void Monitor::take_shared() {
-  if (!store_) return;
+/// What operators decided and configured, on whatever node. True: it is not as before. The leader's
+/// own note of its generation is no news: each would make the next one.
+bool Monitor::take_shared() {
+  if (!store_) return false;
   const auto state = store_->state();
-  if (!state.known || state.turn == store_turn_) return;
+  if (!state.known || state.turn == store_turn_) return false;
   store_turn_ = state.turn;
   const control::Clocks clocks{sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000)};
-  const fleet::Values values = store_->read();
+  fleet::Values values = store_->read();
+  values.erase(kGeneration);
+  if (values == shared_) return false;
   const control::Holds holds = std::exchange(operators_.holds, {});
   operators_ = control::with_shared_values({}, values, clocks);
   if (operators_.holds != holds) bases_.look_again();
   const auto shared = fleet::shared_config(values);
   const auto in_force = config::shared_part(config_.text, config_.file);
   if (shared && (!in_force || *in_force != shared->text)) reload();
+  shared_ = std::move(values);
+  return true;
 }
 
 void Monitor::take_config(config::Config config) {
@@ -187,7 +193,7 @@ void Monitor::run() {
   sys::log_info("ends");
 }
 
-/// False: to end. A change of the lead is published at once.
+/// False: to end. A change of the lead, and what operators decide, is published at once.
 bool Monitor::wait(base::Nanoseconds until) {
   const base::Nanoseconds now = sys::monotonic_ns();
   std::array<pollfd, 2> fds{{{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
@@ -196,7 +202,8 @@ bool Monitor::wait(base::Nanoseconds until) {
   if (fds[1].revents != 0) {
     std::uint64_t count = 0;
     (void)!::read(wake_.get(), &count, sizeof count);
-    publish();
+    const bool led = lead_changed_.exchange(false);
+    if (take_shared() || led) publish();
   }
   return take_signals();
 }
@@ -252,7 +259,7 @@ void Monitor::weigh(v1::MonitoringUpdate& update, const FleetPolicy::Reports& re
 }
 
 void Monitor::publish() {
-  take_shared();
+  (void)take_shared();
   v1::MonitoringUpdate update;
   const auto lead = leadership_ ? leadership_->look() : Leadership::View{};
   this->lead(lead);

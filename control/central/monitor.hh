@@ -37,7 +37,7 @@ class Monitor final : private monitor::Sink {
  private:
   base::Result<config::Config> with_fleet(config::Config from_file);
   void take_config(config::Config config);
-  void take_shared();
+  bool take_shared();
   base::Result<bool> open_fleet(const config::Config& config);
   void lead(const Leadership::View& lead);
   void weigh(v1::MonitoringUpdate& update, const FleetPolicy::Reports& reports);
@@ -64,11 +64,13 @@ class Monitor final : private monitor::Sink {
   BaseKeeper bases_;
   control::OperatorState operators_;
   std::uint64_t store_turn_ = 0;
+  fleet::Values shared_;  // as operators_ and config_ have it
   std::uint64_t sequence_ = 0;
   std::uint64_t accepted_ = 0;  // at the last line of the log
   base::Nanoseconds logged_ = 0;
   sys::UniqueFd signals_;
-  sys::UniqueFd wake_;                   // the lead changed
+  sys::UniqueFd wake_;  // the lead or the store changed
+  std::atomic<bool> lead_changed_{false};
   std::unique_ptr<fleet::Store> store_;  // null, and the next: without etcd
   std::unique_ptr<Leadership> leadership_;
   std::unique_ptr<exchange::Server> exchange_;  // these three end before what they call
