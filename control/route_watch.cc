@@ -3,6 +3,8 @@
 #include "control/route_watch.hh"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "control/api/counters.hh"
 #include "control/config/load_routes.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 namespace {
@@ -41,6 +44,33 @@ std::uint64_t vip_packets(const Node& node) {
   return sum;
 }
 
+// There while the node takes traffic. In the runtime directory: it does not outlive the host.
+std::string mark_of(const Node& node) {
+  return node.regions.dir + "/announced";
+}
+
+void mark(const Node& node, bool announced) {
+  std::error_code ignored;  // without it a restart joins as a new node does
+  if (!announced) {
+    std::filesystem::remove(mark_of(node), ignored);
+    return;
+  }
+  std::ofstream(mark_of(node)).flush();
+}
+
+bool took_traffic(const Node& node, base::Nanoseconds now) {
+  std::error_code ignored;
+  return std::filesystem::exists(mark_of(node), ignored) && node.publisher.generation() != 0 &&
+         dataplane_sign(node.regions.worker_pages(), now).running;
+}
+
+bool reaches_any(const Node& node) {
+  const auto& checks = node.checks.all();
+  return checks.empty() || std::any_of(checks.begin(), checks.end(), [](const auto& row) {
+           return row.second.judge.state() != health::State::kDown;
+         });
+}
+
 void tell(Node& node, const std::string& before) {
   RouteState& routes = node.routes;
   api::Event event;
@@ -60,6 +90,7 @@ void RouteWatch::start(Node& node, std::function<void()> wake) {
   routes::Fitness::Limits limits;
   limits.p99 = c.p99_limit;
   fitness_.emplace(limits);
+  if (took_traffic(node, sys::monotonic_ns())) fitness_->go_on();
   node.routes.configured = !c.bird.empty() || !c.hook.empty();
   if (!node.routes.configured) return;
   announcer_ = std::make_unique<routes::Announcer>(
@@ -79,6 +110,7 @@ routes::Signs RouteWatch::signs_of(const Node& node, base::Nanoseconds now) cons
   s.forwards = dataplane_sign(node.regions.worker_pages(), now).running || node.gate.has_value();
   const steer::Latency& latency = node.latency.node();
   if (latency.samples > 0) s.p99_us = latency.p99_ns / 1e3;
+  s.reaches = reaches_any(node);
   s.withdrawn = node.operators.withdrawn;
   s.leaving = node.routes.leaving;
   std::size_t serving = 0;
@@ -107,7 +139,10 @@ bool RouteWatch::tick(Node& node, base::Nanoseconds now) {
   if (why != routes.why || routes.since == 0) {
     const bool turned = why.empty() != routes.why.empty() || routes.since == 0;
     const std::string before = std::exchange(routes.why, why);
-    if (turned) routes.since = now;
+    if (turned) {
+      routes.since = now;
+      mark(node, why.empty());
+    }
     if (routes.configured) tell(node, before);
   }
   return routes.leaving && has_left(node, now);

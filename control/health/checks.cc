@@ -36,6 +36,8 @@ std::string_view to_string(Outcome outcome) {
       return "not probed: this host is out of sockets";
     case Outcome::kNoTunnel:
       return "not probed: no way to the tunnel";
+    case Outcome::kNoRoute:
+      return "no route from this host";
   }
   return "unknown";
 }
@@ -116,6 +118,9 @@ std::vector<Transition> Checks::on_result(const ProbeResult& result) {
   check.tunnelled = result.tunnelled;
   if (result.outcome == Outcome::kLocal || result.outcome == Outcome::kNoTunnel)
     return {};  // says nothing about the backend
+  // Nor does this host's own loss of its network: a node that held all backends for dead when its
+  // cable is back would give their connections to others. Who never answered is down all the same.
+  if (result.outcome == Outcome::kNoRoute && check.dampener.state() == State::kUp) return {};
   const bool ok = result.outcome == Outcome::kOk;
   ++check.probes;
   if (ok) check.answered_ns = result.begun_ns;

@@ -47,7 +47,8 @@ enum class Outcome : std::uint8_t {
   kNotServing,
   kBadTls,
   kLocal,
-  kNoTunnel
+  kNoTunnel,
+  kNoRoute
 };
 /// "ok", "timeout", "connection refused", ... as in `show health`.
 std::string_view to_string(Outcome outcome);

@@ -47,7 +47,8 @@ Probe::Probe(const Target& target, base::Nanoseconds now, const Outlet* outlet)
   if (kind_ == model::ProbeKind::kHttps) tls_.emplace(fd_.get(), target.talk);
   const SocketAddress to(address, target.port);
   if (::connect(fd_.get(), to.get(), to.size()) != 0 && errno != EINPROGRESS) {
-    at_once_ = done(outcome_of(errno), now);
+    // At once: there is no route here. Routers' answers come later.
+    at_once_ = done(errno == ENETUNREACH ? Outcome::kNoRoute : outcome_of(errno), now);
   }
 }
 

@@ -30,6 +30,7 @@ std::string Fitness::unfit(const Signs& signs, base::Nanoseconds now) {
   const bool slow = slow_.lasts(limits_.p99 != 0 && signs.p99_us > limit_us, limits_.slow, now);
   const bool out = why_.starts_with("unfit");
   if (idle) return "unfit: nothing forwards, neither data plane nor gate";
+  if (!signs.reaches && (signs.may_go || out)) return "unfit: reaches no backend";
   if (differs && (signs.may_go || out)) return "unfit: tables differ from the fleet's";
   if (slow && ((signs.may_go && signs.slowest) || out))
     return "unfit: p99 " + milliseconds(signs.p99_us) + " is above " + milliseconds(limit_us);

@@ -16,6 +16,7 @@ struct Signs {
   bool has_tables = false;  // a generation is published
   bool agrees = true;       // its tables are those of most other nodes, or nobody compares
   bool forwards = false;    // the data plane runs, or the gate stands in for it
+  bool reaches = true;      // a backend is up, or none is probed
   double p99_us = 0;        // forwarding latency of the last second; 0: no packets
   bool withdrawn = false;   // an operator's will
   bool leaving = false;
@@ -35,6 +36,10 @@ class Fitness {
     base::Nanoseconds good = 5 * base::kSecond;  // before it comes back
   };
   explicit Fitness(const Limits& limits) : limits_(limits) {}
+
+  /// Control was started anew on a node that took traffic all the time: there is nothing to join,
+  /// and a withdrawal would move connections.
+  void go_on() { joined_ = true; }
 
   /// "": announce. Else why not: "joining: ...", "unfit: ...", "withdrawn by operator", "leaving".
   const std::string& judge(const Signs& signs, base::Nanoseconds now);

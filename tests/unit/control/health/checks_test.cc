@@ -94,6 +94,19 @@ TEST(Checks, KnowsWhenABackendLastAnsweredAnyOfItsProbes) {
   EXPECT_EQ(answered.at("b3"), 9000U) << "nobody probes it";
 }
 
+TEST(Checks, TheLossOfThisHostsOwnNetworkTakesNobodyDown) {
+  Checks checks;
+  checks.configure({vip({"b1", "b2"})}, 0, unknown);
+  checks.on_result(result(checks, "b1", Outcome::kOk));
+  for (int i = 0; i < 5; ++i) {
+    checks.on_result(result(checks, "b1", Outcome::kNoRoute));
+    checks.on_result(result(checks, "b2", Outcome::kNoRoute));
+  }
+  EXPECT_EQ(checks.state("web", "b1"), State::kUp);
+  EXPECT_EQ(checks.reason("web", "b1"), "no route from this host");
+  EXPECT_EQ(checks.state("web", "b2"), State::kDown) << "it never answered";
+}
+
 TEST(Checks, ReloadKeepsTheStateOfUnchangedTargets) {
   Checks checks;
   model::Vip pool = vip({"b1", "b2"});

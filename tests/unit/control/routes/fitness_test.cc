@@ -47,6 +47,24 @@ TEST_F(FitnessTest, ANodeIsAnnouncedOnceItHasAllThatItNeeds) {
   EXPECT_EQ(after(1), "");
 }
 
+TEST_F(FitnessTest, ANodeThatReachesNoBackendGoesWhileOthersDo) {
+  ASSERT_EQ(after(1), "");
+  signs.reaches = false;
+  EXPECT_EQ(after(1), "unfit: reaches no backend");
+  signs.reaches = true;
+  EXPECT_NE(during(4'000 * kMs), "") << "not at once: it would flap";
+  EXPECT_EQ(during(1'500 * kMs), "");
+  signs.reaches = signs.may_go = false;
+  EXPECT_EQ(after(1), "") << "all backends are down for everybody";
+}
+
+TEST_F(FitnessTest, ANodeThatTookTrafficGoesOnWhenControlIsStartedAnew) {
+  fitness.go_on();
+  signs.has_state = signs.agrees = false;
+  EXPECT_EQ(during(9'000 * kMs), "") << "not even a moment without";
+  EXPECT_EQ(during(1'500 * kMs), "unfit: tables differ from the fleet's");
+}
+
 TEST_F(FitnessTest, ARestartOfTheDataPlaneIsNoReasonToGoAndItsDeathIs) {
   ASSERT_EQ(after(1), "");
   signs.forwards = false;
