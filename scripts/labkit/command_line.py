@@ -109,14 +109,16 @@ def reload(options: argparse.Namespace) -> int:
 
 
 def fault(options: argparse.Namespace) -> int:
-    found = faults.find(Fleet.load(options.name), options.words)
+    found = faults.find(Fleet.load(options.name), options.words, healing=options.heal)
     (found.heal if options.heal else found.strike)()
     print(f"{'healed' if options.heal else 'done'}: {found.words}{' on ' + ' '.join(found.targets) if found.targets else ''}")
     return 0
 
 
 def chaos(options: argparse.Namespace) -> int:
-    return fleet_chaos.run_chaos(options.name, options.seed, options.minutes, options.rate, options.json)
+    schedule = fleet_chaos.Schedule(options.seed, options.minutes, options.rate, options.every, options.nodes, options.backends,
+                                    options.held)
+    return fleet_chaos.run_chaos(options.name, schedule, options.json)
 
 
 def down(options: argparse.Namespace) -> int:
@@ -173,7 +175,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--heal", action="store_true", help="end it")
     made = command("chaos", chaos, "a seeded schedule of faults on a fleet of its own, with etcd and monitors; exit 0 only if all held")
     made.add_argument("--minutes", type=arguments_of.number(0.5, 1440), default=2)
-    made.add_argument("--rate", type=arguments_of.RATE, default=200)
+    made.add_argument("--rate", type=arguments_of.RATE, default=500)
+    made.add_argument("--every", type=arguments_of.SECONDS, default=10, help="seconds from one fault to the next; default 10")
+    made.add_argument("--nodes", type=arguments_of.whole(2, 50), default=3)
+    made.add_argument("--backends", type=arguments_of.whole(3, 200), default=10)
+    made.add_argument("--held", type=arguments_of.whole(1, 10000), default=300, help="connections that stay open, with data")
     made.add_argument("--seed", type=arguments_of.SEED, default=1)
     made.add_argument("--json", type=arguments_of.output_file, help="write the figures there")
     command("reload", reload, "make every node read its configuration again")

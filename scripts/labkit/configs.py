@@ -61,7 +61,7 @@ fleet: {{hash_key: "{HASH_KEY}"{etcd}}}
     encapsulation: {plan.encapsulation}
     backends:
 {members}{echo}
-health: {{interval: 500ms, timeout: 300ms, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
+health: {{{plan.extra.get("health", "interval: 500ms, timeout: 300ms")}, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
 monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{monitors}]}}
 metrics: {{listen: "127.0.0.1:9101"}}
 policy: {{name: {plan.policy}}}

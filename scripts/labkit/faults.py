@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labkit import namespaces
 from labkit.fleet import Fleet
@@ -15,6 +15,8 @@ HOW = ("power", "process", "hang", "link")
 PART = {"lb": "dataplane", "b": "server", "monitor": "monitor", "etcd": "etcd"}
 SLOW = 0.3
 FLAPS, FLAP_S = 4, 0.15
+STRUCK_LEADER = "struck-leader"
+LEAVE_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,12 @@ class Fault:
 def names() -> list[str]:
     hows = "|".join(HOW)
     return [f"kill node NODE {hows}", f"kill backend BACKEND {hows}", "kill monitor leader|MONITOR [process|hang]",
-            "kill etcd 1|2|3|all", "partition HOST", "slow backend BACKEND", "flap HOST", "update-config", "upgrade NODE"]
+            "kill etcd 1|2|3|all", "partition HOST", "slow backend BACKEND", "flap HOST", "update-config", "upgrade NODE", "leave NODE"]
 
 
-def find(fleet: Fleet, words: list[str]) -> Fault:
-    """The fault that these words name. Errors: LabError with what there is."""
+def find(fleet: Fleet, words: list[str], healing: bool = False) -> Fault:
+    """The fault that these words name; `healing`: one that was struck, perhaps by another process. Errors: LabError with what
+    there is."""
     nodes, backends = [n.name for n in fleet.plan.nodes], [b.name for b in fleet.plan.backends]
     match words:
         case ["kill", "node", name, how] if how in HOW and name in nodes:
@@ -42,8 +45,9 @@ def find(fleet: Fleet, words: list[str]) -> Fault:
         case ["kill", "backend", name, how] if how in HOW and name in backends:
             return _host_fault(fleet, name, how, "b", words)
         case ["kill", "monitor", who, *how] if fleet.plan.centrals and how in ([], ["process"], ["hang"]):
-            name = leader(fleet) if who == "leader" else who
-            return _host_fault(fleet, _central(fleet, name, "monitor"), how[0] if how else "process", "monitor", words)
+            name = who if who != "leader" else _struck_leader(fleet) if healing else leader(fleet)
+            found = _host_fault(fleet, _central(fleet, name, "monitor"), how[0] if how else "process", "monitor", words)
+            return _remembered(fleet, found) if who == "leader" else found
         case ["kill", "etcd", who] if fleet.plan.centrals:
             return _etcd_fault(fleet, who)
         case ["partition", name] if fleet.plan.centrals:
@@ -52,12 +56,29 @@ def find(fleet: Fleet, words: list[str]) -> Fault:
             return Fault(" ".join(words), (name,), lambda: fleet.set_speed(name, SLOW), lambda: fleet.set_speed(name, 1.0))
         case ["flap", name] if name in fleet.plan.names():
             return Fault(f"flap {name}", (name,), lambda: _flap(fleet, name),
-                         lambda: namespaces.power_link(fleet.plan, name, on=True), loses=True)
+                         lambda: namespaces.power_link(fleet.plan, name, on=True), loses=name in backends)
         case ["update-config"]:
             return _update_config(fleet)
         case ["upgrade", name] if name in nodes:
             return Fault(f"upgrade {name}", (name,), lambda: _upgrade(fleet, name), lambda: None)
+        case ["leave", name] if name in nodes:
+            return Fault(f"leave {name}", (name,), lambda: _leave(fleet, name), lambda: fleet.heal(name))
     raise LabError(f"no fault '{' '.join(words)}' in this lab; there are: {'; '.join(names())}")
+
+
+def _remembered(fleet: Fleet, fault: Fault) -> Fault:
+    """When it is healed another monitor leads: the fault keeps who it was."""
+    def strike() -> int | None:
+        (fleet.dir / STRUCK_LEADER).write_text(fault.targets[0], encoding="ascii")
+        return fault.strike()
+    return replace(fault, strike=strike)
+
+
+def _struck_leader(fleet: Fleet) -> str:
+    file = fleet.dir / STRUCK_LEADER
+    if not file.exists():
+        raise LabError("no leader was killed in this lab")
+    return file.read_text(encoding="ascii")
 
 
 def leader(fleet: Fleet) -> str:
@@ -107,8 +128,8 @@ def _host_fault(fleet: Fleet, name: str, how: str, kind: str, words: list[str]) 
     heal: dict[str, Callable[[], None]] = {
         "power": lambda: fleet.heal(name), "link": lambda: namespaces.power_link(plan, name, on=True),
         "process": lambda: fleet.heal(name), "hang": wake}
-    # A node's data plane alone is replaced by its gate; monitors carry no packets.
-    loses = kind == "b" or (kind == "lb" and how in ("power", "link"))
+    # What goes through a node is found again by the others and the agents; monitors carry no packets.
+    loses = kind == "b"
     return Fault(" ".join(words), (name,), strike[how], heal[how], loses)
 
 
@@ -166,3 +187,10 @@ def _upgrade(fleet: Fleet, name: str) -> None:
     fleet.processes.wait_gone(name, "control")
     fleet.heal(name)
     fleet.upgrade(name)
+
+
+def _leave(fleet: Fleet, name: str) -> None:
+    """As docs/operations.md says: the node retires, control ends when nothing comes any more, then the data plane."""
+    fleet.ask(fleet.plan.node(name), "retire node", deadline_ms=LEAVE_MS)
+    fleet.processes.wait_gone(name, "control", LEAVE_MS / 1000 + 5)
+    fleet.processes.stop(fleet.processes.find(name, "dataplane"), grace_s=5)

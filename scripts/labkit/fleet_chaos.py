@@ -2,22 +2,53 @@
 """scripts/lab chaos: a seeded schedule of every kind of fault on a fleet with etcd and monitors, and what must hold."""
 import random
 import time
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from labkit import faults, records
-from labkit.control_socket import Refused, Unavailable
+from labkit import faults, report
+from labkit.chaos_watch import Watch
 from labkit.default_run import Measured, Step, measure
+from labkit.faults import Fault
 from labkit.fleet import Fleet
-from labkit.namespaces import LabError
+from labkit.held import SILENCE_S, Break, Held
 from labkit.outcome import Outcome, common_figures, judge_common
 from labkit.plan import make_plan
-from labkit.processes import wait_until
 
+# The leader turns the policy once a second, and out of turn when the lead, the configuration or operators' decisions change.
+MOST_GENERATIONS_PER_S = 1.5
 LASTS_S = (2.0, 5.0)  # a fault
-SETTLE_S = 20.0       # from its end until all agree again, busy machine included
-PAUSE_S = 1.0
+PAUSE_S = 1.0         # at least, before the next one
+HEALTH = "interval: 200ms, timeout: 150ms"
+# With three candidates a packet's list of those who may know its connection has room for ten backends (docs/takeover.md).
+CHOICES = "3"
+# A killed backend takes the requests that it has with it; whether these are few of all is asked of long runs only.
+JUDGED_FROM_MINUTES = 10.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, how much, how often."""
+    seed: int
+    minutes: float
+    rate: float = 500.0
+    every_s: float = 10.0
+    nodes: int = 3
+    backends: int = 10
+    held: int = 300
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault that was, CLOCK_REALTIME microseconds."""
+    fault: Fault
+    begun: int
+    ended: int
+
+    @property
+    def kind(self) -> str:
+        words = self.fault.words.split()
+        return " ".join(words[:2]) if words[0] == "kill" else words[0]
 
 
 def draw(fleet: Fleet, chance: random.Random) -> list[str]:
@@ -28,76 +59,40 @@ def draw(fleet: Fleet, chance: random.Random) -> list[str]:
         ["kill", "node", node, how], ["kill", "backend", backend, how],
         ["kill", "monitor", "leader", chance.choice(["process", "hang"])], ["kill", "etcd", chance.choice(["1", "2", "3", "all"])],
         ["partition", chance.choice([node, monitor])], ["slow", "backend", backend], ["flap", chance.choice([node, backend])],
-        ["update-config"], ["upgrade", node]])
-
-
-class Watch:
-    """What the nodes say between faults."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self.terms: dict[str, int] = {}
-        self.broken: list[str] = []
-        self.settled_s: list[float] = []
-
-    def statuses(self) -> list[dict[str, Any]]:
-        return [self.fleet.ask(node, "show status") for node in self.fleet.plan.nodes]
-
-    def agree(self) -> bool:
-        """All serve, with one digest, by one leader; etcd is there and nothing waits."""
-        try:
-            rows = self.statuses()
-        except (Unavailable, Refused):
-            return False
-        for row in rows:
-            term = int(row["fleet"]["term"])
-            if term < self.terms.get(row["node"], 0):
-                self.broken.append(f"{row['node']} went back from term {self.terms[row['node']]} to {term}")
-            self.terms[row["node"]] = max(term, self.terms.get(row["node"], 0))
-        return (len({row["digest"] for row in rows}) == 1 and len({row["fleet"]["term"] for row in rows}) == 1
-                and all(row["fleet"]["fresh"] and row["routes"]["announced"] and not row["etcd"]["away"]
-                        and row["etcd"]["waiting"] == 0 for row in rows))
-
-    def settle(self, after: str) -> None:
-        begun = time.monotonic()
-        try:
-            wait_until(self.agree, SETTLE_S, f"after '{after}' the nodes do not agree")
-        except LabError as error:
-            self.broken.append(f"{error}: {self._differences()}")
-        self.settled_s.append(round(time.monotonic() - begun, 2))
-
-    def _differences(self) -> str:
-        out = []
-        for node in self.fleet.plan.nodes:
-            try:
-                row = self.fleet.ask(node, "show status")
-            except (Unavailable, Refused) as error:
-                out.append(f"{node.name}: {error}")
-                continue
-            out.append(f"{node.name}: digest {row['digest']} term {row['fleet']['term']} fresh {row['fleet']['fresh']} "
-                       f"{row['routes']['state']} etcd away {row['etcd']['away']} waiting {row['etcd']['waiting']}")
-        return "; ".join(out)
-
-    def leaders(self) -> list[str]:
-        return [c.name for c in self.fleet.plan.centrals
-                if c.kind == "monitor" and faults.monitor_figures(self.fleet, c).get("fairlead_monitor_leads")]
+        ["update-config"], ["upgrade", node], ["leave", node]])
 
 
 class Chaos:
     """Draws, strikes, heals and looks, one fault after the other, until the time is over."""
 
-    def __init__(self, fleet: Fleet, seed: int, seconds: float) -> None:
-        self.fleet, self.seconds = fleet, seconds
-        self.chance = random.Random(seed)
+    def __init__(self, fleet: Fleet, schedule: Schedule) -> None:
+        self.fleet, self.schedule = fleet, schedule
+        self.chance = random.Random(schedule.seed)
         self.watch = Watch(fleet)
-        self.struck: list[tuple[str, int, int, tuple[str, ...], bool]] = []  # words, begin, end, hosts, may lose
+        self.struck: list[Struck] = []
+        self.breaks: list[Break] = []
+        self.held: dict[str, int] = {}
+        self.generations_per_s = 0.0  # of the leader's weights
 
     def run(self) -> None:
-        end = time.monotonic() + self.seconds - LASTS_S[1] - 2
-        self.watch.settle("the start")
-        while time.monotonic() < end and not self.watch.broken:
-            words, lasts = draw(self.fleet, self.chance), self.chance.uniform(*LASTS_S)
-            self._one(words, lasts)
+        seconds = 60 * self.schedule.minutes
+        end = time.monotonic() + seconds - LASTS_S[1] - 2
+        held = Held(self.fleet, self.schedule.held, seconds - 4)
+        try:
+            self.watch.settle("the start")
+            begun, first = time.monotonic(), self.watch.generation
+            due = begun
+            while due < end and not self.watch.broken:
+                time.sleep(max(0.0, due - time.monotonic()))
+                words, lasts = draw(self.fleet, self.chance), self.chance.uniform(*LASTS_S)
+                due = time.monotonic() + self.schedule.every_s
+                self._one(words, lasts)
+                due = max(due, time.monotonic() + PAUSE_S)
+            self.generations_per_s = round((self.watch.generation - first) / (time.monotonic() - begun), 3)
+            held.finish()
+        finally:
+            held.stop()
+        self.held, self.breaks = held.sums, held.breaks
 
     def _one(self, words: list[str], lasts: float) -> None:
         fault = faults.find(self.fleet, words)
@@ -106,54 +101,74 @@ class Chaos:
         fault.strike()
         time.sleep(lasts)
         fault.heal()
-        self.struck.append((fault.words, begun, time.time_ns() // 1000, fault.targets, fault.loses))
+        self.struck.append(Struck(fault, begun, time.time_ns() // 1000))
         self.watch.settle(fault.words)
-        time.sleep(PAUSE_S)
 
-    def excused(self, run: Measured) -> set[str]:
-        """Failed requests that were on a host, or went through it, while it was harmed."""
-        out: set[str] = set()
-        for _, begun, ended, hosts, loses in self.struck:
-            if not loses:
-                continue
-            through = {d.source for d in run.decisions if d.node in hosts or d.backend in hosts}
-            out |= {j.request.request_id for j in run.joined
-                    if j.request.outcome == "failed" and j.request.arrival_us <= ended and begun < j.request.completion_us
-                    and (j.request.source in through or (j.decision is not None and j.decision.backend in hosts))}
-        return out
+    def excuse(self, backends: set[str], begun: int, ended: int) -> Struck | None:
+        """The harm to one of these backends within this time, if there was any."""
+        return next((s for s in self.struck if s.fault.loses and begun <= s.ended and s.begun <= ended
+                     and backends & set(s.fault.targets)), None)
 
 
-def judge(fleet: Fleet, chaos: Chaos, run: Measured, seed: int) -> Outcome:
-    outcome = Outcome(common_figures(run, [], seed))
+@dataclass
+class Losses:
+    """Failed requests and broken connections, each with the harm to its backend; None: it had none."""
+    requests: list[tuple[str, str, Struck | None]]  # id, error
+    connections: list[tuple[Break, Struck | None]]
+
+
+def losses(chaos: Chaos, run: Measured) -> Losses:
+    """What was lost, and with which backend."""
+    backends_of: dict[tuple[str, int], set[str]] = {}
+    for d in run.decisions:
+        backends_of.setdefault(d.source, set()).add(d.backend)
+    requests = [(j.request.request_id, j.request.error or j.request.outcome,
+                 chaos.excuse(backends_of.get(j.request.source, set()), j.request.arrival_us, j.request.completion_us))
+                for j in run.joined if j.request.outcome != "ok"]
+    connections = [(b, chaos.excuse({b.backend} if b.backend else backends_of.get(b.source, set()),
+                                    b.time_us - SILENCE_S * 1_000_000, b.time_us)) for b in chaos.breaks]
+    return Losses(requests, connections)
+
+
+def judge(chaos: Chaos, run: Measured) -> Outcome:
+    schedule = chaos.schedule
+    outcome = Outcome(common_figures(run, [], schedule.seed))
     judge_common(outcome, run)
-    excused = chaos.excused(run)
-    avoidable = [j for j in run.joined if j.request.outcome == "failed" and j.request.request_id not in excused]
-    kinds: dict[str, int] = {}
-    for words, *_ in chaos.struck:
-        kind = " ".join(words.split()[:2] if words.startswith("kill") else words.split()[:1])
-        kinds[kind] = kinds.get(kind, 0) + 1
+    lost = losses(chaos, run)
+    avoidable = [(name, error) for name, error, excuse in lost.requests if excuse is None]
+    broken = [b for b, excuse in lost.connections if excuse is None]
     settled = sorted(chaos.watch.settled_s)
     outcome.figures |= {
-        "faults": kinds, "lost_with_hosts": len(excused), "avoidable": len(avoidable),
-        "settled_s": {"median": settled[len(settled) // 2], "max": settled[-1]}, "terms": sorted(set(chaos.watch.terms.values()))}
-    outcome.require(not avoidable, f"{len(avoidable)} requests failed that no harmed host had: "
-                    f"{[(j.request.request_id, j.request.error) for j in avoidable[:5]]}")
+        "faults": dict(Counter(s.kind for s in chaos.struck)), "lost_with_backends": len(lost.requests) - len(avoidable),
+        "schedule": [[s.fault.words, s.begun, s.ended] for s in chaos.struck],
+        "lost_by_fault": dict(Counter(excuse.fault.words for _, _, excuse in lost.requests if excuse)), "avoidable": len(avoidable),
+        "held": {"open": schedule.held, "answered": chaos.held.get("answered", 0), "moved": chaos.held.get("moved", 0),
+                 "lost_with_backends": len(lost.connections) - len(broken), "broken": len(broken)},
+        "weights_generations_per_s": chaos.generations_per_s, "settled_s": {"median": settled[len(settled) // 2], "max": settled[-1]}, "terms": sorted(set(chaos.watch.terms.values()))}
+    outcome.require(chaos.generations_per_s <= MOST_GENERATIONS_PER_S, f"{chaos.generations_per_s} generations of weights a second")
+    outcome.require(not avoidable, f"{len(avoidable)} requests failed whose backend had no harm: {avoidable[:5]}")
+    outcome.require(not broken, f"{len(broken)} held connections broke whose backend had no harm: {broken[:5]}")
+    outcome.require(chaos.held.get("moved", 0) == 0, "a held connection was answered by another backend than before")
+    outcome.require(chaos.held.get("answered", 0) > 0, "no held connection was answered")
+    outcome.require(schedule.minutes < JUDGED_FROM_MINUTES or outcome.figures["availability"] >= report.MIN_AVAILABILITY,
+                    f"availability {outcome.figures['availability']:.6f} is below {report.MIN_AVAILABILITY}")
     outcome.broken += chaos.watch.broken
     leaders = chaos.watch.leaders()
     outcome.require(len(leaders) == 1, f"these monitors lead at the end: {leaders}")
     return outcome
 
 
-def run_chaos(lab: str, seed: int, minutes: float, rate: float, json_file: Path | None) -> int:
-    """A fleet of its own: three nodes, six backends, three etcd, two monitors. 0: everything held."""
-    fleet = Fleet(replace(make_plan(lab, 3, 6, 0, encapsulation="gue", seed=seed), extra={"fleet": "on"}))
+def run_chaos(lab: str, schedule: Schedule, json_file: Path | None) -> int:
+    """A fleet of its own with three etcd and two monitors. 0: everything held."""
+    plan = make_plan(lab, schedule.nodes, schedule.backends, 0, encapsulation="gue", seed=schedule.seed)
+    fleet = Fleet(replace(plan, extra={"fleet": "on", "health": HEALTH, "choices": CHOICES}))
     try:
         fleet.up()
-        chaos = Chaos(fleet, seed, 60 * minutes)
-        run = measure(fleet, rate, 60 * minutes, list[Step](), seed, during=chaos.run)
-        outcome = judge(fleet, chaos, run, seed)
+        chaos = Chaos(fleet, schedule)
+        run = measure(fleet, schedule.rate, 60 * schedule.minutes, list[Step](), schedule.seed, during=chaos.run)
+        outcome = judge(chaos, run)
     finally:
         fleet.down()
     outcome.tell(json_file)
-    print(f"chaos: {'does not hold' if outcome.broken else 'holds'}, {len(chaos.struck)} faults, seed {seed}")
+    print(f"chaos: {'does not hold' if outcome.broken else 'holds'}, {len(chaos.struck)} faults, seed {schedule.seed}")
     return 1 if outcome.broken else 0

@@ -9,7 +9,9 @@
 //   echo
 //                behind the balancer; those that do not come back are lost, each with its time.
 //
-// Prints one JSON line at the end; --lost FILE gets the times (CLOCK_REALTIME us) of lost packets.
+// Prints one JSON line at the end; --lost FILE gets the times (CLOCK_REALTIME us) of lost packets,
+// --breaks FILE one line a broken connection: TIME_US ADDRESS PORT BACKEND REASON ("-": no answer
+// yet).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -45,7 +47,9 @@ struct Options {
   double new_rate = 50;
   double packet_rate = 2000;
   double seconds = 30;
+  bool replace = false;
   std::string lost;
+  std::string breaks;
 };
 
 struct Held {
@@ -83,6 +87,7 @@ class Holder {
   void read(std::uint64_t id, std::int64_t now);
   bool take_answer(Held& h);
   void end(std::uint64_t id, bool broken, const char* why);
+  void note_break(const Held& h, const char* why);
   void tend(std::int64_t now);
   void send_packet(std::int64_t now);
   void read_echo(std::int64_t now);
@@ -93,6 +98,8 @@ class Holder {
   sys::UniqueFd epoll_;
   sys::UniqueFd echo_fd_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Held>> held_;
+  std::string breaks_;
+  unsigned lasting_ = 0;            // opened, and to be opened again where one broke
   std::vector<std::int64_t> sent_;  // by number: when
   std::vector<std::int64_t> came_;  // and how long it took; -1: not yet
   std::unordered_map<std::string, unsigned> reasons_;
@@ -176,8 +183,22 @@ void Holder::end(std::uint64_t id, bool broken, const char* why) {
   if (broken) {
     ++sums_.broken;
     ++reasons_[why];
+    const Held& h = *held_.at(id);
+    if (options_.replace && h.lasting) --lasting_;
+    if (!options_.breaks.empty()) note_break(h, why);
   }
   held_.erase(id);
+}
+
+void Holder::note_break(const Held& h, const char* why) {
+  sockaddr_in self{};
+  socklen_t bytes = sizeof self;
+  char address[INET_ADDRSTRLEN] = "-";
+  if (::getsockname(h.fd.get(), reinterpret_cast<sockaddr*>(&self), &bytes) == 0)
+    ::inet_ntop(AF_INET, &self.sin_addr, address, sizeof address);
+  breaks_ += std::to_string(realtime_us(monotonic_ns())) + " " + address + " " +
+             std::to_string(ntohs(self.sin_port)) + " " + (h.backend.empty() ? "-" : h.backend) +
+             " " + why + "\n";
 }
 
 void Holder::read(std::uint64_t id, std::int64_t now) {
@@ -249,11 +270,10 @@ void Holder::run() {
   std::int64_t next_packet = begin + 2 * kSecond;
   std::int64_t next_new = begin + 2 * kSecond;
   std::int64_t next_tend = begin;
-  unsigned lasting = 0;
   std::vector<epoll_event> events(256);
   for (std::int64_t now = begin; now < until + kEchoWithin; now = monotonic_ns()) {
     // The lasting ones over the first second, so that no backlog overflows.
-    for (unsigned i = 0; i < 8 && lasting < options_.connections; ++i, ++lasting) open(true, now);
+    for (unsigned i = 0; i < 8 && lasting_ < options_.connections; ++i, ++lasting_) open(true, now);
     if (now < until && now >= next_new) {
       open(false, now);
       next_new = std::max(next_new + new_gap, now);
@@ -304,6 +324,12 @@ void Holder::report() const {
       sent_.size() - echoed_,
       reasons.c_str()
   );
+  if (!options_.breaks.empty()) {
+    if (std::FILE* const out = std::fopen(options_.breaks.c_str(), "w")) {
+      std::fputs(breaks_.c_str(), out);
+      std::fclose(out);
+    }
+  }
   if (options_.lost.empty()) return;
   std::FILE* const out = std::fopen(options_.lost.c_str(), "w");
   if (out == nullptr) return;
@@ -324,6 +350,8 @@ int parse(int argc, char** argv, Options& o) {
   app.add_option("--new-rate", o.new_rate, "new connections a second")->check(CLI::Range(0.1, 1e4));
   app.add_option("--packet-rate", o.packet_rate, "datagrams a second")->check(CLI::Range(1.0, 1e5));
   app.add_option("--seconds", o.seconds);
+  app.add_flag("--replace", o.replace, "a connection that broke is opened anew");
+  app.add_option("--breaks", o.breaks, "file for connections that broke");
   app.add_option("--lost", o.lost, "file for the times of lost datagrams");
   try {
     app.parse(argc, argv);
