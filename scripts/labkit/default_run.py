@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The main job of scripts/run: a fleet under load, a backend killed, one joining, one turning slow; then the report."""
+"""The main job of scripts/run: a fleet under load; the leading monitor, a backend and a node die, a backend joins, one turns
+slow; then the report."""
 import argparse
 import json
 import os
@@ -9,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labkit import arguments as arguments_of
-from labkit import plot, records, report
+from labkit import faults, plot, records, report
 from labkit.fleet import ROOT, Fleet
 from labkit.load import Load
 from labkit.namespaces import LabError
@@ -108,13 +109,36 @@ def measure(fleet: Fleet, rate: float, seconds: float, steps: list[Step], seed: 
     return Measured(joined, decisions, samples, script.events, script.errors, status)
 
 
+KILLED_BACKEND, KILLED_NODE = "b4", "lb2"
+
+
 def default_steps(fleet: Fleet, seconds: float) -> list[Step]:
-    killed, joining, slow = "b4", "b11", "b5"
-    return [
-        Step(seconds / 3, "kill", killed, lambda: fleet.kill(killed), "(power off)"),
+    joining, slow = "b11", "b5"
+    steps = [
+        Step(seconds / 6, "kill", "monitor leader", lambda: faults.find(fleet, ["kill", "monitor", "leader"]).strike(),
+             "(the other monitor takes over)"),
+        Step(seconds / 3, "kill", KILLED_BACKEND, lambda: fleet.kill(KILLED_BACKEND), "(power off)"),
         Step(seconds / 2, "join", joining, lambda: fleet.join(joining), "(new host, added to the configuration)"),
         Step(seconds * 2 / 3, "slow", slow, lambda: fleet.set_speed(slow, 0.3), "(speed x 0.3)"),
     ]
+    if len(fleet.plan.nodes) > 1:
+        steps.append(Step(seconds * 5 / 6, "kill", KILLED_NODE, lambda: fleet.kill(KILLED_NODE), "(a node: power off)"))
+    return steps
+
+
+def deaths(fleet: Fleet, run: Measured, leader: str) -> dict[str, Any]:
+    """What became of what the dead had: figures for the report."""
+    out: dict[str, Any] = {"leader": f"{leader}, then {faults.leader(fleet)}"}
+    died = {e.target: e.time_us for e in run.events if e.kind == "kill"}
+    if KILLED_BACKEND in died:
+        out["last_new_connection_after_kill_s"] = records.last_new_connection_s(run.decisions, KILLED_BACKEND, died[KILLED_BACKEND])
+    if KILLED_NODE in died:
+        through = {d.source for d in run.decisions if d.node == KILLED_NODE}
+        open_then = [j.request for j in run.joined if j.request.source in through
+                     and j.request.arrival_us <= died[KILLED_NODE] < j.request.completion_us]
+        out["open_through_killed_node"] = len(open_then)
+        out["of_these_failed"] = sum(r.outcome == "failed" for r in open_then)
+    return out
 
 
 def print_report(figures: dict[str, Any]) -> None:
@@ -148,7 +172,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=arguments_of.SECONDS, default=60, help="of load (default 60)")
     parser.add_argument("--seed", type=arguments_of.SEED, default=1)
     parser.add_argument("--policy", default="adaptive", choices=arguments_of.POLICIES)
-    parser.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
+    parser.add_argument("--encapsulation", default="gue", choices=["ipip", "gue", "l2"])
     parser.add_argument("--nodes", type=arguments_of.whole(1, 50), default=5)
     parser.add_argument("--out", type=arguments_of.output_folder, default=ROOT / "out")
     parser.add_argument("--no-setup", action="store_true", help="packages and build are there already")
@@ -189,8 +213,8 @@ def set_up_and_run(options: argparse.Namespace) -> int:
     if not options.no_setup and subprocess.run([str(ROOT / "scripts/setup")], check=False).returncode != 0:
         print("scripts/run: set-up failed, see above", file=sys.stderr)
         return 1
-    fleet = Fleet(make_plan(nodes=options.nodes, policy=options.policy, encapsulation=options.encapsulation,
-                            seed=options.seed))
+    plan = make_plan(nodes=options.nodes, policy=options.policy, encapsulation=options.encapsulation, seed=options.seed)
+    fleet = Fleet(replace(plan, extra={"fleet": "on"}))
     try:
         return run_fleet(fleet, options)
     except LabError as error:
@@ -207,14 +231,12 @@ def run_fleet(fleet: Fleet, options: argparse.Namespace) -> int:
     begun = time.monotonic()
     print("fleet: starting", flush=True)
     fleet.up()
-    print(f"fleet up after {time.monotonic() - begun:.1f} s: {len(fleet.plan.nodes)} nodes, {len(fleet.pool())} backends; "
+    print(f"fleet up after {time.monotonic() - begun:.1f} s: {len(fleet.plan.nodes)} nodes, {len(fleet.pool())} backends, 3 etcd, 2 monitors; "
           f"{options.rate:g} requests/s for {options.seconds:g} s", flush=True)
+    leader = faults.leader(fleet)
     run = measure(fleet, options.rate, options.seconds, default_steps(fleet, options.seconds), options.seed, LiveTable())
     figures = report.make_report(run.joined, run.decisions, run.samples, run.events, options.policy, options.seed)
-    killed = next((e for e in run.events if e.kind == "kill"), None)
-    if killed:
-        figures["figures"] = {"last_new_connection_after_kill_s": records.last_new_connection_s(
-            run.decisions, killed.target, killed.time_us)}
+    figures["figures"] = deaths(fleet, run, leader)
     options.out.mkdir(parents=True, exist_ok=True)
     records.write_decisions(options.out / "decisions.csv", run.joined)
     (options.out / "report.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -173,13 +173,8 @@ def _update_config(fleet: Fleet) -> Fault:
     """One node's operator commits other weights for all, and takes them back."""
     pool = fleet.pool()
 
-    def commit(members: dict[str, int], note: str) -> None:
-        node = fleet.plan.nodes[-1]
-        fleet.ask(node, "config load", text=fleet.node_text(node, members), name="lab.yaml")
-        fleet.ask(node, "config commit", note=note)
-
     other = {name: 60 + 10 * (i % 8) for i, name in enumerate(pool)}
-    return Fault("update-config", (), lambda: commit(other, "other weights"), lambda: commit(pool, "as before"))
+    return Fault("update-config", (), lambda: fleet.commit_pool(other, "other weights"), lambda: fleet.commit_pool(pool, "as before"))
 
 
 def _upgrade(fleet: Fleet, name: str) -> None:

@@ -129,9 +129,20 @@ class Fleet:
         """A spare host is switched on and becomes a member of the pools."""
         self.plan.backend(name)
         self.heal(name)
-        if name not in self.pool():
-            self.set_pool(self.pool() | {name: 100})
+        if name in self.pool():
+            return
+        members = self.pool() | {name: 100}
+        self.set_pool(members)
+        if self.plan.centrals:  # the configuration is the fleet's: files do not count
+            self.commit_pool(members, f"{name} joins")
+        else:
             self.reload()
+
+    def commit_pool(self, members: dict[str, int], note: str) -> None:
+        """The last node's operator commits these members for the whole fleet."""
+        node = self.plan.nodes[-1]
+        self.ask(node, "config load", text=self.node_text(node, members), name="lab.yaml")
+        self.ask(node, "config commit", note=note)
 
     # --- hosts ---
 
