@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {

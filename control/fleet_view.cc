@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 namespace fairlead::control {
 
 std::size_t FleetView::digests() const {

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {

@@ -2,6 +2,7 @@
 // The fleet's weights on this node: taken, put in force, kept.
 #pragma once
 
+#include "control/monitor/monitor.pb.h"
 #include "control/node.hh"
 
 namespace fairlead::control {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 namespace fairlead::api {
 
 nlohmann::json to_json(const Event& event) {

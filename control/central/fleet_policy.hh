@@ -11,6 +11,7 @@
 #include "control/config/config.hh"
 #include "control/monitor/fleet_weights.hh"
 #include "control/monitor/intake.hh"
+#include "control/monitor/monitor.pb.h"
 #include "control/operator_state.hh"
 #include "control/pool_weights.hh"
 

@@ -2,6 +2,8 @@
 // Digest, order and wire form.
 #include "control/monitor/fleet_weights.hh"
 
+#include "control/monitor/monitor.pb.h"
+
 namespace fairlead::monitor {
 namespace {
 

@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "control/monitor/monitor.grpc.pb.h"
+namespace fairlead::v1 {
+class FleetWeights;  // monitor.proto; generated headers cost each file that sees them seconds
+}
 
 namespace fairlead::monitor {
 
