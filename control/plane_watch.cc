@@ -79,7 +79,8 @@ PlaneWatch::Look look_at(const fl_workers& workers, bool gate, base::Nanoseconds
     if (__atomic_load_n(&pages[w].ack, __ATOMIC_ACQUIRE) != 0) all_well = false;
   }
   look.served = all_well && some_serve;
-  look.given_back = some_gave_back && !some_serve;
+  // `stop` leaves a process without workers that forward.
+  look.given_back = (some_gave_back && !some_serve) || (running == 0 && look.pid != 0);
   return look;
 }
 

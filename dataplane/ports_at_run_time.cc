@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 
 #include "dataplane/base/printable.hh"
+#include "dataplane/device.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/gateless.hh"
 #include "dataplane/kernel_neighbours.hh"
@@ -132,6 +133,9 @@ void follow_vips(Forwarder& f) {
 }
 
 base::Result<unsigned> add_port(Forwarder& f, const model::Port& asked) {
+  if (const auto interface = kernel_interface_of(asked.device)) {
+    FL_TRY(kernel_interface(*interface));
+  }
   model::Port port = asked;
   port.device = device_in_force(f.config.runtime_dir, asked.device);
   const auto same = [&](const auto& station) { return station->port.device() == port.device; };

@@ -95,10 +95,13 @@ Page digest_page(const Json& result) {
 }
 
 void add_fleet(const Json& result, Page& page) {
-  if (result.contains("fleet") || result.contains("exchange"))
-    page.blocks.emplace_back(list_of(result, kMonitoring));
-  if (result.contains("routes")) page.blocks.emplace_back(list_of(result, kRoutes));
-  if (result.contains("etcd")) page.blocks.emplace_back(list_of(result, kEtcd));
+  auto& rows_so_far = std::get<Table>(page.blocks.front()).rows;  // one list: one width
+  const auto add = [&](std::span<const Column> columns) {
+    for (auto& row : list_of(result, columns).rows) rows_so_far.push_back(std::move(row));
+  };
+  if (result.contains("fleet") || result.contains("exchange")) add(kMonitoring);
+  if (result.contains("routes")) add(kRoutes);
+  if (result.contains("etcd")) add(kEtcd);
   if (result.contains("fleet"))
     page.blocks.emplace_back(table_of(rows(result["fleet"], "nodes"), kFleetNodes));
 }

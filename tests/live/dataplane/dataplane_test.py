@@ -194,6 +194,8 @@ def case_ports(build: Path) -> None:
             assert again["code"] == "already_exists", again
             wrong = node.ask("add port", device="net_nonsense0")
             assert wrong["code"] == "invalid_argument" and "net_nonsense0" in wrong["message"], wrong
+            wrong = node.ask("add port", device="net_af_xdp5,iface=nosuch")
+            assert "nosuch" in wrong["message"] and "packet" not in wrong["message"], wrong
             node.write_config({"b1": 1, "b2": 10000})
             node.publish()
             wait_for("gateway resolved", lambda: node.ask("show port")["result"]["ports"][1]["gateway_mac"])

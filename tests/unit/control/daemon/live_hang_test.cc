@@ -34,6 +34,13 @@ class HangingWorkers {
     (void)readers_.back().current();
     pages->worker_count = pages->workers_running = static_cast<std::uint32_t>(readers_.size());
   }
+  /// From now on they give signs of life; or are no workers any more, as after `stop`.
+  void live() {
+    const base::Nanoseconds until = sys::monotonic_ns() + 3600 * base::kSecond;
+    auto* pages = workers_.at<fl_workers>(0);
+    for (std::size_t w = 0; w < readers_.size(); ++w) pages->worker[w].heartbeat_ns = until;
+  }
+  void rest() { workers_.at<fl_workers>(0)->workers_running = 0; }
   void wake(std::size_t worker) { (void)readers_[worker].current(); }
 
  private:
@@ -79,6 +86,30 @@ TEST(Control, NobodyWaitsForAWorkerThatHangs) {
     });
   }));
   EXPECT_FALSE(control.result("show status")["dataplane"].contains("change_waits_s"));
+}
+
+TEST(Control, ADataPlaneThatAnOperatorStoppedIsToldAsStopped) {
+  Backend b1(1);
+  RunningControl control;
+  control.write_config({&b1});
+  control.start();
+  const auto told = [&](const std::string& what, const std::string& cause) {
+    return control.eventually([&] {
+      const Json events = control.result("show events")["events"];
+      return std::any_of(events.begin(), events.end(), [&](const Json& event) {
+        return event["kind"] == "dataplane" && event["what"] == what &&
+               event["cause"].get<std::string>().rfind(cause, 0) == 0;
+      });
+    });
+  };
+  HangingWorkers workers(control.folder() + "/run/");
+  workers.hang_one();
+  workers.live();
+  ASSERT_TRUE(told("up", "pid " + std::to_string(::getpid()))) << control.result("show events");
+
+  workers.rest();
+
+  EXPECT_TRUE(told("down", "stopped: pid ")) << control.result("show events");
 }
 
 TEST(Control, AChangeThatFindsNoBankSaysForWhomItWaits) {
