@@ -151,9 +151,11 @@ Answer perform(
     case Command::kClearFlow:
       return clear_flow(node, r, now);
     case Command::kShowStats:
-      return show_stats(node, r);
+      return show_stats(node, r, now);
     case Command::kShowDrop:
-      return show_drop(node);
+      return show_drop(node, now);
+    case Command::kClearStats:
+      return clear_stats(node, now);
     case Command::kShowHealth:
       return show_health(node, r, now);
     case Command::kShowMemory:

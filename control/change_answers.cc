@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/change_control.hh"
+#include "control/config/edit.hh"
 #include "control/config/key_changes.hh"
 #include "dataplane/sys/log.hh"
 
@@ -71,20 +72,68 @@ Answer ChangeControl::load(const api::Request& request, base::Nanoseconds now) {
   if (!store_error_.empty()) return base::fail(base::ErrorCode::kDataLoss, store_error_);
   const std::string name = request.name.value_or("pending");
   FL_ASSIGN(const config::Config config, config::parse_config(*request.text, name));
-  FL_ASSIGN(const Effect effect, effect_of(node_, config, now));
+  return stage(name, config, "", now);
+}
+
+Answer ChangeControl::stage(
+    const std::string& name,
+    const config::Config& config,
+    const std::string& incomplete,
+    base::Nanoseconds now
+) {
+  Effect effect;
+  if (incomplete.empty()) {
+    FL_ASSIGN(effect, effect_of(node_, config, now));
+  }
   const staging::Step step =
       Staging::load(state_, name, staging::digest_of(config.text), moment(now));
   FL_TRY(store_.save(state_, step.next, config.text));
   const staging::State before = std::exchange(state_, step.next);
   tell(before);
-  sys::log_info("operator loaded a configuration name=" + name);
   Json out = brief(now);
   out["changes"] = config.text != node_.config.text;
+  if (!incomplete.empty()) {
+    out["incomplete"] = incomplete;
+    return out;
+  }
   out["slots_moved"] = effect.slots_moved;
   out["flows_affected"] = effect.flows_affected;
   out["warnings"] = config.warnings;
   out["needs_restart"] = keys_needing_restart(node_.config, config);
   return out;
+}
+
+// A vip is added before its backends: what is pending may lack them, and nothing else.
+Answer ChangeControl::edit(const api::Request& request, base::Nanoseconds now) {
+  if (!store_error_.empty()) return base::fail(base::ErrorCode::kDataLoss, store_error_);
+  if (state_.pending && state_.pending->base != state_.in_force) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        "what is pending was made over revision " + std::to_string(state_.pending->base) +
+            ", revision " + std::to_string(state_.in_force) + " came since: config discard"
+    );
+  }
+  using Act = config::Edit::Act;
+  config::Edit edit;
+  edit.act = *request.edit == "add" ? Act::kAdd : *request.edit == "set" ? Act::kSet : Act::kDelete;
+  edit.vip = request.vip.value_or("");
+  edit.backend = request.backend.value_or("");
+  edit.values = request.values;
+  std::string text = node_.config.text;
+  if (state_.pending) {
+    FL_ASSIGN(text, store_.pending_text());
+  }
+  const std::string name = state_.pending ? state_.pending->name : "edited";
+  FL_ASSIGN(text, config::edit_config(text, edit));
+  FL_ASSIGN(config::Config config, config::parse_config(text, name, config::Purpose::kSimulate));
+  auto complete = config::parse_config(text, name);
+  const std::string missing = complete ? "" : complete.error().what;
+  if (complete) config = std::move(*complete);
+  sys::log_info(
+      "operator edited the pending configuration: " + *request.edit + " vip=" + edit.vip +
+      " backend=" + edit.backend
+  );
+  return stage(name, config, missing, now);
 }
 
 Answer ChangeControl::diff(base::Nanoseconds now) {
@@ -215,6 +264,8 @@ Answer ChangeControl::answer(const api::Request& request, base::Nanoseconds now)
   switch (request.command) {
     case Command::kConfigLoad:
       return load(request, now);
+    case Command::kConfigEdit:
+      return edit(request, now);
     case Command::kConfigDiff:
       return diff(now);
     case Command::kConfigCommit:

@@ -49,6 +49,14 @@ class ChangeControl {
 
  private:
   Answer load(const api::Request& request, base::Nanoseconds now);
+  Answer edit(const api::Request& request, base::Nanoseconds now);
+  /// Makes a text pending and tells what it would do, or why it is `incomplete`.
+  Answer stage(
+      const std::string& name,
+      const config::Config& config,
+      const std::string& incomplete,
+      base::Nanoseconds now
+  );
   Answer diff(base::Nanoseconds now);
   Answer commit(const api::Request& request, base::Nanoseconds now);
   Answer confirm(base::Nanoseconds now);

@@ -27,6 +27,7 @@
 #include "control/publisher.hh"
 #include "control/regions.hh"
 #include "control/route_state.hh"
+#include "control/stats_baseline.hh"
 #include "ebpf/loader.hh"
 
 namespace fairlead::control {
@@ -92,6 +93,7 @@ struct Node {
   std::vector<HeldBack> held_back;    // by worker
   GateEpisode episode;
   std::uint64_t lost_in_socket = 0;  // redirected to data planes that ended without receiving them
+  StatsBaseline cleared;             // what `clear stats` took off
 };
 
 /// The configured vip or backend; null: unknown.

@@ -21,8 +21,9 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
 
 // Node and data plane: show_plane.cc
 Json show_status(const Node& node, base::Nanoseconds now);
-Answer show_stats(const Node& node, const api::Request& request);
-Json show_drop(const Node& node);
+Answer show_stats(const Node& node, const api::Request& request, base::Nanoseconds now);
+Json show_drop(const Node& node, base::Nanoseconds now);
+Json clear_stats(Node& node, base::Nanoseconds now);
 Json show_memory(Node& node);
 Json show_update(const Node& node, base::Nanoseconds now);  // show_update.cc
 Json show_nodes(const Node& node, base::Nanoseconds now);   // show_fleet.cc, and the next

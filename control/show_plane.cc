@@ -13,6 +13,7 @@
 #include "dataplane/base/printable.hh"
 #include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
+#include "dataplane/sys/log.hh"
 
 // jemalloc's; weak, because sanitizer builds have another allocator.
 extern "C" int mallctl(const char*, void*, size_t*, void*, size_t) __attribute__((weak));
@@ -40,9 +41,11 @@ Json latency_us(const steer::Latency& latency) {
       {"mean", latency.mean_ns / 1e3}};
 }
 
-Json worker_row(unsigned worker, const fl_worker_page& page) {
+Json worker_row(
+    unsigned worker, const fl_worker_page& page, const std::vector<api::NamedCounter>& counters
+) {
   Json row{{"worker", worker}, {"core", page.core}};
-  for (const api::NamedCounter& c : api::counters_of(page)) row[std::string(c.name)] = c.value;
+  for (const api::NamedCounter& c : counters) row[std::string(c.name)] = c.value;
   row["residue"] = api::residue(page);
   return row;
 }
@@ -186,6 +189,13 @@ Json show_status(const Node& node, base::Nanoseconds now) {
 
 namespace {
 
+/// The answer, with the time since its counters were cleared if they ever were.
+Json since_cleared(const Node& node, Json answer, base::Nanoseconds now) {
+  if (node.cleared.taken() != 0)
+    answer["cleared_s"] = static_cast<double>(now - node.cleared.taken()) / 1e9;
+  return answer;
+}
+
 /// One row per worker, in the order of the struct.
 Answer vip_stats(const Node& node, const api::Request& request) {
   FL_ASSIGN(const std::uint32_t vip, api::vip_number(node.publisher.names(), *request.vip));
@@ -195,7 +205,7 @@ Answer vip_stats(const Node& node, const api::Request& request) {
     const unsigned number = worker++;
     if (request.worker && *request.worker != number) continue;
     Json row{{"vip", *request.vip}, {"worker", number}, {"flows", api::flows_of(page.vips[vip])}};
-    for (const api::NamedCounter& c : api::counters_of(page.vips[vip]))
+    for (const api::NamedCounter& c : node.cleared.vip(number, page, vip))
       row[std::string(c.name)] = c.value;
     rows.push_back(std::move(row));
   }
@@ -204,8 +214,11 @@ Answer vip_stats(const Node& node, const api::Request& request) {
 
 }  // namespace
 
-Answer show_stats(const Node& node, const api::Request& request) {
-  if (request.vip) return vip_stats(node, request);
+Answer show_stats(const Node& node, const api::Request& request, base::Nanoseconds now) {
+  if (request.vip) {
+    FL_ASSIGN(Json of_vip, vip_stats(node, request));
+    return since_cleared(node, std::move(of_vip), now);
+  }
   const fl_workers& workers = node.regions.worker_pages();
   Json rows = Json::array();
   unsigned worker = 0;
@@ -213,9 +226,10 @@ Answer show_stats(const Node& node, const api::Request& request) {
   for (const fl_worker_page& page : api::pages(workers)) {
     const unsigned w = worker++;
     if (request.worker && *request.worker != w) continue;
-    rows.push_back(worker_row(w, page));
+    const auto counters = node.cleared.worker(w, page);
+    rows.push_back(worker_row(w, page, counters));
     rows.back()["latency_us"] = latency_us(node.latency.worker(w));
-    for (const api::NamedCounter& c : api::counters_of(page)) total[std::string(c.name)] += c.value;
+    for (const api::NamedCounter& c : counters) total[std::string(c.name)] += c.value;
   }
   Json events = Json::array();
   for (const api::FlowEvent& e : api::flow_events()) {
@@ -223,33 +237,43 @@ Answer show_stats(const Node& node, const api::Request& request) {
         {{"event", e.name}, {"count", total["flow_" + std::string(e.name)]}, {"text", e.text}}
     );
   }
-  return Json{
-      {"workers", rows},
-      {"total", total},
-      {"flow_events", events},
-      {"node_latency_us", latency_us(node.latency.node())},
-      {"node_latency_since_start_us", latency_us(api::latency(workers))}};
+  return since_cleared(
+      node,
+      Json{
+          {"workers", rows},
+          {"total", total},
+          {"flow_events", events},
+          {"node_latency_us", latency_us(node.latency.node())},
+          {"node_latency_since_start_us", latency_us(api::latency(workers))}},
+      now
+  );
 }
 
-Json show_drop(const Node& node) {
+Json clear_stats(Node& node, base::Nanoseconds now) {
+  node.cleared.take(node.regions.worker_pages(), node.lost_in_socket, now);
+  sys::log_info("operator cleared what show stats and show drop show");
+  return Json{{"cleared_s", 0.0}};
+}
+
+Json show_drop(const Node& node, base::Nanoseconds now) {
   Json reasons = Json::array();
   const auto pages = api::pages(node.regions.worker_pages());
   for (unsigned r = 1; r < FL_REASON_COUNT; ++r) {
-    std::uint64_t drops = 0;
-    std::uint64_t punts = 0;
-    std::uint64_t answers = 0;
+    StatsBaseline::Reason sum;
+    unsigned worker = 0;
     for (const fl_worker_page& page : pages) {
-      drops += page.drops[r];
-      punts += page.punts[r];
-      answers += page.answers[r];
+      const StatsBaseline::Reason of_one = node.cleared.reason(worker++, page, r);
+      sum.drops += of_one.drops;
+      sum.punts += of_one.punts;
+      sum.answers += of_one.answers;
     }
     const auto reason = static_cast<fl_reason>(r);
     reasons.push_back({
         {"name", steer::reason_name(reason)},
         {"text", steer::reason_text(reason)},
-        {"drops", drops},
-        {"punts", punts},
-        {"answers", answers},
+        {"drops", sum.drops},
+        {"punts", sum.punts},
+        {"answers", sum.answers},
     });
   }
   if (node.gate) {
@@ -257,12 +281,12 @@ Json show_drop(const Node& node) {
     reasons.push_back(
         {{"name", "lost_in_socket"},
          {"text", "redirected to a data plane that ended before it received them"},
-         {"drops", node.lost_in_socket},
+         {"drops", node.cleared.lost_in_socket(node.lost_in_socket)},
          {"punts", 0U},
          {"answers", 0U}}
     );
   }
-  return Json{{"reasons", reasons}};
+  return since_cleared(node, Json{{"reasons", reasons}}, now);
 }
 
 Json show_memory(Node& node) {

@@ -24,6 +24,7 @@ constexpr Method kMethods[] = {
     {"clear flow tuple", Command::kClearFlow, kTuple, kTuple, true},
     {"flush flow", Command::kFlushFlow, kVip | kBackend | kRate, 0, true},
     {"show stats", Command::kShowStats, kVip | kWorker, 0, false},
+    {"clear stats", Command::kClearStats, 0, 0, true},
     {"show drop", Command::kShowDrop, 0, 0, false},
     {"show health", Command::kShowHealth, kVip | kBackend, 0, false},
     {"show events", Command::kShowEvents, kAfter | kKind | kLimit, 0, false},
@@ -55,6 +56,7 @@ constexpr Method kMethods[] = {
     {"show config pending", Command::kShowConfigPending, 0, 0, true},
     {"show config history", Command::kShowConfigHistory, 0, 0, false},
     {"config load", Command::kConfigLoad, kText | kName, kText, true},
+    {"config edit", Command::kConfigEdit, kEdit | kVip | kBackend | kValues, kEdit, true},
     {"config diff", Command::kConfigDiff, 0, 0, false},
     {"config commit", Command::kConfigCommit, kTrial | kNote, 0, true},
     {"config confirm", Command::kConfigConfirm, 0, 0, true},
@@ -84,6 +86,7 @@ constexpr ArgumentName kArguments[] = {
     {"after", kAfter},       {"kind", kKind},
     {"health", kHealth},     {"for_ms", kLasting},
     {"reports", kReports},   {"module", kModule},
+    {"edit", kEdit},         {"values", kValues},
 };
 
 }  // namespace

@@ -36,6 +36,8 @@ enum Argument : unsigned {
   kLasting = 1 << 21,
   kReports = 1 << 22,
   kModule = 1 << 23,
+  kEdit = 1 << 24,
+  kValues = 1 << 25,
 };
 
 struct Method {

@@ -15,6 +15,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kMostValues = 64;
+
 base::Result<std::string> text_of(const Json& arguments, const std::string& key) {
   const Json& value = arguments.at(key);
   if (!value.is_string()) return base::invalid("argument '" + key + "' must be text");
@@ -169,6 +171,23 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
   return true;
 }
 
+/// [{"key": "weight", "value": "50"}, ...]
+base::Result<std::vector<std::pair<std::string, std::string>>> values_of(const Json& arguments) {
+  const Json& list = arguments.at("values");
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const Json& item : list) {
+    const bool good = list.is_array() && item.is_object() && item.size() == 2 &&
+                      item.contains("key") && item.contains("value") && item["key"].is_string() &&
+                      item["value"].is_string();
+    if (!good || out.size() == kMostValues) break;
+    out.emplace_back(item["key"], item["value"]);
+  }
+  if (!out.empty() && out.size() == list.size()) return out;
+  return base::invalid(
+      "argument 'values' must be a list of 1 to 64, as [{\"key\":\"weight\",\"value\":\"50\"}]"
+  );
+}
+
 base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& request) {
   if ((given & kText) != 0) {
     FL_ASSIGN(request.text, configuration_of(arguments));
@@ -182,6 +201,12 @@ base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& r
   if ((given & kTrial) != 0) {
     FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "confirm_ms", 1000, 86'400'000));
     request.trial = ms * base::kMillisecond;
+  }
+  if ((given & kEdit) != 0) {
+    FL_ASSIGN(request.edit, word_of(arguments, "edit", {"add", "set", "delete"}));
+  }
+  if ((given & kValues) != 0) {
+    FL_ASSIGN(request.values, values_of(arguments));
   }
   if ((given & kRevision) != 0) {
     FL_ASSIGN(request.revision, revision_of(arguments));

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -44,11 +46,13 @@ enum class Command : std::uint8_t {
   kSetLog,
   kShowEvents,
   kClearFlow,
+  kClearStats,
   kFlushFlow,
   kShowConfig,
   kShowConfigPending,
   kShowConfigHistory,
   kConfigLoad,
+  kConfigEdit,
   kConfigDiff,
   kConfigCommit,
   kConfigConfirm,
@@ -90,6 +94,8 @@ struct Request {
   std::optional<std::string> text;     // a whole configuration
   std::optional<std::string> name;     // of the file it came from
   std::optional<std::string> note;
+  std::optional<std::string> edit;                          // "add", "set", "delete"
+  std::vector<std::pair<std::string, std::string>> values;  // of an edit: keys and values
   std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
   std::optional<std::uint64_t> revision;   // from 1
 };

@@ -142,7 +142,10 @@ Page config_page(const Call& call, const Json& result) {
   for (const Json& warning : rows(result, "warnings"))
     if (warning.is_string()) page.blocks.emplace_back("warning: " + warning.get<std::string>());
   std::string line = "OK ";
-  if (call.is("config load")) {
+  if (result.contains("incomplete")) {
+    line += "pending over revision " + text(result, "revision") +
+            ", not complete yet: " + text(result, "incomplete");
+  } else if (call.is("config load") || call.pattern->method == "config edit") {
     line += "pending over revision " + text(result, "revision") + ": " + moves(result) +
             "; config diff shows them, config commit puts it in force";
   } else if (call.is("config discard")) {

@@ -34,6 +34,8 @@ struct Rule {
 };
 
 std::span<const Rule> command_rules();
+/// Of these, the first: they only show.
+std::span<const Rule> look_rules();
 
 /// What may follow a "|".
 std::span<const Rule> filter_rules();

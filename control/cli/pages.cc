@@ -235,8 +235,19 @@ constexpr Column kCores[] = {
     {"GENERATION", "generation", F::kNumber},
 };
 
+void add_cleared(const Json& result, Page& page) {
+  if (result.contains("cleared_s"))
+    page.blocks.emplace_back(
+        "counted since clear stats, " + cell(result, "cleared_s", F::kSeconds) + " ago"
+    );
+}
+
 Page stats_page(const Json& result) {
-  if (result.contains("vips")) return vip_stats_page(result);
+  if (result.contains("vips")) {
+    Page page = vip_stats_page(result);
+    add_cleared(result, page);
+    return page;
+  }
   Json workers = rows(result, "workers");
   Json total = part(result, "total", Json::object());
   total["worker"] = "total";
@@ -245,6 +256,7 @@ Page stats_page(const Json& result) {
   Page page{{table_of(workers, kWorkers)}};
   add_flow_events(rows(result, "flow_events"), page);
   page.blocks.emplace_back(list_of(latency, kNodeLatency));
+  add_cleared(result, page);
   return page;
 }
 
@@ -257,8 +269,14 @@ Page drop_page(const Call& call, const Json& result) {
                          part(reason, "answers", 0U) != 0U;
     if (all || counted) kept.push_back(reason);
   }
-  if (kept.empty()) return {{"nothing dropped, punted or answered"}};
-  return {{table_of(kept, kReasons)}};
+  Page page;
+  if (kept.empty()) {
+    page.blocks.emplace_back("nothing dropped, punted or answered");
+  } else {
+    page.blocks.emplace_back(table_of(kept, kReasons));
+  }
+  add_cleared(result, page);
+  return page;
 }
 
 Page port_page(const Call& call, const Json& result) {
@@ -340,7 +358,8 @@ Page page_of(const Call& call, const Json& result) {
          table_of(rows(result, "nodes"), kUpdateNodes)}};
   }
   if (name == "lookup") return lookup_page(call, result);
-  if (name.find("config") != std::string::npos) return config_page(call, result);
+  if (name.find("config") != std::string::npos || call.pattern->method == "config edit")
+    return config_page(call, result);
   return done_page(call, result);
 }
 

@@ -160,6 +160,8 @@ Page done_page(const Call& call, const Json& result) {
     line += "weights are frozen";
   } else if (name == "thaw weights") {
     line += "weights follow measurements";
+  } else if (name == "clear stats") {
+    line += "show stats and show drop count from now on; metrics go on as they were";
   } else if (name == "clear flow tuple") {
     line += is_true(result, "found")
                 ? "forgets the " + text(result, "state") + " flow on " + text(result, "backend")

@@ -10,6 +10,7 @@
 #include "control/cli/batch.hh"
 #include "control/cli/client.hh"
 #include "control/cli/config_commands.hh"
+#include "control/cli/edit_commands.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/packet_commands.hh"
 #include "control/cli/pages.hh"
@@ -133,6 +134,7 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
   if (call.is("config load")) {
     FL_ASSIGN(arguments, config_arguments(call));
   }
+  if (call.pattern->method == "config edit") arguments = edit_arguments(call);
   auto result = ask(socket, call.pattern->method, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/cli/config_commands.hh"
+#include "control/cli/edit_commands.hh"
 #include "control/cli/hold_commands.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/packet_commands.hh"
@@ -370,6 +371,7 @@ std::span<const ValueKind> value_kinds() {
     for (const auto part :
          {std::span<const ValueKind>(kKinds),
           config_kinds(),
+          edit_kinds(),
           hold_kinds(),
           run_kinds(),
           packet_kinds()})

@@ -40,15 +40,21 @@ class TreeBuilder final : public YAML::EventHandler {
     add(std::move(value));
   }
   void OnSequenceStart(
-      const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value
+      const YAML::Mark& mark,
+      const std::string&,
+      YAML::anchor_t anchor,
+      YAML::EmitterStyle::value style
   ) override {
-    push(make(Value::Kind::kList, mark, anchor));
+    push(make(Value::Kind::kList, mark, anchor), style);
   }
   void OnSequenceEnd() override { pop(); }
   void OnMapStart(
-      const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value
+      const YAML::Mark& mark,
+      const std::string&,
+      YAML::anchor_t anchor,
+      YAML::EmitterStyle::value style
   ) override {
-    push(make(Value::Kind::kMap, mark, anchor));
+    push(make(Value::Kind::kMap, mark, anchor), style);
   }
   void OnMapEnd() override { pop(); }
 
@@ -70,9 +76,11 @@ class TreeBuilder final : public YAML::EventHandler {
     Value value;
     value.kind = kind;
     value.line = line_of(mark);
+    value.column = mark.column;
     return value;
   }
-  void push(Value value) {
+  void push(Value value, YAML::EmitterStyle::value style) {
+    value.flow = style == YAML::EmitterStyle::Flow;
     if (stack_.size() >= kMaxDepth) throw Refused{value.line, "nested deeper than 32 levels"};
     stack_.push_back(Open{std::move(value), {}, false});
   }
@@ -114,6 +122,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     open.entry.key = std::move(key.text);
     open.entry.line = key.line;
+    open.entry.column = key.column;
     open.has_key = true;
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// YAML text as a tree that remembers its lines. Only yaml.cc knows the parser's library.
+// YAML text as a tree that remembers its places. Only yaml.cc knows the parser's library.
 #pragma once
 
 #include <string>
@@ -15,6 +15,8 @@ struct Value {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   int line = 1;                // counts from 1
+  int column = 0;              // of its first character: bytes before it in the line
+  bool flow = false;           // kList, kMap: in brackets
   bool quoted = false;         // "80" is text, 80 may be a number
   std::string text;            // kScalar
   std::vector<Value> items;    // kList
@@ -24,6 +26,7 @@ struct Value {
 struct Entry {
   std::string key;
   int line = 1;
+  int column = 0;
   Value value;
 };
 

@@ -76,6 +76,35 @@ class ChangeTest(unittest.TestCase):
             self.assertEqual((status, out), (2, ""), words)
             self.assertIn(says, err)
 
+    def test_vips_and_backends_are_edited_in_what_is_pending(self):
+        for words, edit, names, values in (
+                ("add vip shop address 203.0.113.20 protocol tcp port 443 choices 2", "add", {"vip": "shop"},
+                 {"address": "203.0.113.20", "protocol": "tcp", "port": "443", "choices": "2"}),
+                ("set vip web health '{interval: 2s}'", "set", {"vip": "web"}, {"health": "{interval: 2s}"}),
+                ("del vip shop", "delete", {"vip": "shop"}, {}),
+                ("add backend b9 vip web address 10.0.0.9 weight 50", "add", {"vip": "web", "backend": "b9"},
+                 {"address": "10.0.0.9", "weight": "50"}),
+                ("config set backend b1 weight 50 vip web", "set", {"vip": "web", "backend": "b1"}, {"weight": "50"}),
+                ("del backend b1", "delete", {"backend": "b1"}, {})):
+            status, out, err = self.run_cli(words)
+            self.assertEqual((status, err), (0, ""), words)
+            self.assertIn("OK pending over revision 1", out)
+            sent = {"edit": edit, **names}
+            if values:
+                sent["values"] = [{"key": k, "value": v} for k, v in values.items()]
+            self.assertEqual(self.node.requests[-1], {"command": "config edit", "arguments": sent})
+        for words, says in (("add vip shop address 203.0.113 protocol tcp port 443", "address '203.0.113'"),
+                            ("add vip shop address 203.0.113.20 protocol sctp port 443", "none of tcp, udp"),
+                            ("add backend b9 address 10.0.0.9", "vip"),
+                            ("set vip web", "KEY"),
+                            ("set vip web Port 80", "key 'Port'")):
+            status, out, err = self.run_cli(words)
+            self.assertEqual((status, out), (2, ""), words)
+            self.assertIn(says, err)
+
+    def test_statistics_can_be_cleared(self):
+        self.assertIn("OK show stats and show drop count from now on", self.run_cli("clear stats")[1])
+
     def test_a_drain_is_an_operation_with_an_end(self):
         _, out, _ = self.run_cli("drain b b1 deadline 10m then remove")
         self.assertEqual(self.node.requests[-1]["arguments"],

@@ -83,6 +83,8 @@ CONTROL = {
     "thaw weights": {"frozen": False},
     "config load": {"revision": 1, "pending": True, "changes": True, "slots_moved": 67, "flows_affected": 3,
                     "warnings": [], "needs_restart": ["workers"]},
+    "config edit": {"revision": 1, "pending": True, "changes": True, "slots_moved": 67, "flows_affected": 3},
+    "clear stats": {"cleared_s": 0.0},
     "config diff": {"revision": 1, "base": 1, "slots_moved": 67, "flows_affected": 3, "needs_restart": [],
                     "keys": [{"key": "vips[web].backends[b2].weight", "before": "50", "after": "20"}],
                     "vips": [{"vip": "web", "change": "", "slots": 65537, "slots_moved": 67, "flows_affected": 3}],
@@ -200,7 +202,8 @@ class FakeNode:
         arguments = request.get("arguments", {})
         for key, items, field in (("vip", CONTROL["show vip"]["vips"], "name"),
                                   ("backend", BACKENDS, "id")):
-            if known(items, field, arguments.get(key)) is None:
+            pending = command == "config edit"  # may name what is not in force yet
+            if not pending and known(items, field, arguments.get(key)) is None:
                 return {"ok": False, "code": "not_found",
                         "message": f"no {key} '{arguments[key]}'"}
         if command == "show backend":

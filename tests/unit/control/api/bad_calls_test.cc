@@ -28,6 +28,8 @@ std::ostream& operator<<(std::ostream& out, const Bad& bad) {
 #define NAME(name) "argument '" name "' must have 1 to 128 characters"
 #define TEXT(name) "argument '" name "' must be text"
 #define WHOLE(name, least, most) "argument '" name "' must be a whole number, " least " to " most
+#define VALUES \
+  "argument 'values' must be a list of 1 to 64, as [{\"key\":\"weight\",\"value\":\"50\"}]"
 #define NO_OBJECT "not a JSON object on one line, send {\"command\":\"show status\"}"
 #define TUPLE(protocol, src, sport, dst, dport)                                 \
   "{\"protocol\":" protocol ",\"src\":" src ",\"sport\":" sport ",\"dst\":" dst \
@@ -74,6 +76,22 @@ const Bad kBad[] = {
     {"POST", "/v1/drain/backend", "{}", NEEDS("drain backend", "backend")},
     {"POST", "/v1/maint/backend", R"({"backend":"b1"})", NEEDS("maint backend", "switch")},
     {"POST", "/v1/config/load", R"({"name":"c.yaml"})", NEEDS("config load", "text")},
+    {"POST", "/v1/config/edit", R"({"vip":"web"})", NEEDS("config edit", "edit")},
+    {"POST",
+     "/v1/config/edit",
+     R"({"edit":"change","vip":"web"})",
+     "argument 'edit': 'change' is none of add, set, delete"},
+    {"POST", "/v1/config/edit", R"({"edit":"set","vip":"web","values":{"port":"1"}})", VALUES},
+    {"POST", "/v1/config/edit", R"({"edit":"set","vip":"web","values":[]})", VALUES},
+    {"POST",
+     "/v1/config/edit",
+     R"({"edit":"set","vip":"web","values":[{"key":"port","value":1}]})",
+     VALUES},
+    {"POST",
+     "/v1/config/edit",
+     R"({"edit":"set","vip":"web","values":[{"key":"port","value":"1"},{"key":"port"}]})",
+     VALUES},
+    {"POST", "/v1/clear/stats", R"({"vip":"web"})", NO_ARGUMENT("clear stats", "vip")},
     {"POST", "/v1/set/log", "{}", NEEDS("set log", "level")},
     // types
     {"POST", "/v1/show/vip", R"({"vip":7})", TEXT("vip")},

@@ -214,6 +214,10 @@ vips:
         self.assertEqual(self.http("GET", "/v1/show/vip?vip=a&vip=b"), (
             400, {"code": "invalid_argument", "message": "argument 'vip' is in the query twice"}))
         self.assertEqual(self.http("POST", "/v1/config/confirm")[0], 409)
+        edit = {"edit": "set", "vip": "web", "values": [{"key": "choices", "value": "2"}]}
+        self.assertTrue(self.http("POST", "/v1/config/edit", edit)[1]["pending"])
+        self.assertIn("choices: 2", self.http("POST", "/v1/show/config/pending")[1]["text"])
+        self.assertEqual(self.http("POST", "/v1/config/discard")[0], 200)
         self.assertEqual(self.http("DELETE", "/v1/show/vip")[1]["code"], "invalid_argument")
         status, answer = self.http("POST", "/v1/show/vip?vip=web", {"vip": "web"})
         self.assertEqual((status, answer["message"]), (400, "arguments are in the query and in the body, give one of them"))

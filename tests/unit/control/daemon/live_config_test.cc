@@ -91,6 +91,73 @@ TEST_F(StagedConfig, IsSeenInADiffAndInForceOnlyAfterTheCommit) {
   EXPECT_EQ(history["revisions"][1]["origin"], "start");
 }
 
+TEST_F(StagedConfig, IsMadeByEditsOneAfterTheOther) {
+  const auto edit = [this](const Json& arguments) {
+    return control.result("config edit", arguments);
+  };
+  const auto values = [](const Json& map) {
+    Json list = Json::array();
+    for (const auto& [key, value] : map.items()) list.push_back({{"key", key}, {"value", value}});
+    return list;
+  };
+  const Json added = edit(
+      {{"edit", "add"},
+       {"vip", "shop"},
+       {"values", values({{"address", "203.0.113.20"}, {"port", "443"}})}}
+  );
+  EXPECT_NE(added["incomplete"].get<std::string>().find("the pool is empty"), std::string::npos);
+  EXPECT_NE(
+      refused("config commit")["message"].get<std::string>().find("the pool is empty"),
+      std::string::npos
+  );
+  const Json full = edit(
+      {{"edit", "add"},
+       {"vip", "shop"},
+       {"backend", "b3"},
+       {"values", values({{"address", b3.address()}})}}
+  );
+  EXPECT_FALSE(full.contains("incomplete"));
+  edit({{"edit", "set"}, {"backend", "b1"}, {"values", values({{"weight", "50"}})}});
+  edit({{"edit", "delete"}, {"vip", "web"}, {"backend", "b2"}});
+  EXPECT_EQ(
+      refused("config edit", {{"edit", "delete"}, {"vip", "web"}, {"backend", "b2"}})["code"],
+      "not_found"
+  );
+  EXPECT_NE(
+      refused(
+          "config edit", {{"edit", "set"}, {"vip", "web"}, {"values", values({{"prot", "81"}})}}
+      )["message"]
+          .get<std::string>()
+          .find("prot: unknown key"),
+      std::string::npos
+  );
+  EXPECT_TRUE(has_backend("b2")) << "nothing is in force yet";
+
+  control.result("config commit");
+
+  EXPECT_FALSE(has_backend("b2"));
+  EXPECT_TRUE(has_backend("b3"));
+  EXPECT_EQ(control.backend("b1")["weight"], 50);
+  const std::string text = content(control.config_path());
+  EXPECT_NE(text.find("shop"), std::string::npos);
+  EXPECT_EQ(text.substr(0, text.find("vips")), old_text.substr(0, old_text.find("vips")));
+}
+
+TEST_F(StagedConfig, AnEditOfWhatIsPendingOverAnOldRevisionIsRefused) {
+  load(new_text);
+  std::ofstream(control.config_path()) << old_text << "# reloaded\n";
+  control.result("config reload");
+
+  const Json reply =
+      refused("config edit", {{"edit", "delete"}, {"vip", "web"}, {"backend", "b3"}});
+
+  EXPECT_EQ(reply["code"], "failed_precondition");
+  EXPECT_EQ(
+      reply["message"],
+      "what is pending was made over revision 1, revision 2 came since: config discard"
+  );
+}
+
 TEST_F(StagedConfig, GoesBackByItselfUnlessConfirmed) {
   load(new_text);
   const Json trial = control.result("config commit", {{"confirm_ms", 1000}});
