@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The node, its data plane, its counters and its memory as JSON.
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <set>
 
@@ -11,6 +13,7 @@
 #include "control/shared_state.hh"
 #include "control/show.hh"
 #include "dataplane/base/printable.hh"
+#include "dataplane/shm/process_state.hh"
 #include "dataplane/steer/handover.h"
 #include "dataplane/steer/verdict.hh"
 #include "dataplane/sys/log.hh"
@@ -92,12 +95,15 @@ void show_turns(const fl_workers& workers, Json& gate) {
   std::uint64_t gone = 0;
   std::uint64_t stale = 0;
   Json now = Json::array();
+  const std::ptrdiff_t running = workers.workers_running;  // 0: none, or all are stopped
   for (const fl_worker_page& page : api::pages(workers)) {
+    const std::ptrdiff_t number = &page - workers.worker;
     const fl_sign& sign = *fl_sign_of(&page);
     packets += sign.gate_packets;
     gone += sign.takeovers_gone;
     stale += sign.takeovers_stale;
-    if (sign.owner == FL_OWNER_GATE) now.push_back(&page - workers.worker);
+    const bool serves = running == 0 || number < running;  // others are left over
+    if (serves && sign.owner == FL_OWNER_GATE) now.push_back(number);
   }
   gate["forwards_for"] = now;
   gate["packets"] = packets;
@@ -133,6 +139,17 @@ Json show_dataplane(const Node& node, base::Nanoseconds now) {
   return dataplane;
 }
 
+/// Why the gate would not see at once that a worker has ended; "": it would.
+std::string blind_to_exits(const Node& node) {
+  const std::uint64_t here = shm::pid_namespace();
+  const fl_workers& workers = node.regions.worker_pages();
+  for (std::size_t w = 0; w < std::min<std::size_t>(workers.workers_running, FL_MAX_WORKERS); ++w) {
+    const std::uint64_t there = *fl_namespace_of(&workers.worker[w]);
+    if (there != 0 && there != here) return "the data plane runs in another pid namespace";
+  }
+  return node.gate->blind_to_exits();
+}
+
 Json show_gate(const Node& node, base::Nanoseconds now) {
   Json gate{
       {"interface", node.config.interface},
@@ -144,7 +161,8 @@ Json show_gate(const Node& node, base::Nanoseconds now) {
     const std::string why = why_gate_forwards(node, now);
     if (!why.empty()) gate["forwards"] = why;
     gate["lost_in_socket"] = node.lost_in_socket;
-    if (!node.gate->blind_to_exits().empty()) gate["blind_to_exits"] = node.gate->blind_to_exits();
+    const std::string blind = blind_to_exits(node);
+    if (!blind.empty()) gate["blind_to_exits"] = blind;
     show_hops(node.gate->hops(), gate);
   }
   return gate;

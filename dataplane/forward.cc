@@ -12,6 +12,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/console.hh"
+#include "dataplane/crash_notice.hh"
 #include "dataplane/device.hh"
 #include "dataplane/gateless.hh"
 #include "dataplane/numa.hh"
@@ -80,7 +81,9 @@ base::Result<void> make_crew(Forwarder& f, unsigned found) {
   setup.found = found;
   setup.pages = f.regions.workers.at<fl_workers>(0);
   setup.gate_interface = f.config.interface;
+  fl_workers* const pages = setup.pages;
   f.crew = std::make_unique<Crew>(std::move(setup));
+  tell_crashes(pages);
   return {};
 }
 
@@ -171,6 +174,7 @@ void loop(Forwarder& f, Console& console, int signals) {
 
 void stop(Forwarder& f) {
   f.crew->stop();
+  tell_crashes(nullptr);
   if (f.capture.running()) {
     (void)f.capture.stop(*f.crew, f.table.names(), sys::monotonic_ns());
   }

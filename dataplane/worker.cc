@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/shm/process_state.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::dataplane {
@@ -71,6 +72,7 @@ Worker::~Worker() {
 void Worker::sign_page() {
   fl_worker_page& page = *context_.page;
   page.pid = static_cast<std::uint32_t>(::getpid());
+  *fl_namespace_of(&page) = shm::pid_namespace();
   *fl_thread_of(&page) = static_cast<std::uint32_t>(::gettid());
   page.core = core_;
   page.tsc_hz = tsc_hz_;

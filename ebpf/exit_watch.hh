@@ -12,7 +12,8 @@ namespace fairlead::ebpf {
 /// outlives the process as the gate does; one that is there already is replaced. From then on the
 /// kernel sets the heartbeat of a worker whose thread ends to 0, before it closes the process's
 /// sockets, and the gate takes over with the next packet (docs/takeover.md). `bpffs_dir` must be a
-/// bpffs (bpffs.hh). Data planes of another pid namespace than the caller's are not seen.
+/// bpffs (bpffs.hh). Data planes of another pid namespace than the caller's are not seen
+/// (FL_NAMESPACE_OFFSET).
 ///
 /// The gate works without, it learns of a death some milliseconds later: an error (no CAP_PERFMON,
 /// a kernel without tracepoints for BPF) is to be told, and nothing else. Linux 5.8.

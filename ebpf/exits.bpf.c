@@ -36,6 +36,8 @@ int fl_note_exit(void* ctx) {
     const __u32* const thread = fl_line(&fl_worker_lines, page + FL_THREAD_OFFSET / FL_LINE_BYTES);
     if (!sign || !thread) return 0;
     if (thread[FL_THREAD_OFFSET % FL_LINE_BYTES / sizeof(__u32)] != ending.pid) continue;
+    const __u64 space = ((const __u64*)thread)[FL_NAMESPACE_OFFSET % FL_LINE_BYTES / sizeof(__u64)];
+    if (space && space != fl_pid_namespace_inode) continue;
     *(volatile __u64*)&sign->heartbeat_ns = 0;
   }
   return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads /proc/PID/stat: state and start time (proc(5), fields 3 and 22).
+// Reads /proc/PID/stat: state and start time (proc(5), fields 3 and 22), and /proc/self/ns/pid.
 #include "dataplane/shm/process_state.hh"
 
 #include <cerrno>
@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dataplane/sys/unique_fd.hh"
@@ -56,6 +57,11 @@ bool process_lives(std::uint32_t pid, base::Nanoseconds seen_ns) {
   const auto tick_ns = base::kSecond / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   const base::Nanoseconds started = start_ticks * tick_ns;  // since boot, rounded down to a tick
   return started <= seen_ns + suspended_ns() + tick_ns;
+}
+
+std::uint64_t pid_namespace() {
+  struct stat space {};
+  return ::stat("/proc/self/ns/pid", &space) == 0 ? space.st_ino : 0;
 }
 
 }  // namespace fairlead::shm

@@ -44,6 +44,9 @@ FL_STATIC_ASSERT(
 /// The worker's thread as the kernel numbers it (gettid()), 32 bits; 0: not known. By it
 /// exits.bpf.c knows the thread whose end it sees.
 #define FL_THREAD_OFFSET (offsetof(struct fl_worker_page, reserved0))
+/// The pid namespace in which it has that number: the inode of /proc/self/ns/pid, 64 bits; 0: not
+/// known.
+#define FL_NAMESPACE_OFFSET (FL_THREAD_OFFSET + sizeof(uint64_t))
 
 /// By receive queue of the gate's interface: 1 + the worker that serves it; 0: nobody has yet, then
 /// the gate takes the worker with the queue's number. Later queues likewise.
@@ -63,6 +66,12 @@ inline const fl_sign* fl_sign_of(const fl_worker_page* page) {
 }
 inline uint32_t* fl_thread_of(fl_worker_page* page) {
   return reinterpret_cast<uint32_t*>(page->reserved0);
+}
+inline uint64_t* fl_namespace_of(fl_worker_page* page) {
+  return &page->reserved0[1];
+}
+inline const uint64_t* fl_namespace_of(const fl_worker_page* page) {
+  return &page->reserved0[1];
 }
 inline uint8_t* fl_queue_workers(fl_workers* workers) {
   return reinterpret_cast<uint8_t*>(workers->reserved);

@@ -29,7 +29,12 @@ def case_gate_tells(build: Path) -> None:
             before = tunnelled(raw, len(CLIENTS))
             end(node, signal.SIGTERM, "stopped")
             start(node)
+            stale = gate(node)["takeovers_stale"]
+            assert "blind_to_exits" not in gate(node) and (node.folder / "run/bpf/exits_link").exists(), gate(node)
             end(node, signal.SIGKILL, "killed")
+            start(node)
+            end(node, signal.SIGABRT, "killed")
+            assert gate(node)["takeovers_stale"] == stale, "a death was taken for a hang"
             start(node)
             old = node.process.pid
             node.start("--replace")
@@ -48,7 +53,7 @@ def case_gate_tells(build: Path) -> None:
             send(node, raw, ACK)
             assert tunnelled(raw, len(CLIENTS)) == before
         causes = [e["cause"].split(":")[0] for e in events(node) if e["what"] == "down"]
-        assert causes == ["stopped", "killed", "upgrade", "hung"], events(node)
+        assert causes == ["stopped", "killed", "killed", "upgrade", "hung"], events(node)
         assert node.stop() == 0
         unload(node)
 

@@ -53,11 +53,12 @@ class Pages {
   Pages& operator=(const Pages&) = delete;
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  void sign(unsigned worker, pid_t pid, pid_t thread) {
+  void sign(unsigned worker, pid_t pid, pid_t thread, std::uint64_t space = 0) {
     fl_worker_page& page = workers_->worker[worker];
     page.pid = static_cast<std::uint32_t>(pid);
     *fl_thread_of(&page) = static_cast<std::uint32_t>(thread);
     page.heartbeat_ns = kBeat;
+    *fl_namespace_of(&page) = space;
     workers_->workers_running = std::max(workers_->workers_running, worker + 1);
   }
   [[nodiscard]] std::uint64_t beat(unsigned worker) const {
@@ -112,10 +113,12 @@ TEST_F(ExitWatch, AWorkerOfAKilledProcessHasNoHeartbeat) {
     pages_->sign(0, ::getpid(), ::gettid());
     pages_->sign(1, child, child);
     pages_->sign(2, child, ::gettid());  // another process's number
+    pages_->sign(3, child, child, 1);    // the same number in another pid namespace
   });
   EXPECT_EQ(pages_->beat(0), kBeat) << "of a process that lives";
   EXPECT_EQ(pages_->beat(1), 0U);
   EXPECT_EQ(pages_->beat(2), kBeat) << "of a thread that lives";
+  EXPECT_EQ(pages_->beat(3), kBeat) << "of another thread by that number";
 }
 
 TEST_F(ExitWatch, AThreadEndsAloneAndOnlyItsWorkerIsGone) {
