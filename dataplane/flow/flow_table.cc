@@ -68,6 +68,7 @@ base::Result<FlowTable> FlowTable::attach(std::span<std::byte> region) {
   FlowTable table;
   table.buckets_ = reinterpret_cast<fl_flow_bucket*>(region.data() + FL_LINE_BYTES);
   table.mask_ = static_cast<std::uint32_t>(buckets - 1);
+  table.sweep_gap_ = kSweepPeriod / buckets;
   return table;
 }
 

@@ -236,6 +236,11 @@ class FlowTable {
   /// nothing has changed.
   Position insert_at_home(std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
 
+  /// Whether expire() would look at a bucket: a compare, for callers that ask at every burst.
+  [[nodiscard]] bool sweep_is_due(base::Nanoseconds now) const {
+    return now - swept_until_ >= sweep_gap_;  // a clock that was put back: far beyond it
+  }
+
   /// Advances the expiry hand as far as the time since the last call asks for, at most
   /// kMaxBucketsPerStep; calls ended(EndedFlow) for each entry removed.
   template <typename ProtocolOf, typename Ended>
@@ -334,6 +339,7 @@ class FlowTable {
   std::uint32_t fence_ = 0;
   std::uint64_t size_ = 0;
   base::Nanoseconds swept_until_ = 0;  // 0: expire() has not run yet
+  base::Nanoseconds sweep_gap_ = 0;    // of a bucket, rounded down
 };
 
 }  // namespace fairlead::flow

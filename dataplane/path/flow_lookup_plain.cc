@@ -48,10 +48,14 @@ inline bool keep(
     return false;
   const fl_member& member = keeper.members[number];
   const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
-  const auto idle = static_cast<flow::Tick>(keeper.now - seen);
-  if ((member.vip != keeper.vip) | !serves | (idle > keeper.longest_idle)) [[unlikely]]
+  if ((member.vip != keeper.vip) | !serves) [[unlikely]]
     return false;
-  flow::FlowTable::touch_confirmed(seen, keeper.now);
+  // One compare for most: what is not due to be noted is within every limit (flow::IdleLimits).
+  const auto age = static_cast<flow::Tick>(keeper.now - seen);
+  if (age >= FL_SEEN_STEP) [[unlikely]] {
+    if (age > keeper.longest_idle) return false;
+    flow::FlowTable::touch_confirmed(seen, keeper.now);
+  }
   burst.member[i] = number;
   burst.chosen[i] = &member;
   burst.backend[i] = member.backend;

@@ -92,7 +92,8 @@ void begin_burst(WorkerContext& context, Burst& burst, Parsing parsing) {
   classify_plain(context, burst);
   classify(context, burst);
   // Here, because the flows' buckets have been asked for and are on their way.
-  maintain(context);
+  if (context.flows.sweep_is_due(context.now)) [[unlikely]]
+    maintain(context);
 }
 
 void finish_burst(WorkerContext& context, Burst& burst) {
