@@ -186,6 +186,9 @@ def check(control: Daemon, agent: Daemon) -> None:
     control.start()
     wait_for("rules are made again without duplicates", lambda: len(left_over()) == 3, lambda: str(left_over()))
     wait_for_states(control, "after SIGKILL and a new start: up", set())
+    # Believed from before, at first; then probed through rules of its own.
+    wait_for("all are probed again", lambda: all(row["last_result"].startswith("ok") for row in checks(control).values()),
+             lambda: str(checks(control)))
 
     for family in ("-4", "-6"):
         run(f"ip -n {NODE} {family} rule del priority 100")
