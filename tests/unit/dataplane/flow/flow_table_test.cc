@@ -254,32 +254,6 @@ TEST(FlowTable, ExpiresEachStateAfterItsOwnLimit) {
   EXPECT_EQ(0U, t.flows.size());
 }
 
-/// Who asks first and who does not lose the same flows at the same moment; a clock that is put back
-/// for both of them.
-TEST(FlowTable, ASweepThatIsNotDueWouldDoNothing) {
-  Table asked(64);
-  Table always(64);
-  for (std::uint64_t i = 0; i < 300; ++i) {
-    const std::uint64_t hash = i * 0x9e3779b97f4a7c15ULL;
-    EXPECT_EQ(asked.insert(hash), always.insert(hash));
-  }
-  const auto nobody = [](const EndedFlow&) {};
-  unsigned spared = 0;
-  base::Nanoseconds now = kNow * FL_FLOW_TICK_NS;
-  for (unsigned step = 0; step < 20000; ++step) {
-    now += step == 7000 ? -base::kSecond : 777 * base::kMicrosecond;
-    always.flows.expire(now, always.limits, kAllTcp, nobody);
-    if (asked.flows.sweep_is_due(now)) {
-      asked.flows.expire(now, asked.limits, kAllTcp, nobody);
-    } else {
-      ++spared;
-    }
-    ASSERT_EQ(asked.flows.size(), always.flows.size()) << step;
-  }
-  EXPECT_EQ(0U, asked.flows.size());
-  EXPECT_GT(spared, 19000U);
-}
-
 TEST(FlowTable, WritesAConfirmedFlowsTimeNowAndThen) {
   Table t(64);
   t.insert(1, 1, FlowState::kConfirmed);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The compare that spares the sweep at most bursts.
+#include <gtest/gtest.h>
+
+#include "dataplane/flow/flow_table.hh"
+#include "tests/testing/test_worker.hh"
+
+namespace fairlead::flow {
+namespace {
+
+/// A small table of flows that expire after some seconds.
+struct Swept {
+  Swept() {
+    for (std::uint64_t i = 0; i < 300; ++i)
+      flows.insert(i * 0x9e3779b97f4a7c15ULL, 1, FlowState::kNew, kBegin, limits, kAllTcp);
+  }
+  void expire(base::Nanoseconds now) {
+    flows.expire(now, limits, kAllTcp, [](const EndedFlow&) {});
+  }
+  static constexpr Tick kBegin = 1000;
+  static constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
+  testing::FlowMemory memory{64};
+  FlowTable flows = FlowTable::attach(memory.region()).value();
+  IdleLimits limits;
+};
+
+/// Who asks first and who does not lose the same flows at the same moment, when the clock is put
+/// back as well.
+TEST(FlowTable, ASweepThatIsNotDueWouldDoNothing) {
+  Swept asked;
+  Swept always;
+  unsigned spared = 0;
+  base::Nanoseconds now = Swept::kBegin * FL_FLOW_TICK_NS;
+  for (unsigned step = 0; step < 20000; ++step) {
+    now += step == 7000 ? -base::kSecond : 777 * base::kMicrosecond;
+    always.expire(now);
+    if (asked.flows.sweep_is_due(now)) {
+      asked.expire(now);
+    } else {
+      ++spared;
+    }
+    ASSERT_EQ(asked.flows.size(), always.flows.size()) << step;
+  }
+  EXPECT_EQ(0U, asked.flows.size());
+  EXPECT_GT(spared, 19000U);
+}
+
+}  // namespace
+}  // namespace fairlead::flow
