@@ -40,10 +40,17 @@ class GateLifecycle : public ::testing::Test {
     std::filesystem::remove_all(dir_);
   }
   [[nodiscard]] std::string bpf() const { return dir_ + "/bpf"; }
-  static std::uint32_t attached() {
+  static std::uint32_t attached(const char* interface = "flgate0") {
     std::uint32_t id = 0;
-    bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate0")), 0, &id);
+    bpf_xdp_query_id(static_cast<int>(::if_nametoindex(interface)), 0, &id);
     return id;
+  }
+  /// The program on flgate0, as libxdp leaves one.
+  static void put_without_link(std::uint32_t id, std::uint32_t flags) {
+    const int program = bpf_prog_get_fd_by_id(id);
+    const int index = static_cast<int>(::if_nametoindex("flgate0"));
+    ASSERT_EQ(bpf_xdp_attach(index, program, flags, nullptr), 0);
+    ::close(program);
   }
 
   std::string dir_;
@@ -168,6 +175,24 @@ TEST_F(GateLifecycle, AGateWhoseMapsAreNewIsFilledBeforeItIsExchanged) {
   ::close(vips);
 }
 
+TEST_F(GateLifecycle, SeesThreadsEndUntilItIsDetached) {
+  bpf_map_create_opts mappable{};
+  mappable.sz = sizeof mappable;
+  mappable.map_flags = BPF_F_MMAPABLE;
+  const int pages = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pages", 4, FL_LINE_BYTES, 64, &mappable);
+  GateRegions regions;
+  regions.workers = pages;
+  auto gate = Gate::attach("flgate0", bpf(), regions);
+  ::close(pages);
+  ASSERT_TRUE(gate) << gate.error().what;
+  EXPECT_EQ(gate->blind_to_exits(), "");
+  EXPECT_TRUE(std::filesystem::exists(bpf() + "/exits_link"));
+
+  ASSERT_TRUE(gate->detach());
+
+  EXPECT_FALSE(std::filesystem::exists(bpf())) << "a program keeps the file system";
+}
+
 TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
   auto other = Decap::attach("flgate0", bpf() + "-other", {});
   ASSERT_TRUE(other) << other.error().what;
@@ -184,12 +209,7 @@ TEST_F(GateLifecycle, DoesNotTouchAProgramOfSomebodyElse) {
 TEST_F(GateLifecycle, SaysHowALeftoverOfLibxdpIsRemoved) {
   auto elsewhere = Gate::attach("flgate1", bpf() + "-other");
   ASSERT_TRUE(elsewhere) << elsewhere.error().what;
-  std::uint32_t id = 0;
-  bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate1")), 0, &id);
-  const int program = bpf_prog_get_fd_by_id(id);
-  const int index = static_cast<int>(::if_nametoindex("flgate0"));
-  ASSERT_EQ(bpf_xdp_attach(index, program, 0, nullptr), 0);
-  ::close(program);
+  put_without_link(attached("flgate1"), 0);
 
   const auto refused = Gate::attach("flgate0", bpf());
 
@@ -208,12 +228,7 @@ TEST_F(GateLifecycle, SaysHowALeftoverOfLibxdpIsRemoved) {
 TEST_F(GateLifecycle, SaysHowAGenericProgramIsRemoved) {
   auto elsewhere = Gate::attach("flgate1", bpf() + "-other");
   ASSERT_TRUE(elsewhere) << elsewhere.error().what;
-  std::uint32_t id = 0;
-  bpf_xdp_query_id(static_cast<int>(::if_nametoindex("flgate1")), 0, &id);
-  const int program = bpf_prog_get_fd_by_id(id);
-  const int index = static_cast<int>(::if_nametoindex("flgate0"));
-  ASSERT_EQ(bpf_xdp_attach(index, program, XDP_FLAGS_SKB_MODE, nullptr), 0);
-  ::close(program);
+  put_without_link(attached("flgate1"), XDP_FLAGS_SKB_MODE);
 
   const auto refused = Gate::attach("flgate0", bpf());
 
