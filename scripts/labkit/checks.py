@@ -56,22 +56,21 @@ def failover(fleet: Fleet, size: Size) -> Outcome:
         Step(size.seconds * 2 / 3, "node-kill", node, lambda: fleet.kill(node))], size.seed)
     outcome = Outcome(common_figures(run, [], size.seed))
     judge_common(outcome, run)
-    died_us = {e.kind: e.time_us for e in run.events}
-    if len(died_us) < 2:
+    died = {e.kind: e.death() for e in run.events}
+    if len(died) < 2:
         return outcome
     figures = outcome.figures
-    on_host = records.lost_with_host(run.joined, [(victim, died_us["kill"])])
-    through_node = records.lost_with_node(run.joined, run.decisions, node, died_us["node-kill"])
+    on_host = records.lost_with_host(run.joined, [died["kill"]])
+    through_node = records.lost_with_node(run.joined, run.decisions, died["node-kill"])
     figures["lost_with_host"], figures["lost_with_node"] = len(on_host), len(through_node)
-    figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us["kill"])
+    figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died["kill"].done_us)
     outcome.require(figures["last_new_connection_s"] <= MAX_DEAD_S,
                     f"the dead backend got a new connection {figures['last_new_connection_s']:.2f} s after its death")
     # A request that hangs on the dead backend may meet the node's death too.
     avoidable = figures["failed"] - len(on_host | through_node)
     outcome.require(avoidable == 0, f"{avoidable} requests failed that were on neither dead host when it died")
     moved = records.moved_flows(run.decisions)
-    deaths = [(victim, died_us["kill"]), (node, died_us["node-kill"])]
-    figures["moved_needlessly"] = len(moved - records.had_to_move(run.decisions, deaths))
+    figures["moved_needlessly"] = len(moved - records.had_to_move(run.decisions, list(died.values())))
     outcome.require(figures["moved_needlessly"] == 0,
                     f"{figures['moved_needlessly']} connections moved that neither death concerned")
     living = {n.name for n in fleet.plan.nodes} - {node}
@@ -94,11 +93,11 @@ def headless(fleet: Fleet, size: Size) -> Outcome:
         Step(third, "kill", victim, lambda: fleet.kill(victim))], size.seed)
     outcome = Outcome(common_figures(run, [], size.seed))
     judge_common(outcome, run)
-    died_us = {e.kind: e.time_us for e in run.events}.get("kill")
-    if died_us is None:
+    death = next((e.death() for e in run.events if e.kind == "kill"), None)
+    if death is None:
         return outcome
-    figures = outcome.figures
-    figures["lost_with_host"] = len(records.lost_with_host(run.joined, [(victim, died_us)]))
+    figures, died_us = outcome.figures, death.done_us
+    figures["lost_with_host"] = len(records.lost_with_host(run.joined, [death]))
     figures["last_new_connection_s"] = records.last_new_connection_s(run.decisions, victim, died_us)
     figures["new_connections_after_2s"] = sum(
         d.backend == victim and d.time_us > died_us + MAX_DEAD_S * 1e6 for d in run.decisions)
@@ -277,7 +276,7 @@ def chaos(fleet: Fleet, size: Size) -> Outcome:
     run = measure(fleet, size.rate, size.seconds, steps, size.seed)
     outcome = Outcome(common_figures(run, [], size.seed))
     judge_common(outcome, run)
-    deaths = [(e.target, e.time_us) for e in run.events if e.kind == "kill"]
+    deaths = [e.death() for e in run.events if e.kind == "kill"]
     outcome.figures["lost_with_host"] = len(records.lost_with_host(run.joined, deaths))
     avoidable = outcome.figures["failed"] - outcome.figures["lost_with_host"]
     outcome.require(avoidable == 0, f"{avoidable} requests failed that were not on a backend when it died")

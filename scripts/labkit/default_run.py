@@ -59,7 +59,7 @@ class Script:
             except (LabError, OSError, subprocess.SubprocessError) as error:
                 self.errors.append(f"{step.kind} {step.target}: {error}")
                 continue
-            self.events.append(Event(effective_us or begun_us, step.kind, step.target, step.detail))
+            self.events.append(Event(effective_us or begun_us, step.kind, step.target, step.detail, begun_us))
             self._say(f"--- {step.kind} {step.target} {step.detail}")
 
     def stop(self) -> None:
@@ -129,13 +129,12 @@ def default_steps(fleet: Fleet, seconds: float) -> list[Step]:
 def deaths(fleet: Fleet, run: Measured, leader: str) -> dict[str, Any]:
     """What became of what the dead had: figures for the report."""
     out: dict[str, Any] = {"leader": f"{leader}, then {faults.leader(fleet)}"}
-    died = {e.target: e.time_us for e in run.events if e.kind == "kill"}
+    died = {e.target: e.death() for e in run.events if e.kind == "kill"}
     if KILLED_BACKEND in died:
-        out["last_new_connection_after_kill_s"] = records.last_new_connection_s(run.decisions, KILLED_BACKEND, died[KILLED_BACKEND])
+        out["last_new_connection_after_kill_s"] = records.last_new_connection_s(run.decisions, KILLED_BACKEND, died[KILLED_BACKEND].done_us)
     if KILLED_NODE in died:
         through = {d.source for d in run.decisions if d.node == KILLED_NODE}
-        open_then = [j.request for j in run.joined if j.request.source in through
-                     and j.request.arrival_us <= died[KILLED_NODE] < j.request.completion_us]
+        open_then = [j.request for j in run.joined if j.request.source in through and died[KILLED_NODE].met(j.request)]
         out["open_through_killed_node"] = len(open_then)
         out["of_these_failed"] = sum(r.outcome == "failed" for r in open_then)
     return out

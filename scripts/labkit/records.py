@@ -35,6 +35,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Death:
+    """A host lost power at some time in [begun_us, done_us]: pulling a cable takes a while."""
+    name: str
+    begun_us: int
+    done_us: int
+
+    def met(self, request: Request) -> bool:
+        """The request was open when it happened."""
+        return request.arrival_us <= self.done_us and self.begun_us < request.completion_us
+
+
+@dataclass(frozen=True)
 class Joined:
     """A request and the last decision made for its connection until it completed; None: no node logged any."""
     request: Request
@@ -107,20 +119,22 @@ def last_new_connection_s(decisions: list[Decision], backend: str, dead_from_us:
     return (max(times) - dead_from_us) / 1e6 if times else 0.0
 
 
-def lost_with_host(joined: list[Joined], deaths: list[tuple[str, int]]) -> set[str]:
-    """Requests that were on a backend at the moment it lost power (backend, time_us): no balancer can save those."""
+def lost_with_host(joined: list[Joined], deaths: list[Death]) -> set[str]:
+    """Requests that were on a backend at the moment it lost power: no balancer can save those."""
     def doomed(j: Joined) -> bool:
         return j.request.outcome == "failed" and j.decision is not None and any(
-            j.decision.backend == name and j.request.arrival_us <= at_us < j.request.completion_us
-            for name, at_us in deaths)
+            j.decision.backend == death.name and death.met(j.request) for death in deaths)
     return {j.request.request_id for j in joined if doomed(j)}
 
 
-def lost_with_node(joined: list[Joined], decisions: list[Decision], node: str, at_us: int) -> set[str]:
-    """Failed requests whose connection went through the node when it lost power."""
-    through = {d.source for d in decisions if d.node == node and d.time_us <= at_us}
-    return {j.request.request_id for j in joined if j.request.outcome == "failed" and j.request.source in through
-            and j.request.arrival_us <= at_us < j.request.completion_us}
+def lost_with_node(joined: list[Joined], decisions: list[Decision], death: Death) -> set[str]:
+    """Failed requests whose connection went through the node when it lost power. The last rows of a node's log die with it: a
+    connection that had been begun and that no living node had decided on was its own too."""
+    before = [d for d in decisions if d.time_us <= death.done_us]
+    through = {d.source for d in before if d.node == death.name}
+    elsewhere = {d.source for d in before if d.node != death.name}
+    return {j.request.request_id for j in joined if j.request.outcome == "failed" and death.met(j.request)
+            and (j.request.source in through or j.request.source not in elsewhere)}
 
 
 def longest_gap_ms(decisions: list[Decision], node: str, from_us: int, until_us: int) -> float:
@@ -137,10 +151,10 @@ def moved_flows(decisions: list[Decision]) -> set[tuple[str, int]]:
     return {source for source, chosen in backends.items() if len(chosen) > 1}
 
 
-def had_to_move(decisions: list[Decision], deaths: list[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Connections that were given to a backend or went through a node (name, time_us) that died later or at most 2 s
-    earlier: their packets had to find another way."""
-    died_us = dict(deaths)
+def had_to_move(decisions: list[Decision], deaths: list[Death]) -> set[tuple[str, int]]:
+    """Connections that were given to a backend or went through a node that died later or at most 2 s earlier: their packets
+    had to find another way."""
+    died_us = {death.name: death.done_us for death in deaths}
     return {d.source for d in decisions for name in (d.backend, d.node)
             if name in died_us and d.time_us <= died_us[name] + 2_000_000}
 

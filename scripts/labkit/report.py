@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.records import Decision, Joined
+from labkit.records import Death, Decision, Joined
 
 MIN_AVAILABILITY = 0.9999
 MAX_P95_US = 200_000
@@ -18,6 +18,10 @@ class Event:
     kind: str    # kill, join, slow, heal
     target: str
     detail: str = ""
+    begun_us: int = 0  # an action that takes effect between then and time_us; 0: at time_us
+
+    def death(self) -> Death:
+        return Death(self.target, self.begun_us or self.time_us, self.time_us)
 
 
 @dataclass

@@ -73,7 +73,23 @@ class Deaths(unittest.TestCase):
              request(3, 100, outcome="failed", backend="", port=3)],
             [decision(150, "b4", port=1), decision(90_100, "b4", port=2), decision(150, "b5", port=3)])
 
-        self.assertEqual(records.lost_with_host(joined, [("b4", 5000)]), {"r1"})
+        self.assertEqual(records.lost_with_host(joined, [records.Death("b4", 5000, 5000)]), {"r1"})
+
+    def test_a_connection_was_on_the_dead_node_by_its_log_or_because_no_other_had_it(self) -> None:
+        failed = [request(n, 100, outcome="failed", backend="", port=n) for n in (1, 2, 3)]
+        log = [decision(150, "b1", "lb3", port=1), decision(6000, "b2", "lb1", port=1),
+               decision(6000, "b2", "lb1", port=2),  # the dead node's row was not written any more
+               decision(150, "b1", "lb2", port=3)]
+
+        lost = records.lost_with_node(records.join(failed, log), log, records.Death("lb3", 5000, 5000))
+
+        self.assertEqual(lost, {"r1", "r2"})
+
+    def test_a_request_that_ends_while_the_cable_is_pulled_met_the_death(self) -> None:
+        ended = request(1, 100, latency=1000, outcome="failed")
+
+        self.assertTrue(records.Death("lb3", 1000, 5000).met(ended))
+        self.assertFalse(records.Death("lb3", 1200, 5000).met(ended))
 
     def test_last_new_connection_is_counted_from_the_death(self) -> None:
         log = [decision(1_000_000, "b4"), decision(3_500_000, "b4"), decision(9_000_000, "b5")]
@@ -95,7 +111,8 @@ class Deaths(unittest.TestCase):
                decision(1_000_000, "b3", port=3), decision(2_000_000, "b4", port=3),  # nobody died
                decision(9_000_000, "b1", port=4), decision(9_500_000, "b4", port=4)]  # b1 was long dead
 
-        moved = records.moved_flows(log) - records.had_to_move(log, [("b1", 1_500_000), ("lb2", 1_500_000)])
+        moved = records.moved_flows(log) - records.had_to_move(
+            log, [records.Death("b1", 1_500_000, 1_500_000), records.Death("lb2", 1_500_000, 1_500_000)])
 
         self.assertEqual(moved, {("10.99.0.10", 3), ("10.99.0.10", 4)})
 

@@ -200,12 +200,11 @@ void Generator::on_event(std::uint64_t number, std::uint32_t events) {
   const auto it = open_.find(number);
   if (it == open_.end()) return;
   Request& r = *it->second;
-  if ((events & EPOLLERR) != 0) {
+  if ((events & EPOLLERR) != 0 && !r.sent) {
     int error = 0;
     socklen_t length = sizeof error;
     ::getsockopt(r.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    const char* phase = r.sent ? "answer: " : "connect: ";
-    return finish(number, Outcome::kFailed, phase + std::string(std::strerror(error)));
+    return finish(number, Outcome::kFailed, std::string("connect: ") + std::strerror(error));
   }
   if (!r.sent) return send_request(number, r);
   read_answer(number, r);
@@ -227,24 +226,24 @@ void Generator::send_request(std::uint64_t number, Request& r) {
 
 void Generator::read_answer(std::uint64_t number, Request& r) {
   char buffer[4096];
-  bool end = false;
-  while (!end) {
+  std::string wrong;
+  while (wrong.empty()) {
     const ssize_t n = ::recv(r.fd.get(), buffer, sizeof buffer, 0);
     if (n > 0) {
       r.in.append(buffer, static_cast<std::size_t>(n));
       continue;
     }
     if (n < 0 && errno == EAGAIN) break;
-    if (n < 0)
-      return finish(number, Outcome::kFailed, std::string("answer: ") + std::strerror(errno));
-    end = true;
+    wrong = n < 0 ? std::strerror(errno) : "ended early";
   }
+  // A reset after the whole answer, as a node's death may send one for the client's last
+  // acknowledgement, takes nothing from the client: what has arrived is judged first.
   if (const auto length = head_length(r.in)) {
     const std::string_view head = std::string_view(r.in).substr(0, *length);
     const auto body = lab::number<std::size_t>(header(head, "Content-Length"));
     if (body && r.in.size() >= *length + *body) return finish_answer(number, r, head);
   }
-  if (end) finish(number, Outcome::kFailed, "answer: ended early");
+  if (!wrong.empty()) finish(number, Outcome::kFailed, "answer: " + wrong);
 }
 
 void Generator::finish_answer(std::uint64_t number, Request& r, std::string_view head) {
