@@ -45,7 +45,7 @@ struct HeldBack {
 struct GateEpisode {
   bool on = false;
   base::Nanoseconds since = 0;
-  std::string cause;          // "killed"; "" while it is not known
+  std::string cause;          // "died"; "" while it is not known
   std::uint32_t pid = 0;      // who forwarded before; 0: nobody has
   std::uint64_t packets = 0;  // that the gate had handled at its begin
 };

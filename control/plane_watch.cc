@@ -20,6 +20,14 @@ constexpr base::Nanoseconds kPeriod = 5 * base::kMillisecond;
 // A process that is killed loses its threads, then its sockets, milliseconds before it is gone.
 constexpr const char* kEnding = "it is ending";
 constexpr base::Nanoseconds kDying = 500 * base::kMillisecond;
+// Whether by a signal, a crash or for want of memory its parent knows, who starts it.
+constexpr const char* kDied = "died";
+constexpr const char* kStopped = "stopped";
+// By command: without workers, but ready to start them again.
+constexpr const char* kIdle = "stopped, its process lives on";
+constexpr const char* kIdleEnded = "stopped, its process has ended since";
+// Control, which is to see how, was away itself.
+constexpr const char* kUnseen = "ended while control was away";
 
 std::string seconds(base::Nanoseconds ns) {
   char text[32];
@@ -114,7 +122,8 @@ void PlaneWatch::tick(Node& node, base::Nanoseconds now) {
   }
   const bool taken = look.gone != before_.gone || look.stale != before_.stale;
   if (!node.episode.on && (!look.served || taken)) begin(node, look, now);
-  if (first) told_ = true;  // it began before us
+  if (first && node.episode.pid != 0 && !shm::process_lives(look.pid, look.started))
+    node.episode.cause = kUnseen;
   if (node.episode.on) follow(node, look, now);
   if (node.episode.on && look.served) end(node, look, now);
   before_ = look;
@@ -143,18 +152,23 @@ void PlaneWatch::follow(Node& node, const Look& look, base::Nanoseconds now) {
     if (look.stale != at_begin_.stale) {
       episode.cause = "hung";
     } else if (look.gone != at_begin_.gone || look.ending) {
-      episode.cause = lives ? kEnding : "killed";
+      episode.cause = lives ? kEnding : kDied;
     } else if (look.stuck) {
-      episode.cause = lives ? "hung" : "killed";
+      episode.cause = lives ? "hung" : kDied;
     } else if (look.given_back) {
-      episode.cause = replaced ? "upgrade" : "stopped";
+      episode.cause = replaced ? "upgrade" : kStopped;
     }
   } else if (episode.cause == "hung" && !lives) {
     episode.cause = replaced ? "hung, then replaced" : "hung, then ended";
+  } else if (episode.cause == kStopped && lives && now > episode.since + kDying) {
+    episode.cause = kIdle;
+  } else if (episode.cause == kIdle && !lives) {
+    episode.cause = kIdleEnded;
+    told_ = false;
   }
   if (!lives) count_lost(node, look);
-  const bool sure = !episode.cause.empty() && episode.cause != kEnding;
-  if (sure || (!episode.cause.empty() && now > episode.since + kDying)) tell_down(node);
+  const bool may_change = episode.cause == kEnding || (episode.cause == kStopped && lives);
+  if (!episode.cause.empty() && (!may_change || now > episode.since + kDying)) tell_down(node);
 }
 
 void PlaneWatch::tell_down(Node& node) {

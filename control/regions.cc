@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -81,6 +82,8 @@ base::Result<std::string> unload_gate(const std::string& dir) {
   }
   FL_ASSIGN(const auto pins, ebpf::remove_bpffs(dir + "/bpf"));
   if (pins.empty()) return "nothing to remove: no gate was loaded in " + dir;
+  std::error_code none;  // a node that is off takes no traffic
+  std::filesystem::remove(announced_mark(dir), none);
   const auto is_link = [](const std::string& name) { return name == "gate_link"; };
   const auto links = std::count_if(pins.begin(), pins.end(), is_link);
   return "removed from " + dir + "/bpf: " + (links > 0 ? "the gate's program, " : "") +
@@ -93,19 +96,22 @@ DataplaneSign dataplane_sign(
   DataplaneSign sign;
   std::uint64_t newest = 0;
   base::Nanoseconds started = 0;
-  sign.workers = workers.workers_running;
   for (const fl_worker_page& page : api::pages(workers)) {
-    const std::uint64_t heartbeat = __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED);
-    if (heartbeat < newest || heartbeat == 0) continue;
-    newest = heartbeat;
+    newest = std::max(newest, __atomic_load_n(&page.heartbeat_ns, __ATOMIC_RELAXED));
+    if (page.started_ns < started || page.pid == 0) continue;
     sign.pid = page.pid;
     started = page.started_ns;
   }
-  if (newest == 0) return sign;
-  sign.heartbeat_age_ms = now > newest ? (now - newest) / base::kMillisecond : 0;
-  const bool fresh = now < newest + kSurelyLives;
-  sign.running = fresh || (now < newest + patience && shm::process_lives(sign.pid, started));
+  if (newest != 0) sign.heartbeat_age_ms = now > newest ? (now - newest) / base::kMillisecond : 0;
+  const bool fresh = newest != 0 && now < newest + kSurelyLives;
+  const bool lives = fresh || (sign.pid != 0 && shm::process_lives(sign.pid, started));
+  sign.running = lives && newest != 0 && now < newest + patience;
+  if (lives) sign.workers = workers.workers_running;
   return sign;
+}
+
+std::string announced_mark(const std::string& dir) {
+  return dir + "/announced";
 }
 
 }  // namespace fairlead::control

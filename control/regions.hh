@@ -2,6 +2,8 @@
 // The runtime directory of a node: its lock and the regions that control shares with the workers.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,11 +50,14 @@ base::Result<std::string> unload_gate(const std::string& dir);
 
 /// Whether and how the data plane runs, from its pages.
 struct DataplaneSign {
-  bool running = false;  // a heartbeat within `patience`, of a process that lives
-  std::uint32_t pid = 0;
-  std::uint64_t heartbeat_age_ms = 0;
-  unsigned workers = 0;
+  bool running = false;   // a heartbeat within `patience`, of a process that lives
+  std::uint32_t pid = 0;  // of the newest data plane; 0: there never was one
+  std::optional<std::uint64_t> heartbeat_age_ms;  // none: its threads have ended
+  unsigned workers = 0;                           // of a process that lives
 };
+/// The file that is there while the node takes traffic.
+std::string announced_mark(const std::string& dir);
+
 DataplaneSign dataplane_sign(
     const fl_workers& workers, base::Nanoseconds now, base::Nanoseconds patience = base::kSecond
 );

@@ -44,9 +44,9 @@ std::uint64_t vip_packets(const Node& node) {
   return sum;
 }
 
-// There while the node takes traffic. In the runtime directory: it does not outlive the host.
+// In the runtime directory: it does not outlive the host.
 std::string mark_of(const Node& node) {
-  return node.regions.dir + "/announced";
+  return announced_mark(node.regions.dir);
 }
 
 void mark(const Node& node, bool announced) {

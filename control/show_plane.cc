@@ -130,7 +130,7 @@ Json show_dataplane(const Node& node, base::Nanoseconds now) {
   };
   if (plane.pid != 0) {
     dataplane["pid"] = plane.pid;
-    dataplane["heartbeat_age_ms"] = plane.heartbeat_age_ms;
+    if (plane.heartbeat_age_ms) dataplane["heartbeat_age_ms"] = *plane.heartbeat_age_ms;
   }
   const std::string behind = who_holds_back(node, now);
   if (!behind.empty()) dataplane["behind"] = behind;

@@ -210,10 +210,13 @@ Table list_of(const Json& object, std::span<const Column> columns) {
 
 std::string render(const Page& page, std::size_t columns) {
   std::string out;
+  bool after_titled = false;
   for (const Block& block : page.blocks) {
     const auto* table = std::get_if<Table>(&block);
     if (table && table->rows.empty() && table->titles.empty()) continue;
-    if (table && !table->titles.empty() && !out.empty()) out += "\n";
+    const bool titled = table && !table->titles.empty();
+    if (!out.empty() && (titled || (table && after_titled))) out += "\n";
+    after_titled = titled;
     out += table ? render_folded(*table, columns) : std::get<std::string>(block) + "\n";
   }
   return out;
@@ -256,6 +259,12 @@ Page matching(const Page& page, const std::string& regex, bool keep) {
     });
     kept.blocks.emplace_back(std::move(table));
   }
+  // A heading says of which table rows are; where other tables have some it says nothing.
+  if (row_count(kept) != 0)
+    std::erase_if(kept.blocks, [](const Block& block) {
+      const auto* table = std::get_if<Table>(&block);
+      return table && table->rows.empty();
+    });
   return kept;
 }
 

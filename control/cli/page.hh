@@ -64,7 +64,7 @@ std::string render(const Page& page, std::size_t columns = 0);
 std::string render_csv(const Page& page);
 
 /// Lines and rows in which the POSIX extended expression matches, or with `keep` false does not;
-/// headings stay.
+/// headings stay, but of tables that lose all rows while others have some.
 Page matching(const Page& page, const std::string& regex, bool keep = true);
 
 /// Rows of its tables; lines if it has no table.

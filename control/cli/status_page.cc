@@ -35,7 +35,7 @@ constexpr Column kStatus[] = {
     {"gate interface", "gate.interface"},
     {"gate mode", "gate.mode"},
     {"gate forwards", "gate.forwards"},
-    {"gate stands in for workers", "gate.forwards_for"},
+    {"gate forwards for workers", "gate.forwards_for"},
     {"gate packets", "gate.packets", F::kCount},
     {"takeovers, data plane gone", "gate.takeovers_gone", F::kCount},
     {"takeovers, data plane stuck", "gate.takeovers_stale", F::kCount},

@@ -47,8 +47,12 @@ tl::unexpected<base::Error> unwritable(const std::string& path, int error) {
     case ENFILE:
     case ENOMEM:
       return told;
-    default:
-      return base::invalid(told.value().what + "; choose another place");
+    default: {
+      const bool denied = (error == EACCES || error == EPERM) && ::geteuid() != 0;
+      return base::invalid(
+          told.value().what + "; choose another place" + (denied ? " or run as root" : "")
+      );
+    }
   }
 }
 

@@ -160,7 +160,7 @@ class Strokes:
             if sum(self.gaps_ms(kind)) > 0:
                 broken.append(f"{kind} lost packets: {sorted(self.gaps_ms(kind))} ms")
         done = self.counts()
-        wanted = {"killed": done.get("dataplane-kill", 0) + done.get("dataplane-restart", 0),
+        wanted = {"died": done.get("dataplane-kill", 0) + done.get("dataplane-restart", 0),
                   "stopped": done.get("dataplane-term", 0), "upgrade": done.get("dataplane-upgrade", 0)}
         told = {cause: self.told[cause] for cause in wanted}
         if told != wanted or self.told["hung"] < done.get("dataplane-hang", 0):  # crowded cores hang more often than we do it

@@ -31,9 +31,9 @@ def case_gate_tells(build: Path) -> None:
             start(node)
             stale = gate(node)["takeovers_stale"]
             assert "blind_to_exits" not in gate(node) and (node.folder / "run/bpf/exits_link").exists(), gate(node)
-            end(node, signal.SIGKILL, "killed")
+            end(node, signal.SIGKILL, "died")
             start(node)
-            end(node, signal.SIGABRT, "killed")
+            end(node, signal.SIGABRT, "died")
             assert gate(node)["takeovers_stale"] == stale, "a death was taken for a hang"
             start(node)
             old = node.process.pid
@@ -53,9 +53,22 @@ def case_gate_tells(build: Path) -> None:
             send(node, raw, ACK)
             assert tunnelled(raw, len(CLIENTS)) == before
         causes = [e["cause"].split(":")[0] for e in events(node) if e["what"] == "down"]
-        assert causes == ["stopped", "killed", "killed", "upgrade", "hung"], events(node)
-        assert node.stop() == 0
+        assert causes == ["stopped", "died", "died", "upgrade", "hung"], events(node)
+        die_unseen(node)
         unload(node)
+
+
+def die_unseen(node: LoneNode) -> None:
+    """The data plane ends while control is away."""
+    pid = node.process.pid
+    node.control.kill()
+    node.control.wait()
+    node.stop(signal.SIGKILL)
+    (node.folder / "run/control.sock").unlink()  # that there is one says that the next control answers
+    node.start_control()
+    wait_for("it is told of", lambda: told(node, "down") == f"ended while control was away: pid {pid}; the gate forwards")
+    plane = show(node, "status")["dataplane"]
+    assert (plane["running"], plane["pid"], plane["workers"]) == (False, pid, 0) and "heartbeat_age_ms" not in plane, plane
 
 
 def case_gate_held(build: Path) -> None:

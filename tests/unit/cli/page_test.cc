@@ -73,6 +73,15 @@ TEST(Filter, MatchKeepsTheHeadingAndTheRowsThatFit) {
   EXPECT_EQ(render(matching(page, "nothing")), "NAME  COUNT  SHARE\n");
 }
 
+TEST(Filter, OfSeveralTablesThoseWithRowsStay) {
+  const Table list = list_of(Json{{"name", "long"}}, kColumns);
+  const Page page{{table_of(sample(), kColumns), list}};
+
+  EXPECT_EQ(render(matching(page, "NAME  long")), "NAME  long\n");
+  const std::string both = render(page);
+  EXPECT_NE(both.find("\n\nNAME  long\n"), std::string::npos) << both;
+}
+
 TEST(Units, AreReadable) {
   EXPECT_EQ(format_count(0), "0");
   EXPECT_EQ(format_count(-1234), "-1,234");

@@ -109,7 +109,7 @@ TEST(Control, ADataPlaneThatAnOperatorStoppedIsToldAsStopped) {
 
   workers.rest();
 
-  EXPECT_TRUE(told("down", "stopped: pid ")) << control.result("show events");
+  EXPECT_TRUE(told("down", "stopped, its process lives on: pid ")) << control.result("show events");
 }
 
 TEST(Control, AChangeThatFindsNoBankSaysForWhomItWaits) {
