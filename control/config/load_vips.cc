@@ -118,9 +118,11 @@ class VipReader {
     if (vip.stateless && vip.protocol != net::IpProto::kUdp)
       s.error("udp", "'stateless' is for protocol: udp, TCP flows are always tracked");
     if (s.has("table_size")) {
-      vip.table_size = static_cast<std::uint32_t>(
-          s.whole("table_size", {model::kTableSizes.front(), model::kTableSizes.back()}, 65537)
-      );
+      vip.table_size = static_cast<std::uint32_t>(s.whole(
+          "table_size",
+          {model::kTableSizes.front(), model::kTableSizes.back()},
+          model::kLeastDefaultTableSize
+      ));
       if (!is_listed(vip.table_size)) {
         s.error(
             "table_size",

@@ -123,7 +123,7 @@ struct Vip {
   Encapsulation encapsulation = Encapsulation::kIpip;
   std::uint8_t choices = 3;
   bool stateless = false;        // udp: stateless; flows are not entered into the flow table
-  std::uint32_t table_size = 0;  // 0: smallest listed prime >= 100 x backends, at least 65537
+  std::uint32_t table_size = 0;  // 0: see default_table_size()
   std::uint16_t mss = 0;         // SYNs offer at most this; 0: as they come; FL_MSS_AUTO: what fits
   bool answers_echo = true;
   std::vector<QuicConfig> quic;  // empty: connection ids are not read

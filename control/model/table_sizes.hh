@@ -26,13 +26,18 @@ inline constexpr std::array<std::uint32_t, 13> kTableSizes = {
 };
 
 /// Pools of any size have at least so many slots unless told otherwise.
-inline constexpr std::uint32_t kLeastDefaultTableSize = 65537;
+inline constexpr std::uint32_t kLeastDefaultTableSize = 8191;
 
-/// The size of a vip's table that does not say its own: the smallest with room for 100 slots a
-/// backend, or the largest.
+/// The size of a vip's table that does not say its own: the smallest with 800 slots a backend;
+/// 65537 are always enough if they are 100 a backend, else the smallest with so many; the largest
+/// if none has. Why so: docs/steering.md, section 4.
 constexpr std::uint32_t default_table_size(std::size_t backends) {
-  for (const std::uint32_t size : kTableSizes)
-    if (size >= kLeastDefaultTableSize && size >= 100 * backends) return size;
+  const std::size_t fine = 800 * backends;
+  const std::size_t least = 100 * backends;
+  for (const std::uint32_t size : kTableSizes) {
+    if (size < kLeastDefaultTableSize || size < least) continue;
+    if (size >= fine || size >= 65537) return size;
+  }
   return kTableSizes.back();
 }
 

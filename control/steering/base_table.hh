@@ -47,8 +47,8 @@ base::Result<BaseTable> next_base(
     const BaseTable* before, const BaseShape& shape, const HashKey& key
 );
 
-/// For a store. Slots take as many bits as the number of backends needs: 10 backends and 65537
-/// slots are 33 KB, 1000 and 131101 are 177 KB.
+/// For a store. Slots take as many bits as the number of backends needs: 10 backends and 8191
+/// slots are 4 KB, 1000 and 131101 are 177 KB.
 ///   "1 SIZE BACKENDS SLOTS\n", per backend "WEIGHT ID\n", positions of owners, lowest bit first
 std::string to_bytes(const BaseTable& base);
 /// Errors: kDataLoss, it is not what to_bytes() wrote.

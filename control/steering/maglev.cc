@@ -13,8 +13,6 @@ namespace fairlead::steering {
 
 namespace {
 
-static_assert(kDefaultTableSize == model::kLeastDefaultTableSize);
-
 /// Positions of its permutation that a backend tries in one turn before it takes the next free
 /// slot in line. Unbounded is Maglev proper: its last slots cost M probes each. Measured (65537
 /// slots, 1000 backends): docs/steering.md, section 4.

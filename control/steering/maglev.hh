@@ -14,7 +14,6 @@ namespace fairlead::steering {
 
 inline constexpr std::uint32_t kMaxWeight = 10000;
 inline constexpr std::uint32_t kNobody = 0xffffffff;  // a slot without owner
-inline constexpr std::uint32_t kDefaultTableSize = 65537;
 
 /// A backend as the builder sees it. `identity` is keyed_hash(id): equal on every node of a fleet.
 struct MaglevBackend {
@@ -34,7 +33,7 @@ struct MaglevTable {
 /// Sizes that `table_size` may have, rising: primes just above or below powers of two.
 std::span<const std::uint32_t> table_sizes();
 bool is_table_size(std::uint32_t size);
-/// Smallest listed prime >= max(65537, 100 x backends); the largest listed one if none is.
+/// model::default_table_size().
 std::uint32_t table_size_for(std::size_t backends);
 
 /// Slots that every backend should own: sum is `size`, each within one slot (or 1 %) of its

@@ -135,10 +135,10 @@ TEST(Load, ABankThatNobodySizedHasRoomForTheVips) {
     return parse_config(text, "c.yaml").value().memory.steering_bank;
   };
 
-  EXPECT_EQ(bank_of("", ""), 32ULL << 20);  // 100 x 65537 slots are 26 MB
-  EXPECT_EQ(bank_of("", "table_size: 16381, "), 16ULL << 20);
+  EXPECT_EQ(bank_of("", ""), 16ULL << 20);
+  EXPECT_EQ(bank_of("", "table_size: 65537, "), 32ULL << 20);  // 26 MB
   EXPECT_EQ(bank_of("", "table_size: 1048583, "), 512ULL << 20);
-  EXPECT_EQ(bank_of("memory: {steering_bank: 1MiB}\n", ""), 1ULL << 20);
+  EXPECT_EQ(bank_of("memory: {steering_bank: 1MiB}\n", "table_size: 65537, "), 1ULL << 20);
 }
 
 TEST(Load, UdpVipsMayBeStateless) {

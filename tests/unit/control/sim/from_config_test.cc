@@ -94,10 +94,11 @@ TEST(FromConfig, AntagonistsRobTheirShare) {
 
 TEST(FromConfig, RailsHoldThePolicyAsInTheDaemon) {
   const std::string slow = "  events: [{at: 1s, what: slow, factor: 0.2, who: [b1]}]\n";
-  const auto free = setup_with(slow);
-  const auto held = setup_with(slow + "policy: {rails: {floor: 0.9}}\n");
+  auto free = setup_with(slow);
+  auto held = setup_with(slow + "policy: {rails: {floor: 0.9}}\n");
   ASSERT_TRUE(free) << free.error().what;
   ASSERT_TRUE(held) << held.error().what;
+  for (auto* setup : {&*free, &*held}) setup->policy.choices = 1;  // the table alone decides
 
   const Measures without = Simulation(*free).run();
   const Measures with = Simulation(*held).run();

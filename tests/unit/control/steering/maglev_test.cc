@@ -134,15 +134,25 @@ TEST(Maglev, RefusesWhatItCannotBuild) {
   EXPECT_EQ(build_table(pool, {}, 251).error().what, "two backends have the same identity");
 }
 
-TEST(Maglev, SizesArePrimesWithRoomForHundredSlotsABackend) {
+TEST(Maglev, SizesArePrimes) {
   for (const std::uint32_t size : table_sizes())
     for (std::uint32_t d = 2; d * d <= size; ++d)
       ASSERT_NE(size % d, 0u) << size << " = " << d << " * ...";
-  EXPECT_EQ(table_size_for(0), 65537u);
+  EXPECT_FALSE(is_table_size(65536));
+}
+
+TEST(Maglev, SmallPoolsHaveEightHundredSlotsABackendAndLargeOnesAHundred) {
+  EXPECT_EQ(table_size_for(0), 8191u);
+  EXPECT_EQ(table_size_for(10), 8191u);
+  EXPECT_EQ(table_size_for(11), 16381u);
+  EXPECT_EQ(table_size_for(20), 16381u);
+  EXPECT_EQ(table_size_for(21), 32749u);
+  EXPECT_EQ(table_size_for(40), 32749u);
+  EXPECT_EQ(table_size_for(41), 65537u);
   EXPECT_EQ(table_size_for(655), 65537u);
   EXPECT_EQ(table_size_for(656), 131101u);
   EXPECT_EQ(table_size_for(4096), 524309u);
-  EXPECT_FALSE(is_table_size(65536));
+  EXPECT_EQ(table_size_for(100'000), 1048583u);
 }
 
 }  // namespace
