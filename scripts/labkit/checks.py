@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import configs, records, report
+from labkit.bird_check import bird_check
 from labkit.default_run import Measured, Step, measure
 from labkit.fleet import Fleet
 from labkit.hang_check import hang
@@ -323,7 +324,7 @@ CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
     "start": start, "takeover": takeover, "hang": hang, "failover": failover, "node-death": node_death,
     "node-death-ipip": node_death_ipip, "headless": headless,
     "headless-gate": headless_gate, "probes": probes, "reload": reload, "leave": leave, "chaos": chaos,
-    "monitor": monitor}
+    "monitor": monitor, "bird": bird_check}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -334,6 +335,9 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
         plan = replace(make_plan(lab, 1, size.backends, 0, seed=size.seed, steady=True), extra={"echo": "on"})
     if kind == "hang":
         plan = replace(make_plan(lab, 1, size.backends, 1, policy="static", seed=size.seed, steady=True), extra={"echo": "on"})
+    if kind == "bird":
+        plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="gue", seed=size.seed, steady=True),
+                       extra={"fleet": "on", "bird": "on", "echo": "on"})
     if kind == "monitor":
         plan = replace(plan, extra={"monitor": "on"})
     if kind == "probes":

@@ -25,7 +25,8 @@ DEFAULT_NAME = "fleet"
 def up(options: argparse.Namespace) -> int:
     plan = make_plan(options.name, options.nodes, options.backends, options.spares, options.policy,
                      options.encapsulation, options.seed)
-    fleet = Fleet(replace(plan, extra={"fleet": "on"}) if options.fleet else plan)
+    extra = {name: "on" for name in ("fleet", "bird") if getattr(options, name)}
+    fleet = Fleet(replace(plan, extra=extra))
     try:
         fleet.up()
     except BaseException:
@@ -155,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--encapsulation", default="ipip", choices=["ipip", "gue", "l2"])
     made.add_argument("--seed", type=arguments_of.SEED, default=1)
     made.add_argument("--fleet", action="store_true", help="with three etcd and two monitors, on hosts of their own")
+    made.add_argument("--bird", action="store_true", help="BIRD with BGP and BFD on the nodes and on the router")
     command("status", status, "hosts, their processes, what the nodes say").add_argument("--json", action="store_true")
     made = command("load", load, "requests from the client, with the live table")
     made.add_argument("--rate", type=arguments_of.RATE, default=600)
@@ -163,7 +165,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--csv", type=arguments_of.output_file)
     made = command("kill", kill, "power a host off, or signal one of its processes")
     made.add_argument("host")
-    made.add_argument("--process", help="control, dataplane, agent, server or nginx; without: the whole host")
+    made.add_argument("--process", help="control, dataplane, bird, agent, server or nginx; without: the whole host")
     made.add_argument("--signal", default="KILL", choices=["KILL", "TERM", "STOP", "CONT", "HUP"])
     command("heal", heal, "bring a host back").add_argument("host")
     command("join", join, "power a spare host on and add it to the pools").add_argument("host")
@@ -190,9 +192,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--nodes", type=arguments_of.whole(2, 50), default=3)
     made.add_argument("--backends", type=arguments_of.whole(3, 200), default=6)
     made.add_argument("--rate", type=arguments_of.RATE, default=400)
-    made.add_argument("--seconds", type=arguments_of.CHECK_SECONDS, default=24, help="not of takeover")
+    made.add_argument("--seconds", type=arguments_of.CHECK_SECONDS, default=24, help="not of takeover and bird")
     made.add_argument("--strokes", type=arguments_of.whole(1, 200), default=2,
-                      help="of takeover: so many of each kind, 11 s each time; default 2")
+                      help="of takeover and bird: so many of each kind, 11 s and 50 s each time; default 2")
     made.add_argument("--seed", type=arguments_of.SEED, default=1)
     made.add_argument("--json", type=arguments_of.output_file, help="write the figures there")
     return top

@@ -12,7 +12,7 @@ def runtime_dir(plan: Plan, node: Node) -> str:
 
 def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str, route_hook: str) -> str:
     """One node's configuration; `pool` has the backends that are members now and their configured weights. `route_hook`: a
-    program that tells the router, in a lab with monitors and etcd."""
+    program that tells the router, in a lab with monitors and etcd and without BIRD."""
     # One address a backend: IPv6 requests travel to it in IPv4 too (6in4).
     l2 = plan.encapsulation == "l2"
     choices = f"\n    choices: {plan.extra['choices']}" if "choices" in plan.extra else ""
@@ -24,6 +24,7 @@ def node_yaml(plan: Plan, node: Node, pool: dict[str, int], decision_log: str, r
     members_of_etcd = ", ".join(f'"{c.address4}:{ETCD_PORT}"' for c in plan.centrals if c.kind == "etcd")
     etcd = f", etcd: {{endpoints: [{members_of_etcd}]}}" if plan.centrals else ""
     hook = f"routes: {{hook: {route_hook}}}\n" if plan.centrals else ""
+    routes = f"routes: {{bird: {runtime_dir(plan, node)}/bird.ctl}}\n" if plan.by_bird else hook
     monitors = ", ".join(f'"{at}"' for at in plan.monitors)
     echo = "" if "echo" not in plan.extra else f"""
   - name: echo
@@ -46,7 +47,7 @@ ports:
 workers: {{count: 1, cores: [{(node.number - 1) % 2}]}}
 memory: {{hugepages: off, steering_bank: 4MiB, flows_per_worker: 65536}}
 fleet: {{hash_key: "{HASH_KEY}"{etcd}}}
-{hook}vips:
+{routes}vips:
   - name: web
     address: {VIP4}
     protocol: tcp

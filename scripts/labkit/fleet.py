@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit import configs, namespaces
+from labkit import bird, configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
 from labkit.plan import CENTRAL_PORT, ECHO_PORT, LOAD_PORT, MONITOR, VIP4, VIP6, VIP_PORT, Backend, Central, Node, Plan
@@ -80,11 +80,14 @@ class Fleet:
             self._start_central(central)
         if self.plan.monitored:
             self.start_monitor()
+        if self.plan.by_bird:
+            self._start_bird("router", bird.router_text(self.plan.nodes))
         for node in self.plan.nodes:
             self._start_node(node)
         for node in self.plan.nodes:
             self._wait_node(node)
-        self._start_routes()
+        if not self.plan.by_bird:
+            self._start_routes()
         if self.plan.centrals:
             self.ask(self.plan.nodes[0], "config share")
 
@@ -212,6 +215,8 @@ class Fleet:
         if balanced:
             wanted += ["fairlead-dataplane", "fairlead-control", "fairlead-agent"] + ["fairlead-monitor"] * self.plan.monitored
         missing = [str(self.build / name) for name in wanted if not (self.build / name).exists()]
+        if self.plan.by_bird and bird.program() is None:
+            raise LabError("no bird on this machine (Debian: bird2); run scripts/setup")
         if missing:
             raise LabError(f"not built: {', '.join(missing)}; run scripts/setup")
 
@@ -256,12 +261,23 @@ class Fleet:
         config = str(self.node_config(node))
         run_dir = Path(configs.runtime_dir(self.plan, node))
         run_dir.mkdir(parents=True, exist_ok=True)
+        if self.plan.by_bird:
+            self._start_bird(node.name, bird.node_text(node))
         self._start(node.name, "control", [str(self.build / "fairlead-control"), "--config", config])
         # The gate must be on the interface before the data plane opens its port.
         wait_until(lambda: self._control_answers(node), READY_S, f"{node.name}: control does not answer; see "
                    f"{self.dir / node.name / 'control.log'}")
         self._start(node.name, "dataplane", [str(self.build / "fairlead-dataplane"), "--config", config],
                     NODE_NICE)
+
+    def _start_bird(self, host: str, text: str) -> None:
+        run_dir = Path(f"/run/fairlead/{self.plan.lab}-{host}")
+        run_dir.mkdir(parents=True, exist_ok=True)
+        config = self.dir / host / "bird.conf"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(text, encoding="utf-8")
+        self._start(host, "bird", bird.command(str(run_dir), config))
+        wait_until(lambda: bird.answers(str(run_dir)), 5, f"{host}: BIRD did not start; see {self.dir / host / 'bird.log'}")
 
     def _control_answers(self, node: Node) -> bool:
         if not self.processes.find(node.name, "control"):
@@ -274,7 +290,10 @@ class Fleet:
     def _wait_node(self, node: Node) -> None:
         wait_until(lambda: self._node_ready(node), READY_S, f"{node.name}: data plane or pool not ready; see "
                    f"{self.dir / node.name}")
-        if self.plan.centrals:  # the node's control announces it, when it is fit
+        if self.plan.by_bird:
+            wait_until(lambda: node.name in bird.routed(self.plan), READY_S,
+                       f"{node.name}: the router has no route to it; see {self.dir / 'router' / 'bird.log'}")
+        elif self.plan.centrals:  # the node's control announces it, when it is fit
             announced = self.dir / "announce" / node.name
             wait_until(announced.exists, READY_S, f"{node.name}: is not announced; see {self.dir / node.name / 'control.log'}")
         else:

@@ -177,3 +177,8 @@ def part_from(plan: Plan, name: str, kinds: list[str], away: bool) -> None:
     """The host's packets to all hosts of these kinds vanish (`etcd`, `monitor`), or arrive again."""
     lines = [f"route {'replace' if away else 'del'} blackhole {CENTRAL_NET[kind]}.0/24" for kind in kinds]
     batch(plan.namespace(name), lines)
+
+
+def switch_port(plan: Plan, name: str, on: bool) -> None:
+    """The port of the switch `fabric` to this host loses every frame, both ways, while the cable keeps its carrier; or not any more."""
+    run("bridge", "-n", plan.namespace("router"), "link", "set", "dev", name, "state", "3" if on else "0")

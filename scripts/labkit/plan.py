@@ -120,6 +120,11 @@ class Plan:
         return (*(Central("etcd", i) for i in (1, 2, 3)), *(Central("monitor", i) for i in (1, 2)))
 
     @property
+    def by_bird(self) -> bool:
+        """BIRD on the router and on every node routes the vips; without it labkit.routes stands in for routers' protocols."""
+        return "bird" in self.extra
+
+    @property
     def monitors(self) -> list[str]:
         """ADDRESS:PORT of every fairlead-monitor."""
         if self.centrals:

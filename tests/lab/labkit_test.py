@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"
 
 import yaml  # noqa: E402
 
-from labkit import command_line, configs, default_run, publication, records, report, routes  # noqa: E402
+from labkit import bird, command_line, configs, default_run, publication, records, report, routes  # noqa: E402
 from labkit.plan import make_plan  # noqa: E402
 from labkit.processes import Process, start_ticks  # noqa: E402
 from labkit.records import Decision, Request  # noqa: E402
@@ -239,6 +240,29 @@ class Texts(unittest.TestCase):
         self.assertEqual([line.split(" type")[0] for line in lines],
                          ["nexthop replace id 100 group 102", "nexthop replace id 200 group 202"])
         self.assertTrue(all("del" in line for line in routes.commands(nodes, [], ["lb1"])))
+
+    def test_router_with_bird_tells_its_nodes(self) -> None:
+        one = '[{"dst": "203.0.113.10", "gateway": "10.77.1.2", "dev": "fabric"}]'
+        two = '[{"nexthops": [{"gateway": "10.77.1.1", "weight": 1}, {"gateway": "10.77.1.2", "weight": 1}]}]'
+
+        self.assertEqual([bird.gateways(text) for text in (one, two, "[]", "")],
+                         [{"10.77.1.2"}, {"10.77.1.1", "10.77.1.2"}, set(), set()])
+
+    def test_sessions_that_the_router_gave_up(self) -> None:
+        log = ("2026-11-27 03:44:25.070 <TRACE> lb3: BFD session down\n2026-11-27 03:44:25.070 <TRACE> lb3: BGP session closed\n"
+               "2026-11-27 03:44:26.500 <TRACE> lb12: BGP session closed\n")
+
+        lost = bird.sessions_lost(log)
+
+        self.assertEqual([node for _, node in lost], ["lb3", "lb12"])
+        self.assertEqual(lost[1][0] - lost[0][0], 1_430_000)
+
+    def test_a_node_with_bird_has_its_socket(self) -> None:
+        plan = replace(make_plan(nodes=1), extra={"fleet": "on", "bird": "on"})
+
+        text = configs.node_yaml(plan, plan.nodes[0], {"b1": 100}, "/tmp/log", "/tmp/hook")
+
+        self.assertEqual(yaml.safe_load(text)["routes"], {"bird": "/run/fairlead/fleet-lb1/bird.ctl"})
 
 
 if __name__ == "__main__":

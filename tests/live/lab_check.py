@@ -5,6 +5,7 @@
 usage: lab_check.py KIND BUILD_DIRECTORY; exit status 77 (skipped) where the machine cannot make a fleet.
 """
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,10 @@ SIZES = {"start": ("20", "5", "1"), "failover": ("12", "3", "400"), "reload": ("
          "takeover": ("24", "2", "200"), "headless": ("18", "2", "200"), "headless-gate": ("18", "2", "200"),
          "leave": ("9", "2", "200"), "probes": ("10", "2", "200"),
          "node-death": ("24", "3", "100"), "node-death-ipip": ("26", "3", "100"), "chaos": ("16", "2", "200"),
-         "monitor": ("16", "3", "200"), "hang": ("24", "2", "200")}
+         "monitor": ("16", "3", "200"), "hang": ("24", "2", "200"),
+         "bird": ("70", "3", "200")}
+STROKES = {"bird": "1"}
+NEEDS = {"bird": [("bird", "bird2"), ("etcd", "etcd-server")]}  # program, Debian package
 BACKENDS = {"start": "10", "node-death": "6", "node-death-ipip": "6"}
 
 
@@ -29,10 +33,14 @@ def main() -> int:
     if missing:
         print(f"skipped: not built: {', '.join(missing)}")
         return 77
+    for program, package in NEEDS.get(kind, []):
+        if shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
+            print(f"skipped: no {program} (Debian: {package})")
+            return 77
     seconds, nodes, rate = SIZES[kind]
     command = [str(ROOT / "scripts/lab"), "check", kind, "--name", f"test-{kind}", "--nodes", nodes, "--backends", BACKENDS.get(kind, "4"),
-               "--rate", rate, "--seconds", seconds]
-    return subprocess.run(command, env=os.environ | {"FAIRLEAD_BUILD": build}, timeout=100, check=False).returncode
+               "--rate", rate, "--seconds", seconds, "--strokes", STROKES.get(kind, "2")]
+    return subprocess.run(command, env=os.environ | {"FAIRLEAD_BUILD": build}, timeout=160, check=False).returncode
 
 
 if __name__ == "__main__":
