@@ -164,6 +164,11 @@ Answer ChangeControl::diff(base::Nanoseconds now) {
   return out;
 }
 
+void ChangeControl::add_ends(const Done& done, Json& out) {
+  if (!done.file_error.empty()) out["file_error"] = done.file_error;
+  if (done.etcd_away) out["etcd_away"] = true;
+}
+
 Answer ChangeControl::commit(const api::Request& request, base::Nanoseconds now) {
   FL_ASSIGN(
       const staging::Step step,
@@ -181,7 +186,7 @@ Answer ChangeControl::commit(const api::Request& request, base::Nanoseconds now)
   out["flows_affected"] = done.effect.flows_affected;
   out["needs_restart"] = done.restart;
   out["warnings"] = done.warnings;
-  if (!done.file_error.empty()) out["file_error"] = done.file_error;
+  add_ends(done, out);
   return out;
 }
 
@@ -190,7 +195,7 @@ Answer ChangeControl::confirm(base::Nanoseconds now) {
   FL_ASSIGN(const Done done, carry_out(step, now));
   sys::log_info("operator confirmed revision=" + std::to_string(state_.in_force));
   Json out = brief(now);
-  if (!done.file_error.empty()) out["file_error"] = done.file_error;
+  add_ends(done, out);
   return out;
 }
 
@@ -210,7 +215,7 @@ Answer ChangeControl::roll_back(const api::Request& request, base::Nanoseconds n
   out["slots_moved"] = done.effect.slots_moved;
   out["flows_affected"] = done.effect.flows_affected;
   out["needs_restart"] = done.restart;
-  if (!done.file_error.empty()) out["file_error"] = done.file_error;
+  add_ends(done, out);
   return out;
 }
 

@@ -114,7 +114,7 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
   tell(before);
   if (step.replace_file) done.file_error = write_file(text);
   const staging::Revision* revision = staging::find(state_, state_.in_force);
-  share_commit(revision == nullptr ? "" : revision->note);
+  done.etcd_away = share_commit(revision == nullptr ? "" : revision->note);
   return done;
 }
 

@@ -73,6 +73,7 @@ class ChangeControl {
     std::string file_error;  // the file could not be replaced
     std::vector<std::string> restart;
     std::vector<std::string> warnings;
+    bool etcd_away = false;  // the other nodes take it when etcd is back
   };
   /// Checks, rehearses, saves and applies what a step asks for.
   base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
@@ -82,7 +83,8 @@ class ChangeControl {
   base::Result<config::Config> overlaid(config::Config from_file) const;
   enum class By : std::uint8_t { kFile, kOperator, kFleet };
   void put_in_force(config::Config config, By by);
-  void share_commit(const std::string& note);
+  bool share_commit(const std::string& note);
+  static void add_ends(const Done& done, Json& out);
   void tell(const staging::State& before, const std::string& refused = "");
   std::string write_file(const std::string& text);
   base::Result<bool> take(

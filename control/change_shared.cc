@@ -77,16 +77,18 @@ void ChangeControl::take_shared(base::Nanoseconds now) {
 }
 
 /// After an operator's change: the fleet takes it, if it shares a configuration at all. A trial
-/// stays on this node until it is confirmed.
-void ChangeControl::share_commit(const std::string& note) {
+/// stays on this node until it is confirmed. True: not before etcd is back.
+bool ChangeControl::share_commit(const std::string& note) {
   const auto shared = shared_of(node_);
-  if (!shared || state_.trial) return;
+  if (!shared || state_.trial) return false;
   const auto text = config::shared_part(node_.config.text, node_.config.file);
   if (!text) {
     sys::log_error("the fleet does not take the configuration: " + text.error().what);
   } else if (*text != shared->text) {
     write_shared(node_, *text, note);
+    return node_.store->state().away;
   }
+  return false;
 }
 
 Answer ChangeControl::share(const api::Request& request) {

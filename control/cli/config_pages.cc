@@ -159,6 +159,8 @@ Page config_page(const Call& call, const Json& result) {
     line += "revision " + text(result, "revision") + " is in force" + trial_text(result) + ", " +
             moves(result);
   }
+  if (!call.is("config share") && part(result, "etcd_away", false))
+    line += "; on the other nodes once etcd is back";
   page.blocks.emplace_back(line);
   add_list(page, result, "needs_restart", "keeps its old value until a restart: ");
   if (result.contains("file_error"))

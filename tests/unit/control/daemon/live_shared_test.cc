@@ -124,8 +124,20 @@ TEST_F(SharedTest, AConfigurationThatWasSharedIsInForceOnAllNodes) {
   etcd.start_all();
   ASSERT_TRUE(away(one, false) && away(two, false));
 
-  two.result("config rollback");
+  EXPECT_FALSE(two.result("config rollback").contains("etcd_away"));
   EXPECT_TRUE(has(one, "b2")) << one.log();
+}
+
+TEST_F(SharedTest, ACommitWhileEtcdIsAwaySaysSoAndComesToAllAfterwards) {
+  one.result("config share");
+  etcd.kill_all();
+  ASSERT_TRUE(away(one, true) && away(two, true));
+  one.result("config load", {{"text", head("lb1", one) + shared("b4")}, {"name", "t"}});
+  EXPECT_EQ(one.result("config commit")["etcd_away"], true);
+  EXPECT_TRUE(lists(one, "b4"));
+  EXPECT_FALSE(lists(two, "b4"));
+  etcd.start_all();
+  EXPECT_TRUE(has(two, "b4")) << two.log();
 }
 
 TEST_F(SharedTest, ATrialStaysOnItsNodeUntilItIsConfirmed) {
