@@ -11,6 +11,7 @@ from typing import Any
 from labkit import configs, records, report
 from labkit.bird_check import bird_check
 from labkit.default_run import Measured, Step, measure
+from labkit.etcd_check import etcd_away
 from labkit.fleet import Fleet
 from labkit.hang_check import hang
 from labkit.monitor_check import monitor
@@ -324,7 +325,7 @@ CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
     "start": start, "takeover": takeover, "hang": hang, "failover": failover, "node-death": node_death,
     "node-death-ipip": node_death_ipip, "headless": headless,
     "headless-gate": headless_gate, "probes": probes, "reload": reload, "leave": leave, "chaos": chaos,
-    "monitor": monitor, "bird": bird_check}
+    "monitor": monitor, "bird": bird_check, "etcd-away": etcd_away}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -338,6 +339,8 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
     if kind == "bird":
         plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", encapsulation="gue", seed=size.seed, steady=True),
                        extra={"fleet": "on", "bird": "on", "echo": "on"})
+    if kind == "etcd-away":
+        plan = replace(make_plan(lab, size.nodes, size.backends, 0, encapsulation="gue", seed=size.seed), extra={"fleet": "on"})
     if kind == "monitor":
         plan = replace(plan, extra={"monitor": "on"})
     if kind == "probes":

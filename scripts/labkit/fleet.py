@@ -141,11 +141,11 @@ class Fleet:
         else:
             self.reload()
 
-    def commit_pool(self, members: dict[str, int], note: str) -> None:
-        """The last node's operator commits these members for the whole fleet."""
+    def commit_pool(self, members: dict[str, int], note: str) -> dict[str, Any]:
+        """The last node's operator commits these members for the whole fleet; returns the node's answer."""
         node = self.plan.nodes[-1]
         self.ask(node, "config load", text=self.node_text(node, members), name="lab.yaml")
-        self.ask(node, "config commit", note=note)
+        return self.ask(node, "config commit", note=note)
 
     # --- hosts ---
 

@@ -18,9 +18,10 @@ SIZES = {"start": ("20", "5", "1"), "failover": ("12", "3", "400"), "reload": ("
          "leave": ("9", "2", "200"), "probes": ("10", "2", "200"),
          "node-death": ("24", "3", "100"), "node-death-ipip": ("26", "3", "100"), "chaos": ("16", "2", "200"),
          "monitor": ("16", "3", "200"), "hang": ("24", "2", "200"),
-         "bird": ("70", "3", "200")}
+         "bird": ("70", "3", "200"), "etcd-away": ("15", "3", "200")}
 STROKES = {"bird": "1"}
-NEEDS = {"bird": [("bird", "bird2"), ("etcd", "etcd-server")]}  # program, Debian package
+ETCD = ("etcd", "etcd-server")
+NEEDS = {"bird": [("bird", "bird2"), ETCD], "etcd-away": [ETCD]}  # program, Debian package
 BACKENDS = {"start": "10", "node-death": "6", "node-death-ipip": "6"}
 
 
