@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A sock_diag dump for each address family.
+// One sock_diag dump for both address families.
 #include "ebpf/agent_sockets.hh"
 
 #include <algorithm>
@@ -23,16 +23,16 @@ namespace {
 
 constexpr unsigned kEstablished = 1;  // TCP_ESTABLISHED of the kernel's include/net/tcp_states.h
 
-base::Result<void> ask(int fd, std::uint8_t family) {
+/// The older form of the request: the newer one names a family, and IPv6 sockets serve IPv4 clients
+/// too, so it would walk the kernel's table twice.
+base::Result<void> ask(int fd) {
   struct {
     nlmsghdr header;
-    inet_diag_req_v2 request;
+    inet_diag_req request;
   } message{};
   message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_type = TCPDIAG_GETSOCK;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.request.sdiag_family = family;
-  message.request.sdiag_protocol = IPPROTO_TCP;
   message.request.idiag_states = 1U << kEstablished;
   message.request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
   if (::send(fd, &message, sizeof message, 0) < 0)
@@ -89,15 +89,14 @@ void take(const nlmsghdr& header, std::uint32_t period_ms, SocketLoad& load, dou
   }
 }
 
-base::Result<void> look_at_family(
+base::Result<void> look_at_all(
     int fd,
-    std::uint8_t family,
     std::span<const ebpf::ServedVip> vips,
     std::uint32_t period_ms,
     SocketLoad& load,
     double& sum_ms
 ) {
-  FL_TRY(ask(fd, family));
+  FL_TRY(ask(fd));
   alignas(nlmsghdr) std::array<char, 32768> buffer;
   for (;;) {
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
@@ -130,10 +129,7 @@ base::Result<SocketLoad> look_at_sockets(
   const auto period_ms = static_cast<std::uint32_t>(
       std::min<base::Nanoseconds>(period / base::kMillisecond, UINT32_MAX)
   );
-  // IPv6 sockets serve IPv4 clients too, so both families are always read.
-  for (const std::uint8_t family : {std::uint8_t{AF_INET}, std::uint8_t{AF_INET6}}) {
-    FL_TRY(look_at_family(fd.get(), family, vips, period_ms, load, sum_ms));
-  }
+  FL_TRY(look_at_all(fd.get(), vips, period_ms, load, sum_ms));
   if (load.answers > 0) load.mean_latency_us = sum_ms * 1000 / load.answers;
   return load;
 }

@@ -22,8 +22,9 @@ struct SocketLoad {
 /// ESTABLISHED TCP sockets of this network namespace whose local address and port are those of a
 /// TCP vip in `vips`. `period`: since the look before. The kernel counts in its ticks (1 to 10 ms),
 /// so one latency may be wrong by one; the mean is right, because both ends are rounded alike.
-/// Connections that open and close within a period are not seen. Costs one pass over the
-/// established sockets of both families, about 1 us for each.
+/// Connections that open and close within a period are not seen. Costs about 1 us for each socket,
+/// and one walk of the kernel's table, whose buckets are many on a host with much memory: 262144
+/// buckets take 1 to 2 ms (net.ipv4.tcp_ehash_entries; thash_entries= at boot makes it smaller).
 base::Result<SocketLoad> look_at_sockets(
     std::span<const ebpf::ServedVip> vips, base::Nanoseconds period
 );
