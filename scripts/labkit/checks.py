@@ -14,7 +14,7 @@ from labkit.default_run import Measured, Step, measure
 from labkit.etcd_check import etcd_away
 from labkit.fleet import Fleet
 from labkit.hang_check import hang
-from labkit.monitor_check import monitor
+from labkit.monitor_check import monitor, monitor_tls
 from labkit.node_death_checks import node_death, node_death_ipip
 from labkit.outcome import Outcome, Size, common_figures, judge_common
 from labkit.plan import Node, make_plan
@@ -325,7 +325,7 @@ CHECKS: dict[str, Callable[[Fleet, Size], Outcome]] = {
     "start": start, "takeover": takeover, "hang": hang, "failover": failover, "node-death": node_death,
     "node-death-ipip": node_death_ipip, "headless": headless,
     "headless-gate": headless_gate, "probes": probes, "reload": reload, "leave": leave, "chaos": chaos,
-    "monitor": monitor, "bird": bird_check, "etcd-away": etcd_away}
+    "monitor": monitor, "monitor-tls": monitor_tls, "bird": bird_check, "etcd-away": etcd_away}
 
 
 def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
@@ -341,8 +341,9 @@ def run_check(kind: str, size: Size, lab: str, json_file: Path | None) -> int:
                        extra={"fleet": "on", "bird": "on", "echo": "on"})
     if kind == "etcd-away":
         plan = replace(make_plan(lab, size.nodes, size.backends, 0, encapsulation="gue", seed=size.seed), extra={"fleet": "on"})
-    if kind == "monitor":
-        plan = replace(plan, extra={"monitor": "on"})
+    if kind.startswith("monitor"):
+        tls = {"tls": "on", "stranger": plan.backends[-1].name, "plain": plan.backends[-2].name} if kind == "monitor-tls" else {}
+        plan = replace(plan, extra={"monitor": "on"} | tls)
     if kind == "probes":
         plan = replace(make_plan(lab, size.nodes, size.backends, 0, policy="static", seed=size.seed),
                        extra={"probe": "tunnel"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Configuration texts of a lab's processes. Pure: strings in, strings out."""
+from labkit import certificates
 from labkit.plan import (ECHO_PORT, ETCD_PEER_PORT, ETCD_PORT, LOAD_PORT, MONITORING_PORT, ROUTER_MAC, VIP4, VIP6, VIP_PORT,
                          Backend, Central, Node, Plan)
 
@@ -63,7 +64,7 @@ fleet: {{hash_key: "{HASH_KEY}"{etcd}}}
     backends:
 {members}{echo}
 health: {{{plan.extra.get("health", "interval: 500ms, timeout: 300ms")}, rise: 2, fall: 2, type: http, path: /health, via: {plan.extra.get("probe", "direct")}}}
-monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{monitors}]}}
+monitoring: {{interval: 1s, listen: "0.0.0.0:{MONITORING_PORT}", monitors: [{monitors}]{certificates.yaml(plan, node.name)}}}
 metrics: {{listen: "127.0.0.1:9101"}}
 policy: {{name: {plan.policy}}}
 decision_log: {{file: {decision_log}}}
@@ -84,7 +85,7 @@ vips:
   - {{address: "{VIP6}", protocol: tcp, port: {VIP_PORT}}}
 {echo}nodes: [{sources if plan.encapsulation != "l2" else ""}]
 peers: [{peers if plan.encapsulation == "gue" else ""}]
-report: {{to: [{receivers}], interval: 100ms}}
+report: {{to: [{receivers}], interval: 100ms{certificates.yaml(plan, backend.name)}}}
 capacity: {backend.concurrency}
 load: {{url: "http://127.0.0.1:{LOAD_PORT}/load"}}
 leave: {{deadline: 1s}}

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit import bird, configs, namespaces
+from labkit import bird, certificates, configs, namespaces
 from labkit.control_socket import Refused, Unavailable, ask
 from labkit.namespaces import LabError
 from labkit.plan import CENTRAL_PORT, ECHO_PORT, LOAD_PORT, MONITOR, VIP4, VIP6, VIP_PORT, Backend, Central, Node, Plan
@@ -66,6 +66,8 @@ class Fleet:
         (self.dir / "plan.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
         # All weights equal: that the machines are not is for the policy to find out.
         self.set_pool({b.name: 100 for b in self.plan.backends if b.name not in self.plan.spare})
+        if "tls" in self.plan.extra:
+            certificates.make(self.plan)
         namespaces.make_namespaces(self.plan)
         namespaces.wire(self.plan)
         for backend in self.plan.backends:

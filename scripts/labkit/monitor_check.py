@@ -51,3 +51,15 @@ def monitor(fleet: Fleet, size: Size) -> Outcome:
     outcome.figures["loop_ms"] = looks.all("before", "exchange", "loop_ms")
     outcome.figures["age_ms"] = looks.all("before", "exchange", "age_ms")
     return outcome
+
+
+def monitor_tls(fleet: Fleet, size: Size) -> Outcome:
+    """The same over mutual TLS; an agent with a certificate of another CA and one without any are heard by nobody."""
+    outcome = monitor(fleet, size)
+    refused = {fleet.plan.extra["stranger"], fleet.plan.extra["plain"]}
+    heard = {node.name: {row["id"] for row in fleet.ask(node, "show backend", vip="web")["backends"] if "report_age_ms" in row}
+             for node in fleet.plan.nodes}
+    outcome.figures["agents_heard"] = {name: sorted(ids) for name, ids in heard.items()}
+    for name, ids in heard.items():
+        outcome.require(ids == set(fleet.pool()) - refused, f"{name} heard the agents of {sorted(ids)}, without certificate are {sorted(refused)}")
+    return outcome

@@ -17,11 +17,11 @@ SIZES = {"start": ("20", "5", "1"), "failover": ("12", "3", "400"), "reload": ("
          "takeover": ("24", "2", "200"), "headless": ("18", "2", "200"), "headless-gate": ("18", "2", "200"),
          "leave": ("9", "2", "200"), "probes": ("10", "2", "200"),
          "node-death": ("24", "3", "100"), "node-death-ipip": ("26", "3", "100"), "chaos": ("16", "2", "200"),
-         "monitor": ("16", "3", "200"), "hang": ("24", "2", "200"),
+         "monitor": ("16", "3", "200"), "monitor-tls": ("16", "3", "200"), "hang": ("24", "2", "200"),
          "bird": ("70", "3", "200"), "etcd-away": ("15", "3", "200")}
 STROKES = {"bird": "1"}
 ETCD = ("etcd", "etcd-server")
-NEEDS = {"bird": [("bird", "bird2"), ETCD], "etcd-away": [ETCD]}  # program, Debian package
+NEEDS = {"bird": [("bird", "bird2"), ETCD], "etcd-away": [ETCD], "monitor-tls": [("openssl", "openssl")]}  # program, Debian package
 BACKENDS = {"start": "10", "node-death": "6", "node-death-ipip": "6"}
 
 
