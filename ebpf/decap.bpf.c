@@ -3,8 +3,8 @@
 //
 // A tunnel packet is ours if it comes from a configured node or if its inner destination is a vip
 // served here; ours must be both, everything else that is ours is dropped: nobody but the nodes
-// injects packets. What is neither (another tunnel of this host) and what is no tunnel goes to the
-// kernel as it is.
+// injects packets. A SYN for which nobody listens any more gets no answer. What is neither (another
+// tunnel of this host) and what is no tunnel goes to the kernel as it is.
 #include <linux/bpf.h>
 #include <linux/udp.h>
 
@@ -14,6 +14,7 @@
 #include "ebpf/include/decap_fast.h"
 #include "ebpf/include/decap_maps.h"
 #include "ebpf/include/ecn.h"
+#include "ebpf/include/listening.h"
 #include "ebpf/include/parse.h"
 #include "ebpf/include/second_chance.h"
 #include "ebpf/include/sources.h"
@@ -214,6 +215,7 @@ static __always_inline int decapsulate_the_long_way(struct xdp_md* ctx) {
   if (!fl_ipv4_header_is_sound(ctx, l2.bytes, &outer)) return count(FL_DECAP_MALFORMED, XDP_DROP);
 
   if (source == FL_SOURCE_BACKEND && !t.hop.next) return count(FL_DECAP_FOREIGN_HOP, XDP_DROP);
+  if (fl_asks_in_vain(ctx, &inner)) return count(FL_DECAP_NO_LISTENER, XDP_DROP);
   const int passed_on = second_chance(ctx, &l2, &t, &inner);
   if (passed_on >= 0) return passed_on;
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /// The way of nearly all tunnel packets, in one straight line: from a node, untagged, IPIP or GUE
-/// over IPv4, TCP of IPv4 inside, for a vip of ours, a connection of this host if it has hops.
-/// Whatever is different in any respect takes the long way (decap.bpf.c), which has all rules and
-/// counts why.
+/// over IPv4, TCP of IPv4 inside but no SYN, for a vip of ours, a connection of this host if it has
+/// hops. Whatever is different in any respect takes the long way (decap.bpf.c), which has all rules
+/// and counts why.
 #ifndef FAIRLEAD_EBPF_DECAP_FAST_H
 #define FAIRLEAD_EBPF_DECAP_FAST_H
 
 #include "ebpf/include/decap_maps.h"
 #include "ebpf/include/ecn.h"
+#include "ebpf/include/listening.h"
 #include "ebpf/include/second_chance.h"
 #include "ebpf/include/vip_match.h"
 
@@ -37,12 +38,8 @@ static __always_inline int fl_sums_up(const __u8* ip) {
   return sum == 0xffff;
 }
 
-/// 1: this host's kernel has the connection, or it is to begin.
-static __always_inline int fl_connection_is_here(struct xdp_md* ctx, const __u8* ip, __u32 flags) {
-  if ((flags & 0x12) == 0x02) {  // SYN without ACK
-    count(FL_DECAP_HOP_SYN, 0);
-    return 1;
-  }
+/// 1: this host's kernel has the connection.
+static __always_inline int fl_connection_is_here(struct xdp_md* ctx, const __u8* ip) {
   struct bpf_sock_tuple tuple;
   tuple.ipv4.saddr = *(const __u32*)(ip + 12);
   tuple.ipv4.daddr = *(const __u32*)(ip + 16);
@@ -109,7 +106,8 @@ static __always_inline int fl_decapsulate_the_short_way(struct xdp_md* ctx) {
       .family = 4,
       .protocol = IPPROTO_TCP};
   if (!fl_is_vip(&to)) return FL_TAKE_THE_LONG_WAY;
-  if (hops && !fl_connection_is_here(ctx, ip, ip[33])) return FL_TAKE_THE_LONG_WAY;
+  if (fl_is_syn(ip[33])) return FL_TAKE_THE_LONG_WAY;
+  if (hops && !fl_connection_is_here(ctx, ip)) return FL_TAKE_THE_LONG_WAY;
   return fl_strip_plain(ctx, inner, counter);
 }
 
