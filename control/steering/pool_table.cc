@@ -7,6 +7,7 @@
 
 #include "control/steering/maglev.hh"
 #include "dataplane/steer/bank_checksum.hh"
+#include "dataplane/steer/reserves.h"
 
 namespace fairlead::steering {
 namespace {
@@ -76,6 +77,16 @@ class Past {
   std::vector<std::uint32_t> named_;  // by member: one more than its position in `earlier_`
 };
 
+/// Nodes ask all members of a small pool after a connection that they do not know.
+void name_all_of_few(PoolTable& table) {
+  if (table.members.size() > FL_FEW_MEMBERS) return;
+  for (const TableMember& m : table.members) {
+    if (std::find(table.earlier.begin(), table.earlier.end(), m.member) == table.earlier.end() &&
+        table.earlier.size() < FL_MAX_EARLIER)
+      table.earlier.push_back(m.member);
+  }
+}
+
 /// Whether the slots of a line have other owners than before, without a branch for each.
 bool line_moved(const std::uint32_t* words, const std::uint32_t* owners) {
   std::uint32_t difference = 0;
@@ -91,6 +102,7 @@ std::uint32_t follow(const PoolTable& before, PoolTable& table) {
   const std::vector<std::uint32_t> owners = std::move(table.slots);
   table.slots = before.slots;
   table.earlier = before.earlier;
+  name_all_of_few(table);
   std::uint64_t sum = before.checksum - checksum_of(before.earlier, 0);
   Past past(table.slots, table.earlier);
   std::uint32_t moved = 0;
@@ -221,6 +233,7 @@ NextTable words(const PoolTable* previous, PoolTable& table) {
   }
   next.moved = moved_slots(previous, table.slots);
   next.slots_before = slots_of(previous, position, table.members.size());
+  name_all_of_few(table);
   if (previous != nullptr) remember(*previous, position, table);
   table.checksum = checksum_of(table);
   return next;

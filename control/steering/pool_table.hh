@@ -18,7 +18,8 @@ namespace fairlead::steering {
 struct PoolTable {
   std::vector<TableMember> members;    // the pool's, by rising id; empty: not known (restored)
   std::vector<std::uint32_t> slots;    // as in the bank (fl_slot_member); none: nobody to send to
-  std::vector<std::uint32_t> earlier;  // member numbers that slots name as their earlier owners
+  std::vector<std::uint32_t> earlier;  // member numbers that slots name as their earlier owners,
+                                       // and all of a small pool (FL_FEW_MEMBERS)
   std::vector<std::uint32_t> counts;   // slots of each of `members`
   std::uint64_t checksum = 0;          // of slots and earlier owners
   std::uint64_t meaning = 0;           // of the owners' positions in `members`, see digest

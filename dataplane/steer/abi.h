@@ -201,7 +201,7 @@ struct FL_LINE_ALIGNED fl_vip {
   uint32_t quic_line; /* with FL_VIP_QUIC: struct fl_quic_server, quic_mask + 1 of them */
   uint32_t quic_mask;
   uint8_t quic_id_bytes[8]; /* server id's length by configuration; 0: not in use; [7] is 0 */
-  uint32_t earlier_line;    /* uint32_t member numbers that slots name as earlier owners */
+  uint32_t earlier_line;    /* uint32_t member numbers: earlier owners, and FL_FEW_MEMBERS */
   uint16_t earlier_count;   /* at most FL_MAX_EARLIER */
   uint16_t mss;             /* SYNs offer at most this; 0: as they come; FL_MSS_AUTO */
 };

@@ -13,6 +13,10 @@
 #define FL_MAX_POSITIONS 5u
 #define FL_MAX_RESERVES 2u
 
+/// A pool of so many members at most names all of them in its list of earlier owners, whether slots
+/// do or not: with room left in a hop list everybody is asked.
+#define FL_FEW_MEMBERS 16u
+
 /// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
 /// where the best candidate would make it wait. Where all is well they cost nothing; near
 /// saturation they find the free core that few candidates miss (docs/policies.md). Plain Maglev,

@@ -129,7 +129,7 @@ class TableView {
   [[nodiscard]] std::span<const std::uint32_t> slots(const fl_vip& vip) const {
     return {slots_of(vip), vip.table_size};
   }
-  /// Members that slots name as their earlier owners.
+  /// Members that slots name as their earlier owners, and all of a small pool (FL_FEW_MEMBERS).
   [[nodiscard]] std::span<const std::uint32_t> earlier(const fl_vip& vip) const {
     return {words_of(vip.earlier_line), vip.earlier_count};
   }

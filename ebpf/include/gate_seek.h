@@ -49,6 +49,21 @@ __attribute__((noinline)) int fl_walk_hops(struct fl_work* w, __u32 steps, __u32
   return 0;
 }
 
+/// Adds the first of the members that the vip's list names: all of a small pool.
+__attribute__((noinline)) int fl_add_named(struct fl_work* w) {
+  if (!w) return 0;
+  const struct fl_vip* const vip = fl_line(&fl_steering, w->vip_line);
+  if (!vip) return 0;
+  const __u32 count = vip->earlier_count;
+  const __u32* const line = fl_line(&fl_steering, w->bank + vip->earlier_line);
+  if (!line) return 0;
+  for (__u32 i = 0; i < FL_FEW_MEMBERS; i++) {
+    if (i >= count) break;
+    fl_add_hop(w, line[i]);
+  }
+  return 0;
+}
+
 /// Fills w->hop with who else may know the connection, most likely first, as many as the MTU has
 /// room for.
 __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes, __u32 mtu) {
@@ -62,6 +77,7 @@ __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes
       fl_add_hop(w, fl_earlier_owner(w, fl_candidate_slot(w->hash, c, w->table_size)));
   fl_walk_hops(w, reserves, 1);
   fl_walk_hops(w, FL_EJECTED_WALK_SLOTS, 0);
+  fl_add_named(w);
   const __u32 hop_bytes = w->outer_family == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
   const __u32 fixed = fl_outer_bytes((__u8)w->outer_family, FL_ENCAP_GUE, 0) +
                       (w->outer_family == 6 ? FL_GUE_PRIVATE_BYTES : 0);

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <netinet/in.h>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -131,6 +133,27 @@ TEST(SecondChance, WhoeverWasChosenIsAskedByTheSameTableAndTheNext) {
   });
   EXPECT_TRUE(held);
   EXPECT_GT(reserves, 100U) << "else this is no test of reserves";
+}
+
+TEST(SecondChance, ASmallPoolIsAskedWholeWhateverItsSlotsRemember) {
+  rc::check("all members that serve", [&] {
+    std::mt19937 random(*rc::gen::arbitrary<std::uint32_t>());
+    const auto choices = static_cast<std::uint8_t>(*rc::gen::inRange(1U, FL_MAX_CANDIDATES + 1));
+    const bool six = *rc::gen::arbitrary<bool>();
+    const unsigned room =
+        1 + fl_most_hops(choices, FL_ENCAP_GUE, IPPROTO_TCP, six ? 6 : 4);  // itself, and the hops
+    Pool pool(*rc::gen::inRange(2U, room + 1), choices, six);
+    pool.publish();
+    for (unsigned step = 0; step < 4; ++step) {
+      disturb(pool, random);
+      pool.backends().back().weight = 1;  // too few slots to be met on a walk
+      pool.publish();
+      for (unsigned i = 0; i < kFlows; ++i) {
+        const std::uint64_t hash = std::uint64_t{random()} << 32 | random();
+        RC_ASSERT(pool.asked(hash).size() == pool.backends().size());
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -203,7 +203,7 @@ TestBank::TestBank(const TestTable& table) {
       );
       line += lines_for(servers.size() * sizeof(fl_quic_server));
     }
-    // The list of earlier owners: all members, in their order.
+    // The list of earlier owners: all members, in their order, as control does with few.
     vip.earlier_line = line;
     vip.earlier_count = static_cast<std::uint16_t>(in.members.size());
     auto* const owners = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
