@@ -25,9 +25,9 @@ bool looks_at_traffic(const model::Vip& vip) {
 }  // namespace
 
 std::vector<health::Transition> HealthWatch::tick(
-    Node& node, base::Nanoseconds now, bool* weights_changed
+    Node& node, base::Nanoseconds now, bool* table_changed
 ) {
-  *weights_changed = false;
+  *table_changed = false;
   if (now < due_) return {};
   due_ = now + kPeriod;
   look_at_traffic(node, now);
@@ -42,7 +42,8 @@ std::vector<health::Transition> HealthWatch::tick(
   }
   node.checks.set_outliers(std::move(outliers));
   auto changes = node.checks.settle(now);
-  *weights_changed = node.checks.grow(now);
+  const bool grown = node.checks.grow(now);
+  *table_changed = node.checks.end_doubts(now) || grown;
   return changes;
 }
 

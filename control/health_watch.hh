@@ -15,8 +15,8 @@ namespace fairlead::control {
 class HealthWatch {
  public:
   /// Does what is due: traffic and orders every kPeriod, outliers every kWindow. Returns what
-  /// changed. `weights_changed`: a slow start went on.
-  std::vector<health::Transition> tick(Node& node, base::Nanoseconds now, bool* weights_changed);
+  /// changed. `table_changed`: a slow start went on, or the doubt about a fall is over.
+  std::vector<health::Transition> tick(Node& node, base::Nanoseconds now, bool* table_changed);
 
   /// Look again at the next tick.
   void hasten() { due_ = 0; }

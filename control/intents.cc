@@ -91,10 +91,11 @@ std::vector<fl_member_state> member_states(
   for (const MemberFacts& m : members) {
     const bool trusted =
         m.health == health::State::kUp || (m.health == health::State::kUnknown && up == 0);
-    if (m.off || (!trusted && !open)) {
+    const bool out_of_use = !trusted && !open;
+    if (m.off || (out_of_use && !m.in_doubt)) {
       out.push_back(FL_MEMBER_DOWN);
     } else {
-      out.push_back(m.draining ? FL_MEMBER_DRAINING : FL_MEMBER_ACTIVE);
+      out.push_back(m.draining || out_of_use ? FL_MEMBER_DRAINING : FL_MEMBER_ACTIVE);
     }
   }
   return out;
@@ -121,7 +122,8 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     facts.push_back(
         {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
          held.draining || node.intake.has_left(backend.id),
-         held.off || node.checks.ordered_down(vip.name, backend.id)}
+         held.off || node.checks.ordered_down(vip.name, backend.id),
+         vip.protocol == net::IpProto::kTcp && node.checks.in_doubt(vip.name, backend.id)}
     );
   }
   const auto states = member_states(facts, vip.health.min_healthy_pct);

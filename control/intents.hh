@@ -14,12 +14,14 @@ namespace fairlead::control {
 struct MemberFacts {
   health::State health = health::State::kUnknown;
   bool draining = false;
-  bool off = false;  // an operator's word: down whatever health says
+  bool off = false;       // an operator's word: down whatever health says
+  bool in_doubt = false;  // down only a moment ago: its flows stay
 };
 
 /// State of every backend of a pool, in order.
 ///   * off: down, and no part of the healthy fraction.
 ///   * unhealthy: down; its flows re-decide. Also while draining.
+///   * unhealthy, but in doubt: draining. It gets nothing new and keeps its flows.
 ///   * not probed yet: down where another backend of the pool is up (a joining backend proves
 ///   itself
 ///     first), active where none is (nobody to protect).

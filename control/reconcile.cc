@@ -127,9 +127,9 @@ void Reconciler::tell(const health::Transition& t) {
 }
 
 void Reconciler::watch_health(base::Nanoseconds now) {
-  bool weights_changed = false;
-  for (const health::Transition& t : health_watch_.tick(node_, now, &weights_changed)) tell(t);
-  if (weights_changed) {
+  bool table_changed = false;
+  for (const health::Transition& t : health_watch_.tick(node_, now, &table_changed)) tell(t);
+  if (table_changed) {
     scores_.renew();
     mark_dirty(now);
   }

@@ -9,6 +9,15 @@ namespace {
 
 // A completed handshake speaks for a backend so long.
 constexpr base::Nanoseconds kAnsweringFor = 2 * base::kSecond;
+// A fall is in doubt for at least so long: a host that was starved, a cable that was pulled and put
+// back, take a second or two.
+constexpr base::Nanoseconds kLeastDoubt = 3 * base::kSecond;
+
+/// Until it could have come up again: `rise` probes in a row, and one that was under way.
+base::Nanoseconds doubt_of(const model::Health& health) {
+  const std::uint64_t probes = (health.rise + 1ULL) * health.interval_ms + health.timeout_ms;
+  return std::max(kLeastDoubt, probes * base::kMillisecond);
+}
 
 }  // namespace
 
@@ -61,6 +70,7 @@ Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::N
   check.rules = {
       vip.health.quorum, vip.health.flap_limit, vip.health.flap_half_life_ms * base::kMillisecond};
   check.slow_start = vip.health.slow_start_ms * base::kMillisecond;
+  check.doubt = doubt_of(vip.health);
   return check;
 }
 
@@ -77,6 +87,7 @@ void Checks::adopt(std::map<Key, Check> next) {
   }
   witnesses_.clear();
   dependents_.clear();
+  std::erase_if(doubted_, [&](const auto& row) { return checks_.count(row.first) == 0; });
   for (auto at = growing_.begin(); at != growing_.end();)
     at = checks_.count(*at) == 0 ? growing_.erase(at) : std::next(at);
   for (const auto& [key, check] : checks_) {
@@ -179,6 +190,10 @@ void Checks::settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>
   if (!change) return;
   check.last_change_ns = now;
   growing_.erase(key);
+  doubted_.erase(key);
+  if (change->to == State::kDown && change->from == State::kUp &&
+      change->because == Because::kProbe)
+    doubted_.emplace(key, now + check.doubt);
   check.share_pct = 100;
   const bool proven_late = change->from == State::kDown || check.joined;
   if (change->to == State::kUp && check.slow_start != 0 && proven_late) {
@@ -213,6 +228,14 @@ bool Checks::grow(base::Nanoseconds now) {
     at = check.share_pct == 100 ? growing_.erase(at) : std::next(at);
   }
   return changed;
+}
+
+bool Checks::end_doubts(base::Nanoseconds now) {
+  return std::erase_if(doubted_, [&](const auto& row) { return now >= row.second; }) > 0;
+}
+
+bool Checks::in_doubt(const std::string& vip, const std::string& backend) const {
+  return !doubted_.empty() && doubted_.count({vip, backend}) != 0;
 }
 
 std::uint32_t Checks::share_pct(const std::string& vip, const std::string& backend) const {

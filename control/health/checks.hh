@@ -73,6 +73,7 @@ struct Check {
   base::Nanoseconds slow_start = 0;
   base::Nanoseconds up_since = 0;  // while its weight grows
   std::uint32_t share_pct = 100;   // of its weight
+  base::Nanoseconds doubt = 0;     // so long after a fall its flows stay
   std::string last_result = "none yet";
   base::Nanoseconds last_change_ns = 0;
   std::uint64_t probes = 0;
@@ -131,6 +132,11 @@ class Checks {
   std::vector<Transition> settle(base::Nanoseconds now);
   /// Lets the weights of those that came up grow; true: a share changed.
   bool grow(base::Nanoseconds now);
+  /// Ends the doubt about falls that lasted; true: a backend's flows are to go now.
+  bool end_doubts(base::Nanoseconds now);
+  /// Down, but by probes and only a moment ago: a false alarm is over as soon as it answers again,
+  /// and connections that were moved are broken for good. It gets no new flows and keeps its own.
+  [[nodiscard]] bool in_doubt(const std::string& vip, const std::string& backend) const;
   /// Percent of its weight that a backend has now.
   [[nodiscard]] std::uint32_t share_pct(const std::string& vip, const std::string& backend) const;
   [[nodiscard]] bool ordered_down(const std::string& vip, const std::string& backend) const;
@@ -173,6 +179,7 @@ class Checks {
   std::set<Key> outliers_;
   std::map<Key, Order> orders_;
   std::set<Key> growing_;
+  std::map<Key, base::Nanoseconds> doubted_;  // fallen, and until when
   std::map<TargetId, Key> by_target_;
   std::map<Key, std::vector<Key>> witnesses_;  // of backends of kind host: the probes of their host
   std::map<Key, std::vector<Key>> dependents_;  // the other way round

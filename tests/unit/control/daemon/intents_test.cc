@@ -10,16 +10,17 @@
 namespace fairlead::control {
 namespace {
 
-// One letter per member. In: U up, D down, ? unknown, lower case: draining. Out: A active, d
-// draining, X down.
+// One letter per member. In: U up, D down, F down a moment ago, ? unknown, lower case: draining.
+// Out: A active, d draining, X down.
 std::string states(std::string_view members, std::uint32_t min_healthy_pct = 0) {
   std::vector<MemberFacts> facts;
   for (const char c : members) {
     MemberFacts m;
-    m.draining = c == 'u' || c == 'd' || c == '!';
+    m.draining = c == 'u' || c == 'd' || c == 'f' || c == '!';
     m.health = c == 'U' || c == 'u'   ? health::State::kUp
-               : c == 'D' || c == 'd' ? health::State::kDown
-                                      : health::State::kUnknown;
+               : c == '?' || c == '!' ? health::State::kUnknown
+                                      : health::State::kDown;
+    m.in_doubt = c == 'F' || c == 'f';
     facts.push_back(m);
   }
   std::string out;
@@ -35,6 +36,12 @@ TEST(MemberStates, UnhealthyGetsNothing) {
 
 TEST(MemberStates, DrainingKeepsItsFlowsWhileHealthy) {
   EXPECT_EQ(states("Uud"), "AdX");
+}
+
+TEST(MemberStates, WhoFellAMomentAgoKeepsItsFlows) {
+  EXPECT_EQ(states("UFD"), "AdX");
+  EXPECT_EQ(states("fF"), "dd");
+  EXPECT_EQ(states("UFFF", 50), "AAAA");
 }
 
 TEST(MemberStates, JoiningBackendProvesItselfFirst) {

@@ -107,6 +107,46 @@ TEST(Checks, TheLossOfThisHostsOwnNetworkTakesNobodyDown) {
   EXPECT_EQ(checks.state("web", "b2"), State::kDown) << "it never answered";
 }
 
+TEST(Checks, AFallIsInDoubtUntilItCouldHaveComeUpAgain) {
+  Checks checks;
+  model::Vip pool = vip({"b1", "b2"});
+  pool.health.interval_ms = 2000;
+  pool.health.timeout_ms = 500;
+  pool.health.rise = 3;
+  checks.configure({pool}, 0, [](const auto&, const auto&) { return State::kUp; });
+  const auto fails = [&](const char* backend) {
+    for (std::uint32_t i = 0; i < pool.health.fall; ++i)
+      (void)checks.on_result(result(checks, backend, Outcome::kTimeout));
+  };
+  fails("b1");
+  ASSERT_EQ(checks.state("web", "b1"), State::kDown);
+  constexpr base::Nanoseconds kFell = 2000;
+  constexpr base::Nanoseconds kDoubt = 8500 * base::kMillisecond;  // four intervals and a time-out
+
+  EXPECT_TRUE(checks.in_doubt("web", "b1"));
+  EXPECT_FALSE(checks.in_doubt("web", "b2"));
+  EXPECT_FALSE(checks.end_doubts(kFell + kDoubt - 1));
+  EXPECT_TRUE(checks.in_doubt("web", "b1"));
+  EXPECT_TRUE(checks.end_doubts(kFell + kDoubt));
+  EXPECT_FALSE(checks.in_doubt("web", "b1"));
+  EXPECT_EQ(checks.state("web", "b1"), State::kDown);
+
+  fails("b2");
+  EXPECT_TRUE(checks.in_doubt("web", "b2"));
+  for (std::uint32_t i = 0; i < pool.health.rise; ++i)
+    (void)checks.on_result(result(checks, "b2", Outcome::kOk));
+  EXPECT_FALSE(checks.in_doubt("web", "b2"));
+}
+
+TEST(Checks, WhatAnOperatorTakesDownIsInNoDoubt) {
+  Checks checks;
+  checks.configure({vip({"b1"})}, 0, [](const auto&, const auto&) { return State::kUp; });
+  checks.set_orders({{{"web", "b1"}, {false, 0}}});
+  (void)checks.settle(1);
+  EXPECT_EQ(checks.state("web", "b1"), State::kDown);
+  EXPECT_FALSE(checks.in_doubt("web", "b1"));
+}
+
 TEST(Checks, ReloadKeepsTheStateOfUnchangedTargets) {
   Checks checks;
   model::Vip pool = vip({"b1", "b2"});
