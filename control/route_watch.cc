@@ -106,7 +106,7 @@ routes::Signs RouteWatch::signs_of(const Node& node, base::Nanoseconds now) cons
   s.has_tables = node.publisher.generation() != 0;
   const auto digest = others_digest(node);
   const bool fresh = node.fleet.configured && !node.fleet.choice.silent(now);
-  s.agrees = !fresh || !digest || *digest == node.publisher.table().digest();
+  s.agrees = !fresh || !digest || own_.had(*digest);
   s.forwards = dataplane_sign(node.regions.worker_pages(), now).running || node.gate.has_value();
   const steer::Latency& latency = node.latency.node();
   if (latency.samples > 0) s.p99_us = latency.p99_ns / 1e3;
@@ -127,6 +127,7 @@ bool RouteWatch::tick(Node& node, base::Nanoseconds now) {
   if (now < due_) return false;
   due_ = now + kLook;
   RouteState& routes = node.routes;
+  own_.see(node.publisher.table().digest(), now);
   const std::string& why = fitness_->judge(signs_of(node, now), now);
   if (announcer_) {
     why.empty() ? announcer_->announce() : announcer_->withdraw(why);

@@ -11,6 +11,7 @@
 #include "control/reconcile.hh"
 #include "control/routes/announcer.hh"
 #include "control/routes/fitness.hh"
+#include "control/routes/recent_digests.hh"
 #include "control/show.hh"
 
 namespace fairlead::control {
@@ -29,6 +30,7 @@ class RouteWatch {
 
   std::optional<routes::Fitness> fitness_;
   std::unique_ptr<routes::Announcer> announcer_;
+  routes::RecentDigests own_;
   base::Nanoseconds due_ = 0;
   std::uint64_t packets_ = 0;       // while leaving
   base::Nanoseconds quiet_at_ = 0;  // since when none came
