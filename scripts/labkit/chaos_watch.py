@@ -21,6 +21,8 @@ class Watch:
         self.generation = 0  # of the leader's weights, the newest that a node had
         self.broken: list[str] = []
         self.settled_s: list[float] = []
+        self.slowest = (0.0, "")  # settling, and what was waited for
+        self._missing = "nothing"
 
     def statuses(self) -> list[dict[str, Any]]:
         return [self.fleet.ask(node, "show status") for node in self.fleet.plan.nodes]
@@ -37,17 +39,33 @@ class Watch:
                 self.broken.append(f"{row['node']} went back from term {self.terms[row['node']]} to {term}")
             self.generation = max(self.generation, int(row["fleet"]["weights_generation"]))
             self.terms[row["node"]] = max(term, self.terms.get(row["node"], 0))
-        return (len({row["digest"] for row in rows}) == 1 and len({row["fleet"]["term"] for row in rows}) == 1
-                and all(row["fleet"]["fresh"] and row["routes"]["announced"] and not row["etcd"]["away"]
-                        and row["etcd"]["waiting"] == 0 for row in rows))
+        missing = self._missing_in(rows)
+        self._missing = missing or self._missing
+        return not missing
+
+    @staticmethod
+    def _missing_in(rows: list[dict[str, Any]]) -> str:
+        """What they do not agree in; "": they do."""
+        for name, values in (("digests", {row["digest"] for row in rows}), ("terms", {row["fleet"]["term"] for row in rows})):
+            if len(values) > 1:
+                return f"{name} {sorted(map(str, values))}"
+        for row in rows:
+            if not row["fleet"]["fresh"]:
+                return f"{row['node']} hears no monitor"
+            if not row["routes"]["announced"]:
+                return f"{row['node']}: {row['routes']['state']}"
+            if row["etcd"]["away"] or row["etcd"]["waiting"]:
+                return f"{row['node']}: etcd"
+        return ""
 
     def settle(self, after: str) -> None:
-        begun = time.monotonic()
+        begun, self._missing = time.monotonic(), "nothing"
         try:
             wait_until(self.agree, SETTLE_S, f"after '{after}' the nodes do not agree")
         except LabError as error:
             self.broken.append(f"{error}: {self._differences()}")
         self.settled_s.append(round(time.monotonic() - begun, 2))
+        self.slowest = max(self.slowest, (self.settled_s[-1], f"after '{after}': {self._missing}"))
 
     def _differences(self) -> str:
         out = []

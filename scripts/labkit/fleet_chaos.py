@@ -9,6 +9,7 @@ from pathlib import Path
 from labkit import faults, report
 from labkit.chaos_watch import Watch
 from labkit.default_run import Measured, Step, measure
+from labkit.digests import PERIOD_S, DigestWatch, Spells
 from labkit.faults import Fault
 from labkit.fleet import Fleet
 from labkit.held import SILENCE_S, Break, Held
@@ -17,6 +18,7 @@ from labkit.plan import make_plan
 
 # The leader turns the policy once a second, and out of turn when the lead, the configuration or operators' decisions change.
 MOST_GENERATIONS_PER_S = 1.5
+MOST_DIFFERENCE_S = 1.0 + 2 * PERIOD_S  # a second, as exactly as it is looked at
 LASTS_S = (2.0, 5.0)  # a fault
 PAUSE_S = 1.0         # at least, before the next one
 HEALTH = "interval: 200ms, timeout: 150ms"
@@ -73,11 +75,14 @@ class Chaos:
         self.breaks: list[Break] = []
         self.held: dict[str, int] = {}
         self.generations_per_s = 0.0  # of the leader's weights
+        self.harmed: set[str] = set()  # hosts, by the fault that is on
+        self.differed = Spells()
 
     def run(self) -> None:
         seconds = 60 * self.schedule.minutes
         end = time.monotonic() + seconds - LASTS_S[1] - 2
         held = Held(self.fleet, self.schedule.held, seconds - 4)
+        digests = DigestWatch(self.fleet, lambda: self.harmed)
         try:
             self.watch.settle("the start")
             begun, first = time.monotonic(), self.watch.generation
@@ -92,15 +97,21 @@ class Chaos:
             held.finish()
         finally:
             held.stop()
+            self.differed = digests.stop()
         self.held, self.breaks = held.sums, held.breaks
 
     def _one(self, words: list[str], lasts: float) -> None:
         fault = faults.find(self.fleet, words)
         print(f"--- {' '.join(words)} for {lasts:.1f} s {'(' + ' '.join(fault.targets) + ')' if fault.targets else ''}", flush=True)
         begun = time.time_ns() // 1000
+        # While a backend's cable flaps, each node sees what its own probes happen to meet.
+        blurred = fault.words.startswith("flap b")
+        self.harmed = set(self.fleet.plan.names()) if blurred else set(fault.targets)
         fault.strike()
+        self.harmed = set(fault.targets)
         time.sleep(lasts)
         fault.heal()
+        self.harmed = set()
         self.struck.append(Struck(fault, begun, time.time_ns() // 1000))
         self.watch.settle(fault.words)
 
@@ -144,8 +155,11 @@ def judge(chaos: Chaos, run: Measured) -> Outcome:
         "lost_by_fault": dict(Counter(excuse.fault.words for _, _, excuse in lost.requests if excuse)), "avoidable": len(avoidable),
         "held": {"open": schedule.held, "answered": chaos.held.get("answered", 0), "moved": chaos.held.get("moved", 0),
                  "lost_with_backends": len(lost.connections) - len(broken), "broken": len(broken)},
-        "weights_generations_per_s": chaos.generations_per_s, "settled_s": {"median": settled[len(settled) // 2], "max": settled[-1]}, "terms": sorted(set(chaos.watch.terms.values()))}
+        "weights_generations_per_s": chaos.generations_per_s, "differed_s": {"longest": round(chaos.differed.longest_s(), 2), "times": len(chaos.differed.spells)},
+        "settled_s": {"median": settled[len(settled) // 2], "max": settled[-1], "slowest": chaos.watch.slowest[1]}, "terms": sorted(set(chaos.watch.terms.values()))}
     outcome.require(chaos.generations_per_s <= MOST_GENERATIONS_PER_S, f"{chaos.generations_per_s} generations of weights a second")
+    outcome.require(chaos.differed.longest_s() <= MOST_DIFFERENCE_S,
+                    f"tables of nodes that take traffic differed for {chaos.differed.longest_s():.1f} s")
     outcome.require(not avoidable, f"{len(avoidable)} requests failed whose backend had no harm: {avoidable[:5]}")
     outcome.require(not broken, f"{len(broken)} held connections broke whose backend had no harm: {broken[:5]}")
     outcome.require(chaos.held.get("moved", 0) == 0, "a held connection was answered by another backend than before")

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "scripts"
 import yaml  # noqa: E402
 
 from labkit import bird, command_line, configs, default_run, publication, records, report, routes  # noqa: E402
+from labkit.digests import Spells  # noqa: E402
 from labkit.plan import make_plan  # noqa: E402
 from labkit.processes import Process, start_ticks  # noqa: E402
 from labkit.records import Decision, Request  # noqa: E402
@@ -134,6 +135,21 @@ class Following(unittest.TestCase):
         self.assertEqual(followed.published_ms, {7: 1.25, 8: 12.0})
         self.assertEqual(followed.acknowledged_ms, {7: 2.5})
         self.assertEqual(followed.never, [8])
+
+
+class Differing(unittest.TestCase):
+    def test_a_spell_lasts_from_the_first_look_that_differs_to_the_next_that_does_not(self) -> None:
+        spells = Spells()
+        for now, lb2 in ((1.0, "aaaa"), (1.5, "bbbb"), (2.0, "cccc"), (3.0, "aaaa"), (4.0, "bbbb"), (4.25, "aaaa")):
+            spells.look(now, {"lb1": "aaaa", "lb2": lb2})
+        self.assertEqual([(at, length) for at, length, _ in spells.spells], [(1.5, 1.5), (4.0, 0.25)])
+        self.assertEqual(spells.longest_s(), 1.5)
+
+    def test_a_node_that_does_not_count_differs_from_nobody(self) -> None:
+        spells = Spells()
+        spells.look(1.0, {"lb1": "aaaa"})
+        spells.look(2.0, {})
+        self.assertEqual(spells.longest_s(), 0.0)
 
 
 class Processes(unittest.TestCase):
