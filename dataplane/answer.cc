@@ -15,6 +15,7 @@
 #include "dataplane/base/printable.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/numa.hh"
+#include "dataplane/shm/huge_pages.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -112,7 +113,11 @@ json allocator() {
 }
 
 json region_row(const std::string& name, const shm::Region& region) {
-  return {{"name", name}, {"path", region.path()}, {"bytes", region.bytes()}};
+  return {
+      {"name", name},
+      {"path", region.path()},
+      {"bytes", region.bytes()},
+      {"huge_bytes", shm::huge_bytes_at(region.data())}};
 }
 
 json show_memory(const Forwarder& f) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dataplane/forward.hh"
+#include "dataplane/shm/huge_pages.hh"
 #include "dataplane/shm/lock_holder.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/output_file.hh"
@@ -71,7 +72,8 @@ base::Result<Regions> open_regions(const config::Config& config, bool replace, u
     FL_ASSIGN(shm::Region flows, shm::Region::create_or_attach(path, spec, now));
     sys::log_info(
         "flow table worker=" + std::to_string(w) + " bytes=" + std::to_string(spec.bytes) +
-        (flows.created() ? " state=new" : " state=found")
+        (flows.created() ? " state=new" : " state=found") +
+        (shm::huge_bytes_at(flows.data()) != 0 ? " pages=huge" : " pages=small")
     );
     regions.flows.push_back(std::move(flows));
   }

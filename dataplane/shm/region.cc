@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "dataplane/shm/huge_pages.hh"
 #include "dataplane/shm/lock_holder.hh"
 #include "dataplane/shm/map_memory.hh"
 #include "dataplane/sys/patient_lock.hh"
@@ -140,6 +141,7 @@ Result<Region> Region::map(sys::UniqueFd fd, const std::string& path, Access acc
 /// Fills in the header of fresh memory, magic last.
 Result<Region> Region::make(sys::UniqueFd fd, const RegionSpec& spec, base::Nanoseconds now) {
   FL_ASSIGN(Region region, map(std::move(fd), name_of(spec.kind), Access::kReadWrite));
+  if (spec.kind == FL_REGION_FLOWS) prefer_huge_pages(region.data_, region.bytes_);
   auto* header = region.at<fl_region_header>(0);
   header->version = FL_ABI_VERSION;
   header->kind = spec.kind;
@@ -202,6 +204,7 @@ Result<Region> Region::reuse(const std::string& path, const RegionSpec& spec) {
   // hugetlbfs rounds the file up to whole pages: the header has the exact size.
   if (region.header().bytes != spec.bytes || region.header().parameter != spec.parameter)
     return fail(ErrorCode::kFailedPrecondition, "region " + path + " has another size");
+  if (spec.kind == FL_REGION_FLOWS) prefer_huge_pages(region.data_, region.bytes_);
   return region;
 }
 

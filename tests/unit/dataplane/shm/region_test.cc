@@ -3,13 +3,17 @@
 #include "dataplane/shm/region.hh"
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "dataplane/shm/huge_pages.hh"
 #include "dataplane/shm/lock_holder.hh"
 
 namespace fairlead::shm {
@@ -46,6 +50,32 @@ class RegionTest : public testing::Test {
   std::string path_;
   std::string what_;
 };
+
+/// A file system of one's own whose files get huge pages if they ask.
+bool mount_with_huge_pages(const std::string& folder) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("none", folder.c_str(), "tmpfs", 0, "huge=advise,size=64M") == 0;
+}
+
+TEST_F(RegionTest, AFlowTableLiesInHugePagesWhereTheFileSystemGrantsThem) {
+  if (!mount_with_huge_pages(folder_)) GTEST_SKIP() << "may not mount, or no huge pages here";
+  constexpr std::uint64_t kBuckets = 1 << 17;
+  const RegionSpec spec{FL_REGION_FLOWS, (kBuckets + 1) * FL_LINE_BYTES, kBuckets};
+  for (const bool created : {true, false}) {
+    auto flows = Region::create_or_attach(path_, spec, 5);
+    ASSERT_TRUE(flows) << flows.error().what;
+    EXPECT_EQ(created, flows->created());
+    std::memset(flows->data() + FL_LINE_BYTES, 1, kBuckets * FL_LINE_BYTES);
+    EXPECT_GE(huge_bytes_at(flows->data()), std::uint64_t{4} << 20);
+  }
+  // Nobody asked for the others.
+  auto steering = Region::create_or_attach(folder_ + "/other", steering_spec(8 << 20), 5);
+  ASSERT_TRUE(steering) << steering.error().what;
+  std::memset(steering->data() + FL_BANKS_OFFSET, 1, 8 << 20);
+  EXPECT_EQ(0U, huge_bytes_at(steering->data()));
+  ::umount2(folder_.c_str(), MNT_DETACH);
+}
 
 TEST_F(RegionTest, WhatOneMappingWritesTheOtherReads) {
   auto writer = Region::create_or_attach(path_, spec_, 5);
