@@ -92,8 +92,7 @@ void CaptureTap::note_path(
   path.kind = path::parsed_packet(burst, i).kind;
   path.generation = context.table.generation();
   if (const fl_vip* const vip = burst.vip[i]; vip != nullptr) {
-    bool missed = false;
-    for (unsigned m = 0; m < burst.missed_count; ++m) missed = missed || burst.missed[m] == i;
+    const bool missed = (burst.missed >> i & 1U) != 0;
     path.vip = vip->vip;
     path.hash = burst.hash[i];
     path.encapsulation = vip->encapsulation;

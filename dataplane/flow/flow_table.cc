@@ -93,6 +93,7 @@ std::uint32_t FlowTable::find_elsewhere(
     const auto i = static_cast<unsigned>(__builtin_ctz(which));
     const std::uint32_t wanted = fl_flow_extra(hash[i]) << FL_FLOW_EXTRA_SHIFT | FL_FLOW_SECOND;
     const Position at = match(second_bucket(hash[i]), fl_flow_tag(hash[i]), wanted);
+    if (at == kNoPosition) out.absent |= which & -which;
     if (at == kNoPosition || state(at) != FlowState::kConfirmed) continue;
     out.word[i] = entry(at);
     out.seen[i] = &buckets_[at / FL_FLOW_ENTRIES].seen[at % FL_FLOW_ENTRIES];
@@ -108,12 +109,6 @@ void FlowTable::add_overflow(std::uint32_t bucket, int by) {
   fl_flow_bucket& line = buckets_[bucket];
   for (std::uint32_t i = 0; i < FL_FLOW_ENTRIES; ++i)
     line.entry[i] = (line.entry[i] & ~FL_FLOW_COUNT_BIT) | ((changed >> i & 1U) << 31);
-}
-
-Position FlowTable::free_entry(std::uint32_t bucket) const {
-  const std::uint32_t free = free_mask(bucket);
-  if (free == 0) return kNoPosition;
-  return bucket * FL_FLOW_ENTRIES + static_cast<std::uint32_t>(__builtin_ctz(free));
 }
 
 std::uint32_t FlowTable::other_bucket(Position at) const {
@@ -137,18 +132,6 @@ void FlowTable::put(
   const bool outside = at / FL_FLOW_ENTRIES != home;
   write(at, hash, member, state, now, outside ? FL_FLOW_SECOND : 0U);
   if (outside) add_overflow(home, +1);
-}
-
-void FlowTable::erase(Position at) {
-  if ((entry(at) & FL_FLOW_SECOND) != 0) add_overflow(other_bucket(at), -1);
-  entry(at) &= FL_FLOW_COUNT_BIT;
-  --size_;
-}
-
-EndedFlow FlowTable::take(Position at) {
-  const EndedFlow ended{member(at), state(at)};
-  erase(at);
-  return ended;
 }
 
 void FlowTable::move(Position from, Position to) {

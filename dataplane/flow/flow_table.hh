@@ -40,6 +40,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <immintrin.h>
 #include <initializer_list>
 #include <span>
 
@@ -77,6 +78,13 @@ enum class FlowState : std::uint8_t {
 /// An entry's place: bucket * FL_FLOW_ENTRIES + index. Valid until the next insert().
 using Position = std::uint32_t;
 inline constexpr Position kNoPosition = 0xffffffffU;
+
+/// A flow's home bucket.
+struct Home {
+  Position free;    // kNoPosition: it is full
+  bool has_tag;     // an entry has the flow's tag
+  bool overflowed;  // a flow whose home it is may lie in its second bucket
+};
 
 /// An entry that left the table other than by erase(), for the caller's books.
 struct EndedFlow {
@@ -165,6 +173,7 @@ class FlowTable {
     alignas(32) std::uint32_t word[kMost];  // as word() has it
     Tick* seen[kMost];
     std::uint32_t elsewhere;  // bit i: not known yet, its home bucket has overflowed
+    std::uint32_t absent;     // bit i: find() would say kNoPosition
   };
   /// Bit i, for i < count: hash[i] has a confirmed flow's entry, and `out` says which. That is what
   /// find() mostly ends with, in half the instructions. A bit that is not set says nothing (two
@@ -232,9 +241,14 @@ class FlowTable {
       Evict evict = Evict::kAllowed
   );
 
-  /// The same where the flow's home bucket has room, as nearly all have; else kNoPosition, and
-  /// nothing has changed.
-  Position insert_at_home(std::uint64_t hash, std::uint32_t member, FlowState state, Tick now);
+  /// What there is to know of a flow's home bucket before a flow is entered there.
+  [[nodiscard]] Home home_of(std::uint64_t hash) const;
+  /// Enters a flow at home_of(hash).free.
+  void insert_at_home(
+      Position free, std::uint64_t hash, std::uint32_t member, FlowState state, Tick now
+  ) {
+    write(free, hash, member, state, now, 0);
+  }
 
   /// Whether expire() would look at a bucket: a compare, for callers that ask at every burst.
   [[nodiscard]] bool sweep_is_due(base::Nanoseconds now) const {
@@ -298,6 +312,9 @@ class FlowTable {
   [[nodiscard]] Position match(std::uint32_t bucket, std::uint16_t tag, std::uint32_t wanted) const;
   [[nodiscard]] std::uint32_t free_mask(std::uint32_t bucket) const;
   [[nodiscard]] std::uint32_t old_mask(std::uint32_t bucket, Tick now, Tick limit) const;
+  /// Bit i: entry i has been idle for longer than `limits` (shorter_limits()) allow; perhaps its
+  /// protocol allows more.
+  [[nodiscard]] std::uint32_t overdue_mask(std::uint32_t bucket, Tick now, __m256i limits) const;
   [[nodiscard]] std::uint32_t overflow_count(std::uint32_t bucket) const;
   void add_overflow(std::uint32_t bucket, int by);
   [[nodiscard]] Position free_entry(std::uint32_t bucket) const;

@@ -55,9 +55,10 @@ struct Burst {
   // --- between stages: indices of the packets a stage has to look at, in order of arrival ---
   std::array<std::uint8_t, kBurstPackets> live;  // forwarded so far
   unsigned live_count = 0;
-  std::array<std::uint8_t, kBurstPackets> missed;  // not in the flow table
-  unsigned missed_count = 0;
-  std::uint32_t unknown = 0;                      // bit i, of missed: stage 3 found no entry at all
+  std::uint32_t missed = 0;     // bit i: not in the flow table
+  std::uint32_t unknown = 0;    // bit i, of missed: stage 3 found no entry at all
+  std::uint32_t beginning = 0;  // bit i, of unknown: the SYN of a flow, to a vip that tracks flows
+  std::uint32_t fresh = 0;      // bit i, of beginning: plain, and not in live
   std::array<std::uint8_t, kBurstPackets> aside;  // fragments and ICMP errors
   unsigned aside_count = 0;
   std::array<std::uint8_t, kBurstPackets> answers;  // to be answered if it may be: reason says why
@@ -92,6 +93,19 @@ inline void forget(Burst& burst, unsigned i) {
   burst.vip[i] = nullptr;
   burst.member[i] = FL_NO_MEMBER;
   burst.chosen[i] = nullptr;
+}
+/// Packet i goes to this member, whose record is `member`.
+inline void place(Burst& burst, unsigned i, std::uint32_t number, const fl_member& member) {
+  burst.member[i] = number;
+  burst.chosen[i] = &member;
+  burst.backend[i] = member.backend;
+  burst.outer4[i] = net::load32(member.address);
+  if (member.family == 6) burst.over6 |= 1U << i;
+}
+/// A plain packet joins those that are handled one by one.
+inline void handle_singly(Burst& burst, unsigned i) {
+  net::describe(burst.plain, i, burst.parsed[i]);
+  burst.live[burst.live_count++] = static_cast<std::uint8_t>(i);
 }
 /// What a stage does with a packet that it will not pass on.
 inline void drop(Burst& burst, unsigned i, fl_reason reason) {

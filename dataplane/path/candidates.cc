@@ -33,8 +33,14 @@ void walk_members(
   walk(vip, hash, limit, [&](std::uint32_t slot) { return visit(table.slot(vip, slot)); });
 }
 
-const fl_score* scores_of(const WorkerContext& context) {
-  return context.scores == nullptr ? nullptr : context.scores->score[context.worker];
+/// In flight at a member's backend with one more.
+std::uint64_t flows_with_new(
+    const WorkerContext& context, const fl_member& member, bool use_external
+) {
+  const bool counted = use_external && context.scores != nullptr;
+  const std::uint64_t external =
+      counted ? context.scores->score[context.worker][member.backend].external : 0;
+  return context.page->backends[member.backend].in_flight + external + 1;
 }
 
 std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& member) {
@@ -46,7 +52,7 @@ std::uint32_t inverse_weight(const WorkerContext& context, const fl_member& memb
 std::uint64_t score(
     const WorkerContext& context, const fl_member& member, std::uint32_t inverse, bool use_external
 ) {
-  const std::uint64_t flows = flows_with_new(context, member, scores_of(context), use_external);
+  const std::uint64_t flows = flows_with_new(context, member, use_external);
   return fl_score_value(flows, fl_member_parallel(&member), inverse);
 }
 
@@ -79,6 +85,36 @@ std::uint32_t first_active(const steer::TableView& table, const fl_vip& vip, std
   return found;
 }
 
+/// The best of `best`, a usable candidate, and the flow's reserves, if the flow would wait there; a
+/// reserve has to be active, in good standing without doubt, and not to look full.
+std::uint32_t best_with_reserves(
+    const WorkerContext& context,
+    const fl_vip& vip,
+    std::uint64_t hash,
+    std::uint32_t best,
+    bool use_external
+) {
+  const fl_member& candidate = context.table.member(best);
+  const std::uint64_t flows = flows_with_new(context, candidate, use_external);
+  if (!fl_waits(flows, fl_member_parallel(&candidate))) return best;
+  std::uint64_t best_score =
+      score(context, candidate, inverse_weight(context, candidate), use_external);
+  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, candidate.family);
+  walk_members(context.table, vip, hash, reserves, [&](std::uint32_t number) {
+    const fl_member& member = context.table.member(number);
+    const std::uint32_t inverse = inverse_weight(context, member);
+    const bool usable = member.state == FL_MEMBER_ACTIVE && inverse != kLooksFull &&
+                        is_undisputed(context.page->backends[member.backend], context.now);
+    if (!usable) return false;
+    const std::uint64_t here = score(context, member, inverse, use_external);
+    if (here >= best_score) return false;
+    best = number;
+    best_score = here;
+    return false;
+  });
+  return best;
+}
+
 }  // namespace
 
 bool external_counts_fresh(const WorkerContext& context) {
@@ -87,19 +123,12 @@ bool external_counts_fresh(const WorkerContext& context) {
 }
 
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external) {
-  Candidates candidates;
-  look_up_candidates(context.table, *flow.vip, flow.hash, candidates);
-  return choose_among(context, flow, candidates, use_external);
-}
-
-std::uint32_t choose_among(
-    WorkerContext& context, const NewFlow& flow, const Candidates& candidates, bool use_external
-) {
   const fl_vip& vip = *flow.vip;
   std::uint32_t best = FL_NO_MEMBER;
   std::uint64_t best_score = ~std::uint64_t{0};
   for (std::uint32_t c = 0; c < vip.choices; ++c) {
-    const std::uint32_t number = candidates[c];
+    const std::uint32_t number =
+        context.table.slot(vip, fl_candidate_slot(flow.hash, c, vip.table_size));
     const fl_member& member = context.table.member(number);
     if (member.state != FL_MEMBER_ACTIVE) continue;
     const std::uint32_t inverse = inverse_weight(context, member);
@@ -119,39 +148,13 @@ std::uint32_t choose_among(
     best_score = s;
   }
   if (best != FL_NO_MEMBER) [[likely]]
-    return or_reserve(context, vip, flow.hash, best, scores_of(context), use_external);
+    return best_with_reserves(context, vip, flow.hash, best, use_external);
   walk_members(context.table, vip, flow.hash, kEjectedWalkSlots, [&](std::uint32_t number) {
     if (!is_good(context, context.table.member(number))) return false;
     best = number;
     return true;
   });
   return best != FL_NO_MEMBER ? best : first_active(context.table, vip, flow.hash);
-}
-
-std::uint32_t best_with_reserves(
-    const WorkerContext& context,
-    const fl_vip& vip,
-    std::uint64_t hash,
-    std::uint32_t best,
-    bool use_external
-) {
-  const fl_member& candidate = context.table.member(best);
-  std::uint64_t best_score =
-      score(context, candidate, inverse_weight(context, candidate), use_external);
-  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, candidate.family);
-  walk_members(context.table, vip, hash, reserves, [&](std::uint32_t number) {
-    const fl_member& member = context.table.member(number);
-    const std::uint32_t inverse = inverse_weight(context, member);
-    const bool usable = member.state == FL_MEMBER_ACTIVE && inverse != kLooksFull &&
-                        is_undisputed(context.page->backends[member.backend], context.now);
-    if (!usable) return false;
-    const std::uint64_t here = score(context, member, inverse, use_external);
-    if (here >= best_score) return false;
-    best = number;
-    best_score = here;
-    return false;
-  });
-  return best;
 }
 
 std::uint32_t first_candidate(

@@ -34,86 +34,9 @@ struct NewFlow {
 /// Member number for a new flow: the smallest score among usable candidates (active, not ejected),
 /// and of the reserves (fl_reserves) if it would wait there; a half-open candidate takes the flow
 /// as its trial; else the first usable slot of the walk; else the first active one, ejected or not;
-/// else FL_NO_MEMBER. Score: see fl_score_value in steer/score.h.
+/// else FL_NO_MEMBER. Score: see fl_score_value in steer/score.h. Where all is well,
+/// quick_choice.hh comes to the same in less time.
 std::uint32_t choose_backend(WorkerContext& context, const NewFlow& flow, bool use_external);
-
-/// Members of a flow's candidates, in their order: the first vip.choices count.
-using Candidates = std::array<std::uint32_t, FL_MAX_CANDIDATES>;
-/// The same for a flow whose candidates are known already.
-std::uint32_t choose_among(
-    WorkerContext& context, const NewFlow& flow, const Candidates& candidates, bool use_external
-);
-
-/// The best of `best`, a usable candidate, and the flow's reserves; a reserve has to be active, in
-/// good standing without doubt, and not to look full. Changes nothing.
-std::uint32_t best_with_reserves(
-    const WorkerContext& context,
-    const fl_vip& vip,
-    std::uint64_t hash,
-    std::uint32_t best,
-    bool use_external
-);
-
-/// In flight at a member's backend with one more. `scores`: the worker's, or null.
-inline std::uint64_t flows_with_new(
-    const WorkerContext& context, const fl_member& member, const fl_score* scores, bool use_external
-) {
-  const std::uint64_t external =
-      use_external && scores != nullptr ? scores[member.backend].external : 0;
-  return context.page->backends[member.backend].in_flight + external + 1;
-}
-
-/// `best`, or a reserve that is better if the flow would wait there.
-inline std::uint32_t or_reserve(
-    const WorkerContext& context,
-    const fl_vip& vip,
-    std::uint64_t hash,
-    std::uint32_t best,
-    const fl_score* scores,
-    bool use_external
-) {
-  const fl_member& member = context.table.member(best);
-  const std::uint64_t flows = flows_with_new(context, member, scores, use_external);
-  if (!fl_waits(flows, fl_member_parallel(&member))) return best;
-  return best_with_reserves(context, vip, hash, best, use_external);
-}
-
-/// The same as choose_among() for what nearly all flows are: all candidates are active, in good
-/// standing, and none looks full. FL_NO_MEMBER if one is not: ask choose_among(). Changes nothing.
-/// Nothing in it but the look at reserves depends on a branch that could not be foreseen.
-/// `scores`: the worker's, or null.
-inline std::uint32_t choose_if_all_good(
-    const WorkerContext& context,
-    const fl_vip& vip,
-    std::uint64_t hash,
-    const Candidates& candidates,
-    const fl_score* scores,
-    bool use_external
-) {
-  std::uint64_t best = FL_NO_MEMBER;
-  std::uint64_t best_score = ~std::uint64_t{0};
-  bool good = true;
-  for (std::uint32_t c = 0; c < vip.choices; ++c) {
-    const fl_member& member = context.table.member(candidates[c]);
-    const fl_backend_counters& backend = context.page->backends[member.backend];
-    std::uint64_t inverse = member.inverse_weight;
-    std::uint64_t flows = std::uint64_t{backend.in_flight} + 1;
-    if (scores != nullptr) {
-      const fl_score& score = scores[member.backend];
-      if (score.inverse_weight != 0) inverse = score.inverse_weight;
-      if (use_external) flows += score.external;
-    }
-    good &= (member.state == FL_MEMBER_ACTIVE) & (inverse != kLooksFull) &
-            is_undisputed(backend, context.now);
-    const std::uint64_t score = fl_score_value(flows, fl_member_parallel(&member), inverse);
-    // By masks: compilers make a branch of a choice, and this one is a coin's.
-    const std::uint64_t better = std::uint64_t{0} - std::uint64_t{score < best_score};
-    best ^= (best ^ candidates[c]) & better;
-    best_score ^= (best_score ^ score) & better;
-  }
-  if (!good) return FL_NO_MEMBER;
-  return or_reserve(context, vip, hash, static_cast<std::uint32_t>(best), scores, use_external);
-}
 
 /// Calls visit(number, slot) for each of a flow's candidates. Requires: table_size is not 0.
 template <typename Visit>
@@ -131,16 +54,6 @@ inline void prefetch_slots(const steer::TableView& table, const fl_vip& vip, std
   if (vip.table_size == 0) return;
   for_each_slot(vip, hash, [&](std::uint32_t, std::uint32_t slot) {
     __builtin_prefetch(table.slot_address(vip, slot), 0, 3);
-  });
-}
-
-/// The candidates' members, and the first touch of their records.
-inline void look_up_candidates(
-    const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, Candidates& out
-) {
-  for_each_slot(vip, hash, [&](std::uint32_t c, std::uint32_t slot) {
-    out[c] = table.slot(vip, slot);
-    __builtin_prefetch(&table.member(out[c]), 0, 3);
   });
 }
 

@@ -32,9 +32,7 @@ std::uint32_t placed(Burst& burst) {
       const auto i = static_cast<unsigned>(__builtin_ctz(left));
       const fl_member* const member = burst.chosen[i];
       if (member == nullptr) continue;  // dropped
-      burst.backend[i] = member->backend;
-      burst.outer4[i] = net::load32(member->address);
-      if (member->family == 6) burst.over6 |= 1U << i;
+      place(burst, i, burst.member[i], *member);
       out |= 1U << i;
     }
   }
@@ -194,9 +192,7 @@ void encap_plain(WorkerContext& context, Burst& burst) {
   }
   if ((joined & sent) != 0) forget_live(burst, sent);
   for (std::uint32_t rest = burst.kept & ~sent; rest != 0; rest &= rest - 1) {
-    const auto i = static_cast<unsigned>(__builtin_ctz(rest));
-    net::describe(burst.plain, i, burst.parsed[i]);
-    burst.live[burst.live_count++] = static_cast<std::uint8_t>(i);
+    handle_singly(burst, static_cast<unsigned>(__builtin_ctz(rest)));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "dataplane/path/candidates.hh"
 #include "dataplane/path/flow_state.hh"
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/quick_choice.hh"
 
 namespace fairlead::path {
 
@@ -34,6 +35,14 @@ bool keep_quietly(
   burst.member[i] = number;
   burst.chosen[i] = &member;
   return true;
+}
+
+void note_unknown(Burst& burst, unsigned i) {
+  const net::ParsedPacket& packet = burst.parsed[i];
+  const bool begins = packet.tuple.protocol == kTcp && packet.kind == net::PacketKind::kFlow &&
+                      is_plain_syn(packet.tcp_flags) && has_quick_choice(*burst.vip[i]);
+  burst.unknown |= 1U << i;
+  burst.beginning |= begins ? 1U << i : 0;
 }
 
 /// Hits and misses of one vip after the other: written when another's turn comes.
@@ -69,15 +78,13 @@ class VipHits {
 }  // namespace
 
 void flow_lookup(WorkerContext& context, Burst& burst) {
-  burst.missed_count = 0;
-  burst.unknown = 0;
   if (burst.live_count == 0) return;
   std::array<flow::Position, kBurstPackets> found;
   for (unsigned k = 0; k < burst.live_count; ++k) {
     const flow::Position at = context.flows.find(burst.hash[burst.live[k]]);
     found[k] = at;
     if (at == flow::kNoPosition) {
-      burst.unknown |= 1U << burst.live[k];
+      note_unknown(burst, burst.live[k]);
       prefetch_slots(context.table, *burst.vip[burst.live[k]], burst.hash[burst.live[k]]);
       continue;
     }
@@ -102,9 +109,9 @@ void flow_lookup(WorkerContext& context, Burst& burst) {
     }
     burst.member[i] = FL_NO_MEMBER;
     burst.chosen[i] = nullptr;
-    burst.missed[missed++] = static_cast<std::uint8_t>(i);
+    burst.missed |= 1U << i;
+    ++missed;
   }
-  burst.missed_count = missed;
   context.page->flow_hits += burst.live_count - missed;
   context.page->flow_misses += missed;
 }

@@ -5,12 +5,14 @@
 #include "dataplane/net/lanes.hh"
 #include "dataplane/path/flow_state.hh"
 #include "dataplane/path/pipeline.hh"
+#include "dataplane/path/quick_choice.hh"
 
 namespace fairlead::path {
 namespace {
 
 static_assert(kBurstPackets == flow::FlowTable::ConfirmedFlows::kMost);
 
+constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
 constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(net::IpProto::kUdp);
 
 /// Bit i: the packet begins or ends a connection.
@@ -20,6 +22,18 @@ std::uint32_t speaking(const Burst& burst) {
     const net::Lanes flags = net::load_lanes(&burst.plain.l4[at]) &
                              std::uint32_t{net::kTcpSyn | net::kTcpFin | net::kTcpRst};
     out |= (net::bits_of(net::equal(flags, net::Lanes{})) ^ 0xffU) << at;
+  }
+  return out;
+}
+
+/// Bit i: a SYN, and no SYN-ACK.
+std::uint32_t plain_syns(const Burst& burst) {
+  constexpr std::uint32_t kLooked = 0xff00U | net::kTcpSyn | net::kTcpAck;
+  constexpr std::uint32_t kWanted = std::uint32_t{kTcp} << 8 | net::kTcpSyn;
+  std::uint32_t out = 0;
+  for (unsigned at = 0; at < burst.count; at += net::kLanes) {
+    const net::Lanes info = net::load_lanes(&burst.plain.l4[at]) & kLooked;
+    out |= net::bits_of(net::equal(info, net::all_lanes(kWanted))) << at;
   }
   return out;
 }
@@ -56,13 +70,32 @@ inline bool keep(
     if (age > keeper.longest_idle) return false;
     flow::FlowTable::touch_confirmed(seen, keeper.now);
   }
-  burst.member[i] = number;
-  burst.chosen[i] = &member;
-  burst.backend[i] = member.backend;
-  burst.outer4[i] = net::load32(member.address);
-  if (member.family == 6) burst.over6 |= 1U << i;
+  place(burst, i, number, member);
   __builtin_prefetch(&context.page->backends[member.backend], 1, 3);
   return true;
+}
+
+/// Packets that begin a flow which nobody knows, perhaps.
+std::uint32_t beginning(const WorkerContext& context, const Burst& burst, std::uint32_t absent) {
+  // Others may know it: stage inherit looks at parsed packets.
+  if (absent == 0 || context.relatives.former != 0) return 0;
+  return absent & plain_syns(burst);
+}
+
+/// New flows of a vip: flow_lookup() would find nothing. They remain as they are, eight at a time.
+void leave_to_select(
+    WorkerContext& context, Burst& burst, const fl_vip& vip, std::uint32_t packets
+) {
+  if (!has_quick_choice(vip)) return;
+  for (std::uint32_t left = packets; left != 0; left &= left - 1)
+    prefetch_slots(context.table, vip, burst.hash[static_cast<unsigned>(__builtin_ctz(left))]);
+  burst.fresh |= packets;
+  burst.beginning |= packets;
+  burst.unknown |= packets;
+  burst.missed |= packets;
+  const auto count = static_cast<unsigned>(__builtin_popcount(packets));
+  context.page->vips[vip.vip].misses += count;
+  context.page->flow_misses += count;
 }
 
 /// The others go the whole way.
@@ -113,26 +146,27 @@ void keep_all(
 
 void flow_lookup_plain(WorkerContext& context, Burst& burst) {
   burst.kept = burst.over6 = 0;
+  burst.missed = burst.unknown = burst.beginning = burst.fresh = 0;
   if (burst.plain_vip_count == 0) return;
-  const std::uint32_t quiet = ~speaking(burst) & burst.plain.any();
-  if (quiet != 0) {
-    const std::uint64_t* const hash = burst.hash.data();
-    flow::FlowTable::ConfirmedFlows flows;
-    const std::uint32_t found = context.flows.find_confirmed(hash, burst.count, flows);
-    keep_all(context, burst, flows, found & quiet);
-    const std::uint32_t elsewhere = flows.elsewhere & quiet;
-    if (elsewhere != 0)
-      keep_all(context, burst, flows, context.flows.find_elsewhere(hash, elsewhere, flows));
-  }
+  const std::uint32_t quiet = ~speaking(burst);
+  const std::uint64_t* const hash = burst.hash.data();
+  flow::FlowTable::ConfirmedFlows flows;
+  const std::uint32_t found = context.flows.find_confirmed(hash, burst.count, flows);
+  keep_all(context, burst, flows, found & quiet);
+  const std::uint32_t elsewhere = flows.elsewhere & burst.plain.any();
+  if (elsewhere != 0)
+    keep_all(context, burst, flows, context.flows.find_elsewhere(hash, elsewhere, flows) & quiet);
+  const std::uint32_t begins = beginning(context, burst, flows.absent);
   std::uint32_t rest = 0;
   for (unsigned v = 0; v < burst.plain_vip_count; ++v) {
     const auto [vip, packets] = burst.plain_vips[v];
     for (std::uint32_t left = packets; left != 0; left &= left - 1)
       burst.vip[static_cast<unsigned>(__builtin_ctz(left))] = vip;
     rest |= packets & ~burst.kept;
+    if ((packets & begins) != 0) leave_to_select(context, burst, *vip, packets & begins);
   }
   context.page->flow_hits += static_cast<unsigned>(__builtin_popcount(burst.kept));
-  leave_to_stages(burst, rest);
+  leave_to_stages(burst, rest & ~burst.fresh);
 }
 
 }  // namespace fairlead::path

@@ -126,7 +126,8 @@ bool inherit_packet(WorkerContext& context, Burst& burst, unsigned i) {
 void prefetch_legacies(const WorkerContext& context, const Burst& burst) {
   for (std::uint64_t left = context.relatives.former; left != 0; left &= left - 1) {
     const FlowTable& table = context.relatives.tables[std::countr_zero(left)];
-    for (unsigned k = 0; k < burst.missed_count; ++k) table.prefetch(burst.hash[burst.missed[k]]);
+    for (std::uint32_t missed = burst.missed; missed != 0; missed &= missed - 1)
+      table.prefetch(burst.hash[static_cast<unsigned>(__builtin_ctz(missed))]);
   }
 }
 
@@ -137,16 +138,13 @@ void inherit(WorkerContext& context, Burst& burst) {
     context.relatives.former = 0;
     return;
   }
-  if (burst.missed_count == 0) return;
+  if (burst.missed == 0) return;
   prefetch_legacies(context, burst);
-  burst.unknown = 0;  // what enters a flow here, stage 4 has to meet
-  unsigned missed = 0;
-  for (unsigned k = 0; k < burst.missed_count; ++k) {
-    const unsigned i = burst.missed[k];
-    if (inherit_packet(context, burst, i)) continue;
-    burst.missed[missed++] = static_cast<std::uint8_t>(i);
+  burst.unknown = burst.beginning = 0;  // what enters a flow here, stage 4 has to meet
+  for (std::uint32_t left = burst.missed; left != 0; left &= left - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(left));
+    if (inherit_packet(context, burst, i)) burst.missed &= ~(1U << i);
   }
-  burst.missed_count = missed;
   context.page->flows = context.flows.size();
 }
 

@@ -73,7 +73,7 @@ void finish(WorkerContext& context, Burst& burst, Parsing parsing) {
   flow_lookup(context, burst);
   if (context.relatives.former != 0) [[unlikely]]
     inherit(context, burst);
-  if (parsing == Parsing::kCareful) burst.unknown = 0;
+  if (parsing == Parsing::kCareful) burst.unknown = burst.beginning = 0;
   select(context, burst);
   if (burst.aside_count != 0) [[unlikely]]
     aside(context, burst);

@@ -7,6 +7,7 @@
 #include "dataplane/path/new_flow_meter.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/quic.hh"
+#include "dataplane/path/quick_choice.hh"
 
 namespace fairlead::path {
 namespace {
@@ -16,36 +17,26 @@ using flow::FlowTable;
 
 constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
 
-/// Flows that entered the table in this burst: eight bits of each one's hash. So a flow that comes
-/// twice in a burst is found again, and few others are looked for.
-class Entered {
- public:
-  void add(std::uint64_t hash) { word(hash) |= bit(hash); }
-  [[nodiscard]] bool may_have(std::uint64_t hash) { return (word(hash) & bit(hash)) != 0; }
-
- private:
-  std::uint64_t& word(std::uint64_t hash) { return words_[hash >> 38 & 3]; }
-  static std::uint64_t bit(std::uint64_t hash) { return std::uint64_t{1} << (hash >> 32 & 63); }
-  std::uint64_t words_[4] = {};
-};
-
 /// What there is to know within a burst.
 struct Selection {
-  const fl_score* scores;  // the worker's, or null
   bool use_external;
   bool calm;  // the meter has credit for a whole burst of new flows
+  bool logs;  // decisions are wanted
   flow::Tick tick;
+  Offers offers;
   bool flooded = false;     // some flow was refused by the meter
+  bool strays = false;      // some flow may have entered outside its home bucket, by enter()
   std::uint32_t begun = 0;  // by begin_ordinary()
-  Entered entered = {};
 };
 
 Selection selection_of(const WorkerContext& context) {
+  const bool use_external = external_counts_fresh(context);
   return {
-      .scores = context.scores == nullptr ? nullptr : context.scores->score[context.worker],
-      .use_external = external_counts_fresh(context),
+      .use_external = use_external,
       .calm = has_credit_for(context.new_flows, context.table.bank().new_flow_limit, kBurstPackets),
+      .logs = context.decisions != nullptr && context.decisions->enabled(),
       .tick = flow::tick_of(context.now),
+      .offers = Offers(context, use_external),
   };
 }
 
@@ -102,7 +93,7 @@ bool enter(
       evict
   );
   count_insertion(context, *burst.vip[i], insertion);
-  selection.entered.add(burst.hash[i]);
+  selection.strays = true;
   return insertion.outcome != FlowTable::Outcome::kRefused;
 }
 
@@ -115,10 +106,9 @@ void adopt(
 }
 
 void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::uint32_t member) {
-  if (context.decisions == nullptr || !context.decisions->enabled()) return;
   const Decision decision{
       context.now,
-      burst.parsed[i].tuple,
+      parsed_packet(burst, i).tuple,
       burst.vip[i]->vip,
       context.table.member(member).backend,
       member};
@@ -131,15 +121,11 @@ void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::u
 
 /// A new flow below the limit: best candidate, and an entry. FL_NO_MEMBER if it got none.
 std::uint32_t track_new_flow(
-    WorkerContext& context,
-    Burst& burst,
-    unsigned i,
-    const Candidates& candidates,
-    Selection& selection
+    WorkerContext& context, Burst& burst, unsigned i, Selection& selection
 ) {
   const bool tcp = burst.parsed[i].tuple.protocol == kTcp;
   const NewFlow flow{burst.vip[i], burst.hash[i], tcp && !burst.retried[i], burst.retried[i]};
-  const std::uint32_t member = choose_among(context, flow, candidates, selection.use_external);
+  const std::uint32_t member = choose_backend(context, flow, selection.use_external);
   if (member == FL_NO_MEMBER) return member;
   if (!enter(context, burst, i, member, FlowState::kNew, FlowTable::Evict::kAllowed, selection))
     return FL_NO_MEMBER;
@@ -157,34 +143,27 @@ std::uint32_t track_new_flow(
     WorkerContext& context,
     Burst& burst,
     unsigned i,
-    const Candidates& candidates,
+    const Positions& positions,
     Selection& selection
 ) {
   const fl_vip& vip = *burst.vip[i];
-  const net::ParsedPacket& packet = burst.parsed[i];
   const std::uint64_t hash = burst.hash[i];
-  const bool ordinary = ((burst.unknown >> i & 1U) != 0) & !selection.entered.may_have(hash) &
-                        selection.calm & (packet.tuple.protocol == kTcp) &
-                        (packet.kind == net::PacketKind::kFlow) & is_plain_syn(packet.tcp_flags) &
-                        !burst.retried[i] & (vip.table_size != 0) &
-                        ((vip.flags & FL_VIP_STATELESS) == 0);
-  if (!ordinary) return false;
-  const std::uint32_t number =
-      choose_if_all_good(context, vip, hash, candidates, selection.scores, selection.use_external);
-  if (number == FL_NO_MEMBER) return false;
-  if (context.flows.insert_at_home(hash, number, FlowState::kNew, selection.tick) ==
-      flow::kNoPosition)
+  const std::uint32_t number = selection.offers.choose(vip, positions);
+  // It may have come before in this burst.
+  const flow::Home home = context.flows.home_of(hash);
+  const bool met = home.has_tag || (selection.strays && home.overflowed);
+  if (number == FL_NO_MEMBER || met || home.free == flow::kNoPosition) [[unlikely]]
     return false;
-  selection.entered.add(hash);
+  context.flows.insert_at_home(home.free, hash, number, FlowState::kNew, selection.tick);
   ++selection.begun;
   ++context.page->vips[vip.vip].inserts;
-  const fl_member& member = context.table.member(number);
+  const fl_member& member = selection.offers.member(number);
   fl_backend_counters& backend = context.page->backends[member.backend];
   ++backend.flows_begun;
   ++backend.in_flight;
   note_syn(backend, context.now);
-  burst.member[i] = number;
-  burst.chosen[i] = &member;
+  place(burst, i, number, member);
+  burst.kept |= burst.fresh & 1U << i;
   return true;
 }
 
@@ -222,7 +201,6 @@ std::uint32_t decide(
     Burst& burst,
     unsigned i,
     Arrival arrival,
-    const Candidates& candidates,
     Selection& selection,
     bool may_enter
 ) {
@@ -232,7 +210,7 @@ std::uint32_t decide(
     if (known != FL_NO_MEMBER) return known;
   }
   if (arrival == Arrival::kNewFlow && may_enter) {
-    if (const std::uint32_t member = track_new_flow(context, burst, i, candidates, selection);
+    if (const std::uint32_t member = track_new_flow(context, burst, i, selection);
         member != FL_NO_MEMBER)
       return member;
   }
@@ -282,15 +260,10 @@ void pass_stateless(WorkerContext& context, Burst& burst, unsigned i) {
   burst.chosen[i] = &context.table.member(member);
 }
 
-void select_packet(
-    WorkerContext& context,
-    Burst& burst,
-    unsigned i,
-    const Candidates& candidates,
-    Selection& selection
-) {
+void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& selection) {
   const fl_vip& vip = *burst.vip[i];
-  const bool look = (burst.unknown >> i & 1U) == 0 || selection.entered.may_have(burst.hash[i]);
+  // In a flood nothing is entered, and nobody need be looked for again.
+  const bool look = (burst.unknown >> i & 1U) == 0 || selection.begun != 0 || selection.strays;
   const Hit hit = look ? look_again(context, burst, i) : Hit::kReleased;
   if (hit == Hit::kKept) return;
   if (vip.table_size == 0) return drop(burst, i, FL_REASON_NO_BACKEND);
@@ -302,11 +275,21 @@ void select_packet(
   const bool may_enter = within_limit && hit != Hit::kForeign;
   // Nobody here saw it begin: the first candidate is a guess.
   if (arrival != Arrival::kNewFlow) burst.seeking |= 1U << i;
-  const std::uint32_t member = decide(context, burst, i, arrival, candidates, selection, may_enter);
+  const std::uint32_t member = decide(context, burst, i, arrival, selection, may_enter);
   if (member == FL_NO_MEMBER) return drop(burst, i, FL_REASON_NO_BACKEND);
   burst.member[i] = member;
   burst.chosen[i] = &context.table.member(member);
-  if (arrival == Arrival::kNewFlow) log_decision(context, burst, i, member);
+  if (arrival == Arrival::kNewFlow && selection.logs) log_decision(context, burst, i, member);
+}
+
+void select_singly(WorkerContext& context, Burst& burst, unsigned i, Selection& selection) {
+  if ((burst.fresh >> i & 1U) != 0) {
+    handle_singly(burst, i);
+    burst.retried[i] = false;
+    burst.member[i] = FL_NO_MEMBER;
+    burst.chosen[i] = nullptr;
+  }
+  select_packet(context, burst, i, selection);
 }
 
 }  // namespace
@@ -320,31 +303,30 @@ void place_by_flow(WorkerContext& context, Burst& burst, unsigned i) {
   refill_meters(context);
   Selection selection = selection_of(context);
   burst.unknown &= ~(1U << i);
-  Candidates candidates;
-  if (burst.vip[i]->table_size != 0)
-    look_up_candidates(context.table, *burst.vip[i], burst.hash[i], candidates);
-  select_packet(context, burst, i, candidates, selection);
+  select_packet(context, burst, i, selection);
   context.page->flows = context.flows.size();
 }
 
 void select(WorkerContext& context, Burst& burst) {
-  if (burst.missed_count == 0) return;
-  // Of all, before the first is decided: where they have to come from memory, they come together.
-  // (Stage 3 has asked for the slots.)
-  std::array<Candidates, kBurstPackets> candidates;
-  for (unsigned k = 0; k < burst.missed_count; ++k) {
-    const unsigned i = burst.missed[k];
-    if (burst.vip[i]->table_size != 0)
-      look_up_candidates(context.table, *burst.vip[i], burst.hash[i], candidates[k]);
-  }
+  if (burst.missed == 0) return;
   refill_meters(context);
   Selection selection = selection_of(context);
-  for (unsigned k = 0; k < burst.missed_count; ++k) {
-    const unsigned i = burst.missed[k];
-    if (begin_ordinary(context, burst, i, candidates[k], selection)) [[likely]] {
+  const std::uint32_t ordinary = selection.calm ? burst.beginning : 0;
+  // Of all, before the first is decided: where they have to come from memory, they come together.
+  // (Stage 3 has asked for the slots.)
+  std::array<Positions, kBurstPackets> positions;
+  for (std::uint32_t left = ordinary; left != 0; left &= left - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(left));
+    look_up_positions(context.table, *burst.vip[i], burst.hash[i], positions[i]);
+  }
+  for (std::uint32_t left = burst.missed; left != 0; left &= left - 1) {
+    const auto i = static_cast<unsigned>(__builtin_ctz(left));
+    const bool done =
+        (ordinary >> i & 1U) != 0 && begin_ordinary(context, burst, i, positions[i], selection);
+    if (!done) [[unlikely]] {
+      select_singly(context, burst, i, selection);
+    } else if (selection.logs) [[unlikely]] {
       log_decision(context, burst, i, burst.member[i]);
-    } else {
-      select_packet(context, burst, i, candidates[k], selection);
     }
   }
   count_ordinary(context, selection);

@@ -244,24 +244,6 @@ TEST(Reserves, AreCountedWithOtherNodesFlows) {
   }
 }
 
-TEST(Reserves, TheShortWayChoosesAsTheLongOne) {
-  unsigned reserves = 0;
-  for (std::uint64_t flow = 0; flow < 500; ++flow) {
-    World w = with_known_reserves(0);
-    for (std::uint32_t b = 0; b < 40; ++b)
-      w.worker.page().backends[b].in_flight =
-          static_cast<std::uint32_t>(hash_of(flow * 40 + b) >> 61);
-    Candidates candidates;
-    look_up_candidates(w.bank.view(), w.vip(), hash_of(flow), candidates);
-    const std::uint32_t shortly =
-        choose_if_all_good(w.worker.context(), w.vip(), hash_of(flow), candidates, nullptr, false);
-    EXPECT_EQ(shortly, w.choose(flow));
-    reserves +=
-        std::find(candidates.begin(), candidates.begin() + 3, shortly) == candidates.begin() + 3;
-  }
-  EXPECT_GT(reserves, 20U);
-}
-
 TEST(Reserves, AreAskedAfterByANodeThatDoesNotKnowTheFlow) {
   for (std::uint64_t flow = 0; flow < 100; ++flow) {
     World w = with_known_reserves(5);

@@ -57,13 +57,18 @@ testing::TestTable table() {
 
 class Bursts {
  public:
-  explicit Bursts(unsigned seed) : random_(seed) {}
+  /// `strangers`: so many of a hundred packets are SYNs of one of very many clients, some of them
+  /// twice.
+  explicit Bursts(unsigned seed, unsigned strangers = 0) : random_(seed), strangers_(strangers) {}
 
   std::vector<Frame> next() {
     std::vector<Frame> out;
     const unsigned count = pick(8) == 0 ? 1 + pick(kPacketsInTurn) : kPacketsInTurn;
     ended_.clear();
-    while (out.size() < count) out.push_back(frame());
+    while (out.size() < count) {
+      const bool again = strangers_ != 0 && !out.empty() && pick(10) == 0;
+      out.push_back(again ? out.back() : frame());
+    }
     return out;
   }
   unsigned pick(unsigned below) { return static_cast<unsigned>(random_() % below); }
@@ -78,9 +83,17 @@ class Bursts {
     return at == 3 && ended_.contains(client) ? "A" : kFlags[at];
   }
 
+  /// The first four bytes of the payload become an option.
+  static void give_mss(std::uint8_t* tcp) {
+    static constexpr std::uint8_t kMss[] = {2, 4, 1460 >> 8, 1460 & 0xff};
+    tcp[12] = 6 << 4;
+    std::memcpy(tcp + 20, kMss, sizeof kMss);
+  }
+
   Frame frame() {
     testing::PacketBuilder builder = packet();
-    if (pick(20) == 0) builder.vlan(7);
+    const bool tagged = pick(20) == 0;
+    if (tagged) builder.vlan(7);
     const bool v6 = pick(3) == 0;
     // .13 and ::12 are nobody's.
     if (v6) {
@@ -89,20 +102,25 @@ class Bursts {
       builder.ipv4("198.51.100.7", "203.0.113.1" + std::to_string(pick(4)));
     }
     builder.tos(static_cast<std::uint8_t>(pick(256))).ttl(static_cast<std::uint8_t>(pick(64)));
-    const auto client = static_cast<std::uint16_t>(1000 + pick(200));
-    if (pick(4) == 0) {
+    const bool stranger = pick(100) < strangers_;
+    const auto client = static_cast<std::uint16_t>(1000 + pick(stranger ? 60'000 : 200));
+    if (stranger) {
+      builder.tcp(client, 80, "S");
+    } else if (pick(4) == 0) {
       builder.udp(client, 80);
     } else {
       builder.tcp(client, 80, flags_of(client));
     }
     static constexpr unsigned kPayload[] = {0, 0, 1, 20, 100, 1400, 1440, 1460};
-    builder.payload(kPayload[pick(8)]);
+    builder.payload(std::max(stranger ? 4U : 0U, kPayload[pick(8)]));
     Frame out = builder.pad_to(60);
+    if (stranger) give_mss(&out[14 + (tagged ? 4 : 0) + (v6 ? 40 : 20)]);
     if (pick(8) == 0) out[12 + pick(62) % (out.size() - 12)] = static_cast<std::uint8_t>(random_());
     return out;
   }
 
   std::mt19937 random_;
+  unsigned strangers_;
   std::set<std::uint16_t> ended_;
 };
 
@@ -155,6 +173,32 @@ TEST_F(BothWays, ComeToTheSameResult) {
       ),
       100U
   );
+}
+
+TEST_F(BothWays, ComeToTheSameResultWithManyNewFlows) {
+  testing::TestTable many = table();
+  many.icmp_error_limit = 1'000'000;  // in which order they come to it is not what is compared
+  for (testing::TestVip& vip : many.vips) {
+    vip.choices = 3;
+    vip.mss = vip.encapsulation == FL_ENCAP_GUE ? 500 : 0;
+  }
+  const TestBank bank(many);
+  use(bank);
+  const auto scores = std::make_unique<fl_scores>();
+  fast_.context().scores = careful_.context().scores = scores.get();
+  Bursts bursts(16, 70);
+  for (unsigned round = 0; round < 3000 && !HasFatalFailure(); ++round) {
+    // Backends answer now and then; else all would be ejected.
+    for (TestWorker* worker : {&fast_, &careful_}) worker->page().backends[round % 8].pending = 0;
+    scores->updated_ns = round % 500 < 250 ? fast_.context().now : 0;
+    scores->score[0][bursts.pick(8)].external = bursts.pick(20);
+    run(bursts.next());
+    // In turn more than the table holds, and few of what it holds.
+    advance(bursts.pick(round % 1000 < 500 ? 10 : 1000) * base::kMillisecond);
+  }
+  EXPECT_GT(fast_.page().flow_inserts, 100'000U);
+  EXPECT_GT(fast_.page().mss_clamped, 10'000U);
+  EXPECT_GT(fast_.page().flow_events[FL_EVENT_EVICTED_NEW], 1'000U);
 }
 
 TEST_F(BothWays, ComeToTheSameResultWhenTablesChange) {
