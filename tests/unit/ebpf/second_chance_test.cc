@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Second chance on single frames, with real sockets in a network namespace of the test's own: what
 // is ours, what goes to the next hop, byte for byte, and that nothing goes round twice.
-#include <cstdlib>
 #include <cstring>
 
 #include <arpa/inet.h>
-#include <linux/bpf.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include "dataplane/sys/unique_fd.hh"
-#include "ebpf/decap.skel.h"
 #include "ebpf/include/counters.h"
-#include "ebpf/include/sources.h"
+#include "tests/unit/ebpf/decap_backend.hh"
 #include "tests/unit/ebpf/glb_vectors.hh"
-#include "tests/unit/ebpf/program_run.hh"
 
 namespace fairlead::testing {
 namespace {
 
-const std::string kClient4 = "198.51.100.7";
-const std::string kClient6 = "2001:db8:c::7";
-const std::string kVip4 = "203.0.113.10";
-const std::string kVip6 = "2001:db8:1::10";
-const std::string kNode4 = "192.0.2.11";
-const std::string kNode6 = "2001:db8::11";
-const std::string kSelf4 = "10.0.0.1";
-const std::string kSelf6 = "2001:db8:b::1";
 constexpr std::uint16_t kKnownPort = 41000;    // the client's port of a connection that is here
 constexpr std::uint16_t kUnknownPort = 41001;  // of one that is not
-constexpr std::uint8_t kAck = 0x10;
-constexpr std::uint8_t kSyn = 0x02;
 
 /// Addresses of both families as sockets want them.
 struct Endpoint {
@@ -81,37 +66,17 @@ class Connection {
   sys::UniqueFd accepted_;
 };
 
-class SecondChance : public ::testing::Test {
+class SecondChance : public DecapBackend {
  protected:
   void SetUp() override {
-    FL_SKIP_UNLESS_ROOT();
-    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs CAP_SYS_ADMIN";
-    const std::string hosts = "ip link set lo up && ip addr add " + kVip4 +
-                              "/32 dev lo && ip addr add " + kClient4 +
-                              "/32 dev lo && ip addr add " + kVip6 +
-                              "/128 dev lo nodad && ip addr add " + kClient6 + "/128 dev lo nodad";
-    ASSERT_EQ(std::system(hosts.c_str()), 0);
-    std::size_t bytes = 0;
-    const void* const elf = decap_bpf__elf_bytes(&bytes);
-    program_ = std::make_unique<LoadedProgram>(elf, bytes, "fl_decap", "fl_decap_count");
-    program_->set_vips({
-        {*net::Prefix::parse(kVip4), net::IpProto::kTcp, 80},
-        {*net::Prefix::parse(kVip6), net::IpProto::kTcp, 80},
-    });
-    trust(kNode4, FL_SOURCE_NODE);
-    trust(kNode6, FL_SOURCE_NODE);
+    DecapBackend::SetUp();
+    if (program_ == nullptr) return;
+    const std::string clients =
+        "ip addr add " + kClient4 + "/32 dev lo && ip addr add " + kClient6 + "/128 dev lo nodad";
+    ASSERT_EQ(std::system(clients.c_str()), 0);
     trust("10.0.0.9", FL_SOURCE_BACKEND);
     connection4_ = std::make_unique<Connection>(kClient4, kVip4);
     connection6_ = std::make_unique<Connection>(kClient6, kVip6);
-  }
-
-  void trust(const std::string& text, std::uint32_t kind) {
-    const auto address = net::IpAddr::parse(text).value();
-    fl_source_key key{};
-    key.prefix_bits = FL_SOURCE_FAMILY_BITS + static_cast<std::uint32_t>(address.bits());
-    key.family = static_cast<std::uint32_t>(address.family);
-    std::copy_n(address.bytes.begin(), 16, reinterpret_cast<std::uint8_t*>(&key.address));
-    ASSERT_EQ(bpf_map_update_elem(program_->map("fl_sources"), &key, &kind, BPF_ANY), 0);
   }
 
   void expect_ours(const Bytes& frame, const Bytes& inside, fl_decap_counter why) {
@@ -133,7 +98,6 @@ class SecondChance : public ::testing::Test {
     EXPECT_EQ(program_->count(FL_DECAP_HOP_UNKNOWN), unknown + 1);
   }
 
-  std::unique_ptr<LoadedProgram> program_;
   std::unique_ptr<Connection> connection4_;
   std::unique_ptr<Connection> connection6_;
 };
