@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 #include <fcntl.h>
@@ -29,8 +30,8 @@ class RegionTest : public testing::Test {
     path_ = folder_ + "/steering";
   }
   ~RegionTest() override {
-    ::unlink(path_.c_str());
-    ::rmdir(folder_.c_str());
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
   }
   /// Overwrites bytes of the file behind everybody's back.
   void damage(off_t at, std::uint64_t value) {
