@@ -48,7 +48,9 @@ void ExchangeLink::set_backends(
 }
 
 bool ExchangeLink::judge(base::Nanoseconds now) {
-  if (!running() || !trust_.look(client_->fresh(), now)) return false;
+  if (!running()) return false;
+  const bool many_changed = many_.look(client_->fresh_of_many(), now);
+  if (!trust_.look(client_->fresh(), now)) return many_changed;
   shared()
       ? sys::log_info("counts in flight are shared with the fleet")
       : sys::log_warn("counts in flight of other nodes are stale, only those of this node count");
@@ -61,6 +63,7 @@ nlohmann::json ExchangeLink::show() const {
   return {
       {"fresh", s.fresh},
       {"shared", shared()},
+      {"worth_using", s.worth_using},
       {"monitor", monitors_[s.in_use]},
       {"nodes", s.nodes},
       {"age_ms", ms(s.age)},

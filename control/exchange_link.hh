@@ -44,10 +44,17 @@ class ExchangeLink {
 
   /// After a publication: numbers may be others.
   void set_backends(const std::vector<model::Vip>& vips, const steering::Steering& steering);
-  /// True: shared() changed, tables must follow.
+  /// True: shared() or knows_parallel() changed, tables must follow.
   bool judge(base::Nanoseconds now);
   /// Others' counts have been there for a second or longer.
   [[nodiscard]] bool shared() const { return trust_.trusted(); }
+
+  /// Scores may use c: others' counts are young enough, and the nodes are not too few.
+  [[nodiscard]] bool knows_parallel() const { return many_.trusted(); }
+  /// In flight through other nodes at a backend. Requires: running().
+  [[nodiscard]] std::uint32_t elsewhere(std::uint32_t number) const {
+    return client_->elsewhere(number);
+  }
 
   /// Requires: running().
   [[nodiscard]] exchange::Mirror::State state() const { return client_->state(); }
@@ -58,6 +65,7 @@ class ExchangeLink {
   std::vector<std::string> monitors_;
   std::vector<exchange::Client::Place> places_;
   Trust trust_;
+  Trust many_;
 };
 
 }  // namespace fairlead::control

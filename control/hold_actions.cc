@@ -38,7 +38,7 @@ std::optional<std::uint64_t> open_elsewhere(const Node& node, const std::string&
   if (!node.exchange.shared()) return std::nullopt;
   const auto number = node.publisher.steering().backend_number(backend);
   if (!number) return 0;
-  return node.regions.scores_seen().score[0][*number].external;
+  return node.exchange.elsewhere(*number);
 }
 
 /// Flows that a drain waits for. A node of a fleet does not end a drain while it cannot know of the

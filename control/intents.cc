@@ -131,9 +131,10 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     steering::BackendIntent intent;
     intent.weight = weigh(vip, members[i]);
     intent.state = states[i];
-    // c is about all nodes' counts: without them the score is n / weight (docs/policies.md).
+    // c is about all nodes' counts: without them, and of few nodes, the score is n / weight
+    // (docs/policies.md).
     const auto* in_force = node.weights.find(vip.name, members[i].id);
-    const bool knows = node.exchange.shared() && in_force != nullptr;
+    const bool knows = node.exchange.knows_parallel() && in_force != nullptr;
     intent.parallel = knows ? in_force->parallel : 0;
     // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
     // member that gets no new flows looks full, so that its weight makes no generations.

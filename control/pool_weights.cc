@@ -78,6 +78,7 @@ bool PoolWeights::turn(
   for (const model::Vip& vip : vips) {
     Pool pool = std::move(pools_[vip.name]);
     policy::Snapshot snapshot{policy, {}, parameters};
+    snapshot.parameters.choices = vip.choices;
     policy::Observations observed;
     observed.now = now;
     for (const model::Backend& backend : vip.backends) {

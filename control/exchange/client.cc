@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "control/exchange/worth.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::exchange {
@@ -174,9 +175,11 @@ void Client::receive(std::size_t peer) {
 void Client::write_external(base::Nanoseconds now) {
   const auto others = mirror_.others(now);
   fresh_.store(!others.empty(), std::memory_order_relaxed);
+  const bool use = !others.empty() && mirror_.worth_using(now);
+  many_.store(use && parallel_is_used(mirror_.nodes(now)), std::memory_order_relaxed);
   for (std::size_t w = 0; w < own_.size(); ++w) {
     for (std::size_t i = 0; i < places_.size(); ++i) {
-      const std::uint64_t elsewhere = others.empty() ? 0 : others[i];
+      const std::uint64_t elsewhere = use ? others[i] : 0;
       const auto value = static_cast<std::uint32_t>(
           std::min<std::uint64_t>(elsewhere + counts_[i] - own_[w][i], UINT32_MAX)
       );
@@ -186,6 +189,14 @@ void Client::write_external(base::Nanoseconds now) {
         __atomic_store_n(&external, value, __ATOMIC_RELAXED);
     }
   }
+}
+
+std::uint32_t Client::elsewhere(std::uint32_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto others = mirror_.others(sys::monotonic_ns());
+  for (std::size_t i = 0; i < places_.size() && i < others.size(); ++i)
+    if (places_[i].number == number) return others[i];
+  return 0;
 }
 
 Mirror::State Client::state() const {

@@ -20,7 +20,7 @@
 namespace fairlead::exchange {
 
 /// While it exists it alone writes fl_score.external: of each worker what is in flight through the
-/// node's other workers and, unless stale, through other nodes.
+/// node's other workers and, unless stale or too old to be worth using, through other nodes.
 class Client {
  public:
   struct Settings {
@@ -47,6 +47,10 @@ class Client {
   void set_backends(std::vector<Place> places);
   [[nodiscard]] Mirror::State state() const;
   [[nodiscard]] bool fresh() const { return fresh_.load(std::memory_order_relaxed); }
+  /// Fresh, and nodes enough for c to be used (parallel_is_used()).
+  [[nodiscard]] bool fresh_of_many() const { return many_.load(std::memory_order_relaxed); }
+  /// In flight through other nodes at a backend; 0 where nothing is known of it.
+  [[nodiscard]] std::uint32_t elsewhere(std::uint32_t number) const;
   /// Bytes of datagrams that came, all monitors.
   [[nodiscard]] std::uint64_t bytes_received() const { return bytes_.load(); }
 
@@ -77,6 +81,7 @@ class Client {
   std::vector<std::uint32_t> counts_;            // at the last look, by place
   std::vector<std::vector<std::uint32_t>> own_;  // of each worker, then
   std::atomic<bool> fresh_{false};
+  std::atomic<bool> many_{false};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> stop_{false};
   std::thread thread_;  // the last member

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 
+#include "control/exchange/worth.hh"
+
 namespace fairlead::exchange {
 namespace {
 
-// With counts of a mean age of 20 ms (5 nodes) to 100 ms (50) scores choose as badly as with a
-// node's own alone (docs/fleet.md); losing the core for a moment must not end the exchange.
+// Losing the core for a moment must not end the exchange; counts that are usually old are no longer
+// used long before (worth.hh).
 constexpr base::Nanoseconds kLeastStale = 50 * base::kMillisecond;
 constexpr unsigned kStaleRounds = 10;
 
@@ -92,6 +94,7 @@ bool Mirror::take(std::size_t monitor, const Datagram& d, base::Nanoseconds now)
   ++answers_;
   if (loops_.size() < kSamples) loops_.resize(loops_.size() + 1);
   loops_[loops_next_] = now - begun;
+  usual_loop_ = (15 * usual_loop_ + (now - begun)) / 16;
   loops_next_ = (loops_next_ + 1) % kSamples;
   return false;
 }
@@ -125,6 +128,14 @@ std::span<const std::uint32_t> Mirror::others(base::Nanoseconds now) const {
   return peer.others;
 }
 
+unsigned Mirror::nodes(base::Nanoseconds now) const {
+  return peers_.empty() ? 0 : peers_[choose(now)].nodes;
+}
+
+bool Mirror::worth_using(base::Nanoseconds now) const {
+  return exchange::worth_using(settings_.interval + usual_loop_, nodes(now));
+}
+
 Mirror::State Mirror::state(base::Nanoseconds now) const {
   State s;
   s.rounds = rounds_;
@@ -136,6 +147,7 @@ Mirror::State Mirror::state(base::Nanoseconds now) const {
   s.age = heard == 0 ? 0 : now - heard;
   s.fresh = heard != 0 && s.age < stale_after();
   s.nodes = peer.nodes;
+  s.worth_using = worth_using(now);
   if (loops_.empty()) return s;
   std::vector<base::Nanoseconds> sorted = loops_;
   std::sort(sorted.begin(), sorted.end());

@@ -41,11 +41,17 @@ class Mirror {
 
   /// By position, what is in flight through others. Empty: counts are stale, or there are none.
   [[nodiscard]] std::span<const std::uint32_t> others(base::Nanoseconds now) const;
+  /// Whether they are young enough for scores (worth.hh): a round's counts are used for an
+  /// interval, others' are up to an interval older, and then they are on the way.
+  [[nodiscard]] bool worth_using(base::Nanoseconds now) const;
+  /// Nodes in the sum in use, this one too; 0: nothing heard.
+  [[nodiscard]] unsigned nodes(base::Nanoseconds now) const;
   /// Older than this, counts are no longer used.
   [[nodiscard]] base::Nanoseconds stale_after() const;
 
   struct State {
     bool fresh = false;
+    bool worth_using = false;
     std::size_t in_use = 0;          // monitor
     unsigned nodes = 0;              // in the sum, this one too
     base::Nanoseconds age = 0;       // of the oldest count in use; 0: nothing heard yet
@@ -82,6 +88,7 @@ class Mirror {
   std::array<base::Nanoseconds, 64> begun_{};  // of the last rounds, by sequence
   std::vector<base::Nanoseconds> loops_;
   std::size_t loops_next_ = 0;
+  base::Nanoseconds usual_loop_ = 0;  // moving average of some 16
   std::uint64_t rounds_ = 0;
   std::uint64_t answers_ = 0;
 };

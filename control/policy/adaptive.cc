@@ -15,13 +15,16 @@
 // is L / u by its least value, L active. Scores make L as large a part of the belief P as
 // everywhere, so once the backend is full and P = q C that ratio is about q times the pool's usual
 // one, and P x usual / ratio leads to q = 1 whatever u says: up when the fault is over, not up for
-// a lie that stays. Down by a fifth a second at most, the ratio of one second is noise by 30 %; up
-// by a half, or who recovers is missing while others have faults.
+// a lie that stays. Down by a fifth a second at most, the ratio of one second is noise by 30 %, and
+// never below what it completed when it was found: less would be a guess, and who gets nothing
+// shows nothing. Up by 4 at most, or who recovers is missing while others have faults. Scores
+// follow at once; the table, whose slots moved for nothing when the fault is over, by 2 % a second.
 //
 // Parameters (policy.hh): error_penalty 1 (wrr: utilisation per share of errors); window 100
 // completions or 2 s; memory 6000 completions; exponent 1 (of the weight); guard 2 (ratio of
 // stretches); blackout 2 s (a new backend keeps its prior); report_period 0.1 s; stale_after 3 s;
-// dead_band 0.1 and floor 0.02 (of the mean weight), max_step 0.25 a second. Constants below and in
+// dead_band 0.1 and floor 0.02 (of the mean weight), max_step 0.25 a second, doubted_step
+// 0.02 on probation where a flow has more than one candidate. Constants below and in
 // estimate.cc have their units beside them.
 //
 // Limits: needs reports of u and X; C of an idle backend is its prior; reports that lie together
@@ -40,7 +43,7 @@ constexpr double kRests = 0.5;                                // utilisation
 constexpr double kSure = 4;                                   // standard deviations
 constexpr double kShown = 0.9;                                // of what it completes
 constexpr double kFalls = 1 / 1.25;                           // a second, on probation, at most
-constexpr double kRises = 1.5;                                // and up
+constexpr double kRises = 4;                                  // and up
 constexpr double kRegained = 1.07;                            // a second, at least, if nobody waits
 constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
 
@@ -69,7 +72,7 @@ void regain(double seconds, const Stretch& stretch, const Stretch& usual, Backen
   const double slowest = waits ? kFalls : kRegained;
   const double factor = stretch.least > 0 ? usual.least / stretch.least : kRises;
   s.proven *= std::pow(std::clamp(factor, slowest, kRises), seconds);
-  s.proven = std::max(s.proven, kShown * s.rate);
+  s.proven = std::max({s.proven, s.found, kShown * s.rate});
 }
 
 /// More are active than `most`, and not by chance: an agent counts them in the moment of a report,
@@ -93,7 +96,7 @@ double held(
   if (occupied) {
     const double shown = kShown * s.rate;
     capacity = std::min(capacity, shown);
-    if (s.utilization < kRests && shown < kContradicts * s.capacity) s.proven = shown;
+    if (s.utilization < kRests && shown < kContradicts * s.capacity) s.proven = s.found = shown;
   } else if (s.proven > 0) {
     regain(seconds, stretch, usual, s);
     if (s.proven >= s.capacity) s.proven = 0;

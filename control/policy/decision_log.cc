@@ -38,12 +38,14 @@ void parameter_fields(ParametersType& p, const Field& field) {
   field("error_penalty", p.error_penalty);
   field("dead_band", p.dead_band);
   field("max_step", p.max_step);
+  field("doubted_step", p.doubted_step);
   field("floor", p.floor);
   field("exponent", p.exponent);
   field("memory", p.memory);
   field("window_completions", p.window_completions);
   field("window_time_ns", p.window_time);
   field("guard", p.guard);
+  field("choices", p.choices);
 }
 
 /// Not a number is null in JSON; a report may hold one, and its turn must replay all the same.

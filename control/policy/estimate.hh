@@ -13,7 +13,8 @@ bool believable(const Report& report);
 void absorb(const Report& report, const Parameters& parameters, BackendState& state);
 
 /// Feeds the estimates when the window is full (100 completions or 2 s): utilisation law
-/// C = X / u, mixed in by completions, with a jump when the difference is certain.
+/// C = X / u, mixed in by completions, with a jump when the difference is certain. 1 s on
+/// probation.
 void close_window(const Parameters& parameters, BackendState& state);
 
 /// Requests that the backend serves at once without queueing, for the score: the least number being

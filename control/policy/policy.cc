@@ -111,6 +111,13 @@ double railed(double in_force, double desired, double step, const Parameters& p)
   return std::clamp(desired, in_force / (1 + step), in_force * (1 + step));
 }
 
+/// Relative step of a table weight. Where flows have several candidates scores keep them away from
+/// a backend on probation, so that the table need not move, and back, for a fault that passes.
+double table_step(const Parameters& p, const BackendState& s, double seconds) {
+  const double step = s.proven > 0 && p.choices > 1 ? p.doubted_step : p.max_step;
+  return step * std::clamp(seconds, 0.0, 1.0);
+}
+
 /// What the guard takes off the capacity, if anything; "" else.
 std::string doubt_of(const BackendState& s) {
   if (s.believed <= 0 || s.believed > 0.99 * s.capacity) return "";
@@ -194,7 +201,6 @@ void follow(
                                           : adaptive_weights(snapshot, now, seconds, state),
       prior
   );
-  const double step = p.max_step * std::clamp(seconds, 0.0, 1.0);
   for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
     const Backend& b = snapshot.backends[i];
     BackendState& s = state.backends.at(b.id);
@@ -204,7 +210,7 @@ void follow(
     out.why = why_of(snapshot, s, desired[i], std::max(s.table_weight, 1.0));
     if (result.frozen) out.why = "monitoring is lost, last weight kept; " + out.why;
     if (b.weight > 0 && !result.frozen) {
-      s.table_weight = railed(s.table_weight, desired[i], step, p);
+      s.table_weight = railed(s.table_weight, desired[i], table_step(p, s, seconds), p);
       s.score_weight = railed(s.score_weight, desired[i], 1e9, p);
     }
     if (b.weight > 0)

@@ -48,12 +48,14 @@ struct Parameters {
   double error_penalty = 1.0;                         // wrr: weight of eps/qps
   double dead_band = 0.10;          // smaller relative changes of a weight are not made
   double max_step = 0.25;           // largest relative change of a table weight in one second
+  double doubted_step = 0.02;       // adaptive: the same of a backend on probation (choices > 1)
   double floor = 0.02;              // of the mean weight
   double exponent = 1.0;            // adaptive: w = C^exponent
   double memory = 6000;             // adaptive: completions that an estimate remembers
   double window_completions = 100;  // estimates are fed by so many completions
   base::Nanoseconds window_time = 2 * base::kSecond;  // or after so long
   double guard = 2.0;                                 // adaptive: gamma of the stretch guard
+  std::uint32_t choices = 3;                          // of the vip: candidates of a new flow
   Learning learning = Learning::kOn;                  // eg, actor-critic
   ActorParameters actor = trained_actor();            // actor-critic
 };
@@ -108,6 +110,7 @@ struct BackendState {
   double seen = 0;      // completions in it
   double lost = 0;      // what `capacity` was before it jumped down; 0: not, or it is back
   double proven = 0;    // what is believed of it after it was found too good; 0: all
+  double found = 0;     // what it completed when it was found too good last
   double believed = 0;  // of `capacity`, by the policy's guard; completions a second
   int odd_windows = 0;  // windows in a row that differ tenfold
   double rate = 0;      // good completions a second in the last window

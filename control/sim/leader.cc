@@ -34,6 +34,7 @@ Leader::Leader(const Setup& setup)
   state_.trainer = setup.trainer;
   pool_.policy = setup.policy.weights;
   pool_.parameters = setup.policy.parameters;
+  pool_.parameters.choices = setup.policy.choices;
   pool_.parameters.report_period = static_cast<base::Nanoseconds>(setup.monitoring.interval);
   pool_.parameters.stale_after = std::max<base::Nanoseconds>(
       pool_.parameters.stale_after, static_cast<base::Nanoseconds>(3 * setup.monitoring.interval)

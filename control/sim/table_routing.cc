@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control/exchange/worth.hh"
 #include "control/sim/routing.hh"
 #include "control/steering/steering.hh"
 #include "dataplane/path/backend_health.hh"
@@ -52,6 +53,12 @@ struct Generation {
   steer::TableView view;
   std::vector<std::uint32_t> inverse_weight;  // by backend
 };
+
+/// All nodes count at the same moments here, so counts are half an interval old, and on the way.
+bool counts_are_worth_using(const Setup& setup) {
+  const Time mean_age = setup.exchange.interval / 2 + setup.exchange.delay;
+  return exchange::worth_using(static_cast<base::Nanoseconds>(mean_age), setup.nodes);
+}
 
 class TableRouting final : public Routing {
  public:
@@ -136,8 +143,8 @@ std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;
     // c is about counts that others sent; own ones alone are better judged by n / weight.
-    const bool hears_others = setup_->policy.exchanges && setup_->nodes > 1;
-    intent.parallel = hears_others ? shipment.weights[b].parallel : 0;
+    const bool knows = setup_->policy.exchanges && exchange::parallel_is_used(setup_->nodes);
+    intent.parallel = knows && counts_are_worth_using(*setup_) ? shipment.weights[b].parallel : 0;
     intent.state = shipment.usable[b] != 0 ? FL_MEMBER_ACTIVE : FL_MEMBER_DOWN;
     pool.backends.push_back(intent);
   }
@@ -272,6 +279,7 @@ void TableRouting::send_counts(Time) {
 }
 
 void TableRouting::receive_counts(Time now) {
+  if (!counts_are_worth_using(*setup_)) return;
   const std::size_t backends = counts_->backends();
   for (std::uint32_t node = 0; node < setup_->nodes; ++node) {
     const std::uint32_t* in = external_.data() + std::size_t{node} * backends;

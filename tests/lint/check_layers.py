@@ -36,7 +36,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
     "control/api": ["control/model", "dataplane/base", "dataplane/net", "dataplane/sys", "dataplane/steer",
                     "dataplane/shm", "dataplane/flow"],
     "control/staging": ["dataplane/base"],
-    "control/sim": ["control/model", "control/policy", "control/steering", "control/config", "control/health/dampener.hh",
+    "control/sim": ["control/model", "control/policy", "control/steering", "control/config", "control/exchange/worth.hh", "control/health/dampener.hh",
                     "dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path",
                     # Its files and command line; never the real clock.
                     "dataplane/sys/given_values.hh", "dataplane/sys/input_file.hh", "dataplane/sys/json_line.hh",

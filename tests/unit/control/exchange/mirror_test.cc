@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "control/exchange/sum.hh"
+#include "control/exchange/worth.hh"
 
 namespace fairlead::exchange {
 namespace {
@@ -36,6 +37,7 @@ class World {
   Mirror mirror{kKey, {.node = 1, .first_sequence = 100, .monitors = 2, .interval = kInterval}};
   Values elsewhere{3, 4};
   base::Nanoseconds now = 1000 * base::kSecond;
+  base::Nanoseconds late = 0;  // answers come so long after the counts
   std::vector<bool> wants;
 
  private:
@@ -47,7 +49,7 @@ class World {
       for (Datagram part : out.parts) {
         part.wants_answer = out.wants[m];
         const Datagram* answer = sums_[m].take(part, now);
-        if (answer == nullptr || !node.take(m, *answer, now)) continue;
+        if (answer == nullptr || !node.take(m, *answer, now + late)) continue;
         for (const Datagram& names : node.name_parts()) sums_[m].take(names, now);
       }
     }
@@ -113,6 +115,22 @@ TEST(ExchangeMirror, WithoutAnyMonitorCountsAreUsedUntilTheyAreStale) {
   EXPECT_FALSE(w.mirror.state(w.now).fresh);
   w.round();
   EXPECT_EQ(w.others(), (Values{3, 4}));
+}
+
+TEST(ExchangeMirror, CountsThatAreUsuallyTooOldAreHeardButNotWorthUsing) {
+  World w;
+  for (int i = 0; i < 3; ++i) w.round();
+  EXPECT_TRUE(w.mirror.worth_using(w.now));
+  w.late = worth_until(2);
+  w.round();
+  EXPECT_TRUE(w.mirror.worth_using(w.now)) << "one late answer is not their usual age";
+  for (int i = 0; i < 60; ++i) w.round();
+  EXPECT_FALSE(w.mirror.worth_using(w.now));
+  EXPECT_EQ(w.others(), (Values{3, 4})) << "a drain waits for them all the same";
+  EXPECT_TRUE(w.mirror.state(w.now).fresh);
+  w.late = 0;
+  for (int i = 0; i < 60; ++i) w.round();
+  EXPECT_TRUE(w.mirror.worth_using(w.now));
 }
 
 TEST(ExchangeMirror, AnotherListMakesWhatWasHeardVoid) {

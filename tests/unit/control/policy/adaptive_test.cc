@@ -17,15 +17,43 @@ double score_ratio(const Weights& w, std::size_t x, std::size_t y) {
 }
 
 TEST(Adaptive, AGrayBackendWithIdleCpuLosesWeight) {
-  Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+  for (const std::uint32_t choices : {1U, 2U, 3U}) {
+    Pool pool(PolicyName::kAdaptive, {200, 200, 200, 200});
+    pool.snapshot_.parameters.choices = choices;
+    pool.seconds(30, 120);
+    pool.spoil_ = [](std::size_t i, Report& r) {
+      if (i != 0) return;
+      r.requests_per_second *= 0.3;  // ten times the latency, CPU at rest, slots occupied
+      r.cpu *= 0.1;
+      r.active *= 3;
+    };
+    EXPECT_LT(score_ratio(pool.seconds(3, 120), 0, 1), 0.6);
+    const double slots = ratio(pool.seconds(2, 120), 0, 1);
+    // With one candidate nothing else keeps flows away; else the table waits whether it passes.
+    EXPECT_EQ(slots < 0.6, choices == 1) << slots;
+    EXPECT_EQ(slots > 0.7, choices > 1) << slots;
+    EXPECT_LT(ratio(pool.seconds(60, 120), 0, 1), 0.6) << choices;
+  }
+}
+
+/// What is left of it is still load: who got nothing would show nothing when its fault is over.
+TEST(Adaptive, ABackendOnProbationKeepsWhatItCompletedWhenItWasFound) {
+  Pool pool(PolicyName::kAdaptive, std::vector<double>(10, 200));
   pool.seconds(30, 120);
   pool.spoil_ = [](std::size_t i, Report& r) {
     if (i != 0) return;
-    r.requests_per_second *= 0.3;  // ten times the latency, CPU at rest, slots occupied
-    r.cpu *= 0.1;
-    r.active *= 3;
+    r.requests_per_second = 20;
+    r.cpu = 0.1;
+    r.active = 8;
   };
-  EXPECT_LT(ratio(pool.seconds(15, 120), 0, 1), 0.6);
+  pool.seconds(10, 120);
+  pool.spoil_ = [](std::size_t i, Report& r) {
+    if (i != 0) return;
+    r.requests_per_second = 4;  // a request at a time, and each takes ten times what it took
+    r.cpu = 0.02;
+    r.active = 1;
+  };
+  EXPECT_GT(score_ratio(pool.seconds(20, 120), 0, 1), 0.08);
 }
 
 TEST(Adaptive, ABackendThatWasFoundOutIsBelievedAgainStepByStep) {
