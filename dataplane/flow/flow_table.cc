@@ -198,14 +198,16 @@ std::uint32_t FlowTable::due_buckets(base::Nanoseconds now) {
     swept_until_ = now;
     return 0;
   }
-  const base::Nanoseconds elapsed = std::min(now - swept_until_, base::kSecond);
+  const base::Nanoseconds elapsed = std::min(now - swept_until_, kSweepPeriod);
   const std::uint64_t due = elapsed * bucket_count() / kSweepPeriod;
   if (due == 0) return 0;
   const auto step = static_cast<std::uint32_t>(std::min<std::uint64_t>(due, kMaxBucketsPerStep));
-  // What was not worth a bucket stays due; a backlog beyond the step's limit is let go.
-  swept_until_ = due > kMaxBucketsPerStep
-                     ? now
-                     : swept_until_ + ((due * kSweepPeriod) >> std::countr_zero(bucket_count()));
+  // What was not worth a bucket stays due; a backlog beyond the step's limit, or beyond a turn, is
+  // let go. Nothing is left for another call at the same time: what expires does not depend on how
+  // many bursts a moment's packets come in.
+  const bool lags = due > kMaxBucketsPerStep || elapsed == kSweepPeriod;
+  swept_until_ =
+      lags ? now : swept_until_ + ((due * kSweepPeriod) >> std::countr_zero(bucket_count()));
   return step;
 }
 

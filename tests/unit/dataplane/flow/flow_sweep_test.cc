@@ -45,5 +45,22 @@ TEST(FlowTable, ASweepThatIsNotDueWouldDoNothing) {
   EXPECT_GT(spared, 19000U);
 }
 
+/// Where the bursts of a moment begin and end would else decide what has expired for them.
+TEST(FlowTable, ASweepLeavesNothingToAnotherAtTheSameTime) {
+  for (const base::Nanoseconds pause : {900, 1500, 3000, 3999, 4000, 9000}) {
+    Swept table;
+    const base::Nanoseconds begin = Swept::kBegin * FL_FLOW_TICK_NS;
+    table.expire(begin);
+    const base::Nanoseconds now = begin + 60 * base::kSecond;
+    for (base::Nanoseconds at = now - pause * base::kMillisecond; at <= now;
+         at += pause * base::kMillisecond)
+      table.expire(at);
+    const std::uint64_t left = table.flows.size();
+    EXPECT_FALSE(table.flows.sweep_is_due(now)) << pause;
+    table.expire(now);
+    EXPECT_EQ(left, table.flows.size()) << pause;
+  }
+}
+
 }  // namespace
 }  // namespace fairlead::flow
