@@ -128,14 +128,18 @@ std::string Announcer::tell(bool announce, const std::string& reason, bool chang
     const auto done = switch_bird(settings_.bird, settings_.protocol, announce);
     if (!done) return done.error().what;
   }
-  if (settings_.hook.empty() || !changed) return "";
+  return settings_.hook.empty() ? "" : call_hook(announce, reason, changed);
+}
+
+std::string Announcer::call_hook(bool announce, const std::string& reason, bool changed) {
   const base::Nanoseconds now = sys::monotonic_ns();
-  const State before = state();
-  if (!before.error.empty() && now < hook_at_ + kHookAgain) return before.error;
+  const base::Nanoseconds pause = !hook_error_.empty() ? kHookAgain : settings_.hook_every;
+  if (now < hook_at_ + pause && (!changed || !hook_error_.empty())) return hook_error_;
   hook_at_ = now;
-  return run_program(
+  hook_error_ = run_program(
       settings_.hook, {announce ? "announce" : "withdraw", settings_.node, reason}, kHookTimeout
   );
+  return hook_error_;
 }
 
 }  // namespace fairlead::routes

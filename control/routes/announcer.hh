@@ -13,9 +13,9 @@
 
 namespace fairlead::routes {
 
-/// One thread, because BIRD and programs may hang. BIRD is told again every second: one that was
-/// started anew begins with what its file says. A program is called at changes, and again every
-/// 5 s while it fails.
+/// One thread, because BIRD and programs may hang. A routing daemon that was started anew begins
+/// with what its file says, so BIRD is told again every second, and a program is called at changes
+/// and again every `hook_every`; every 5 s while it fails.
 class Announcer {
  public:
   struct Settings {
@@ -23,6 +23,7 @@ class Announcer {
     std::string protocol;  // pattern
     std::string hook;      // program; called as HOOK announce|withdraw NODE REASON
     std::string node;
+    base::Nanoseconds hook_every = 10 * base::kSecond;
   };
   /// `told`: state() is another; from the thread.
   Announcer(Settings settings, std::function<void()> told);
@@ -44,6 +45,7 @@ class Announcer {
   void want(bool announce, const std::string& reason);
   void run();
   std::string tell(bool announce, const std::string& reason, bool changed);
+  std::string call_hook(bool announce, const std::string& reason, bool changed);
 
   const Settings settings_;
   const std::function<void()> told_;
@@ -55,7 +57,8 @@ class Announcer {
   std::uint64_t turn_ = 0;
   std::string reason_;
   State state_;
-  base::Nanoseconds hook_at_ = 0;
+  base::Nanoseconds hook_at_ = 0;  // the thread's own, as the next one
+  std::string hook_error_;
   std::thread thread_;
 };
 
