@@ -100,8 +100,9 @@ class EtcdStore final : public Store {
     const std::lock_guard lock(mutex_);
     State out;
     out.known = known_;
-    out.trouble = !copy.following ? copy.trouble : trouble_;
-    out.away = !copy.following || !trouble_.empty();
+    const std::string refused = refused_.empty() ? "" : refused_.begin()->second;
+    out.trouble = !copy.following ? copy.trouble : trouble_.empty() ? refused : trouble_;
+    out.away = !copy.following || !out.trouble.empty();
     out.revision = saved_.revision;
     out.waiting = saved_.waiting.size() - done_.size();
     out.dropped = dropped_;
@@ -112,6 +113,7 @@ class EtcdStore final : public Store {
   void announce(const std::string& kind, const std::string& id, std::string value) override {
     const std::lock_guard lock(mutex_);
     own_key_ = settings_.prefix + "/" + kind + "/" + id;
+    if (own_value_ != value) keep_at_ = {};
     announced_ = announced_ && own_value_ == value;
     own_value_ = std::move(value);
     work_.notify_all();
@@ -195,14 +197,12 @@ class EtcdStore final : public Store {
   void run() {
     std::unique_lock lock(mutex_);
     while (!stop_) {
-      const auto next = std::find_if(saved_.waiting.begin(), saved_.waiting.end(), [&](auto& own) {
-        return done_.count(own.first) == 0;
-      });
+      const auto next = next_waiting();
       bool good = true;
-      if (next != saved_.waiting.end() && known_) {
-        good = carry_out(lock, next->first, next->second);
-      } else if (is_announcement_due()) {
+      if (is_announcement_due()) {  // first: writes may be refused for hours
         good = keep_announced(lock);
+      } else if (next != saved_.waiting.end() && known_) {
+        good = carry_out(lock, next->first, next->second);
       } else if (!base_writes_.empty() && known_) {
         good = carry_out_base(lock);
       } else {
@@ -215,6 +215,14 @@ class EtcdStore final : public Store {
         work_.wait_for(lock, kAgain);
       }
     }
+  }
+
+  /// After one that failed it is the next one's turn.
+  std::map<std::string, Waiting>::iterator next_waiting() {
+    const auto open = [this](const auto& own) { return done_.count(own.first) == 0; };
+    auto& all = saved_.waiting;
+    const auto next = std::find_if(all.upper_bound(failed_), all.end(), open);
+    return next != all.end() ? next : std::find_if(all.begin(), all.end(), open);
   }
 
   // One that is refused is dropped: the leader looks at what is stored then.
@@ -237,10 +245,10 @@ class EtcdStore final : public Store {
   }
 
   [[nodiscard]] bool is_announcement_due() const {
-    return !own_key_.empty() && (!announced_ || std::chrono::steady_clock::now() >= keep_at_);
+    return !own_key_.empty() && std::chrono::steady_clock::now() >= keep_at_;
   }
 
-  /// False: etcd is away, it is to be tried again.
+  /// False: etcd is away or refuses (full, no right, too many requests); it is to be tried again.
   bool carry_out(std::unique_lock<std::mutex>& lock, std::string name, Waiting own) {
     lock.unlock();
     auto outcome = commit(name, own);
@@ -256,9 +264,10 @@ class EtcdStore final : public Store {
     }
     lock.lock();
     if (!outcome) {
-      trouble_ = outcome.error().what;
-      return outcome.error().code != base::ErrorCode::kUnavailable && drop(name, trouble_);
+      put_off(name, outcome.error());
+      return false;
     }
+    refused_.erase(name);
     const auto now = saved_.waiting.find(name);
     if (now == saved_.waiting.end()) return true;
     if (!outcome->done && !same) return drop(name, "another one came before");
@@ -295,6 +304,17 @@ class EtcdStore final : public Store {
     return !value;
   }
 
+  // What was answered with OK holds here until the fleet takes it, however long that is.
+  void put_off(const std::string& name, const base::Error& why) {
+    failed_ = name;
+    if (why.code == base::ErrorCode::kUnavailable) {
+      trouble_ = why.what;
+    } else if (std::string& told = refused_[name]; told != why.what) {
+      told = why.what;
+      sys::log_error("the fleet does not take " + name + " yet, it holds here: " + why.what);
+    }
+  }
+
   bool drop(const std::string& name, const std::string& why) {
     sys::log_error("the fleet does not take " + name + ": " + why);
     saved_.waiting.erase(name);
@@ -312,13 +332,14 @@ class EtcdStore final : public Store {
     lock.unlock();
     const auto done = again ? keep_alive() : put_announced(key, value);
     lock.lock();
-    keep_at_ = std::chrono::steady_clock::now() + kKeepAlive;
+    announced_ = done && *done && own_value_ == value;
+    keep_at_ = std::chrono::steady_clock::now();
     if (!done) {
       trouble_ = done.error().what;
-      announced_ = false;
+      keep_at_ += kAgain;
       return false;
     }
-    announced_ = *done && own_value_ == value;
+    if (announced_) keep_at_ += kKeepAlive;
     return true;
   }
 
@@ -350,7 +371,9 @@ class EtcdStore final : public Store {
   std::map<std::string, std::string> members_;  // "nodes/lb1"
   Bases bases_;
   std::map<std::string, BaseWrite> base_writes_;  // not begun
-  std::string trouble_;                           // of writing
+  std::string trouble_;                           // etcd does not answer
+  std::map<std::string, std::string> refused_;    // of saved_.waiting: why not yet
+  std::string failed_;                            // of saved_.waiting, the last that failed
   std::uint64_t dropped_ = 0;
   std::uint64_t turn_ = 1;
   std::string own_key_;
@@ -363,17 +386,6 @@ class EtcdStore final : public Store {
 };
 
 }  // namespace
-
-std::vector<Change> changes_between(const Values& before, const Values& after) {
-  std::vector<Change> out;
-  for (const auto& [name, value] : before)
-    if (after.count(name) == 0) out.push_back({name, std::nullopt});
-  for (const auto& [name, value] : after) {
-    const auto old = before.find(name);
-    if (old == before.end() || old->second != value) out.push_back({name, value});
-  }
-  return out;
-}
 
 std::unique_ptr<Store> Store::open(Settings settings) {
   return std::make_unique<EtcdStore>(std::move(settings));

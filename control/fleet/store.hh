@@ -33,9 +33,9 @@ struct Member {
 };
 
 /// Reading and writing never wait for etcd: it has the last known state, with this process's own
-/// writes in it. While etcd is away these wait, in a file too, and are carried out when it is back;
-/// where somebody else has changed the same name meanwhile, theirs stays and ours is dropped, with
-/// a line in the log. Any thread.
+/// writes in it. While etcd is away or refuses them (it is full, has no right for us) these wait,
+/// in a file too, and are carried out later; where somebody else has changed the same name
+/// meanwhile, theirs stays and ours is dropped, with a line in the log. Any thread.
 class Store {
  public:
   struct Settings {
@@ -60,7 +60,7 @@ class Store {
 
   struct State {
     bool known = false;  // it was read, now or by the process before
-    bool away = false;   // etcd does not answer, or did not yet
+    bool away = false;   // etcd does not answer, did not yet, or refuses a write
     std::string trouble;
     std::int64_t revision = 0;  // of etcd, of what is known
     std::size_t waiting = 0;    // own writes that are not through

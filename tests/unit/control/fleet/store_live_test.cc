@@ -109,6 +109,52 @@ TEST_F(StoreTest, OfTwoDecisionsMadeApartTheOneThatCameFirstStays) {
   EXPECT_EQ(one->read().at("frozen"), "one");
 }
 
+TEST_F(StoreTest, WhatEtcdRefusesHoldsHereAndIsCarriedOutWhenItDoesNot) {
+  const std::vector<std::string> as_root = {"--user", "root:secret"};
+  const auto ctl = [&](std::vector<std::string> words) {
+    words.insert(words.end(), as_root.begin(), as_root.end());
+    return etcd.ctl(words);
+  };
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"user", "add", "root:secret"},
+           {"user", "grant-role", "root", "root"},
+           {"role", "add", "some"},
+           {"role", "grant-permission", "some", "--prefix=true", "read", "/fairlead/"},
+           {"role",
+            "grant-permission",
+            "some",
+            "--prefix=true",
+            "readwrite",
+            "/fairlead/state/hold/"},
+           {"user", "add", "fl:pass"},
+           {"user", "grant-role", "fl", "some"},
+           {"auth", "enable"}})
+    ASSERT_EQ(etcd.ctl(words), 0) << words[0] << " " << words[1];
+  etcd::Settings user = etcd.settings();
+  user.user = "fl";
+  user.password = "pass";
+  one = Store::open({user, "/fairlead", etcd.folder() + "/fl.json", [] {}});
+  ASSERT_TRUE(known(*one));
+
+  one->write({{"frozen", "true"}, {"hold/web/b1", "drain"}});
+  EXPECT_TRUE(RunningEtcd::eventually([&] { return one->state().waiting == 1; }))
+      << "what is refused does not hold up the rest";
+  EXPECT_TRUE(RunningEtcd::eventually([&] { return !one->state().trouble.empty(); }));
+  EXPECT_EQ(one->read().at("frozen"), "true") << "it was answered with OK";
+  EXPECT_EQ(one->state().dropped, 0U);
+  one.reset();
+  one = Store::open({user, "/fairlead", etcd.folder() + "/fl.json", [] {}});
+  EXPECT_EQ(one->read().at("frozen"), "true") << "also after a restart";
+
+  ASSERT_EQ(
+      ctl({"role", "grant-permission", "some", "--prefix=true", "readwrite", "/fairlead/"}), 0
+  );
+  EXPECT_TRUE(settled(*one));
+  EXPECT_TRUE(RunningEtcd::eventually([&] { return one->state().trouble.empty(); }));
+  EXPECT_EQ(one->state().dropped, 0U);
+  EXPECT_TRUE(says(*one, "frozen", "true"));
+}
+
 TEST_F(StoreTest, CompactionLosesNothing) {
   const auto client = etcd::Client::make(etcd.settings());
   etcd.kill(1);
