@@ -167,6 +167,7 @@ void Daemon::turn() {
     state_watch_.tick(*node_, sys::monotonic_ns());
     ending_ = route_watch_.tick(*node_, sys::monotonic_ns()) || ending_;
     reconciler_->turn(sys::monotonic_ns());
+    fleet_->look();
     node_->latency.look(node_->regions.worker_pages(), sys::monotonic_ns());
     gate_hops_.tick(*node_, sys::monotonic_ns());
     base::Nanoseconds due = reconciler_->next_due();

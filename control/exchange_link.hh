@@ -41,6 +41,8 @@ class ExchangeLink {
       const config::Config& config, const fl_workers& workers, fl_scores& scores
   );
   [[nodiscard]] bool running() const { return client_ != nullptr; }
+  /// A monitor answers.
+  [[nodiscard]] bool fresh() const { return running() && client_->fresh(); }
 
   /// After a publication: numbers may be others.
   void set_backends(const std::vector<model::Vip>& vips, const steering::Steering& steering);

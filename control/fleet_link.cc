@@ -95,6 +95,15 @@ FleetLink::FleetLink(
   }
 }
 
+void FleetLink::look() {
+  const bool hears = node_.exchange.fresh();
+  if (hears && !hears_) {
+    const base::Nanoseconds interval = std::min(node_.config.monitoring.interval, base::kSecond);
+    for (const auto& watcher : watchers_) watcher->renew(interval + base::kSecond / 2);
+  }
+  hears_ = hears;
+}
+
 void FleetLink::take(std::size_t monitor, const v1::MonitoringUpdate& update) {
   const base::Nanoseconds now = sys::monotonic_ns();
   const std::uint64_t wall = wall_us();

@@ -22,6 +22,10 @@ class FleetLink {
       std::function<void()> changed
   );
 
+  /// From time to time, under the lock. Where the exchange hears monitors again, connections that
+  /// have been silent are made anew, so that what was missed comes at once.
+  void look();
+
  private:
   void take(std::size_t monitor, const v1::MonitoringUpdate& update);
   v1::NodeReport report();
@@ -29,6 +33,7 @@ class FleetLink {
   Node& node_;
   sys::UrgentMutex& lock_;
   std::function<void()> changed_;
+  bool hears_ = false;                                       // the exchange, at the last look
   std::vector<std::unique_ptr<monitor::Watcher>> watchers_;  // the last member
 };
 

@@ -20,6 +20,8 @@ using Raw =
     v1::Fleet::WithRawCallbackMethod_Watch<v1::Fleet::WithCallbackMethod_Tell<v1::Fleet::Service>>;
 
 constexpr std::size_t kMostNodes = 256;
+// An update is sent at least once a second: one that is older is of a monitor that hung.
+constexpr base::Nanoseconds kStillTrue = 2 * base::kSecond;
 
 class Stream;
 
@@ -38,6 +40,8 @@ class Streams {
   mutable std::mutex mutex_;
   std::set<Stream*> open_;
   bool ended_ = false;
+  std::optional<grpc::ByteBuffer> last_;
+  base::Nanoseconds last_at_ = 0;
 };
 
 // One node that watches; deletes itself when gRPC is done with it.
@@ -92,7 +96,11 @@ class Stream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 void Streams::add(Stream* stream) {
   const std::lock_guard lock(mutex_);
   open_.insert(stream);
-  if (ended_) stream->finish();
+  if (ended_) {
+    stream->finish();
+  } else if (last_ && sys::monotonic_ns() < last_at_ + kStillTrue) {
+    stream->write(*last_);
+  }
 }
 
 void Streams::remove(Stream* stream) {
@@ -102,6 +110,8 @@ void Streams::remove(Stream* stream) {
 
 void Streams::publish(const grpc::ByteBuffer& bytes) {
   const std::lock_guard lock(mutex_);
+  last_ = bytes;
+  last_at_ = sys::monotonic_ns();
   for (Stream* stream : open_) stream->write(bytes);
 }
 

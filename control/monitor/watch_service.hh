@@ -17,8 +17,8 @@ class WatchService {
   static std::unique_ptr<WatchService> make();
   virtual ~WatchService() = default;
 
-  /// To every node that watches. Encoded once; a node that has not taken the last one yet gets this
-  /// one after it, and none of those between.
+  /// To every node that watches, and at once to whoever begins to within 2 s. Encoded once; a node
+  /// that has not taken the last one yet gets this one after it, and none of those between.
   virtual void publish(const v1::MonitoringUpdate& update) = 0;
   /// Ends all streams, so that the server can end.
   virtual void end() = 0;

@@ -7,6 +7,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "control/monitor/channel.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::monitor {
 namespace {
@@ -20,7 +21,9 @@ Watcher::Watcher(std::string to, std::string node, const Credentials& with, Call
     : to_(std::move(to)),
       node_(std::move(node)),
       calls_(std::move(calls)),
-      stub_(v1::Fleet::NewStub(make_channel(to_, with))),
+      with_(with),
+      stub_(v1::Fleet::NewStub(make_channel(to_, with_))),
+      heard_at_(sys::monotonic_ns()),
       thread_([this] { run(); }) {}
 
 Watcher::~Watcher() {
@@ -38,6 +41,16 @@ Watcher::State Watcher::state() const {
   return state_;
 }
 
+void Watcher::renew(base::Nanoseconds silence) {
+  const std::lock_guard lock(mutex_);
+  const base::Nanoseconds now = sys::monotonic_ns();
+  if (now < heard_at_ + silence) return;
+  heard_at_ = now;  // the new connection has as long
+  renew_ = true;
+  if (context_ != nullptr) context_->TryCancel();
+  changed_.notify_all();
+}
+
 // As in the agent's reporter: the first attempt after a stream fails at once and so tells the
 // reason, later ones wait inside gRPC, where the sockets are polled.
 void Watcher::run() {
@@ -45,7 +58,12 @@ void Watcher::run() {
   for (;;) {
     wait_for_ready = !stream(wait_for_ready);
     std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, kAgain, [this] { return stop_; })) return;
+    (void)changed_.wait_for(lock, kAgain, [this] { return stop_ || renew_; });
+    if (stop_) return;
+    if (!renew_) continue;
+    renew_ = false;
+    wait_for_ready = true;
+    stub_ = v1::Fleet::NewStub(make_channel(to_, with_));
   }
 }
 
@@ -71,6 +89,7 @@ bool Watcher::stream(bool wait_for_ready) {
       state_.trouble.clear();
       ++state_.updates;
       state_.bytes += update.ByteSizeLong();
+      heard_at_ = sys::monotonic_ns();
     }
     calls_.update(update);
     tell();
