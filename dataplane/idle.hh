@@ -33,6 +33,9 @@ class IdleBackoff {
     return empty_ < kFactor * empty_polls_ ? sleep_ : sleep_max_;
   }
 
+  /// 0: it never sleeps.
+  [[nodiscard]] base::Nanoseconds longest() const { return empty_polls_ == 0 ? 0 : sleep_max_; }
+
   static constexpr std::uint64_t kFactor = 8;
 
  private:

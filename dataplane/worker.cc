@@ -21,6 +21,9 @@ constexpr unsigned kLastPolls = 2048 / path::kPacketsInTurn;
 
 // Notes of inherited flows: what can be inherited between two looks of the main thread.
 constexpr std::uint32_t kInheritances = 1 << 14;
+// After its sleep a worker gets its core back within this, or the core is somebody else's.
+constexpr base::Nanoseconds kWakeUp = base::kMillisecond;
+
 // Handed-over flows forgotten per poll: a note costs one cache miss.
 constexpr unsigned kNotesPerPoll = 32;
 // How long the gate goes on forwarding for a worker whose gateway does not answer.
@@ -49,6 +52,7 @@ Worker::Worker(Setup setup)
       clock_(setup.tsc_hz),
       idle_(setup.idle),
       tsc_hz_(setup.tsc_hz),
+      gap_((kWakeUp + idle_.longest()) * setup.tsc_hz / base::kSecond),
       ownership_(setup.page) {
   context_.flows = setup.flows;
   context_.page = setup.page;
@@ -245,6 +249,7 @@ void Worker::run() {
   start();
   fl_worker_page& page = *context_.page;
   std::uint64_t begin = rte_rdtsc();
+  gap_.polled(begin);
   do {
     const unsigned count = poll(begin);
     if (count == 0) {
@@ -254,6 +259,7 @@ void Worker::run() {
     }
     const std::uint64_t end = rte_rdtsc();
     (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
+    gap_.polled(begin);
     begin = end;
   } while (!stopping_.load(std::memory_order_relaxed));
   hand_over();

@@ -20,6 +20,7 @@
 #include "dataplane/path/flow_flush.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/waiting_packets.hh"
+#include "dataplane/poll_gap.hh"
 #include "dataplane/port.hh"
 #include "dataplane/punt.hh"
 #include "dataplane/shm/publication.hh"
@@ -163,6 +164,7 @@ class Worker {
   CycleClock clock_;
   IdleBackoff idle_;
   std::uint64_t tsc_hz_;
+  PollGap gap_;
   Ownership ownership_;
   base::Nanoseconds beaten_ = 0;
   bool claimed_ = false;  // since start()

@@ -74,7 +74,7 @@ unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
 }
 
 void Worker::handle(WorkerPort& port, Queue queue, std::span<rte_mbuf*> packets) {
-  const std::uint64_t received = rte_rdtsc();
+  const std::uint64_t received = gap_.counted_from(rte_rdtsc());
   fl_worker_page& page = *context_.page;
   const auto load = [&](path::Burst& burst, unsigned k) {
     load_burst(burst, burst_of(packets, k));

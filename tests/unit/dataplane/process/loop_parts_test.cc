@@ -7,6 +7,7 @@
 #include "dataplane/cycle_clock.hh"
 #include "dataplane/idle.hh"
 #include "dataplane/mailbox.hh"
+#include "dataplane/poll_gap.hh"
 
 namespace fairlead::dataplane {
 namespace {
@@ -35,6 +36,23 @@ TEST(IdleBackoff, APacketEndsTheSleep) {
 TEST(IdleBackoff, ZeroEmptyPollsNeverSleeps) {
   IdleBackoff idle(0, 20, 200);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(idle.found_nothing(), 0U);
+}
+
+TEST(PollGap, PacketsCountFromWhenTheyAreReceivedWhileAWorkerPolls) {
+  PollGap gap(/*usual=*/1000);
+  gap.polled(5000);
+  EXPECT_EQ(gap.counted_from(5010), 5010U);
+  EXPECT_EQ(gap.counted_from(6000), 6000U);
+}
+
+TEST(PollGap, AfterAStallTheyCountFromThePollBefore) {
+  PollGap gap(/*usual=*/1000);
+  gap.polled(5000);
+  EXPECT_EQ(gap.counted_from(6001), 5000U);
+  EXPECT_EQ(gap.counted_from(5000 + PollGap::kMost), 5000U);
+  EXPECT_EQ(gap.counted_from(5000 + PollGap::kMost + 7), 5007U) << "a clock counts so far only";
+  gap.polled(6001);
+  EXPECT_EQ(gap.counted_from(6100), 6100U);
 }
 
 TEST(CycleClock, CountsNanosecondsFromTheLastSync) {
