@@ -35,8 +35,8 @@ Before published_now(Node& node, base::Nanoseconds now) {
   std::map<std::uint32_t, Published> by_member;
   for (const fl_vip& vip : table.vips()) {
     out.slots[std::string(node.publisher.names().vip(vip.vip))] = vip.table_size;
-    if (vip.table_size == 0) continue;
-    for (const std::uint32_t slot : table.slots(vip)) ++by_member[fl_slot_member(slot)].slots;
+    const std::vector<std::uint32_t> counts = steer::count_slots(table, vip);
+    for (std::size_t i = 0; i < counts.size(); ++i) by_member[table.pool(vip)[i]].slots = counts[i];
   }
   for (const api::WorkerFlows& flows : flow_source(node, now).flows) {
     const api::FlowCount count = api::count_flows(flows);

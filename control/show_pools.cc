@@ -32,7 +32,9 @@ const fl_vip* published_vip(const Node& node, const std::string& name) {
 std::map<std::uint32_t, std::uint32_t> slot_counts(const Node& node, const fl_vip* vip) {
   std::map<std::uint32_t, std::uint32_t> out;
   if (vip == nullptr || vip->table_size == 0) return out;
-  for (const std::uint32_t slot : node.publisher.table().slots(*vip)) ++out[fl_slot_member(slot)];
+  const steer::TableView& table = node.publisher.table();
+  const std::vector<std::uint32_t> counts = steer::count_slots(table, *vip);
+  for (std::size_t i = 0; i < counts.size(); ++i) out[table.pool(*vip)[i]] = counts[i];
   return out;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <set>
 #include <string>
 
 #include "control/steering/numbers.hh"
@@ -187,10 +189,9 @@ Result<std::size_t> encode(
   count(index.size() * sizeof index[0]);
   count(plan.vips.size() * sizeof(fl_vip));
   count(plan.members.size() * sizeof(fl_member));
-  for (const SharedTable& t : plan.tables) {
+  for (const SharedTable& t : std::set(plan.tables.begin(), plan.tables.end()))
     count(t->slots.size() * sizeof(std::uint32_t));
-    count(t->earlier.size() * sizeof(std::uint32_t));
-  }
+  for (const auto& members : plan.pools_members) count(members.size() * sizeof members[0]);
   for (const auto& servers : plan.quic) count(servers.size() * sizeof(fl_quic_server));
   count(names.size());
   if (needed > bank.size() || needed > UINT32_MAX)
@@ -218,9 +219,12 @@ Result<std::size_t> encode(
   const auto add_words = [&](const std::vector<std::uint32_t>& words) {
     return writer.add(words.data(), words.size() * sizeof words[0]);
   };
+  std::map<SharedTable, std::uint32_t> slots_lines;
   for (std::size_t i = 0; i < vips.size(); ++i) {
-    vips[i].slots_line = add_words(plan.tables[i]->slots);
-    vips[i].earlier_line = add_words(plan.tables[i]->earlier);
+    const auto [at, first] = slots_lines.try_emplace(plan.tables[i], 0);
+    if (first) at->second = add_words(plan.tables[i]->slots);
+    vips[i].slots_line = at->second;
+    vips[i].pool_line = add_words(plan.pools_members[i]);
     if (plan.quic[i].empty()) continue;
     vips[i].quic_line =
         writer.add(plan.quic[i].data(), plan.quic[i].size() * sizeof(fl_quic_server));
@@ -253,6 +257,8 @@ std::uint64_t content_of(const Plan& plan) {
   std::vector<std::uint64_t> tables;  // vips have the sizes
   for (const SharedTable& t : plan.tables) tables.push_back(t->checksum);
   add_padded(tables.data(), tables.size() * sizeof tables[0]);
+  for (const auto& members : plan.pools_members)
+    add_padded(members.data(), members.size() * sizeof members[0]);
   for (const auto& servers : plan.quic)
     add_padded(servers.data(), servers.size() * sizeof(fl_quic_server));
   const std::string names = names_section(*plan.numbers);

@@ -10,13 +10,14 @@
 //   published the weighted one without those that are down or drain
 //
 // Each step moves the fewest slots (build_table), so a death moves the slots of the dead and its
-// end gives it exactly these back.
+// end gives it exactly these back. Nothing here knows a vip: slots are positions in a list of
+// backends, so that vips with equal pools have one table.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "control/steering/base_table.hh"
@@ -25,31 +26,38 @@
 
 namespace fairlead::steering {
 
-/// A member's number in the bank and a weight, 0..kMaxWeight.
-struct Weighted {
-  std::uint32_t member = 0;
-  std::uint32_t weight = 0;
-  friend bool operator==(const Weighted&, const Weighted&) = default;
-};
+/// What positions in tables mean: the ids of a pool's backends, rising. Immutable and shared by all
+/// that was made for the same.
+using Ids = std::shared_ptr<const std::vector<std::string>>;
+
+/// By pointer where it can. Null: nobody's.
+bool same_ids(const Ids& a, const Ids& b);
+
+/// By position in `before`: the position in `now`, kNobody where the id has left.
+std::vector<std::uint32_t> positions_in(const Ids& now, const Ids& before);
 
 /// A table and what it was built of. Immutable and shared.
 struct Layer {
-  std::vector<Weighted> members;
-  std::vector<std::uint32_t> slots;  // member numbers; none: all weights are 0
+  Ids ids;
+  std::vector<std::uint32_t> weights;  // by position; none: not known
+  std::vector<std::uint32_t> slots;    // positions; none: all weights are 0
+  std::vector<std::uint32_t> counts;   // slots of each; none: not counted
   // A published table as it was: who was not active then has weight 0 and no slots, and gets them
   // when it becomes active.
   bool adopted = false;
 };
 using SharedLayer = std::shared_ptr<const Layer>;
 
+/// Whether they say the same; by pointer where it can.
+bool is_equal(const SharedLayer& a, const SharedLayer& b);
+
 struct Layers {
   SharedLayer base;
   SharedLayer weighted;
 };
 
-/// A member of a pool as its table knows it.
+/// A backend of a pool as its table knows it.
 struct TableMember {
-  std::uint32_t member = 0;      // number in the bank
   std::uint32_t configured = 0;  // weight by configuration
   std::uint32_t weight = 0;      // weight in force, were it active
   bool active = false;           // others own no slots
@@ -58,19 +66,9 @@ struct TableMember {
   [[nodiscard]] std::uint32_t effective() const { return active ? weight : 0; }
 };
 
-/// Positions in `members` (anything with a member number) by that number; kNobody for all others.
-template <typename Member>
-std::vector<std::uint32_t> positions_of(const std::vector<Member>& members) {
-  std::vector<std::uint32_t> position;
-  for (std::uint32_t i = 0; i < members.size(); ++i) {
-    if (position.size() <= members[i].member) position.resize(members[i].member + 1, kNobody);
-    position[members[i].member] = i;
-  }
-  return position;
-}
-
-/// A pool at one plan: `members` by rising id, their identities beside them, and the table's size.
+/// A pool at one plan: backends by rising id, their identities beside them, and the table's size.
 struct LayerInput {
+  Ids ids;
   std::span<const TableMember> members;
   std::span<const std::uint64_t> identities;
   std::uint32_t size = 0;
@@ -80,13 +78,11 @@ struct LayerInput {
 struct FleetBase {
   SharedBase base;
   bool fits = false;  // it is this pool's, else one before it
+  friend bool operator==(const FleetBase&, const FleetBase&) = default;
 };
 
-/// The fleet's base in this node's numbers. One that does not fit is nobody's layer: others are
-/// derived from it, and slots of ids that the pool does not have belong to nobody.
-Layer layer_of_base(
-    const FleetBase& fleet, const std::vector<std::string_view>& ids, const LayerInput& in
-);
+/// The fleet's base as a layer. One that does not fit is nobody's: others are derived from it.
+Layer layer_of_base(const FleetBase& fleet, const LayerInput& in);
 
 /// The layers of the next plan; those that nothing changed for are the very ones of `before`
 /// (empty pointers: from nothing; of another size: likewise). `base`: is the base whatever came
@@ -95,20 +91,16 @@ base::Result<Layers> next_layers(
     const Layers& before, const LayerInput& in, const SharedLayer& base = nullptr
 );
 
-/// Whether `layer` was made for these members and configured weights.
+/// Whether `layer` was made for these backends and configured weights.
 bool is_base_of(const Layer& layer, const LayerInput& in);
 
-/// The table to publish: that of `weighted` without who is not active, as positions in `in`.
-base::Result<MaglevTable> published_table(const Layer& weighted, const LayerInput& in);
+/// The table to publish: that of `weighted` without who is not active; the same where all are.
+base::Result<SharedLayer> published_layer(const SharedLayer& weighted, const LayerInput& in);
 
-/// The layers below a table that another process published (slots: member numbers), of which the
-/// bank still knows `published`: members with their weights, 0 for those that were not active.
-/// They are derived from nothing where that gives the very slots. Otherwise the published table is
-/// both layers, as it is: a restart moves no slot, and later plans go on from there.
-base::Result<Layers> adopted_layers(
-    const std::vector<std::uint32_t>& slots,
-    const std::vector<Weighted>& published,
-    const LayerInput& in
-);
+/// The layers below a table that another process published: `published` has the slots, and the
+/// weights that the bank knows, 0 for who was not active. They are derived from nothing where that
+/// gives the very slots. Otherwise the published table is both layers, as it is: a restart moves no
+/// slot, and later plans go on from there.
+base::Result<Layers> adopted_layers(const Layer& published, const LayerInput& in);
 
 }  // namespace fairlead::steering

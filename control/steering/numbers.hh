@@ -83,14 +83,20 @@ struct MemberKey {
   friend auto operator<=>(const MemberKey&, const MemberKey&) = default;
 };
 
+/// A vip's table, and where the configuration has the backends that its positions mean.
+struct VipTable {
+  SharedTable table;                 // null: none yet
+  std::vector<std::uint32_t> order;  // by position; none: not known (restored)
+};
+
 /// Everything that must survive from one plan to the next.
 struct Plan::Numbers {
   Numbering<std::string> vips;
   Numbering<std::string> backends;
   Numbering<MemberKey> members;
-  std::vector<fl_member> records;               // by member number
-  std::map<std::uint32_t, SharedTable> tables;  // by vip number
-  std::uint32_t idle_ms = 0;                    // longest time-out ever in force
+  std::vector<fl_member> records;            // by member number
+  std::map<std::uint32_t, VipTable> tables;  // by vip number
+  std::uint32_t idle_ms = 0;                 // longest time-out ever in force
 };
 
 /// The names section of a bank.

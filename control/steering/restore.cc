@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Steering after a restart: everything it must remember is in the bank it published last.
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <string>
 
 #include "control/steering/numbers.hh"
@@ -90,15 +92,48 @@ Result<bool> restore_members(
   return true;
 }
 
-/// Members of a vip with their weights in its table.
-std::vector<Weighted> members_of(const steer::TableView& table, const fl_vip& vip) {
-  std::vector<Weighted> out;
-  for (std::uint32_t n = 0; n < table.member_count(); ++n) {
+/// A vip's backends, as its table's positions mean them.
+struct Pool {
+  Ids ids;
+  std::vector<std::uint32_t> weights;  // in the table: 0 unless active
+};
+
+Result<Pool> pool_of(const steer::TableView& table, const steer::Names& names, const fl_vip& vip) {
+  std::vector<std::string> ids;
+  Pool pool;
+  for (const std::uint32_t n : table.pool(vip)) {
     const fl_member& m = table.member(n);
-    if (m.state != FL_MEMBER_FREE && m.vip == vip.vip) out.push_back({n, m.weight});
+    ids.emplace_back(names.backend(m.backend));
+    pool.weights.push_back(m.weight);
+    if (m.state == FL_MEMBER_FREE || m.vip != vip.vip)
+      return unusable("member " + std::to_string(n) + " is in a pool that is not its own");
   }
-  return out;
+  if (std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) != ids.end())
+    return unusable("the pool of vip " + std::to_string(vip.vip) + " is out of order");
+  pool.ids = std::make_shared<const std::vector<std::string>>(std::move(ids));
+  return pool;
 }
+
+/// Tables that vips have together in the bank are one again.
+class Tables {
+ public:
+  SharedTable add(const steer::TableView& table, const fl_vip& vip, Pool pool) {
+    const auto [begin, end] = by_line_.equal_range(vip.slots_line);
+    for (auto it = begin; it != end; ++it) {
+      const PoolTable& known = *it->second;
+      if (known.size == vip.table_size && known.published == pool.weights &&
+          same_ids(known.ids, pool.ids))
+        return it->second;
+    }
+    const auto restored =
+        restored_table(table.slots(vip), std::move(pool.ids), std::move(pool.weights));
+    by_line_.emplace(vip.slots_line, restored);
+    return restored;
+  }
+
+ private:
+  std::multimap<std::uint32_t, SharedTable> by_line_;
+};
 
 /// The vip's QUIC servers; none where it has no index.
 std::vector<fl_quic_server> quic_of(const steer::TableView& table, const fl_vip& vip) {
@@ -120,14 +155,17 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   FL_TRY(restore_names(names.vips, numbers.vips, now));
   FL_TRY(restore_names(names.backends, numbers.backends, now));
   FL_TRY(restore_members(table, names, numbers, now));
+  Tables tables;
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
-    numbers.tables[v.vip] = restored_table(table.slots(v), table.earlier(v), members_of(table, v));
+    FL_ASSIGN(Pool pool, pool_of(table, names, v));
+    plan.tables.push_back(tables.add(table, v, std::move(pool)));
+    numbers.tables[v.vip].table = plan.tables.back();
+    plan.pools_members.emplace_back(table.pool(v).begin(), table.pool(v).end());
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
+    plan.vips.back().pool_line = 0;
     plan.vips.back().quic_line = 0;
-    plan.vips.back().earlier_line = 0;
-    plan.tables.push_back(numbers.tables[v.vip]);
     plan.quic.push_back(quic_of(table, v));
   }
   plan.node = node_of(table.bank());

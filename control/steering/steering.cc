@@ -151,45 +151,83 @@ class Planner {
     return next_table_size(vip.table_size, vip.backends.size(), size);
   }
 
-  /// Positions of a pool's backends by rising id.
-  static std::vector<std::size_t> by_id(const PlannedPool& planned) {
-    std::vector<std::size_t> order(planned.backends.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return planned.backends[a].id < planned.backends[b].id;
+  /// Whether `table` still says where the vip's backends are, by rising id.
+  static bool still_orders(const VipTable& table, const std::vector<model::Backend>& backends) {
+    if (table.table == nullptr || table.order.size() != backends.size()) return false;
+    const std::vector<std::string>& ids = *table.table->ids;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      if (backends[table.order[i]].id != ids[i]) return false;
+    return true;
+  }
+
+  /// The ids of backends in the vip's order: those that it or another vip has if they are the same.
+  Ids ids_of(const std::vector<model::Backend>& backends, const VipTable& vip) {
+    std::vector<std::string> ids;
+    ids.reserve(vip.order.size());
+    for (const std::uint32_t i : vip.order) ids.push_back(backends[i].id);
+    if (vip.table != nullptr && *vip.table->ids == ids) return vip.table->ids;
+    for (const Ids& known : ids_)
+      if (*known == ids) return known;
+    ids_.push_back(std::make_shared<const std::vector<std::string>>(std::move(ids)));
+    return ids_.back();
+  }
+
+  /// What the pool's table follows from; puts the order of its backends.
+  TableInput input_of(const PoolIntent& pool, VipTable& vip) {
+    const std::vector<model::Backend>& backends = pool.vip.backends;
+    TableInput in;
+    in.previous = vip.table;
+    if (still_orders(vip, backends)) {
+      in.ids = vip.table->ids;
+    } else {
+      vip.order.resize(backends.size());
+      std::iota(vip.order.begin(), vip.order.end(), 0U);
+      std::sort(vip.order.begin(), vip.order.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return backends[a].id < backends[b].id;
+      });
+      in.ids = ids_of(backends, vip);
+    }
+    in.members.reserve(backends.size());
+    for (const std::uint32_t i : vip.order) {
+      const BackendIntent& intent = pool.backends[i];
+      in.members.push_back({backends[i].weight, intent.weight, intent.state == FL_MEMBER_ACTIVE});
+    }
+    in.fleet = {pool.base, pool.base != nullptr && pool.base->fits(base_shape(pool.vip))};
+    in.size = size_of(pool.vip, vip.table.get(), in.fleet);
+    return in;
+  }
+
+  /// The next table of a pool, or of one with the same input.
+  Result<NextTable> follow(TableInput in) {
+    const auto [begin, end] = done_.equal_range(in.previous);
+    for (auto it = begin; it != end; ++it)
+      if (it->second.first == in) return it->second.second;
+    FL_ASSIGN(NextTable next, next_table(in, plan_.node.hash_key));
+    const auto [joins, ends] = tables_.equal_range(next.table->checksum);
+    const auto equal = std::find_if(joins, ends, [&](const auto& known) {
+      return is_equal(*known.second, *next.table);
     });
-    return order;
+    if (equal != ends)
+      next.table = equal->second;
+    else
+      tables_.emplace(next.table->checksum, next.table);
+    const SharedTable previous = in.previous;
+    done_.emplace(previous, std::pair{std::move(in), next});
+    return next;
   }
 
   /// The pool's table, after its previous one.
   Result<bool> build(const PoolIntent& pool, PlannedPool& planned) {
-    SharedTable& table = numbers_.tables[planned.vip];
-    const std::vector<std::size_t> order = by_id(planned);
-    std::vector<TableMember> members;
-    BaseShape shape;
-    shape.fixed_size = pool.vip.table_size;
-    for (const std::size_t i : order) {
-      const BackendIntent& intent = pool.backends[i];
-      members.push_back(
-          {planned.backends[i].member,
-           pool.vip.backends[i].weight,
-           intent.weight,
-           intent.state == FL_MEMBER_ACTIVE}
-      );
-      shape.ids.emplace_back(planned.backends[i].id);
-      shape.weights.push_back(pool.vip.backends[i].weight);
-    }
-    const FleetBase fleet{pool.base, pool.base != nullptr && pool.base->fits(shape)};
-    const std::uint32_t size = size_of(pool.vip, table.get(), fleet);
-    const auto next =
-        next_table(table, std::move(members), shape.ids, size, plan_.node.hash_key, fleet);
+    VipTable& vip = numbers_.tables[planned.vip];
+    const auto next = follow(input_of(pool, vip));
     if (!next) return base::annotate("vip " + pool.vip.name, next.error());
-    table = next->table;
-    planned.table_size = static_cast<std::uint32_t>(table->slots.size());
+    vip.table = next->table;
+    planned.table_size = static_cast<std::uint32_t>(vip.table->slots.size());
     planned.slots_moved = next->moved;
-    for (std::size_t rank = 0; rank < order.size(); ++rank) {
-      planned.backends[order[rank]].slots = table->counts[rank];
-      planned.backends[order[rank]].slots_before = next->slots_before[rank];
+    for (std::size_t rank = 0; rank < vip.order.size(); ++rank) {
+      planned.backends[vip.order[rank]].slots = vip.table->counts[rank];
+      planned.backends[vip.order[rank]].slots_before = next->slots_before[rank];
+      members_[planned.vip].push_back(planned.backends[vip.order[rank]].member);
     }
     plan_.vips.push_back(vip_record(pool.vip, planned));
     quic_[planned.vip] = quic_index(pool.vip, planned);
@@ -226,8 +264,9 @@ class Planner {
       return a.vip < b.vip;
     });
     for (fl_vip& v : plan_.vips) {
-      plan_.tables.push_back(numbers_.tables[v.vip]);
-      v.earlier_count = static_cast<std::uint16_t>(plan_.tables.back()->earlier.size());
+      plan_.tables.push_back(numbers_.tables[v.vip].table);
+      plan_.pools_members.push_back(std::move(members_[v.vip]));
+      v.pool_size = static_cast<std::uint16_t>(plan_.pools_members.back().size());
       plan_.quic.push_back(std::move(quic_[v.vip]));
       if (!plan_.quic.back().empty())
         v.quic_mask = static_cast<std::uint32_t>(plan_.quic.back().size() - 1);
@@ -258,22 +297,26 @@ class Planner {
       number(config.number);
       number(config.server_id_bytes);
     }
-    for (const std::size_t i : by_id(planned)) {
+    const VipTable& table = numbers_.tables.at(planned.vip);
+    for (const std::uint32_t i : table.order) {
       const fl_member& m = numbers_.records[planned.backends[i].member];
       meaning += planned.backends[i].id + "\n" + vip.backends[i].address.to_string() + "\n";
       for (const std::uint8_t byte : vip.backends[i].server_id) number(byte);
       number(m.state);
       number(m.weight);
     }
-    const PoolTable& table = *numbers_.tables.at(planned.vip);
-    number(table.slots.size());
-    number(table.meaning);
+    number(table.table->slots.size());
+    number(table.table->meaning);
   }
 
   Plan::Numbers numbers_;
   base::Nanoseconds now_;
   base::Nanoseconds hold_ = 0;
-  std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;  // by vip number
+  std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;          // by vip number
+  std::map<std::uint32_t, std::vector<std::uint32_t>> members_;        // by vip number
+  std::vector<Ids> ids_;                                               // that no table had before
+  std::multimap<SharedTable, std::pair<TableInput, NextTable>> done_;  // by the previous table
+  std::multimap<std::uint64_t, SharedTable> tables_;                   // by checksum
   Plan plan_;
 };
 

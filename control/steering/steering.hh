@@ -79,9 +79,10 @@ struct Plan {
 
   // What the bank is made of; for encode() and commit().
   NodeIntent node;
-  std::vector<fl_vip> vips;         // by rising vip number; slots_line is set by encode()
-  std::vector<SharedTable> tables;  // per entry of vips
-  std::vector<std::vector<fl_quic_server>> quic;  // per entry of vips: index of server ids
+  std::vector<fl_vip> vips;         // by rising vip number; lines are set by encode()
+  std::vector<SharedTable> tables;  // per entry of vips; equal pools have the same
+  std::vector<std::vector<std::uint32_t>> pools_members;  // per entry of vips: numbers by position
+  std::vector<std::vector<fl_quic_server>> quic;          // per entry of vips: index of server ids
   std::vector<fl_member> members;
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan

@@ -207,10 +207,8 @@ unsigned others_to_ask(
   for (std::uint32_t c = 0; c < vip.choices; ++c) add_earlier(slot_of(c));
   walk(vip, hash, reserves, add_earlier);
   walk(vip, hash, kEjectedWalkSlots, add_owner);
-  const auto named = table.earlier(vip);
-  for (const std::uint32_t number :
-       named.first(std::min<std::size_t>(named.size(), FL_FEW_MEMBERS)))
-    add(number);
+  if (vip.pool_size <= FL_FEW_MEMBERS)
+    for (const std::uint32_t number : table.pool(vip)) add(number);
   return count;
 }
 

@@ -28,9 +28,10 @@ inline void look_up_positions(
     const steer::TableView& table, const fl_vip& vip, std::uint64_t hash, Positions& out
 ) {
   const std::uint32_t* const slots = table.slot_address(vip, 0);
+  const std::uint32_t* const pool = table.pool(vip).data();
   const fl_member* const members = table.members().data();
   const auto look_up = [&](std::uint32_t position, std::uint32_t slot) {
-    const std::uint32_t member = fl_slot_member(slots[slot]);
+    const std::uint32_t member = pool[fl_slot_owner(slots[slot])];
     out[position] = member;
     __builtin_prefetch(&members[member], 0, 3);
   };

@@ -21,7 +21,7 @@
 #include "dataplane/steer/latency_bucket.h"
 
 #define FL_ABI_MAGIC 0x4441454c52494146ULL /* "FAIRLEAD" read as little-endian */
-#define FL_ABI_VERSION 3u
+#define FL_ABI_VERSION 4u
 
 #define FL_LINE_BYTES 64u
 #define FL_BANKS 4u
@@ -196,30 +196,30 @@ struct FL_LINE_ALIGNED fl_vip {
   uint8_t flags;         /* FL_VIP_* */
   uint32_t vip;          /* stable vip number < FL_MAX_VIPS: index of counters */
   uint32_t table_size;   /* slots; 0: pool is empty */
-  uint32_t slots_line;   /* uint32_t slots, table_size of them; see fl_slot_member */
+  uint32_t slots_line;   /* uint32_t slots, table_size of them; vips may have the same */
   uint32_t active_members;
   uint32_t quic_line; /* with FL_VIP_QUIC: struct fl_quic_server, quic_mask + 1 of them */
   uint32_t quic_mask;
   uint8_t quic_id_bytes[8]; /* server id's length by configuration; 0: not in use; [7] is 0 */
-  uint32_t earlier_line;    /* uint32_t member numbers: earlier owners, and FL_FEW_MEMBERS */
-  uint16_t earlier_count;   /* at most FL_MAX_EARLIER */
+  uint32_t pool_line;       /* uint32_t member numbers: by position, what slots name */
+  uint16_t pool_size;       /* at most FL_MAX_BACKENDS */
   uint16_t mss;             /* SYNs offer at most this; 0: as they come; FL_MSS_AUTO */
 };
 FL_ONE_LINE(fl_vip);
 #define FL_VIP_PROBES 16u
 #define FL_MSS_AUTO 0xffffu /* what fits the port's MTU with outer headers */
 
-/// A slot: bits 0-19 the member that owns it, bits 20-31 one more than the position, in the vip's
-/// list of earlier owners, of the member that owned it before (0: nobody known). Flows that began
-/// before the slot moved may still live there (docs/steering.md).
-#define FL_SLOT_EARLIER_SHIFT 20u
-#define FL_MAX_EARLIER 4095u
-static inline uint32_t fl_slot_member(uint32_t slot) {
+/// A slot names positions in the vip's pool, so that vips with equal pools have one table: bits
+/// 0-15 the owner's, bits 16-31 one more than that of the member that owned the slot before (0:
+/// nobody known). Flows that began before the slot moved may still live there (docs/steering.md).
+#define FL_SLOT_EARLIER_SHIFT 16u
+static inline uint32_t fl_slot_owner(uint32_t slot) {
   return slot & ((1u << FL_SLOT_EARLIER_SHIFT) - 1u);
 }
 static inline uint32_t fl_slot_earlier(uint32_t slot) {
   return slot >> FL_SLOT_EARLIER_SHIFT;
 }
+FL_STATIC_ASSERT(FL_MAX_BACKENDS < 1u << FL_SLOT_EARLIER_SHIFT, "a slot has room for a position");
 
 /// A backend's place in one vip's pool. Its number (index in members[]) is stable over generations
 /// and is reused only after all flows that could name it have timed out.

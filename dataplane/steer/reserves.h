@@ -13,8 +13,8 @@
 #define FL_MAX_POSITIONS 5u
 #define FL_MAX_RESERVES 2u
 
-/// A pool of so many members at most names all of them in its list of earlier owners, whether slots
-/// do or not: with room left in a hop list everybody is asked.
+/// Of a pool of so many members at most everybody is asked for whom a hop list has room, whether
+/// slots name them or not.
 #define FL_FEW_MEMBERS 16u
 
 /// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too

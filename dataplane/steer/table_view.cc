@@ -163,27 +163,36 @@ class BankProof {
       const bool ok = family_and_length_ok(v.family, v.prefix_len) && v.vip < FL_MAX_VIPS &&
                       v.encapsulation >= FL_ENCAP_IPIP && v.encapsulation <= FL_ENCAP_L2 &&
                       v.choices >= 1 && v.choices <= FL_MAX_CANDIDATES &&
-                      v.earlier_count <= FL_MAX_EARLIER;
+                      v.pool_size <= FL_MAX_BACKENDS;
       if (!ok) return damaged(name + " is impossible");
       if (!inside(v.slots_line, std::uint64_t{v.table_size} * sizeof(std::uint32_t)))
         return damaged(name + ": slots lie outside");
-      if (v.earlier_count > 0 &&
-          !inside(v.earlier_line, std::uint64_t{v.earlier_count} * sizeof(std::uint32_t)))
-        return damaged(name + ": earlier owners lie outside");
-      for (const std::uint32_t member : view_.earlier(v))
-        if (member >= bank_->member_count) return damaged(name + ": impossible earlier owner");
-      const auto slots = view_.slots(v);
-      std::uint32_t highest = 0;
-      std::uint32_t earliest = 0;
-      for (const std::uint32_t slot : slots) {
-        highest = std::max(highest, fl_slot_member(slot));
-        earliest = std::max(earliest, fl_slot_earlier(slot));
-      }
-      if (!slots.empty() && highest >= bank_->member_count)
-        return damaged(name + ": a slot names member " + std::to_string(highest));
-      if (earliest > v.earlier_count) return damaged(name + ": a slot has an unknown past");
+      if (!inside(v.pool_line, std::uint64_t{v.pool_size} * sizeof(std::uint32_t)))
+        return damaged(name + ": pool lies outside");
+      for (const std::uint32_t member : view_.pool(v))
+        if (member >= bank_->member_count)
+          return damaged(name + ": its pool names member " + std::to_string(member));
+      FL_TRY(check_slots(v, name));
       if ((v.flags & FL_VIP_QUIC) != 0) FL_TRY(check_quic(v, name));
     }
+    return std::monostate{};
+  }
+
+  /// One pass over the slots; tables that vips share are passed over once, as a rule.
+  Result<std::monostate> check_slots(const fl_vip& v, const std::string& name) {
+    Named& named = named_[v.slots_line % named_.size()];
+    if (named.line != v.slots_line || named.size != v.table_size) {
+      std::uint32_t owner = 0;  // locals: a loop over members is not vectorized
+      std::uint32_t earlier = 0;
+      for (const std::uint32_t slot : view_.slots(v)) {
+        owner = std::max(owner, fl_slot_owner(slot));
+        earlier = std::max(earlier, fl_slot_earlier(slot));
+      }
+      named = {v.slots_line, v.table_size, owner, earlier};
+    }
+    if (v.table_size > 0 && named.owner >= v.pool_size)
+      return damaged(name + ": a slot names position " + std::to_string(named.owner));
+    if (named.earlier > v.pool_size) return damaged(name + ": a slot has an unknown past");
     return std::monostate{};
   }
 
@@ -219,13 +228,28 @@ class BankProof {
     }
   }
 
+  /// The highest positions that the slots of a table name.
+  struct Named {
+    std::uint32_t line = 0;  // of a header: no table's
+    std::uint32_t size = 0;
+    std::uint32_t owner = 0;
+    std::uint32_t earlier = 0;
+  };
+
   const fl_bank* bank_;
   std::size_t capacity_;
   TableView view_;
+  std::array<Named, 61> named_{};
 };
 
 Result<TableView> TableView::attach(const void* bank, std::size_t capacity) {
   return BankProof(bank, capacity).run();
+}
+
+std::vector<std::uint32_t> count_slots(const TableView& table, const fl_vip& vip) {
+  std::vector<std::uint32_t> counts(vip.pool_size, 0);
+  for (const std::uint32_t slot : table.slots(vip)) ++counts[fl_slot_owner(slot)];
+  return counts;
 }
 
 Names read_names(const TableView& table) {

@@ -100,18 +100,18 @@ class TableView {
     return alive && member.vip == vip.vip;
   }
 
-  /// Member number in a slot. Requires: index < vip.table_size; the vip is of this view.
+  /// Member number of a slot's owner. Requires: index < vip.table_size; the vip is of this view.
   [[nodiscard]] std::uint32_t slot(const fl_vip& vip, std::uint32_t index) const {
-    return fl_slot_member(slots_of(vip)[index]);
+    return words_of(vip.pool_line)[fl_slot_owner(words_of(vip.slots_line)[index])];
   }
   /// The member that owned a slot before, or FL_NO_MEMBER. Requires: as slot().
   [[nodiscard]] std::uint32_t earlier_owner(const fl_vip& vip, std::uint32_t index) const {
-    const std::uint32_t position = fl_slot_earlier(slots_of(vip)[index]);
-    return position == 0 ? FL_NO_MEMBER : words_of(vip.earlier_line)[position - 1];
+    const std::uint32_t position = fl_slot_earlier(words_of(vip.slots_line)[index]);
+    return position == 0 ? FL_NO_MEMBER : words_of(vip.pool_line)[position - 1];
   }
   /// Where a slot lies, for prefetching.
   [[nodiscard]] const std::uint32_t* slot_address(const fl_vip& vip, std::uint32_t index) const {
-    return slots_of(vip) + index;
+    return words_of(vip.slots_line) + index;
   }
   /// Requires: number < member_count(); numbers from slot() always are.
   [[nodiscard]] const fl_member& member(std::uint32_t number) const { return members_[number]; }
@@ -125,13 +125,13 @@ class TableView {
 
   [[nodiscard]] std::span<const fl_vip> vips() const { return {vips_, vip_count_}; }
   [[nodiscard]] std::span<const fl_member> members() const { return {members_, member_count_}; }
-  /// The slots as they lie there: fl_slot_member() of each is its owner.
+  /// The slots as they lie there: fl_slot_owner() of each is a position in pool().
   [[nodiscard]] std::span<const std::uint32_t> slots(const fl_vip& vip) const {
-    return {slots_of(vip), vip.table_size};
+    return {words_of(vip.slots_line), vip.table_size};
   }
-  /// Members that slots name as their earlier owners, and all of a small pool (FL_FEW_MEMBERS).
-  [[nodiscard]] std::span<const std::uint32_t> earlier(const fl_vip& vip) const {
-    return {words_of(vip.earlier_line), vip.earlier_count};
+  /// Member numbers by position.
+  [[nodiscard]] std::span<const std::uint32_t> pool(const fl_vip& vip) const {
+    return {words_of(vip.pool_line), vip.pool_size};
   }
   /// The index of a vip's QUIC servers. Requires: FL_VIP_QUIC.
   [[nodiscard]] const fl_quic_server* quic_servers(const fl_vip& vip) const {
@@ -153,9 +153,6 @@ class TableView {
     return reinterpret_cast<const std::uint32_t*>(
         reinterpret_cast<const std::byte*>(bank_) + std::size_t{line} * FL_LINE_BYTES
     );
-  }
-  [[nodiscard]] const std::uint32_t* slots_of(const fl_vip& vip) const {
-    return words_of(vip.slots_line);
   }
 
   [[nodiscard]] const fl_vip* probe(
@@ -215,6 +212,9 @@ class TableView {
 
   friend class BankProof;
 };
+
+/// Slots of each member of a vip's pool, by position (allocates: not for workers).
+std::vector<std::uint32_t> count_slots(const TableView& table, const fl_vip& vip);
 
 /// Names of a generation by number; empty where a number is not in use.
 struct Names {

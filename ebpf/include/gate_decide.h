@@ -178,6 +178,7 @@ __attribute__((noinline)) int prepare(
   w->members = w->bank + head->members_line;
   w->member_count = head->member_count;
   w->slots = w->bank + vip->slots_line;
+  w->pool = w->bank + vip->pool_line;
   w->table_size = vip->table_size;
   w->vip = vip->vip & (FL_MAX_VIPS - 1);
   w->bucket_mask = settings->bucket_mask;

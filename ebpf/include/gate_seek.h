@@ -25,17 +25,6 @@ __attribute__((noinline)) int fl_add_hop(struct fl_work* w, __u32 number) {
   return 1;
 }
 
-/// Who owned a slot before its owner; FL_NO_MEMBER: nobody known.
-static __always_inline __u32 fl_earlier_owner(const struct fl_work* w, __u32 index) {
-  const __u32 position = fl_slot_earlier(fl_slot_word(w, index));
-  const struct fl_vip* const vip = fl_line(&fl_steering, w->vip_line);
-  if (!position || !vip) return FL_NO_MEMBER;
-  const __u32 at = position - 1;
-  const __u32* const line = fl_line(&fl_steering, w->bank + vip->earlier_line + at / 16);
-  if (!line) return FL_NO_MEMBER;
-  return line[at % 16];
-}
-
 /// Adds the owners, or the earlier ones, of `steps` slots behind the first candidate's.
 __attribute__((noinline)) int fl_walk_hops(struct fl_work* w, __u32 steps, __u32 earlier) {
   if (!w || !w->table_size) return 0;
@@ -49,13 +38,13 @@ __attribute__((noinline)) int fl_walk_hops(struct fl_work* w, __u32 steps, __u32
   return 0;
 }
 
-/// Adds the first of the members that the vip's list names: all of a small pool.
-__attribute__((noinline)) int fl_add_named(struct fl_work* w) {
+/// Adds the members of a small pool.
+__attribute__((noinline)) int fl_add_pool(struct fl_work* w) {
   if (!w) return 0;
   const struct fl_vip* const vip = fl_line(&fl_steering, w->vip_line);
-  if (!vip) return 0;
-  const __u32 count = vip->earlier_count;
-  const __u32* const line = fl_line(&fl_steering, w->bank + vip->earlier_line);
+  if (!vip || vip->pool_size > FL_FEW_MEMBERS) return 0;
+  const __u32 count = vip->pool_size;
+  const __u32* const line = fl_line(&fl_steering, w->pool);
   if (!line) return 0;
   for (__u32 i = 0; i < FL_FEW_MEMBERS; i++) {
     if (i >= count) break;
@@ -77,7 +66,7 @@ __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes
       fl_add_hop(w, fl_earlier_owner(w, fl_candidate_slot(w->hash, c, w->table_size)));
   fl_walk_hops(w, reserves, 1);
   fl_walk_hops(w, FL_EJECTED_WALK_SLOTS, 0);
-  fl_add_named(w);
+  fl_add_pool(w);
   const __u32 hop_bytes = w->outer_family == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
   const __u32 fixed = fl_outer_bytes((__u8)w->outer_family, FL_ENCAP_GUE, 0) +
                       (w->outer_family == 6 ? FL_GUE_PRIVATE_BYTES : 0);

@@ -91,6 +91,7 @@ struct fl_work {
   __u32 members; /* first line of the members */
   __u32 member_count;
   __u32 slots; /* first line of the vip's slots */
+  __u32 pool;  /* first line of the members that they name */
   __u32 table_size;
   __u32 vip;    /* number */
   __u32 member; /* number; FL_NO_MEMBER: none */
@@ -118,13 +119,21 @@ static __always_inline const struct fl_member* fl_member_of(const struct fl_work
   return fl_line(&fl_steering, w->members + number);
 }
 
-/// A slot as it lies in the table; see fl_slot_member() and fl_slot_earlier().
-static __always_inline __u32 fl_slot_word(const struct fl_work* w, __u32 index) {
-  const __u32* const line = fl_line(&fl_steering, w->slots + index / 16);
-  return line ? line[index % 16] : FL_MAX_MEMBERS - 1;
+/// A word of a section whose first line is `first`; FL_NO_MEMBER: outside.
+static __always_inline __u32 fl_word(__u32 first, __u32 index) {
+  const __u32* const line = fl_line(&fl_steering, first + index / 16);
+  return line ? line[index % 16] : FL_NO_MEMBER;
 }
+
+/// The member that owns a slot.
 static __always_inline __u32 fl_slot(const struct fl_work* w, __u32 index) {
-  return fl_slot_word(w, index) & (FL_MAX_MEMBERS - 1);
+  return fl_word(w->pool, fl_slot_owner(fl_word(w->slots, index)));
+}
+
+/// Who owned a slot before its owner; FL_NO_MEMBER: nobody known.
+static __always_inline __u32 fl_earlier_owner(const struct fl_work* w, __u32 index) {
+  const __u32 position = fl_slot_earlier(fl_word(w->slots, index));
+  return position ? fl_word(w->pool, position - 1) : FL_NO_MEMBER;
 }
 
 #endif

@@ -189,7 +189,7 @@ TestBank::TestBank(const TestTable& table) {
     vip.table_size = static_cast<std::uint32_t>(slots.size());
     vip.slots_line = line;
     auto* const out_slots = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
-    for (std::size_t i = 0; i < slots.size(); ++i) out_slots[i] = next_member + slots[i];
+    std::copy(slots.begin(), slots.end(), out_slots);
     line += lines_for(slots.size() * 4);
     const std::vector<fl_quic_server> servers = quic_index(in, next_member);
     if (!servers.empty()) {
@@ -203,9 +203,8 @@ TestBank::TestBank(const TestTable& table) {
       );
       line += lines_for(servers.size() * sizeof(fl_quic_server));
     }
-    // The list of earlier owners: all members, in their order, as control does with few.
-    vip.earlier_line = line;
-    vip.earlier_count = static_cast<std::uint16_t>(in.members.size());
+    vip.pool_line = line;
+    vip.pool_size = static_cast<std::uint16_t>(in.members.size());
     auto* const owners = reinterpret_cast<std::uint32_t*>(lines_.data() + line);
     for (std::uint32_t m = 0; m < in.members.size(); ++m) owners[m] = next_member + m;
     for (std::size_t i = 0; i < in.earlier.size(); ++i)

@@ -264,11 +264,11 @@ TEST_F(StagedConfig, RefusedChangesNothing) {
 }
 
 TEST_F(StagedConfig, ATableThatDoesNotFitIsRefusedBeforeAnythingIsDone) {
-  std::string big = old_text;
+  std::string big = old_text;  // with other weights: equal pools have one table
   for (int vip = 0; vip < 20; ++vip) {
     big += "  - {name: v" + std::to_string(vip) + ", address: 203.0.113." +
            std::to_string(20 + vip) + ", port: 80, table_size: 1048583, backends: [{id: b1, " +
-           "address: " + b1.address() + "}]}\n";
+           "address: " + b1.address() + ", weight: " + std::to_string(1 + vip) + "}]}\n";
   }
 
   const Json reply = refused("config load", {{"text", big}, {"name", "big.yaml"}});

@@ -73,7 +73,7 @@ PoolIntent weighing(PoolIntent pool, const std::vector<std::uint32_t>& weights) 
 std::uint32_t different(const Plan& a, const Plan& b) {
   std::uint32_t count = 0;
   for (std::size_t s = 0; s < a.tables[0]->slots.size(); ++s)
-    count += fl_slot_member(a.tables[0]->slots[s]) != fl_slot_member(b.tables[0]->slots[s]) ? 1 : 0;
+    count += fl_slot_owner(a.tables[0]->slots[s]) != fl_slot_owner(b.tables[0]->slots[s]) ? 1 : 0;
   return count;
 }
 

@@ -175,7 +175,6 @@ TEST(Steering, ATableIsBuiltAnewForWhateverItDependsOn) {
       [](PoolIntent& p) { p.backends[1].state = FL_MEMBER_DOWN; },
       [](PoolIntent& p) { p.backends[1].state = FL_MEMBER_DRAINING; },
       [](PoolIntent& p) { p.vip.table_size = 2039; },
-      [](PoolIntent& p) { p.vip.backends[1].address = net::IpAddr::v4(10, 9, 9, 9); },
       [](PoolIntent& p) { p.vip.backends[1].id = "b9"; },
       [](PoolIntent& p) { p.vip.backends.pop_back(), p.backends.pop_back(); },
   };
@@ -202,6 +201,7 @@ TEST(Steering, WhatATableDoesNotDependOnStillChangesTheGeneration) {
       [](PoolIntent& p) {
         p.vip.backends[0].mac = net::MacAddr{{2, 0, 0, 0, 0, 1}};
       },
+      [](PoolIntent& p) { p.vip.backends[1].address = net::IpAddr::v4(10, 9, 9, 9); },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
     Steering steering;

@@ -181,6 +181,25 @@ TEST(TableView, SlotsLeadToMembersOfTheVip) {
   EXPECT_EQ(view.find_member(view.member_count()), nullptr);
 }
 
+TEST(TableView, VipsWithEqualPoolsHaveOneTableAndMembersOfTheirOwn) {
+  Bank bank = make_bank();
+  const TableView view = *TableView::attach(bank.bytes.get(), kCapacity);
+
+  for (const fl_vip& vip : view.vips()) {
+    EXPECT_EQ(vip.slots_line, view.vips()[0].slots_line);
+    ASSERT_EQ(vip.pool_size, 3U);
+    for (std::uint32_t position = 0; position < 3; ++position)
+      EXPECT_EQ(view.member(view.pool(vip)[position]).vip, vip.vip);
+  }
+  // A pool that is too small for the slots is found in every vip that has them.
+  fl_vip* const last = &const_cast<fl_vip*>(view.vips().data())[view.vips().size() - 1];
+  last->pool_size = 2;
+  bank.repair();
+  const auto damaged = TableView::attach(bank.bytes.get(), kCapacity);
+  ASSERT_FALSE(damaged);
+  EXPECT_NE(damaged.error().what.find("a slot names position 2"), std::string::npos);
+}
+
 TEST(TableView, EmptyViewFindsNothing) {
   const TableView view;
   EXPECT_FALSE(view.valid());
@@ -214,8 +233,11 @@ TEST(TableView, BankLargerThanItsRoomIsRefused) {
 std::uint64_t use_all(const TableView& view, Random& random) {
   std::uint64_t sum = 0;
   for (const fl_vip& vip : view.vips())
-    for (std::uint32_t s = 0; s < vip.table_size; ++s)
+    for (std::uint32_t s = 0; s < vip.table_size; ++s) {
       sum += view.member(view.slot(vip, s)).backend;
+      const std::uint32_t before = view.earlier_owner(vip, s);
+      if (before != FL_NO_MEMBER) sum += view.member(before).backend;
+    }
   for (int i = 0; i < 20; ++i) {
     const fl_vip* vip = view.find_vip(
         i % 2 == 0 ? 0x0a7100cbu : random(),
