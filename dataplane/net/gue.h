@@ -24,8 +24,8 @@
 #define FL_GUE_PRIVATE_BYTES 4u
 #define FL_GUE_HOP_BYTES 4u
 #define FL_GUE_HOP6_BYTES 16u
-#define FL_GUE_MAX_HOPS 9u  /* of five backends and who had their slots before (reserves.h) */
-#define FL_GUE_MAX_HOPS6 7u /* of four; and hlen has room for no more */
+#define FL_GUE_MAX_HOPS 23u /* all others of a small pool (reserves.h); 128 bytes in all */
+#define FL_GUE_MAX_HOPS6 7u /* four backends and who had their slots before; hlen's room */
 #define FL_GUE_VERSION_CONTROL_MASK 0xe0u
 #define FL_GUE_HLEN_MASK 0x1fu
 #define FL_GUE_PRIVATE_HOPS 0u

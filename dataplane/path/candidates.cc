@@ -180,7 +180,8 @@ unsigned others_to_ask(
     const fl_member& first,
     std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
 ) {
-  const unsigned most = fl_most_hops(vip.choices, vip.encapsulation, vip.protocol, first.family);
+  const unsigned most =
+      fl_longest_list(vip.choices, vip.encapsulation, vip.protocol, first.family, vip.pool_size);
   unsigned count = 0;
   const auto add = [&](std::uint32_t number) {
     if (number == FL_NO_MEMBER || count == most) return;

@@ -66,8 +66,8 @@ std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, 
 /// candidates, its reserves, the earlier owners of all these slots, and with the room that they
 /// leave the members of the walk, where it went if all its candidates were ejected or full when it
 /// began, then all members of a small pool. Only serving members of the first one's family, each
-/// once, at most fl_most_hops(). A pure function of flow and generation, as first_candidate() is.
-/// Returns how many it wrote to `out`.
+/// once, at most fl_longest_list(). A pure function of flow and generation, as first_candidate()
+/// is. Returns how many it wrote to `out`.
 unsigned others_to_ask(
     const steer::TableView& table,
     const fl_vip& vip,

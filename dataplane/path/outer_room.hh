@@ -12,13 +12,14 @@
 
 namespace fairlead::path {
 
-/// Most hops that a packet of this vip's may carry.
+/// Hops that a client of this vip's leaves room for.
 [[nodiscard]] inline unsigned most_hops(const fl_vip& vip, std::uint8_t outer_family) {
   return fl_most_hops(vip.choices, vip.encapsulation, vip.protocol, outer_family);
 }
 
-/// Bytes to keep free for outer headers, with the longest hop list: so a client that was told once
-/// is never told again, whatever becomes of its flow.
+/// Bytes to keep free for outer headers, with the longest hop list that is told: so a client that
+/// was told once is never told again, whatever becomes of its flow. Longer lists are for packets
+/// that have room.
 [[nodiscard]] inline unsigned outer_room(const fl_vip& vip, std::uint8_t outer_family) {
   switch (vip.encapsulation) {
     case FL_ENCAP_L2:

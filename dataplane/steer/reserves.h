@@ -9,13 +9,13 @@
 
 /// Candidates and reserves of a flow, together. Each is a slot, and each slot may have an earlier
 /// owner, so another node has up to twice as many backends to ask: the outer destination, and
-/// FL_GUE_MAX_HOPS more.
+/// fl_most_hops() more.
 #define FL_MAX_POSITIONS 5u
 #define FL_MAX_RESERVES 2u
 
 /// Of a pool of so many members at most everybody is asked for whom a hop list has room, whether
 /// slots name them or not.
-#define FL_FEW_MEMBERS 16u
+#define FL_FEW_MEMBERS (FL_GUE_MAX_HOPS + 1u)
 
 /// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
 /// where the best candidate would make it wait. Where all is well they cost nothing; near
@@ -30,13 +30,24 @@ static inline uint32_t fl_reserves(uint32_t choices, uint32_t encapsulation, uin
   return choices - 1u < most ? choices - 1u : most;
 }
 
-/// Most hops of a packet: everybody who owns one of the flow's slots or did so before, but for the
-/// outer destination. Only TCP over GUE has any. `family`: the outer header's.
+/// Hops that clients are told to leave room for: everybody who owns one of the flow's slots or did
+/// so before, but for the outer destination. Only TCP over GUE has any. `family`: the outer
+/// header's.
 static inline uint32_t fl_most_hops(
     uint32_t choices, uint32_t encapsulation, uint32_t protocol, uint32_t family
 ) {
   if (encapsulation != FL_ENCAP_GUE || protocol != 6 || choices == 0) return 0;
   return 2u * (choices + fl_reserves(choices, encapsulation, family)) - 1u;
+}
+
+/// Most hops of a packet that has room for them. Of a small pool over IPv4 that is everybody:
+/// clients' packets are mostly short (acknowledgements, requests), so it costs them no MTU. In a
+/// large pool every hop more would make a flood of packets that belong to no connection larger.
+static inline uint32_t fl_longest_list(
+    uint32_t choices, uint32_t encapsulation, uint32_t protocol, uint32_t family, uint32_t pool_size
+) {
+  const uint32_t told = fl_most_hops(choices, encapsulation, protocol, family);
+  return told && family != 6 && pool_size <= FL_FEW_MEMBERS ? FL_GUE_MAX_HOPS : told;
 }
 
 #endif

@@ -9,7 +9,7 @@
 #define FL_LEAST_MSS 216u
 #define FL_TCP_OPTIONS 40u
 
-/// Bytes that outer headers may take with the longest hop list (path/outer_room.hh).
+/// Bytes that outer headers may take with the longest hop list that is told (path/outer_room.hh).
 static __always_inline __u32 fl_outer_room(const struct fl_work* w) {
   if (w->encapsulation == FL_ENCAP_L2) return 0;
   const __u32 hops = fl_most_hops(w->choices, w->encapsulation, w->protocol, w->outer_family);

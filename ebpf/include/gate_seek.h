@@ -12,8 +12,7 @@
 __attribute__((noinline)) int fl_add_hop(struct fl_work* w, __u32 number) {
   if (!w) return 0;
   const __u32 count = w->hop_count;
-  const __u32 most = fl_most_hops(w->choices, w->encapsulation, w->protocol, w->outer_family);
-  if (number == w->member || count >= most) return 0;
+  if (number == w->member || count >= w->hop_limit) return 0;
   const struct fl_member* const member = fl_member_of(w, number);
   if (!member || member->vip != w->vip || member->family != w->outer_family) return 0;
   if (member->state != FL_MEMBER_ACTIVE && member->state != FL_MEMBER_DRAINING) return 0;
@@ -44,11 +43,9 @@ __attribute__((noinline)) int fl_add_pool(struct fl_work* w) {
   const struct fl_vip* const vip = fl_line(&fl_steering, w->vip_line);
   if (!vip || vip->pool_size > FL_FEW_MEMBERS) return 0;
   const __u32 count = vip->pool_size;
-  const __u32* const line = fl_line(&fl_steering, w->pool);
-  if (!line) return 0;
   for (__u32 i = 0; i < FL_FEW_MEMBERS; i++) {
     if (i >= count) break;
-    fl_add_hop(w, line[i]);
+    fl_add_hop(w, fl_word(w->pool, i));
   }
   return 0;
 }
@@ -56,7 +53,10 @@ __attribute__((noinline)) int fl_add_pool(struct fl_work* w) {
 /// Fills w->hop with who else may know the connection, most likely first, as many as the MTU has
 /// room for.
 __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes, __u32 mtu) {
-  if (!w || !w->table_size) return 0;
+  const struct fl_vip* const vip = w ? fl_line(&fl_steering, w->vip_line) : 0;
+  if (!w || !vip || !w->table_size) return 0;
+  w->hop_limit =
+      fl_longest_list(w->choices, w->encapsulation, w->protocol, w->outer_family, vip->pool_size);
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices) fl_add_hop(w, fl_slot(w, fl_candidate_slot(w->hash, c, w->table_size)));
   const __u32 reserves = fl_reserves(w->choices, w->encapsulation, w->outer_family);

@@ -105,6 +105,7 @@ struct fl_work {
   __u32 outer_bytes; /* between Ethernet header and packet, once they are written */
   __u32 outer_family;
   __u32 hop_count;
+  __u32 hop_limit;
   __u32 hop[FL_GUE_MAX_HOPS]; /* members to ask besides `member` */
   __u8 seeking;               /* the backend is a guess: GUE names others to ask */
   __u8 stateless;             /* the flow table may not be written */

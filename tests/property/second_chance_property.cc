@@ -140,8 +140,8 @@ TEST(SecondChance, ASmallPoolIsAskedWholeWhateverItsSlotsRemember) {
     std::mt19937 random(*rc::gen::arbitrary<std::uint32_t>());
     const auto choices = static_cast<std::uint8_t>(*rc::gen::inRange(1U, FL_MAX_CANDIDATES + 1));
     const bool six = *rc::gen::arbitrary<bool>();
-    const unsigned room =
-        1 + fl_most_hops(choices, FL_ENCAP_GUE, IPPROTO_TCP, six ? 6 : 4);  // itself, and the hops
+    const unsigned room =  // itself, and the hops
+        1 + fl_longest_list(choices, FL_ENCAP_GUE, IPPROTO_TCP, six ? 6 : 4, /*pool_size=*/2);
     Pool pool(*rc::gen::inRange(2U, room + 1), choices, six);
     pool.publish();
     for (unsigned step = 0; step < 4; ++step) {

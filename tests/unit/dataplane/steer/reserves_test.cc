@@ -20,6 +20,15 @@ TEST(Reserves, AreAsManyAsAHopListCanName) {
   }
 }
 
+TEST(Reserves, OfASmallPoolEverybodyIsAskedWherePacketsHaveRoom) {
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 4, 24), 23U);
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 4, 25), 9U);
+  EXPECT_EQ(fl_longest_list(1, FL_ENCAP_GUE, 6, 4, 10), 23U);
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 6, 10), 5U) << "over IPv6 a hop takes 16 bytes";
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_IPIP, 6, 4, 10), 0U);
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 17, 4, 10), 0U);
+}
+
 TEST(Reserves, WhereNoListIsNeededAreTheSameInBothFamilies) {
   for (const std::uint32_t encapsulation : {FL_ENCAP_IPIP, FL_ENCAP_L2})
     for (const std::uint32_t family : {4U, 6U}) {
