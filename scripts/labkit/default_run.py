@@ -115,7 +115,7 @@ KILLED_BACKEND, KILLED_NODE = "b4", "lb2"
 def default_steps(fleet: Fleet, seconds: float) -> list[Step]:
     joining, slow = "b11", "b5"
     steps = [
-        Step(seconds / 6, "kill", "monitor leader", lambda: faults.find(fleet, ["kill", "monitor", "leader"]).strike(),
+        Step(seconds / 6, "monitor-kill", "leader", lambda: faults.find(fleet, ["kill", "monitor", "leader"]).strike(),
              "(the other monitor takes over)"),
         Step(seconds / 3, "kill", KILLED_BACKEND, lambda: fleet.kill(KILLED_BACKEND), "(power off)"),
         Step(seconds / 2, "join", joining, lambda: fleet.join(joining), "(new host, added to the configuration)"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""For how long the tables of nodes that take traffic differ: each is asked ten times a second, by a thread of its own, because one
+"""For how long the tables of nodes that take traffic differ, and whether a generation ever goes back: each is asked ten times a second, by a thread of its own, because one
 that hangs must not delay the question to the next."""
 import threading
 import time
@@ -42,6 +42,8 @@ class DigestWatch:
     def __init__(self, fleet: Fleet, harmed: Callable[[], set[str]]) -> None:
         self._fleet, self._harmed = fleet, harmed
         self.spells = Spells()
+        self.backwards: list[str] = []
+        self._newest: dict[tuple[str, str], int] = {}  # by node and kind
         self._said: dict[str, tuple[float, str]] = {}  # by node: when, and its digest
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(node,), daemon=True) for node in fleet.plan.nodes]
@@ -62,8 +64,15 @@ class DigestWatch:
                 row = self._fleet.ask(node, "show status", timeout=1.0)
             except (Unavailable, Refused):
                 continue
+            self._look_back(node.name, "tables", int(row["generation"]))
+            self._look_back(node.name, "weights", int(row["fleet"]["weights_generation"]))
             if row["routes"]["announced"]:
                 self._said[node.name] = (time.time(), row["digest"])
+
+    def _look_back(self, node: str, kind: str, generation: int) -> None:
+        if generation < self._newest.get((node, kind), 0):
+            self.backwards.append(f"{node}: {kind} from {self._newest[node, kind]} to {generation}")
+        self._newest[node, kind] = generation
 
     def _compare(self) -> None:
         while not self._end.wait(PERIOD_S):

@@ -6,7 +6,7 @@ from typing import Any
 from labkit.records import Joined
 from labkit.report import MAX_P95_US, Event, per_second
 
-EVENT_TEXT = {"kill": "{} loses power", "join": "{} joins", "slow": "{} turns slow"}
+EVENT_TEXT = {"kill": "{} loses power", "monitor-kill": "{} killed", "join": "{} joins", "slow": "{} turns slow"}
 LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 
