@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,53 @@ def metrics(namespace: str, address: tuple[str, int]) -> str:
         return b"".join(iter(lambda: peer.recv(65536), b"")).decode()
 
 
+def shell_command(beginning: str) -> str:
+    """The page's one command that begins so."""
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    return next(text for text in re.findall(r"`([^`]+)`", page) if text.startswith(beginning))
+
+
+def install(build: Path, folder: Path) -> None:
+    """Into a folder instead of the host's own."""
+    command = shell_command("meson install").replace("-C build", f"-C {build} --no-rebuild --destdir {folder}")
+    print(f"$ {command}", flush=True)
+    subprocess.run(["sh", "-c", command], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    installed = {file.name for file in folder.rglob("*") if file.is_file()}
+    missing = {"fairlead", "fairlead-control", "fairlead-dataplane", "fairlead-agent", "fairlead-monitor"} - installed
+    if missing:
+        raise SystemExit(f"not installed: {sorted(missing)}")
+
+
+def mount(folder: Path) -> None:
+    """In mounts of its own, which go with the command."""
+    command = shell_command("mount -t tmpfs").replace("/run/fairlead", str(folder))
+    print(f"$ {command}", flush=True)
+    shown = subprocess.run(["unshare", "-m", "sh", "-c", f"{command} && grep ' {folder} ' /proc/mounts"], capture_output=True, text=True, check=False)
+    if shown.returncode != 0 or "huge=advise" not in shown.stdout:
+        raise SystemExit(f"{command}: {shown.stdout}{shown.stderr}")
+
+
+def reserve_huge_pages() -> None:
+    """And gives them back. The kernel reserves what it finds, so fewer than asked for is no failure; none is."""
+    command = shell_command("echo 512 > ")
+    file = Path(command.split("> ")[1])
+    before = file.read_text(encoding="ascii")
+    print(f"$ {command}", flush=True)
+    try:
+        subprocess.run(["sh", "-c", command], check=True)
+        if int(file.read_text(encoding="ascii")) == 0:
+            raise SystemExit(f"{command}: none were reserved")
+    finally:
+        file.write_text(before, encoding="ascii")
+
+
+def prepare_host(build: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="fl_operations_") as name:
+        install(build, Path(name))
+        mount(Path(name))
+    reserve_huge_pages()
+
+
 def play(fleet: Fleet) -> None:
     cli, node = str(fleet.build / "fairlead"), fleet.plan.nodes[0]
     commands, names = documented()
@@ -81,6 +129,7 @@ def main() -> int:
     if os.geteuid() != 0 or shutil.which("etcd") is None:
         print("skipped: needs root and etcd (Debian: etcd-server)")
         return 77
+    prepare_host(build.resolve())
     fleet = Fleet(replace(make_plan(LAB, 2, 3, 0, encapsulation="gue"), extra={"fleet": "on"}), build)
     try:
         fleet.up()
