@@ -31,6 +31,11 @@ class Spells:
             self.spells.append((self._since, now - self._since, self._said))
             self._since = None
 
+    def worst(self) -> list[tuple[int, float, str]]:
+        """The five longest: begin (CLOCK_REALTIME microseconds), seconds, digests by node."""
+        longest = sorted(self.spells, key=lambda spell: -spell[1])[:5]
+        return [(int(begin * 1e6), round(length, 2), said) for begin, length, said in longest]
+
     def longest_s(self) -> float:
         return max((length for _, length, _ in self.spells), default=0.0)
 

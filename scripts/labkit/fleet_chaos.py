@@ -172,14 +172,14 @@ def judge(chaos: Chaos, run: Measured) -> Outcome:
         "lost_by_fault": dict(Counter(excuse.fault.words for _, _, excuse in lost.requests if excuse)), "avoidable": len(avoidable),
         "held": {"open": schedule.held, "answered": chaos.held.get("answered", 0), "moved": chaos.held.get("moved", 0),
                  "lost_with_backends": len(lost.connections) - len(broken), "broken": len(broken)},
-        "weights_generations_per_s": chaos.generations_per_s, "differed_s": {"longest": round(chaos.differed.longest_s(), 2), "times": len(chaos.differed.spells)},
+        "weights_generations_per_s": chaos.generations_per_s, "differed_s": {"longest": round(chaos.differed.longest_s(), 2), "times": len(chaos.differed.spells), "worst": chaos.differed.worst()},
         "settled_s": {"median": settled[len(settled) // 2], "max": settled[-1], "slowest": chaos.watch.slowest[1]}, "terms": sorted(set(chaos.watch.terms.values()))}
     outcome.require(chaos.generations_per_s <= MOST_GENERATIONS_PER_S, f"{chaos.generations_per_s} generations of weights a second")
     outcome.require(chaos.differed.longest_s() <= MOST_DIFFERENCE_S,
                     f"tables of nodes that take traffic differed for {chaos.differed.longest_s():.1f} s")
     outcome.require(not chaos.backwards, f"generations went backwards: {chaos.backwards[:5]}")
     outcome.require(not avoidable, f"{len(avoidable)} requests failed whose backend had no harm: {avoidable[:5]}")
-    outcome.require(not broken, f"{len(broken)} held connections broke whose backend had no harm: {broken[:5]}")
+    outcome.require(not broken, f"{len(broken)} held connections broke whose backend had no harm: {broken[:20]}")
     outcome.require(chaos.held.get("moved", 0) == 0, "a held connection was answered by another backend than before")
     outcome.require(chaos.held.get("answered", 0) > 0, "no held connection was answered")
     outcome.require(schedule.minutes < JUDGED_FROM_MINUTES or outcome.figures["availability"] >= report.MIN_AVAILABILITY,
