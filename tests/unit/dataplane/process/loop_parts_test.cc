@@ -40,19 +40,43 @@ TEST(IdleBackoff, ZeroEmptyPollsNeverSleeps) {
 
 TEST(PollGap, PacketsCountFromWhenTheyAreReceivedWhileAWorkerPolls) {
   PollGap gap(/*usual=*/1000);
-  gap.polled(5000);
+  gap.polled(5000, true);
   EXPECT_EQ(gap.counted_from(5010), 5010U);
   EXPECT_EQ(gap.counted_from(6000), 6000U);
 }
 
 TEST(PollGap, AfterAStallTheyCountFromThePollBefore) {
   PollGap gap(/*usual=*/1000);
-  gap.polled(5000);
+  gap.polled(5000, false);
   EXPECT_EQ(gap.counted_from(6001), 5000U);
   EXPECT_EQ(gap.counted_from(5000 + PollGap::kMost), 5000U);
   EXPECT_EQ(gap.counted_from(5000 + PollGap::kMost + 7), 5007U) << "a clock counts so far only";
-  gap.polled(6001);
+  gap.polled(6001, false);
   EXPECT_EQ(gap.counted_from(6100), 6100U);
+}
+
+TEST(PollGap, WhatIsLeftInAFullQueueWaitedAsLong) {
+  PollGap gap(/*usual=*/1000);
+  gap.polled(5000, false);
+  EXPECT_EQ(gap.counted_from(90'000), 5000U);
+  gap.polled(89'990, true);
+  EXPECT_EQ(gap.counted_from(90'010), 5000U) << "the queue gave all that a turn takes";
+  gap.polled(90'000, true);
+  EXPECT_EQ(gap.counted_from(90'020), 5000U);
+  gap.polled(90'010, false);
+  EXPECT_EQ(gap.counted_from(90'030), 90'030U) << "it was emptied";
+}
+
+TEST(PollGap, NoMoreCountsThanARingHolds) {
+  PollGap gap(/*usual=*/1000);
+  gap.polled(5000, false);
+  std::uint64_t now = 90'000;
+  unsigned late = 0;
+  for (unsigned turn = 0; turn < 100; ++turn, now += 10) {
+    late += gap.counted_from(now) == 5000U;
+    gap.polled(now - 5, true);
+  }
+  EXPECT_EQ(late, PollGap::kTurnsOfARing);
 }
 
 TEST(CycleClock, CountsNanosecondsFromTheLastSync) {
