@@ -64,6 +64,9 @@ HOST_SYSCTLS = {
     "ipv6/conf/all/accept_dad": "0", "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/dad_transmits": "0",
 }
+# A host whose cable is back asks for its neighbours at once; who does not answer then, because the other end is not ready yet, is
+# asked again after this, not after a second (docs/operations.md).
+NEIGHBOUR_SYSCTLS = {"ipv4/neigh/eth0/retrans_time_ms": "100", "ipv6/neigh/eth0/retrans_time_ms": "100"}
 ROUTER_SYSCTLS = HOST_SYSCTLS | {
     "ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv6/conf/default/forwarding": "1",
     "ipv4/fib_multipath_hash_policy": "1", "ipv6/fib_multipath_hash_policy": "1",
@@ -165,6 +168,7 @@ def _address_client(plan: Plan) -> None:
 def _address_host(plan: Plan, name: str, address4: str, address6: str, more: list[str]) -> None:
     batch(plan.namespace(name), [
         "link set lo up", f"address add {address4}/16 dev eth0", f"address add {address6}/64 dev eth0 nodad", *more])
+    set_sysctls(plan.namespace(name), NEIGHBOUR_SYSCTLS)
     power_link(plan, name, on=name not in plan.spare)
 
 
