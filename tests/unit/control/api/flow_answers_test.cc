@@ -13,6 +13,7 @@
 #include "control/api/flow_file.hh"
 #include "tests/testing/test_bank.hh"
 #include "tests/testing/test_worker.hh"
+#include "tests/unit/control/api/ask_flows.hh"
 
 namespace fairlead::api {
 namespace {
@@ -57,11 +58,7 @@ struct Node {
         workers[0].context().now + 2 * base::kSecond};
   }
   json ask(const std::string& command, const json& arguments = json::object()) {
-    const auto request = parse_request(json{{"command", command}, {"arguments", arguments}}.dump());
-    EXPECT_TRUE(request) << request.error().what;
-    const auto answer = answer_flows(*request, source());
-    EXPECT_TRUE(answer) << answer.error().what;
-    return *answer;
+    return ask_flows(source(), command, arguments);
   }
   testing::TestBank bank;
   steer::Names names;
