@@ -22,7 +22,7 @@ MOST_DIFFERENCE_S = 1.0
 LASTS_S = (2.0, 5.0)  # a fault
 PAUSE_S = 1.0         # at least, before the next one
 HEALTH = "interval: 200ms, timeout: 150ms"
-# With three candidates a packet's list of those who may know its connection has room for ten backends (docs/takeover.md).
+# The default: a packet that is too long for a list of all backends still names ten (docs/takeover.md).
 CHOICES = "3"
 # A killed backend takes the requests that it has with it; whether these are few of all is asked of long runs only.
 JUDGED_FROM_MINUTES = 10.0

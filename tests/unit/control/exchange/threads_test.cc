@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Server and clients over the loopback, with the regions that the planes read.
-#include <chrono>
-#include <functional>
-#include <thread>
 
 #include <netinet/in.h>
 
@@ -10,19 +7,14 @@
 
 #include "control/exchange/client.hh"
 #include "control/exchange/server.hh"
+#include "tests/testing/eventually.hh"
 
 namespace fairlead::exchange {
 namespace {
 
-constexpr std::array<std::uint64_t, 2> kFleetKey = {1, 2};
+using testing::eventually;
 
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
+constexpr std::array<std::uint64_t, 2> kFleetKey = {1, 2};
 
 std::string free_endpoint() {
   const sys::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM, 0));

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <thread>
 
 #include <netinet/in.h>
@@ -17,17 +16,12 @@
 
 #include "control/monitor/watch_service.hh"
 #include "dataplane/sys/unique_fd.hh"
+#include "tests/testing/eventually.hh"
 
 namespace fairlead::monitor {
 namespace {
 
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using testing::eventually;
 
 sockaddr_in loopback(int port) {
   sockaddr_in at{};
@@ -111,7 +105,7 @@ class Cable {
   std::thread thread_;
 };
 
-class WatcherTest : public testing::Test {
+class WatcherTest : public ::testing::Test {
  protected:
   void SetUp() override {
     grpc::ServerBuilder builder;

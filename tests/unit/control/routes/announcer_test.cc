@@ -2,28 +2,21 @@
 // When the hook is called, and with what.
 #include "control/routes/announcer.hh"
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
-#include <thread>
 
 #include <gtest/gtest.h>
+
+#include "tests/testing/eventually.hh"
 
 namespace fairlead::routes {
 namespace {
 
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using testing::eventually;
 
-class HookTest : public testing::Test {
+class HookTest : public ::testing::Test {
  protected:
   void SetUp() override {
     char folder[] = "/tmp/fairlead-hook-XXXXXX";

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A real BIRD: its protocols are switched, also after it was started anew.
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
-#include <thread>
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,19 +13,14 @@
 
 #include "control/routes/announcer.hh"
 #include "control/routes/bird.hh"
+#include "tests/testing/eventually.hh"
 
 namespace fairlead::routes {
 namespace {
 
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using testing::eventually;
 
-class BirdTest : public testing::Test {
+class BirdTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::system("PATH=$PATH:/usr/sbin command -v bird birdc >/dev/null") != 0)
