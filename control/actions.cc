@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// set, freeze, thaw; and which function answers which command.
+// freeze, thaw; and which function answers which command.
 #include "control/actions.hh"
 
 #include <chrono>
@@ -7,13 +7,13 @@
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
 #include "control/health_actions.hh"
-#include "control/held_back.hh"
 #include "control/hold_actions.hh"
-#include "control/model/names.hh"
 #include "control/push_reports.hh"
 #include "control/route_watch.hh"
 #include "control/shared_state.hh"
 #include "control/show.hh"
+#include "control/vip_actions.hh"
+#include "control/weight_actions.hh"
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
@@ -21,66 +21,11 @@ namespace {
 
 using api::Command;
 
-Json outcome(Node& node, std::size_t changed, base::Nanoseconds now) {
-  Json out{{"changed", changed}};
-  say_from_when(node, changed > 0, now, out);
-  return out;
-}
-
-Answer commit(
-    Node& node,
-    Reconciler& reconciler,
-    OperatorState next,
-    const std::vector<Selected>& rows,
-    std::size_t changed,
-    base::Nanoseconds now
-) {
-  FL_TRY(keeps_takers(node, next, rows));
-  node.operators = std::move(next);
-  if (changed > 0) {
-    persist(node);
-    node.weights.end_hold();
-    reconciler.hasten_policy();
-    reconciler.mark_dirty(now);
-  }
-  return outcome(node, changed, now);
-}
-
-/// Why a weight that was set is not the one in force; "": it is.
-std::string weight_note(const Node& node, std::uint32_t weight) {
-  using P = model::PolicyName;
-  const P policy = node.config.policy;
-  const bool measured =
-      policy == P::kWrr || policy == P::kAdaptive || policy == P::kEg || policy == P::kActorCritic;
-  if (!measured || weight == 0) return "";
-  return "policy " + std::string(model::to_string(policy)) +
-         " follows measurements: it counts until the backend reports";
-}
-
 std::uint64_t wall_us() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(now).count()
   );
-}
-
-Answer set_backend(
-    Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
-) {
-  FL_ASSIGN(const auto rows, select(node, r));
-  OperatorState next = node.operators;
-  std::size_t changed = 0;
-  for (const Selected& row : rows) {
-    if (base_weight(node, *row.vip, *row.backend) != *r.weight) ++changed;
-    next.weights[{row.vip->name, row.backend->id}] = *r.weight;
-  }
-  FL_ASSIGN(Json out, commit(node, reconciler, std::move(next), rows, changed, now));
-  sys::log_info(
-      "operator set weight=" + std::to_string(*r.weight) + " backend=" + *r.backend +
-      " vip=" + r.vip.value_or("all")
-  );
-  if (const std::string note = weight_note(node, *r.weight); !note.empty()) out["note"] = note;
-  return out;
 }
 
 Answer set_log(const api::Request& r) {
@@ -137,7 +82,7 @@ Answer perform(
     case Command::kShowVersion:
       return Json{{"version", kVersion}};
     case Command::kShowVip:
-      return show_vip(node, r);
+      return show_vip(node, r, now);
     case Command::kShowBackend:
       return show_backend(node, r, now);
     case Command::kShowTable:
@@ -155,7 +100,7 @@ Answer perform(
     case Command::kShowDrop:
       return show_drop(node, now);
     case Command::kClearStats:
-      return clear_stats(node, now);
+      return clear_stats(node, r, now);
     case Command::kShowHealth:
       return show_health(node, r, now);
     case Command::kShowMemory:
@@ -184,6 +129,9 @@ Answer perform(
     case Command::kDisableBackend:
     case Command::kEnableBackend:
       return change_hold(node, reconciler, r, now);
+    case Command::kDisableVip:
+    case Command::kEnableVip:
+      return change_vip(node, reconciler, r, now);
     case Command::kFreezeWeights:
       return freeze(node, reconciler, true);
     case Command::kThawWeights:

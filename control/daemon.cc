@@ -164,6 +164,7 @@ void Daemon::turn() {
     shared_.tick(*node_, *reconciler_, *changes_, sys::monotonic_ns());
     changes_->tick(sys::monotonic_ns());
     drains_.tick(*node_, *reconciler_, sys::monotonic_ns());
+    ramps_.tick(*node_, *reconciler_, sys::monotonic_ns());
     state_watch_.tick(*node_, sys::monotonic_ns());
     ending_ = route_watch_.tick(*node_, sys::monotonic_ns()) || ending_;
     reconciler_->turn(sys::monotonic_ns());

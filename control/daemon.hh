@@ -27,6 +27,7 @@
 #include "control/route_watch.hh"
 #include "control/shared_state.hh"
 #include "control/state_watch.hh"
+#include "control/weight_actions.hh"
 #include "dataplane/sys/unique_fd.hh"
 #include "dataplane/sys/urgent.hh"
 
@@ -73,6 +74,7 @@ class Daemon final : public monitor::Sink {
   std::optional<FileWatch> file_watch_;
   GateHopsWatch gate_hops_;
   DrainWatch drains_;
+  RampWatch ramps_;
   StateWatch state_watch_;
   SharedState shared_;
   RouteWatch route_watch_;

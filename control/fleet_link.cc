@@ -122,8 +122,9 @@ void FleetLink::take(std::size_t monitor, const v1::MonitoringUpdate& update) {
   }
   for (const v1::LoadReport& window : update.windows())
     (void)node_.intake.accept(monitor::from_wire(window), now, wall);
-  fleet.nodes.clear();
-  for (const v1::NodeRow& row : update.nodes()) fleet.nodes.push_back(node_of(row));
+  std::vector<FleetNode> rows;
+  for (const v1::NodeRow& row : update.nodes()) rows.push_back(node_of(row));
+  fleet.take(std::move(rows), now);
   if (fleet.look_at_digests(now)) tell_disagreement(node_);
   fleet.asked_weights = update.asks_weights();
   const bool weighed = take_fleet_weights(node_, update);

@@ -9,6 +9,31 @@
 
 namespace fairlead::control {
 
+void FleetView::take(std::vector<FleetNode> rows, base::Nanoseconds now) {
+  nodes = std::move(rows);
+  for (const FleetNode& node : nodes) last_heard[node.id] = now;
+  std::erase_if(last_heard, [now](const auto& one) { return now > one.second + kRemembered; });
+}
+
+FleetView::Hearing FleetView::hearing(
+    const std::string& own, const std::vector<std::string>& leases, base::Nanoseconds now
+) const {
+  Hearing out;
+  std::set<std::string> missing(leases.begin(), leases.end());
+  for (const auto& [id, at] : last_heard)
+    if (now <= at + kRemembered) missing.insert(id);
+  missing.erase(own);
+  const base::Nanoseconds old = choice.last() == 0 ? 0 : now - choice.last();
+  for (const FleetNode& node : nodes) {
+    const bool fresh = node.age_ms * base::kMillisecond + old <= kHeardWithin;
+    if (node.id == own || !fresh) continue;
+    out.heard.push_back(node);
+    missing.erase(node.id);
+  }
+  out.silent.assign(missing.begin(), missing.end());
+  return out;
+}
+
 std::size_t FleetView::digests() const {
   std::set<std::uint64_t> different;
   for (const FleetNode& node : nodes) different.insert(node.digest);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct FleetNode {
 
 /// Nodes may differ for a moment while a change goes round; longer is an alarm.
 inline constexpr base::Nanoseconds kMayDiffer = 3 * base::kSecond;
+/// Who told nothing for longer is not heard.
+inline constexpr base::Nanoseconds kHeardWithin = 3 * base::kSecond;
+/// Where no lease says who is there: who was heard once and not for so long has gone.
+inline constexpr base::Nanoseconds kRemembered = 60 * base::kSecond;
 
 struct FleetView {
   bool configured = false;  // there are monitors
@@ -43,6 +48,19 @@ struct FleetView {
   base::Nanoseconds differ_since = 0;  // digests are not all equal; 0: they are
   bool alarmed = false;                // that was told
 
+  std::map<std::string, base::Nanoseconds> last_heard;  // by node; forgotten after kRemembered
+
+  /// The rows of an update.
+  void take(std::vector<FleetNode> rows, base::Nanoseconds now);
+  /// The others whose tables are known now, and by name who is there by its lease or was heard
+  /// lately and is not: after a change of the leader, all of them for a moment.
+  struct Hearing {
+    std::vector<FleetNode> heard;
+    std::vector<std::string> silent;
+  };
+  [[nodiscard]] Hearing hearing(
+      const std::string& own, const std::vector<std::string>& leases, base::Nanoseconds now
+  ) const;
   /// Different digests of tables among the nodes.
   [[nodiscard]] std::size_t digests() const;
   /// Looks at the nodes of a new update. True: begin or end of a disagreement is to be told.

@@ -68,18 +68,22 @@ std::string spoken(const api::Request& r) {
   return "backend=" + *r.backend + " vip=" + r.vip.value_or("all");
 }
 
-base::Result<Hold> hold_of(const api::Request& r, base::Nanoseconds now) {
+/// Of a member of a vip of this protocol: UDP clients mostly do not hang on a connection, so their
+/// time may be a shorter one.
+base::Result<Hold> hold_of(const api::Request& r, net::IpProto protocol, base::Nanoseconds now) {
+  const bool udp = protocol == net::IpProto::kUdp && r.udp_deadline;
+  const std::optional<base::Nanoseconds>& time = udp ? r.udp_deadline : r.deadline;
   Hold hold;
   hold.since = now;
   if (r.command == Command::kMaintBackend) hold.kind = HoldKind::kMaint;
   if (r.command == Command::kDisableBackend) hold.kind = HoldKind::kDisable;
   if (hold.kind == HoldKind::kMaint && r.lasting) hold.deadline = now + *r.lasting;
   if (hold.kind != HoldKind::kDrain) return hold;
-  if (r.deadline) hold.deadline = now + *r.deadline;
-  hold.then = r.then ? *then_word(*r.then) : r.deadline ? Then::kReset : Then::kKeep;
-  if (hold.then == Then::kReset && !r.deadline)
+  if (time) hold.deadline = now + *time;
+  hold.then = r.then ? *then_word(*r.then) : time ? Then::kReset : Then::kKeep;
+  if (hold.then == Then::kReset && !time)
     return base::invalid("drain: 'then reset' needs a deadline, as in deadline 10m then reset");
-  if (hold.then == Then::kKeep && r.deadline)
+  if (hold.then == Then::kKeep && time)
     return base::invalid("drain: a deadline needs 'then reset' or 'then remove', keep has no end");
   return hold;
 }
@@ -131,13 +135,14 @@ Answer done(
 
 Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
   FL_ASSIGN(const auto rows, select(node, r));
-  FL_ASSIGN(Hold hold, hold_of(r, now));
+  Hold hold;
   const auto flows = open_by_member(node, now);
   OperatorState next = node.operators;
   std::size_t changed = 0;
   for (const Selected& row : rows) {
     const Member member(row.vip->name, row.backend->id);
     const auto open = flows.find(member);
+    FL_ASSIGN(hold, hold_of(r, row.vip->protocol, now));
     hold.flows = open == flows.end() ? 0 : open->second;
     FL_ASSIGN(const bool different, begin_hold(next.holds, member, hold));
     changed += different ? 1 : 0;
@@ -146,7 +151,9 @@ Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Na
   FL_ASSIGN(Json out, done(node, reconciler, r, std::move(next), changed, now));
   out["hold"] = to_string(hold.kind);
   if (hold.kind == HoldKind::kDrain) out["then"] = to_string(hold.then);
-  if (hold.deadline != 0) out["deadline_ms"] = (hold.deadline - now) / base::kMillisecond;
+  if (const auto& time = r.lasting ? r.lasting : r.deadline; time)
+    out["deadline_ms"] = *time / base::kMillisecond;
+  if (r.udp_deadline) out["udp_deadline_ms"] = *r.udp_deadline / base::kMillisecond;
   sys::log_info("operator began " + std::string(to_string(hold.kind)) + " " + spoken(r));
   if (changed > 0) tell(node, r.vip.value_or(""), *r.backend, begun(hold), "operator");
   return out;

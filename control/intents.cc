@@ -114,6 +114,7 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     return held_as(node.operators.holds, {vip.name, b.id}).removed;
   };
   members.erase(std::remove_if(members.begin(), members.end(), gone), members.end());
+  const bool disabled = node.operators.disabled.count(vip.name) > 0;
   std::vector<MemberFacts> facts;
   for (const model::Backend& backend : members) {
     const HeldAs held = held_as(node.operators.holds, {vip.name, backend.id});
@@ -121,7 +122,7 @@ steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weig
     const bool known = node.checks.all().count({vip.name, backend.id}) > 0;
     facts.push_back(
         {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
-         held.draining || node.intake.has_left(backend.id),
+         disabled || held.draining || node.intake.has_left(backend.id),
          held.off || node.checks.ordered_down(vip.name, backend.id),
          vip.protocol == net::IpProto::kTcp && node.checks.in_doubt(vip.name, backend.id)}
     );

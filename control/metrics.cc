@@ -280,6 +280,12 @@ void add_pools(Page& page, const Node& node, base::Nanoseconds now) {
   std::set<std::string> ids;
   for (const model::Vip& vip : node.config.vips) {
     const Labels labels{{"vip", vip.name}};
+    page.gauge(
+        "fairlead_vip_disabled",
+        "1: takes no new flows by an operator's will",
+        labels,
+        node.operators.disabled.count(vip.name) > 0 ? 1 : 0
+    );
     if (const auto n = node.publisher.steering().vip_number(vip.name)) {
       const auto sum = api::vip_sum(node.regions.worker_pages(), *n);
       page.counter("fairlead_vip_packets_total", "Packets of a vip", labels, number(sum.packets));

@@ -52,6 +52,31 @@ std::optional<Hold> hold_of(const Json& row) {
   return hold;
 }
 
+std::optional<Ramp> ramp_of(const Json& row) {
+  Ramp ramp;
+  for (const auto& [key, weight] :
+       {std::pair{"from", &ramp.from}, {"to", &ramp.to}, {"now", &ramp.now}}) {
+    if (!row.contains(key) || !row[key].is_number_unsigned()) return std::nullopt;
+    const auto whole = row[key].get<std::uint64_t>();
+    if (whole > 10'000) return std::nullopt;
+    *weight = static_cast<std::uint32_t>(whole);
+  }
+  for (const auto& [key, at] : {std::pair{"since_ns", &ramp.since}, {"until_ns", &ramp.until}}) {
+    if (!row.contains(key) || !row[key].is_number_unsigned()) return std::nullopt;
+    *at = row[key].get<base::Nanoseconds>();
+  }
+  return ramp;
+}
+
+/// False: not a list of texts.
+bool names_of(const Json& list, std::set<std::string>& names) {
+  for (const Json& name : list) {
+    if (!name.is_string()) return false;
+    names.insert(name.get<std::string>());
+  }
+  return list.is_array();
+}
+
 std::optional<OperatorState> from_json(const Json& root) {
   OperatorState state;
   if (!root.is_object() || root.value("format", Json()) != kFormat) return std::nullopt;
@@ -83,10 +108,14 @@ std::optional<OperatorState> from_json(const Json& root) {
       return std::nullopt;
     state.health[*member] = {row["up"].get<bool>(), row["until_ns"].get<base::Nanoseconds>()};
   }
-  for (const Json& id : root["left"]) {
-    if (!id.is_string()) return std::nullopt;
-    state.left.insert(id.get<std::string>());
+  for (const Json& row : root.value("ramps", Json::array())) {
+    const auto member = member_of(row);
+    const auto ramp = ramp_of(row);
+    if (!member || !ramp) return std::nullopt;
+    state.ramps.emplace(*member, *ramp);
   }
+  if (!names_of(root["left"], state.left)) return std::nullopt;
+  if (!names_of(root.value("disabled", Json::array()), state.disabled)) return std::nullopt;
   return state;
 }
 
@@ -95,6 +124,19 @@ std::string to_text(const OperatorState& state) {
   root["weights"] = Json::array();
   root["drained"] = Json::array();
   root["left"] = Json(state.left);
+  root["disabled"] = Json(state.disabled);
+  root["ramps"] = Json::array();
+  for (const auto& [member, ramp] : state.ramps) {
+    root["ramps"].push_back(
+        {{"vip", member.first},
+         {"backend", member.second},
+         {"from", ramp.from},
+         {"to", ramp.to},
+         {"now", ramp.now},
+         {"since_ns", ramp.since},
+         {"until_ns", ramp.until}}
+    );
+  }
   for (const auto& [member, weight] : state.weights) {
     root["weights"].push_back(
         {{"vip", member.first}, {"backend", member.second}, {"weight", weight}}

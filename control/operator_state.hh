@@ -10,6 +10,7 @@
 
 #include "control/health/checks.hh"
 #include "control/holds.hh"
+#include "control/ramps.hh"
 #include "dataplane/base/result.hh"
 
 namespace fairlead::control {
@@ -19,6 +20,8 @@ struct OperatorState {
   bool frozen = false;                      // weights do not follow measurements
   std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
   Holds holds;                              // drained, in maintenance, off
+  Ramps ramps;                              // weights on their way; of this node alone
+  std::set<std::string> disabled;           // vips that take no new flows
   std::map<Member, health::Order> health;   // up or down, whatever probes say
   std::set<std::string> left;               // backends whose agent said goodbye
   friend bool operator==(const OperatorState&, const OperatorState&) = default;

@@ -13,6 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kTrembleMs = 1000;
+constexpr std::string_view kDisabled = "disabled/";
 
 std::int64_t wall_of(base::Nanoseconds at, const Clocks& clocks) {
   const auto past = static_cast<std::int64_t>(clocks.monotonic) - static_cast<std::int64_t>(at);
@@ -134,6 +135,7 @@ fleet::Values shared_values(
 ) {
   fleet::Values out;
   if (state.frozen) out["frozen"] = "true";
+  for (const std::string& vip : state.disabled) out[std::string(kDisabled) + vip] = "true";
   for (const auto& [member, weight] : state.weights)
     out[name_of("weight", member)] = std::to_string(weight);
   for (const auto& [member, hold] : state.holds) {
@@ -154,7 +156,9 @@ OperatorState with_shared_values(
   state.weights.clear();
   state.holds.clear();
   state.health.clear();
+  state.disabled.clear();
   for (const auto& [text, value] : values) {
+    if (text.starts_with(kDisabled)) state.disabled.insert(text.substr(kDisabled.size()));
     const auto name = name_parts(text);
     if (!name) continue;
     try {

@@ -13,8 +13,8 @@ struct Clocks {
   std::int64_t wall_ms = 0;
 };
 
-/// "hold/VIP/BACKEND", "weight/VIP/BACKEND", "health/VIP/BACKEND", "frozen". What `seen` says
-/// already, within a second, keeps its text: clocks of hosts tremble.
+/// "hold/VIP/BACKEND", "weight/VIP/BACKEND", "health/VIP/BACKEND", "disabled/VIP", "frozen". What
+/// `seen` says already, within a second, keeps its text: clocks of hosts tremble.
 fleet::Values shared_values(
     const OperatorState& state, const fleet::Values& seen, const Clocks& clocks
 );

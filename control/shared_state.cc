@@ -9,6 +9,7 @@
 #include "control/api/counters.hh"
 #include "control/etcd/settings.hh"
 #include "control/shared_operators.hh"
+#include "control/vip_actions.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -44,6 +45,14 @@ void tell_holds(Node& node, const Holds& before) {
   for (const auto& [member, hold] : before)
     if (node.operators.holds.count(member) == 0)
       tell(member, std::string(to_string(hold.kind)) + " ends");
+}
+
+void tell_vips(Node& node, const std::set<std::string>& before) {
+  const std::set<std::string>& after = node.operators.disabled;
+  for (const std::string& vip : after)
+    if (before.count(vip) == 0) tell_vip(node, vip, "operator, on another node");
+  for (const std::string& vip : before)
+    if (after.count(vip) == 0) tell_vip(node, vip, "operator, on another node");
 }
 
 }  // namespace
@@ -100,12 +109,14 @@ void SharedState::take_operators(Node& node, Reconciler& reconciler, base::Nanos
       hold = old->second;
   }
   const Holds before = node.operators.holds;
+  const std::set<std::string> disabled = node.operators.disabled;
   const bool thawed = node.operators.frozen && !next.frozen;
   const bool turned = node.operators.frozen != next.frozen;
   node.operators = std::move(next);
   node.shared_seen = std::move(fresh);
   persist(node);
   tell_holds(node, before);
+  tell_vips(node, disabled);
   if (turned) tell_frozen(node);
   if (thawed || own != node.shared_seen) {
     node.weights.end_hold();

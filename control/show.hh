@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 using Answer = base::Result<Json>;
 
 // Pools: show_pools.cc
-Answer show_vip(Node& node, const api::Request& request);
+Answer show_vip(Node& node, const api::Request& request, base::Nanoseconds now);
 Answer show_backend(const Node& node, const api::Request& request, base::Nanoseconds now);
 Answer show_table(const Node& node, const api::Request& request);
 Answer show_health(const Node& node, const api::Request& request, base::Nanoseconds now);
@@ -23,7 +23,7 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
 Json show_status(const Node& node, base::Nanoseconds now);
 Answer show_stats(const Node& node, const api::Request& request, base::Nanoseconds now);
 Json show_drop(const Node& node, base::Nanoseconds now);
-Json clear_stats(Node& node, base::Nanoseconds now);
+Answer clear_stats(Node& node, const api::Request& request, base::Nanoseconds now);
 Json show_memory(Node& node);
 Json show_update(const Node& node, base::Nanoseconds now);  // show_update.cc
 Json show_nodes(const Node& node, base::Nanoseconds now);   // show_fleet.cc, and the next

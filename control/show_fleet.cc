@@ -79,8 +79,23 @@ Json show_nodes(const Node& node, base::Nanoseconds now) {
   return out;
 }
 
+namespace {
+
+std::vector<std::string> leases_of(const Node& node) {
+  std::vector<std::string> out;
+  if (!node.store) return out;
+  for (const fleet::Member& member : node.store->members("nodes")) out.push_back(member.id);
+  return out;
+}
+
+}  // namespace
+
 Json show_digest(const Node& node, base::Nanoseconds now) {
-  const auto nodes = all_nodes(node, now);
+  const std::string& own = node.config.node.id;
+  FleetView::Hearing hearing = node.fleet.hearing(own, leases_of(node), now);
+  std::vector<FleetNode>& nodes = hearing.heard;
+  nodes.push_back(own_row(node, now));
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   const auto groups = by_digest(nodes);
   const std::uint64_t common = most_common(groups);
   Json rows = Json::array();
@@ -97,7 +112,10 @@ Json show_digest(const Node& node, base::Nanoseconds now) {
       {"weights_generation", node.fleet_weights.generation},
       {"weights_term", node.fleet_weights.term},
       {"digests", std::move(rows)},
-      {"agree", groups.size() == 1},
+      {"heard", nodes.size()},
+      {"nodes", nodes.size() + hearing.silent.size()},
+      {"silent", hearing.silent},
+      {"agree", groups.size() == 1 && hearing.silent.empty()},
       {"disagreement", node.fleet.alarmed}};
 }
 

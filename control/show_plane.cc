@@ -6,6 +6,7 @@
 #include <set>
 
 #include "control/api/counters.hh"
+#include "control/api/flow_answers.hh"
 #include "control/held_back.hh"
 #include "control/model/names.hh"
 #include "control/plane_watch.hh"
@@ -215,7 +216,7 @@ Json since_cleared(const Node& node, Json answer, base::Nanoseconds now) {
 }
 
 /// One row per worker, in the order of the struct.
-Answer vip_stats(const Node& node, const api::Request& request) {
+Answer vip_stats(const Node& node, const api::Request& request, base::Nanoseconds now) {
   FL_ASSIGN(const std::uint32_t vip, api::vip_number(node.publisher.names(), *request.vip));
   Json rows = Json::array();
   unsigned worker = 0;
@@ -227,15 +228,17 @@ Answer vip_stats(const Node& node, const api::Request& request) {
       row[std::string(c.name)] = c.value;
     rows.push_back(std::move(row));
   }
-  return Json{{"vips", rows}};
+  Json out{{"vips", rows}};
+  if (const base::Nanoseconds taken = node.cleared.vip_taken(vip); taken != 0)
+    out["cleared_s"] = static_cast<double>(now - taken) / 1e9;
+  return out;
 }
 
 }  // namespace
 
 Answer show_stats(const Node& node, const api::Request& request, base::Nanoseconds now) {
   if (request.vip) {
-    FL_ASSIGN(Json of_vip, vip_stats(node, request));
-    return since_cleared(node, std::move(of_vip), now);
+    return vip_stats(node, request, now);
   }
   const fl_workers& workers = node.regions.worker_pages();
   Json rows = Json::array();
@@ -267,9 +270,25 @@ Answer show_stats(const Node& node, const api::Request& request, base::Nanosecon
   );
 }
 
-Json clear_stats(Node& node, base::Nanoseconds now) {
-  node.cleared.take(node.regions.worker_pages(), node.lost_in_socket, now);
-  sys::log_info("operator cleared what show stats and show drop show");
+Answer clear_stats(Node& node, const api::Request& request, base::Nanoseconds now) {
+  if (request.vip && request.backend)
+    return base::invalid("clear stats: give a vip or a backend, not both");
+  const fl_workers& workers = node.regions.worker_pages();
+  std::string scope = "all";
+  if (request.vip) {
+    FL_ASSIGN(const std::uint32_t vip, api::vip_number(node.publisher.names(), *request.vip));
+    node.cleared.take_vip(workers, vip, now);
+    scope = "vip " + *request.vip;
+  } else if (request.backend) {
+    FL_ASSIGN(
+        const std::uint32_t backend, api::backend_number(node.publisher.names(), *request.backend)
+    );
+    node.cleared.take_backend(workers, backend, now);
+    scope = "backend " + *request.backend;
+  } else {
+    node.cleared.take(workers, node.lost_in_socket, now);
+  }
+  sys::log_info("operator cleared what is shown of " + scope);
   return Json{{"cleared_s", 0.0}};
 }
 

@@ -43,7 +43,17 @@ double share(std::uint32_t slots, const fl_vip* vip) {
   return static_cast<double>(slots) / vip->table_size;
 }
 
-Json vip_row(const Node& node, const model::Vip& vip, const std::vector<api::FlowCount>& counts) {
+/// Since when an answer's counters count, if they were cleared.
+void add_cleared(Json& row, base::Nanoseconds taken, base::Nanoseconds now) {
+  if (taken != 0) row["cleared_s"] = static_cast<double>(now - taken) / 1e9;
+}
+
+Json vip_row(
+    const Node& node,
+    const model::Vip& vip,
+    const std::vector<api::FlowCount>& counts,
+    base::Nanoseconds now
+) {
   const fl_vip* published = published_vip(node, vip.name);
   std::size_t healthy = 0;
   std::uint64_t flows = 0;
@@ -57,9 +67,10 @@ Json vip_row(const Node& node, const model::Vip& vip, const std::vector<api::Flo
         flows += count.open_by_member[number];
     }
   }
-  const auto sum = published == nullptr ? fl_vip_counters{}
-                                        : api::vip_sum(node.regions.worker_pages(), published->vip);
-  return Json{
+  const StatsBaseline::Vip sum =
+      published == nullptr ? StatsBaseline::Vip{}
+                           : node.cleared.vip_sum(node.regions.worker_pages(), published->vip);
+  Json row{
       {"name", vip.name},
       {"address", vip.prefix.to_string()},
       {"protocol", model::to_string(vip.protocol)},
@@ -72,9 +83,12 @@ Json vip_row(const Node& node, const model::Vip& vip, const std::vector<api::Flo
       {"flows", flows},
       {"packets", sum.packets},
       {"bytes", sum.bytes},
-      {"new_flows", sum.inserts},
+      {"new_flows", sum.new_flows},
       {"dropped", sum.dropped},
+      {"state", node.operators.disabled.count(vip.name) > 0 ? "disabled" : "serving"},
   };
+  if (published != nullptr) add_cleared(row, node.cleared.vip_taken(published->vip), now);
+  return row;
 }
 
 void add_report(Json& row, const Node& node, const model::Backend& backend, base::Nanoseconds now) {
@@ -123,6 +137,7 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
   if (const auto held = node.operators.holds.find({vip.name, backend.id});
       held != node.operators.holds.end())
     return why_held(held->second);
+  if (node.operators.disabled.count(vip.name) > 0) return "its vip is disabled by operator";
   if (node.intake.has_left(backend.id)) return "left: its agent said goodbye";
   if (state == health::State::kDown) {
     return "down: " + node.checks.reason(vip.name, backend.id);
@@ -130,7 +145,10 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
   const auto* weight = node.weights.find(vip.name, backend.id);
   std::string out = weight == nullptr ? "not weighed yet" : weight->why;
   if (node.operators.weights.count({vip.name, backend.id}) > 0) {
+    const auto ramp = node.operators.ramps.find({vip.name, backend.id});
     out += "; weight set by operator";
+    if (ramp != node.operators.ramps.end())
+      out += ", on its way to " + std::to_string(ramp->second.to);
     // These measure capacity: a configured weight only fills in for an estimate.
     if (measures(node.config.policy)) out += ", in force only until there is an estimate";
   }
@@ -151,9 +169,12 @@ Json backend_row(
 ) {
   const auto number = member_number(node, s.vip->name, s.backend->id);
   const fl_member* member = number ? &node.publisher.table().member(*number) : nullptr;
-  const auto sum = member == nullptr
-                       ? api::BackendSum{}
-                       : api::backend_sum(node.regions.worker_pages(), member->backend);
+  const auto sum =
+      member == nullptr
+          ? api::BackendSum{}
+          : node.cleared.backend(
+                api::backend_sum(node.regions.worker_pages(), member->backend), member->backend
+            );
   const auto found = number ? slots.find(*number) : slots.end();
   const std::uint32_t owned = found == slots.end() ? 0 : found->second;
   Json row{
@@ -173,6 +194,13 @@ Json backend_row(
       {"bytes", sum.bytes},
       {"why", why(node, *s.vip, *s.backend)},
   };
+  if (const auto ramp = node.operators.ramps.find({s.vip->name, s.backend->id});
+      ramp != node.operators.ramps.end()) {
+    const base::Nanoseconds until = std::max(ramp->second.until, now);
+    row["ramp_to"] = ramp->second.to;
+    row["ramp_remaining_ms"] = (until - now) / base::kMillisecond;
+  }
+  if (member != nullptr) add_cleared(row, node.cleared.backend_taken(member->backend), now);
   add_report(row, node, *s.backend, now);
   return row;
 }
@@ -228,14 +256,14 @@ base::Result<std::vector<Selected>> select(const Node& node, const api::Request&
   return out;
 }
 
-Answer show_vip(Node& node, const api::Request& request) {
+Answer show_vip(Node& node, const api::Request& request, base::Nanoseconds now) {
   if (request.vip && find_vip(node, *request.vip) == nullptr) return no_vip(node, *request.vip);
   std::vector<api::FlowCount> counts;  // reads every flow table: once
   for (const api::WorkerFlows& flows : flow_source(node, 0).flows)
     counts.push_back(api::count_flows(flows));
   Json vips = Json::array();
   for (const model::Vip& vip : node.config.vips) {
-    if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip, counts));
+    if (!request.vip || vip.name == *request.vip) vips.push_back(vip_row(node, vip, counts, now));
   }
   return Json{{"vips", vips}};
 }

@@ -2,6 +2,7 @@
 // `clear stats`: counters as they are shown begin anew, counters as they are kept do not.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -26,9 +27,22 @@ class StatsBaseline {
     std::uint64_t answers = 0;
   };
 
+  /// What is shown of a vip in all.
+  struct Vip {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t new_flows = 0;
+    std::uint64_t dropped = 0;
+  };
+
   void take(const fl_workers& workers, std::uint64_t lost_in_socket, base::Nanoseconds now);
-  /// When; 0: never.
+  /// Of one vip or backend, by its number.
+  void take_vip(const fl_workers& workers, std::uint32_t vip, base::Nanoseconds now);
+  void take_backend(const fl_workers& workers, std::uint32_t backend, base::Nanoseconds now);
+  /// When; 0: never. Of one: alone or with all.
   [[nodiscard]] base::Nanoseconds taken() const { return taken_; }
+  [[nodiscard]] base::Nanoseconds vip_taken(std::uint32_t vip) const;
+  [[nodiscard]] base::Nanoseconds backend_taken(std::uint32_t backend) const;
 
   /// As api::counters_of(), since then. `flows` is no counter: it stays.
   [[nodiscard]] std::vector<api::NamedCounter> worker(unsigned number, const fl_worker_page& page)
@@ -36,6 +50,9 @@ class StatsBaseline {
   [[nodiscard]] std::vector<api::NamedCounter> vip(
       unsigned number, const fl_worker_page& page, std::uint32_t vip
   ) const;
+  [[nodiscard]] Vip vip_sum(const fl_workers& workers, std::uint32_t vip) const;
+  /// `sum` since then; what is in flight and who ejects it is now.
+  [[nodiscard]] api::BackendSum backend(const api::BackendSum& sum, std::uint32_t backend) const;
   [[nodiscard]] Reason reason(unsigned number, const fl_worker_page& page, unsigned reason) const;
   [[nodiscard]] std::uint64_t lost_in_socket(std::uint64_t now) const;
 
@@ -46,7 +63,18 @@ class StatsBaseline {
     std::map<std::uint32_t, Counters> vips;  // those that had packets
     std::array<Reason, FL_REASON_COUNT> reasons{};
   };
+  template <typename What>
+  static base::Nanoseconds latest(
+      const std::map<std::uint32_t, What>& taken, std::uint32_t number, base::Nanoseconds all
+  ) {
+    const auto found = taken.find(number);
+    return found == taken.end() ? all : std::max(all, found->second);
+  }
+
   std::vector<Page> pages_;
+  std::map<std::uint32_t, api::BackendSum> backends_;  // those that had packets
+  std::map<std::uint32_t, base::Nanoseconds> vips_taken_;
+  std::map<std::uint32_t, base::Nanoseconds> backends_taken_;
   std::uint64_t lost_in_socket_ = 0;
   base::Nanoseconds taken_ = 0;
 };

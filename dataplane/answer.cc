@@ -275,6 +275,7 @@ const std::vector<Form>& forms() {
        {},
        {{"port", kNumber}, {"what", kText}},
        [](Forwarder& f, const json& arguments) { return show_port(f, arguments); }},
+      {"clear stats", {}, {{"port", kNumber}}, clear_ports},
       {"show core",
        {},
        {},

@@ -90,6 +90,9 @@ std::string who_forwards(const Forwarder& forwarder, const std::vector<unsigned>
 /// `show port` and its relatives; `arguments` as in docs/control-socket.md.
 base::Result<nlohmann::json> show_port(const Forwarder& f, const nlohmann::json& arguments);
 
+/// `clear stats`: show port counts from now on, for one port or all.
+base::Result<nlohmann::json> clear_ports(Forwarder& f, const nlohmann::json& arguments);
+
 /// `capture start`, `capture stop`, `show capture`, `trace start`, `trace stop` and `show trace`.
 base::Result<nlohmann::json> start_capture(Forwarder& f, const nlohmann::json& arguments);
 base::Result<nlohmann::json> start_trace(Forwarder& f, const nlohmann::json& arguments);

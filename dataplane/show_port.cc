@@ -7,16 +7,35 @@
 
 #include "dataplane/forward.hh"
 #include "dataplane/steer/handover.h"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::dataplane {
 namespace {
 
 using nlohmann::json;
 
+PortCounters since_cleared(const Station& station) {
+  PortCounters sum = counters_of(station);
+  const PortCounters& then = station.cleared.sum;
+  sum.rx_packets = since(sum.rx_packets, then.rx_packets);
+  sum.rx_bytes = since(sum.rx_bytes, then.rx_bytes);
+  sum.tx_packets = since(sum.tx_packets, then.tx_packets);
+  sum.tx_bytes = since(sum.tx_bytes, then.tx_bytes);
+  sum.missed = since(sum.missed, then.missed);
+  sum.errors = since(sum.errors, then.errors);
+  sum.no_buffer = since(sum.no_buffer, then.no_buffer);
+  return sum;
+}
+
+void add_cleared(const Station& station, json& row) {
+  if (station.cleared.taken != 0)
+    row["cleared_s"] = static_cast<double>(sys::monotonic_ns() - station.cleared.taken) / 1e9;
+}
+
 json summary(const Forwarder& f, const Station& station) {
-  const PortCounters sum = counters_of(station);
+  const PortCounters sum = since_cleared(station);
   const net::MacAddr& gateway = station.neighbours->gateway_mac();
-  return {
+  json row{
       {"port", station.number},
       {"device", station.port.device()},
       {"driver", station.port.driver()},
@@ -37,6 +56,8 @@ json summary(const Forwarder& f, const Station& station) {
       {"link_changes", station.watch.link_changes()},
       {"gateway_mac", gateway.is_zero() ? json(nullptr) : json(gateway.to_string())},
   };
+  add_cleared(station, row);
+  return row;
 }
 
 json stats(const Forwarder& f, const Station& station) {
@@ -47,6 +68,9 @@ json stats(const Forwarder& f, const Station& station) {
   for (const std::uint16_t ethdev : station.port.ethdevs()) {
     rte_eth_stats one{};
     if (rte_eth_stats_get(ethdev, &one) != 0) continue;
+    const auto kept = station.cleared.devices.find(ethdev);
+    const rte_eth_stats then =
+        kept == station.cleared.devices.end() ? rte_eth_stats{} : kept->second;
     rte_eth_dev_info info{};
     (void)rte_eth_dev_info_get(ethdev, &info);
     const unsigned shown = std::min<unsigned>(info.nb_rx_queues, RTE_ETHDEV_QUEUE_STAT_CNTRS);
@@ -54,11 +78,11 @@ json stats(const Forwarder& f, const Station& station) {
       queues.push_back({
           {"queue", queues.size()},
           {"worker", station.owners[queues.size()]},
-          {"rx_packets", one.q_ipackets[q]},
-          {"rx_bytes", one.q_ibytes[q]},
-          {"tx_packets", one.q_opackets[q]},
-          {"tx_bytes", one.q_obytes[q]},
-          {"errors", one.q_errors[q]},
+          {"rx_packets", since(one.q_ipackets[q], then.q_ipackets[q])},
+          {"rx_bytes", since(one.q_ibytes[q], then.q_ibytes[q])},
+          {"tx_packets", since(one.q_opackets[q], then.q_opackets[q])},
+          {"tx_bytes", since(one.q_obytes[q], then.q_obytes[q])},
+          {"errors", since(one.q_errors[q], then.q_errors[q])},
       });
     }
   }
@@ -66,25 +90,55 @@ json stats(const Forwarder& f, const Station& station) {
   return row;
 }
 
+struct Xstats {
+  std::vector<rte_eth_xstat_name> names;
+  std::vector<rte_eth_xstat> values;
+};
+
+Xstats xstats_of(std::uint16_t ethdev) {
+  const int count = rte_eth_xstats_get_names(ethdev, nullptr, 0);
+  if (count <= 0) return {};
+  const auto size = static_cast<unsigned>(count);
+  Xstats out{std::vector<rte_eth_xstat_name>(size), std::vector<rte_eth_xstat>(size)};
+  const bool all = rte_eth_xstats_get_names(ethdev, out.names.data(), size) == count &&
+                   rte_eth_xstats_get(ethdev, out.values.data(), size) == count;
+  return all ? out : Xstats{};
+}
+
 // Zero rows say nothing, and a NIC has hundreds.
 json xstats(const Station& station) {
   json rows = json::array();
   for (const std::uint16_t ethdev : station.port.ethdevs()) {
-    const int count = rte_eth_xstats_get_names(ethdev, nullptr, 0);
-    if (count <= 0) continue;
-    std::vector<rte_eth_xstat_name> names(static_cast<std::size_t>(count));
-    std::vector<rte_eth_xstat> values(names.size());
-    const auto size = static_cast<unsigned>(count);
-    if (rte_eth_xstats_get_names(ethdev, names.data(), size) != count ||
-        rte_eth_xstats_get(ethdev, values.data(), size) != count) {
-      continue;
-    }
-    for (const rte_eth_xstat& value : values) {
-      if (value.value == 0 || value.id >= names.size()) continue;
-      rows.push_back({{"ethdev", ethdev}, {"name", names[value.id].name}, {"value", value.value}});
+    const Xstats all = xstats_of(ethdev);
+    for (const rte_eth_xstat& value : all.values) {
+      const auto then = station.cleared.xstats.find({ethdev, value.id});
+      const bool known = then != station.cleared.xstats.end();
+      const std::uint64_t shown = since(value.value, known ? then->second : 0);
+      if (shown == 0 || value.id >= all.names.size()) continue;
+      rows.push_back({{"ethdev", ethdev}, {"name", all.names[value.id].name}, {"value", shown}});
     }
   }
-  return {{"port", station.number}, {"xstats", std::move(rows)}};
+  json out{{"port", station.number}, {"xstats", std::move(rows)}};
+  add_cleared(station, out);
+  return out;
+}
+
+PortBaseline baseline_of(const Station& station) {
+  PortBaseline out;
+  out.taken = sys::monotonic_ns();
+  out.sum = counters_of(station);
+  for (const std::uint16_t ethdev : station.port.ethdevs()) {
+    if (rte_eth_stats_get(ethdev, &out.devices[ethdev]) != 0) out.devices.erase(ethdev);
+    for (const rte_eth_xstat& value : xstats_of(ethdev).values)
+      out.xstats[{ethdev, value.id}] = value.value;
+  }
+  return out;
+}
+
+tl::unexpected<base::Error> no_port(unsigned number) {
+  return base::fail(
+      base::ErrorCode::kNotFound, "no port " + std::to_string(number) + "; see show port"
+  );
 }
 
 json info(const Forwarder& f, const Station& station) {
@@ -144,13 +198,20 @@ base::Result<json> show_port(const Forwarder& f, const json& arguments) {
     if (what == "xstats") rows.push_back(xstats(*station));
     if (what == "info") rows.push_back(info(f, *station));
   }
-  if (one && rows.empty()) {
-    return base::fail(
-        base::ErrorCode::kNotFound,
-        "no port " + std::to_string(arguments["port"].get<unsigned>()) + "; see show port"
-    );
-  }
+  if (one && rows.empty()) return no_port(arguments["port"].get<unsigned>());
   return json{{"ports", std::move(rows)}};
+}
+
+base::Result<json> clear_ports(Forwarder& f, const json& arguments) {
+  const bool one = arguments.contains("port");
+  std::size_t cleared = 0;
+  for (const auto& station : f.stations) {
+    if (one && station->number != arguments["port"].get<unsigned>()) continue;
+    station->cleared = baseline_of(*station);
+    ++cleared;
+  }
+  if (one && cleared == 0) return no_port(arguments["port"].get<unsigned>());
+  return json{{"ports", cleared}};
 }
 
 }  // namespace fairlead::dataplane

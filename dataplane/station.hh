@@ -10,6 +10,7 @@
 #include "dataplane/base/result.hh"
 #include "dataplane/neighbours.hh"
 #include "dataplane/port.hh"
+#include "dataplane/port_baseline.hh"
 #include "dataplane/port_watch.hh"
 #include "dataplane/punt.hh"
 
@@ -46,6 +47,7 @@ class Station {
   std::unique_ptr<Tap> tap;  // with PuntPath::kTap
   std::unique_ptr<Neighbours> neighbours;
   PortWatch watch;
+  PortBaseline cleared;
 
  private:
   Station(Port opened, unsigned n, PuntPath path)

@@ -38,6 +38,8 @@ enum Argument : unsigned {
   kModule = 1 << 23,
   kEdit = 1 << 24,
   kValues = 1 << 25,
+  kRamp = 1 << 26,
+  kUdpDeadline = 1 << 27,
 };
 
 struct Method {

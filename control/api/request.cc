@@ -128,6 +128,10 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
     FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "deadline_ms", 1000, 604'800'000));
     request.deadline = ms * base::kMillisecond;
   }
+  if ((given & kUdpDeadline) != 0) {
+    FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "udp_deadline_ms", 1000, 604'800'000));
+    request.udp_deadline = ms * base::kMillisecond;
+  }
   if ((given & kThen) != 0) {
     FL_ASSIGN(request.then, word_of(arguments, "then", {"keep", "reset", "remove"}));
   }
@@ -254,6 +258,10 @@ base::Result<Request> fill(const Json& arguments, const Method& rule) {
   }
   if ((given & kWeight) != 0) {
     FL_ASSIGN(request.weight, whole_of(arguments, "weight", 0, 10'000));
+  }
+  if ((given & kRamp) != 0) {
+    FL_ASSIGN(const std::uint64_t ms, whole_of(arguments, "ramp_ms", 1000, 86'400'000));
+    request.ramp = ms * base::kMillisecond;
   }
   if ((given & kWorker) != 0) {
     FL_ASSIGN(request.worker, whole_of(arguments, "worker", 0, FL_MAX_WORKERS - 1));

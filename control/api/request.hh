@@ -39,6 +39,8 @@ enum class Command : std::uint8_t {
   kReportLoad,
   kDisableBackend,
   kEnableBackend,
+  kDisableVip,
+  kEnableVip,
   kShowDrain,
   kFreezeWeights,
   kThawWeights,
@@ -74,19 +76,21 @@ struct Request {
   Command command = Command::kShowStatus;
   std::optional<std::string> vip;
   std::optional<std::string> backend;
-  std::optional<std::uint32_t> weight;  // 0..10000
+  std::optional<std::uint32_t> weight;    // 0..10000
+  std::optional<base::Nanoseconds> ramp;  // of a weight, 1 s to 24 h
   std::optional<net::FiveTuple> tuple;
   std::optional<unsigned> worker;      // 0 .. FL_MAX_WORKERS - 1
   std::optional<std::string> state;    // of a flow
   std::optional<std::uint32_t> limit;  // entries in one answer, 1..1000
   std::optional<std::uint64_t> cursor;
-  std::optional<std::uint32_t> rate;          // flows a second, from 1
-  std::optional<base::Nanoseconds> deadline;  // of a drain, 1 s to 7 days
-  std::optional<std::string> then;            // "keep", "reset", "remove"
-  std::optional<std::string> health;          // "up", "down", "auto"
-  std::optional<base::Nanoseconds> lasting;   // of a health order, 1 s to 7 days
-  std::optional<nlohmann::json> reports;      // a list
-  std::optional<std::string> module;          // of a log level
+  std::optional<std::uint32_t> rate;              // flows a second, from 1
+  std::optional<base::Nanoseconds> deadline;      // of a drain, 1 s to 7 days
+  std::optional<base::Nanoseconds> udp_deadline;  // of UDP vips, in place of it
+  std::optional<std::string> then;                // "keep", "reset", "remove"
+  std::optional<std::string> health;              // "up", "down", "auto"
+  std::optional<base::Nanoseconds> lasting;       // of a health order, 1 s to 7 days
+  std::optional<nlohmann::json> reports;          // a list
+  std::optional<std::string> module;              // of a log level
   std::optional<bool> on;
   std::optional<std::string> level;    // of the log: "error", "warn", "info", "debug"
   std::optional<std::uint64_t> after;  // number of the last event that is known

@@ -85,8 +85,19 @@ int run_batch(
   });
 }
 
-int run_batch_file(Session& session, const std::string& path, AfterError after, std::FILE* errors) {
-  if (path == "-") return run_batch(session, stdin, "stdin", after, errors);
+int run_batch_file(
+    Session& session,
+    const std::string& path,
+    AfterError after,
+    std::FILE* errors,
+    const std::string& before
+) {
+  const auto whole = [&before](std::vector<Token> tokens) {
+    if (!before.empty() && !tokens.empty()) tokens.insert(tokens.begin(), Token{before});
+    return tokens;
+  };
+  const auto run = [&](const std::vector<Token>& tokens) { return session.run(whole(tokens)); };
+  if (path == "-") return each_line(stdin, "stdin", after, errors, run);
   const File file(std::fopen(path.c_str(), "re"));
   struct stat status {};
   const bool open = file && fstat(fileno(file.get()), &status) == 0;
@@ -97,15 +108,15 @@ int run_batch_file(Session& session, const std::string& path, AfterError after, 
     return 2;
   }
   if (after == AfterError::kStop && S_ISREG(status.st_mode)) {
-    const auto check = [](const std::vector<Token>& tokens) -> base::Result<Next> {
-      FL_TRY(parse(tokens));
+    const auto check = [&whole](const std::vector<Token>& tokens) -> base::Result<Next> {
+      FL_TRY(parse(whole(tokens)));
       return Next::kGoOn;
     };
     const int wrong = each_line(file.get(), path, after, errors, check);
     if (wrong != 0) return wrong;
     std::rewind(file.get());
   }
-  return run_batch(session, file.get(), path, after, errors);
+  return each_line(file.get(), path, after, errors, run);
 }
 
 }  // namespace fairlead::cli

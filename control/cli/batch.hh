@@ -18,7 +18,13 @@ int run_batch(
 );
 
 /// The same for a file; "-" is standard input. With kStop all lines are checked before the first
-/// one runs, so a typing mistake changes nothing.
-int run_batch_file(Session& session, const std::string& path, AfterError after, std::FILE* errors);
+/// one runs, so a typing mistake changes nothing. `before` is put in front of each line.
+int run_batch_file(
+    Session& session,
+    const std::string& path,
+    AfterError after,
+    std::FILE* errors,
+    const std::string& before = ""
+);
 
 }  // namespace fairlead::cli

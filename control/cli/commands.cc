@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of all commands; those that only show are in look_rules.cc, filters in filter_rules.cc.
+// The table of all commands; those that only show are in look_rules.cc, ipvsadm's in
+// ipvs_rules.cc, filters in filter_rules.cc.
 // A new command is one entry here, and a page in pages.cc if it shows something. Who may run it is
 // not said here but where it is refused: control's methods.
 #include "control/cli/grammar.hh"
@@ -14,14 +15,16 @@ constexpr std::string_view kPackets = "Packets";
 constexpr std::string_view kRun = "Session";
 
 constexpr Rule kOthers[] = {
-    {"set backend BACKEND [vip VIP] weight WEIGHT",
+    {"set backend BACKEND [vip VIP] weight WEIGHT [ramp RAMP]",
      kSteer,
-     "another configured weight, until the configuration is loaded again",
+     "another configured weight, until the configuration is loaded again; ramp: in steps over that "
+     "time",
      "set backend b1 vip web weight 50",
      Target::kControl},
-    {"drain backend BACKEND [vip VIP] [deadline DEADLINE] [then THEN]",
+    {"drain backend BACKEND [vip VIP] [deadline DEADLINE] [udp UDPDEADLINE] [then THEN]",
      kSteer,
-     "no new flows; what is left at the deadline is reset, or the backend removed; undrain cancels",
+     "no new flows; what is left at the deadline (udp: of UDP vips) is reset, or the backend "
+     "removed; undrain cancels",
      "drain backend b1 deadline 10m then remove",
      Target::kControl},
     {"undrain backend BACKEND [vip VIP]",
@@ -49,16 +52,45 @@ constexpr Rule kOthers[] = {
      "ends disable",
      "enable backend b1",
      Target::kControl},
+    {"disable vip VIP",
+     kSteer,
+     "no new flows (dropped as no_backend), open ones go on; it stays announced, until enable vip",
+     "disable vip web",
+     Target::kControl},
+    {"enable vip VIP", kSteer, "ends disable vip", "enable vip web", Target::kControl},
     {"clear flow tuple PROTOCOL SOURCE DESTINATION",
      kSteer,
      "forgets one flow: its next packet is decided anew",
      "clear flow tuple tcp 198.51.100.7:40000 203.0.113.10:80",
      Target::kControl},
-    {"clear stats",
+    {"clear stats [all]",
      kSteer,
-     "show stats and show drop count from now on; metrics and the workers' own books go on",
+     "what is shown counts from now on; counters, metrics and the workers' own books go on",
      "clear stats",
-     Target::kControl},
+     Target::kLocal,
+     "",
+     "clear stats"},
+    {"clear stats vip VIP",
+     kSteer,
+     "the same for one vip: show vip, show stats vip",
+     "clear stats vip web",
+     Target::kControl,
+     "",
+     "clear stats"},
+    {"clear stats backend BACKEND",
+     kSteer,
+     "the same for one backend: show backend, show stats backend",
+     "clear stats backend b1",
+     Target::kControl,
+     "",
+     "clear stats"},
+    {"clear stats port PORTS",
+     kSteer,
+     "the same for one port or all: show port",
+     "clear stats port 0",
+     Target::kDataplane,
+     "",
+     "clear stats"},
     {"flush flow [vip VIP] [backend BACKEND] [rate RATE]",
      kSteer,
      "forgets the flows of a vip, a backend or both, 10000 a second if no rate is given",
@@ -122,6 +154,18 @@ constexpr Rule kOthers[] = {
      kChange,
      "JSON Schema of configurations, for editors",
      "config schema",
+     Target::kLocal},
+    {"config save PLACE",
+     kChange,
+     "writes the text that is in force to a file; it holds the fleet's hash key",
+     "config save /tmp/fairlead.yaml",
+     Target::kLocal,
+     "",
+     "show config"},
+    {"set autocommit SWITCH",
+     kChange,
+     "on: add, set, del and config load of this session are committed at once; for labs",
+     "set autocommit on",
      Target::kLocal},
     {"config load CONFIGURATION",
      kChange,
@@ -298,6 +342,7 @@ std::span<const Rule> command_rules() {
   static const std::vector<Rule> all = [] {
     std::vector<Rule> rules(look_rules().begin(), look_rules().end());
     rules.insert(rules.end(), std::begin(kOthers), std::end(kOthers));
+    rules.insert(rules.end(), ipvs_rules().begin(), ipvs_rules().end());
     return rules;
   }();
   return all;

@@ -2,12 +2,20 @@
 // Files and values of `config ...`.
 #include "control/cli/config_commands.hh"
 
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <string>
+#include <system_error>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "control/cli/client.hh"
 #include "control/config/config.hh"
 #include "control/config/schema.hh"
 #include "dataplane/sys/input_file.hh"
+#include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -128,6 +136,36 @@ base::Result<Answered> answer_offline(const Call& call) {
   out.json = Json::parse(schema, nullptr, false);
   out.page.blocks.emplace_back(schema.substr(0, schema.size() - 1));
   return out;
+}
+
+base::Result<LocalAnswer> save_config(
+    const Call& call, const Place& place, std::chrono::milliseconds timeout
+) {
+  const auto path = call.arguments.value("file", std::string());
+  FL_ASSIGN(Json shown, ask(place.control_socket, "show config", Json::object(), timeout));
+  const std::string text = shown.value("text", std::string());
+  const std::string beside = path + ".new";
+  const auto failed = [](const std::string& what) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        what + ": " + std::system_category().message(errno) + ", name another file"
+    );
+  };
+  const sys::UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) return failed("cannot write " + beside);
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t written = ::write(fd.get(), text.data() + at, text.size() - at);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failed("cannot write " + beside);
+    at += static_cast<std::size_t>(written);
+  }
+  if (::fsync(fd.get()) != 0 || ::rename(beside.c_str(), path.c_str()) != 0)
+    return failed("cannot write " + path);
+  const std::string revision = shown.contains("revision") ? shown["revision"].dump() : "-";
+  shown.erase("text");
+  shown["saved"] = path;
+  const std::string line = "OK revision " + revision + " is in " + path + ", with the hash key";
+  return LocalAnswer{std::move(shown), {{line}}};
 }
 
 base::Result<Json> config_arguments(const Call& call) {

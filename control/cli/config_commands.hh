@@ -6,6 +6,7 @@
 
 #include "control/cli/page.hh"
 #include "control/cli/parse.hh"
+#include "control/cli/run_commands.hh"
 
 namespace fairlead::cli {
 
@@ -20,6 +21,11 @@ struct Answered {
 };
 /// Error: kInvalidArgument, the file's first error in one line.
 base::Result<Answered> answer_offline(const Call& call);
+
+/// `config save FILE`: written beside, readable by its owner alone, renamed.
+base::Result<LocalAnswer> save_config(
+    const Call& call, const Place& place, std::chrono::milliseconds timeout
+);
 
 /// The arguments as the daemon wants them: for `config load` the file's text.
 base::Result<Json> config_arguments(const Call& call);

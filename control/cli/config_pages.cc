@@ -145,7 +145,8 @@ Page config_page(const Call& call, const Json& result) {
   if (result.contains("incomplete")) {
     line += "pending over revision " + text(result, "revision") +
             ", not complete yet: " + text(result, "incomplete");
-  } else if (call.is("config load") || call.pattern->method == "config edit") {
+  } else if (part(result, "pending", Json(true)).get<bool>() &&
+             (call.is("config load") || call.pattern->method == "config edit")) {
     line += "pending over revision " + text(result, "revision") + ": " + moves(result) +
             "; config diff shows them, config commit puts it in force";
   } else if (call.is("config discard")) {

@@ -27,7 +27,7 @@ constexpr Rule kFilters[] = {
     {"csv", kFilter, "tables as comma-separated values", "show backend | csv", Target::kLocal},
     {"count",
      kFilter,
-     "only the number of rows",
+     "only the number of rows; of several tables a line each",
      "show backend | match down | count",
      Target::kLocal},
     {"expect FIELD OPERATOR VALUE",

@@ -61,7 +61,9 @@ constexpr Column kDigest[] = {
     {"generation", "generation", F::kNumber},
     {"weights of the fleet", "weights_generation", F::kNumber},
     {"term of their leader", "weights_term", F::kNumber},
-    {"all nodes agree", "agree", F::kWord},
+    {"nodes heard", "heard_of"},
+    {"not heard", "silent_names"},
+    {"all nodes agree", "agreement"},
 };
 constexpr Column kDigests[] = {
     {"DIGEST", "digest"},
@@ -81,14 +83,24 @@ Page nodes_page(const Json& result) {
   return page;
 }
 
-Page digest_page(const Json& result) {
-  Json digests = rows(result, "digests");
-  for (Json& row : digests) {
+Page digest_page(const Json& answer) {
+  const auto joined = [](const Json& list) {
     std::string names;
-    for (const Json& name : rows(row, "nodes"))
+    for (const Json& name : list)
       if (name.is_string()) names += (names.empty() ? "" : " ") + name.get<std::string>();
-    row["names"] = names;
-  }
+    return names;
+  };
+  Json result = answer;
+  Json digests = rows(result, "digests");
+  for (Json& row : digests) row["names"] = joined(rows(row, "nodes"));
+  const std::string silent = joined(rows(result, "silent"));
+  if (!silent.empty()) result["silent_names"] = silent;
+  if (result.contains("heard") && result.contains("nodes"))
+    result["heard_of"] =
+        cell(result, "heard", F::kNumber) + " of " + cell(result, "nodes", F::kNumber);
+  const bool agree = part(result, "agree", Json(false)).get<bool>();
+  const bool unknown = digests.size() < 2 && !silent.empty();
+  result["agreement"] = agree ? "yes" : unknown ? "not known: not all were heard" : "no";
   Page page{{list_of(result, kDigest), table_of(digests, kDigests)}};
   if (part(result, "disagreement", false)) page.blocks.emplace_back(kAlarm);
   return page;

@@ -36,6 +36,8 @@ struct Rule {
 std::span<const Rule> command_rules();
 /// Of these, the first: they only show.
 std::span<const Rule> look_rules();
+/// And the last: ipvsadm's letters.
+std::span<const Rule> ipvs_rules();
 
 /// What may follow a "|".
 std::span<const Rule> filter_rules();

@@ -38,8 +38,16 @@ base::Result<void> store_deadline(std::string_view text, Json& arguments) {
   return store_time("deadline", "deadline_ms", text, arguments);
 }
 
+base::Result<void> store_udp_deadline(std::string_view text, Json& arguments) {
+  return store_time("udp", "udp_deadline_ms", text, arguments);
+}
+
 base::Result<void> store_lasting(std::string_view text, Json& arguments) {
   return store_time("for", "for_ms", text, arguments);
+}
+
+base::Result<void> store_ramp(std::string_view text, Json& arguments) {
+  return store_time("ramp", "ramp_ms", text, arguments);
 }
 
 base::Result<void> store_word(
@@ -94,6 +102,12 @@ constexpr ValueKind kKinds[] = {
      NameSource::kNone,
      nullptr,
      store_deadline},
+    {"UDPDEADLINE",
+     "1s to 24h; a bare number is seconds",
+     "10s",
+     NameSource::kNone,
+     nullptr,
+     store_udp_deadline},
     {"THEN", "keep, reset or remove", "remove", NameSource::kNone, thens, store_then},
     {"HEALTH", "up, down or auto", "down", NameSource::kNone, healths, store_health},
     {"LASTING",
@@ -102,6 +116,7 @@ constexpr ValueKind kKinds[] = {
      NameSource::kNone,
      nullptr,
      store_lasting},
+    {"RAMP", "1s to 24h; a bare number is seconds", "5m", NameSource::kNone, nullptr, store_ramp},
     {"SWITCH", "on or off", "on", NameSource::kNone, switches, store_switch},
 };
 
@@ -138,6 +153,8 @@ std::string hold_sentence(const Call& call, const std::string& subject, const Js
   const bool timed = result.contains("deadline_ms");
   out += timed ? ", at the latest in " + cell(result, "deadline_ms", F::kMilliseconds)
                : ", when the last has ended";
+  if (result.contains("udp_deadline_ms"))
+    out += ", of UDP vips in " + cell(result, "udp_deadline_ms", F::kMilliseconds);
   return out + ": " + then;
 }
 

@@ -42,29 +42,32 @@ std::string figures(const Json& row, const char* flows, const std::string& left)
 
 Page ipvs_page(const Json& vips, const Json& backends, const std::string& what) {
   const bool stats = what == "stats";
+  const bool rate = what == "rate";
   Page page;
   page.blocks.emplace_back(std::string("IP Virtual Server (Fairlead " FL_VERSION ")"));
   page.blocks.emplace_back(
       stats
           ? column("Prot LocalAddress:Port", -33) + "   Conns   InPkts  OutPkts    InBytes OutBytes"
+      : rate
+          ? column("Prot LocalAddress:Port", -33) + "     CPS    InPPS   OutPPS      InBPS   OutBPS"
           : std::string("Prot LocalAddress:Port Scheduler Flags")
   );
   page.blocks.emplace_back(std::string(
-      stats ? "  -> RemoteAddress:Port"
-            : "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn"
+      stats || rate ? "  -> RemoteAddress:Port"
+                    : "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn"
   ));
   for (const Json& vip : vips) {
     std::string protocol = text(vip, "protocol");
     for (char& c : protocol) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const std::string port = text(vip, "port");
     const std::string head = column(protocol, -4) + " " + endpoint(text(vip, "address"), port);
-    page.blocks.emplace_back(stats ? figures(vip, "new_flows", head) : head + " mh");
+    page.blocks.emplace_back(stats || rate ? figures(vip, "new_flows", head) : head + " mh");
     for (const Json& backend : backends) {
       if (text(backend, "vip") != text(vip, "name")) continue;
       const std::string where = endpoint(text(backend, "address"), port);
       page.blocks.emplace_back(
-          stats ? figures(backend, "flows_begun", "  -> " + where)
-                : connections(vip, backend, where)
+          stats || rate ? figures(backend, "flows_begun", "  -> " + where)
+                        : connections(vip, backend, where)
       );
     }
   }

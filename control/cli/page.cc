@@ -280,4 +280,18 @@ std::size_t row_count(const Page& page) {
   return has_table ? rows : lines;
 }
 
+std::string count_text(const Page& page) {
+  std::vector<const Table*> titled;
+  for (const Block& block : page.blocks) {
+    const auto* table = std::get_if<Table>(&block);
+    if (table && !table->titles.empty()) titled.push_back(table);
+  }
+  if (titled.empty()) return std::to_string(row_count(page)) + "\n";
+  if (titled.size() == 1) return std::to_string(titled[0]->rows.size()) + "\n";
+  std::string out;
+  for (const Table* table : titled)
+    out += std::to_string(table->rows.size()) + " " + table->titles[0] + "\n";
+  return out;
+}
+
 }  // namespace fairlead::cli

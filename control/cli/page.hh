@@ -70,4 +70,8 @@ Page matching(const Page& page, const std::string& regex, bool keep = true);
 /// Rows of its tables; lines if it has no table.
 std::size_t row_count(const Page& page);
 
+/// Of `| count`: the rows of the page's table; of several tables a line each, with the title of its
+/// first column behind. Lists without titles count only where there is nothing else.
+std::string count_text(const Page& page);
+
 }  // namespace fairlead::cli

@@ -36,6 +36,7 @@ constexpr Column kVips[] = {
     {"ADDRESS", "address"},
     {"PROTOCOL", "protocol"},
     {"PORT", "port", F::kNumber},
+    {"STATE", "state"},
     {"ENCAP", "encapsulation"},
     {"CHOICES", "choices", F::kNumber},
     {"SLOTS", "table_size", F::kNumber},
@@ -46,6 +47,7 @@ constexpr Column kVips[] = {
     {"PACKETS", "packets", F::kCount},
     {"BYTES", "bytes", F::kBytes},
     {"DROPPED", "dropped", F::kCount},
+    {"COUNTED FOR", "cleared_s", F::kSeconds},
 };
 
 constexpr Column kBackends[] = {
@@ -67,6 +69,7 @@ constexpr Column kBackends[] = {
     {"CAPACITY", "capacity", F::kCount},
     {"LATENCY", "latency_us", F::kMicroseconds},
     {"REPORT AGE", "report_age_ms", F::kMilliseconds},
+    {"COUNTED FOR", "cleared_s", F::kSeconds},
     {"WHY", "why"},
 };
 
@@ -91,6 +94,8 @@ constexpr Column kWeights[] = {
     {"STATE", "state"},
     {"CONFIGURED", "configured_weight", F::kNumber},
     {"IN FORCE", "weight", F::kDecimal},
+    {"ON ITS WAY TO", "ramp_to", F::kNumber},
+    {"TIME LEFT", "ramp_remaining_ms", F::kMilliseconds},
     {"SHARE", "share", F::kPercent},
     {"CPU", "cpu", F::kPercent},
     {"REPORT AGE", "report_age_ms", F::kMilliseconds},
@@ -175,6 +180,7 @@ constexpr Column kPorts[] = {
     {"ERRORS", "errors", F::kCount},
     {"NO BUFFER", "no_mbuf", F::kCount},
     {"STALLS", "stalls", F::kCount},
+    {"COUNTED FOR", "cleared_s", F::kSeconds},
     {"GATEWAY", "gateway_mac"},
 };
 constexpr Column kPortQueues[] = {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/cli/ipvs_lines.hh"
 #include "control/cli/matcher.hh"
 #include "dataplane/base/printable.hh"
 
@@ -61,7 +62,8 @@ bool Call::has_flag(std::string_view flag) const {
   return std::find(flags.begin(), flags.end(), flag) != flags.end();
 }
 
-base::Result<Line> parse(const std::vector<Token>& tokens) {
+base::Result<Line> parse(const std::vector<Token>& given) {
+  const std::vector<Token> tokens = split_letters(given);
   Line line;
   if (tokens.empty()) return line;
   std::size_t begin = 0;

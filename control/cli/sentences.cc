@@ -147,6 +147,7 @@ Page done_page(const Call& call, const Json& result) {
   std::string line = "OK ";
   if (name == "set backend") {
     line += subject(call) + ": weight " + text(call.arguments, "weight") +
+            (has(result, "ramp_ms") ? " in " + cell(result, "ramp_ms", F::kMilliseconds) : "") +
             (has(result, "note") ? " (" + text(result, "note") + ")" : "");
   } else if (is_hold(call)) {
     line += hold_sentence(call, subject(call), result);
@@ -160,8 +161,12 @@ Page done_page(const Call& call, const Json& result) {
     line += "weights are frozen";
   } else if (name == "thaw weights") {
     line += "weights follow measurements";
-  } else if (name == "clear stats") {
-    line += "show stats and show drop count from now on; metrics go on as they were";
+  } else if (name == "disable vip") {
+    line += text(call.arguments, "vip") + ": no new flows, open ones go on";
+  } else if (name == "enable vip") {
+    line += text(call.arguments, "vip") + ": takes new flows";
+  } else if (call.pattern->method == "clear stats") {
+    line += "what is shown of it counts from now on; metrics go on as they were";
   } else if (name == "clear flow tuple") {
     line += is_true(result, "found")
                 ? "forgets the " + text(result, "state") + " flow on " + text(result, "backend")
@@ -173,7 +178,11 @@ Page done_page(const Call& call, const Json& result) {
   } else {
     line += name;
   }
-  if (has(result, "changed")) line += ", pools changed: " + text(result, "changed");
+  if (has(result, "changed") && result["changed"].is_boolean()) {
+    if (!is_true(result, "changed")) line += ", as before";
+  } else if (has(result, "changed")) {
+    line += ", pools changed: " + text(result, "changed");
+  }
   if (has(result, "flows")) line += ", flows on it: " + cell(result, "flows", F::kCount);
   if (has(result, "waits")) return {{line + ", " + text(result, "waits")}};
   if (has(result, "generation")) line += ", from generation " + text(result, "generation") + " on";

@@ -11,6 +11,7 @@
 #include "control/cli/client.hh"
 #include "control/cli/config_commands.hh"
 #include "control/cli/edit_commands.hh"
+#include "control/cli/ipvs_lines.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/packet_commands.hh"
 #include "control/cli/pages.hh"
@@ -191,11 +192,16 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
   }
   if (call.pattern->rule->target != Target::kLocal) {
     const bool flows = call.pattern->name.rfind("show flow", 0) == 0;
+    const bool commits = autocommit_.covers(call);
+    if (commits) FL_TRY(autocommit_.begin(place, settings_.timeout));
     FL_ASSIGN(
         Json json, flows ? ask_flows(place, call) : ask_at(place, call.pattern->rule->target, call)
     );
     if (!json.is_object()) {
       return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
+    }
+    if (commits) {
+      FL_ASSIGN(json, autocommit_.finish(place, json, settings_.timeout));
     }
     if (call.pattern->method == "config diff")
       keep_vip(json, call.arguments.value("vip", std::string()));
@@ -230,7 +236,7 @@ base::Result<void> Session::print_once(const Line& line, const std::vector<Place
                                                  : render(reply->page, terminal_columns(out_));
     if (selected && text.empty()) text = "no row matches\n";
     if (filter_named(line, "count")) {
-      text = std::to_string(row_count(reply->page)) + "\n";
+      text = count_text(reply->page);
     } else if (json) {
       if (where.size() > 1) reply->json = Json{{"node", place.node}, {"result", reply->json}};
       text = reply->json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -263,11 +269,33 @@ base::Result<void> Session::watch(
   return {};
 }
 
-base::Result<void> Session::include(const std::string& path) {
+base::Result<void> Session::run_others(const Line& line, const std::vector<Place>& where) {
+  if (where.size() > 1) return base::invalid("ipvs: one node at a time, as in @lb1 ipvs -L");
+  Json vips = Json::object();
+  Json backends = Json::object();
+  if (line.command.arguments.contains("address")) {
+    const std::string& socket = where.front().control_socket;
+    FL_ASSIGN(vips, ask(socket, "show vip", Json::object(), settings_.timeout));
+    FL_ASSIGN(backends, ask(socket, "show backend", Json::object(), settings_.timeout));
+  }
+  FL_ASSIGN(
+      const std::vector<std::string> lines,
+      ipvs_lines(line.command, rows(vips, "vips"), rows(backends, "backends"))
+  );
+  for (const std::string& other : lines) {
+    FL_ASSIGN(const std::vector<Token> tokens, tokenize(other));
+    FL_ASSIGN(Line next, parse(tokens));
+    next.filters = line.filters;
+    FL_TRY(print_once(next, where));
+  }
+  return {};
+}
+
+base::Result<void> Session::include(const std::string& path, const std::string& before) {
   if (included_ == kMostIncluded)
     return base::invalid("include " + path + ": files include each other more than 8 deep");
   ++included_;
-  const int status = run_batch_file(*this, path, AfterError::kStop, stderr);
+  const int status = run_batch_file(*this, path, AfterError::kStop, stderr, before);
   --included_;
   if (status == 0) return {};
   return base::fail(
@@ -290,6 +318,19 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
     FL_TRY(include(command.arguments.value("file", std::string())));
     return Next::kGoOn;
   }
+  if (command.is("ipvs -R")) {
+    FL_TRY(include(command.arguments.value("file", std::string()), "ipvs"));
+    return Next::kGoOn;
+  }
+  if (command.is("set autocommit")) {
+    const bool on = command.arguments.value("switch", "") == "on";
+    autocommit_.set(on);
+    FL_TRY(print(
+        on ? "OK until this session ends: add, set, del and config load commit at once\n"
+           : "OK add, set, del and config load are pending until config commit\n"
+    ));
+    return Next::kGoOn;
+  }
   std::vector<Place> where(1);
   if (command.is("sleep")) {
     (void)sleep_for(std::chrono::milliseconds(command.arguments.value("interval_ms", 0)));
@@ -298,7 +339,9 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
   if (!reads_file(command) && !is_offline(command) && !command.is("show nodes")) {
     FL_ASSIGN(where, places(settings_.selection, line.node));
   }
-  if (command.is("show rate")) {
+  if (stands_for_others(command)) {
+    FL_TRY(run_others(line, where));
+  } else if (command.is("show rate")) {
     if (where.size() > 1)
       return base::invalid("show rate: one node at a time, as in @lb1 show rate");
     FL_TRY(print_rates(line, where.front()));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/cli/autocommit.hh"
 #include "control/cli/page.hh"
 #include "control/cli/parse.hh"
 #include "control/cli/place.hh"
@@ -22,7 +23,7 @@ struct Settings {
 
 enum class Next { kGoOn, kQuit };
 
-/// Of the main thread. Nothing is remembered between lines but the settings.
+/// Of the main thread. Nothing is remembered between lines but the settings and autocommit.
 class Session {
  public:
   Session(Settings settings, std::FILE* out) : settings_(std::move(settings)), out_(out) {}
@@ -48,11 +49,13 @@ class Session {
   base::Result<void> watch(const Line& line, const std::vector<Place>& where, const Call& filter);
   base::Result<void> print_rates(const Line& line, const Place& place);
   base::Result<void> print(const std::string& text);
-  base::Result<void> include(const std::string& path);
+  base::Result<void> include(const std::string& path, const std::string& before = "");
+  base::Result<void> run_others(const Line& line, const std::vector<Place>& where);
   base::Error with_suggestion(base::Error error, const Call& call);
 
   Settings settings_;
   std::FILE* out_;
+  Autocommit autocommit_;
   unsigned included_ = 0;  // files of commands that are being run
 };
 

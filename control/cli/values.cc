@@ -12,6 +12,7 @@
 #include "control/cli/config_commands.hh"
 #include "control/cli/edit_commands.hh"
 #include "control/cli/hold_commands.hh"
+#include "control/cli/ipvs_lines.hh"
 #include "control/cli/nearest.hh"
 #include "control/cli/packet_commands.hh"
 #include "control/cli/run_commands.hh"
@@ -373,6 +374,7 @@ std::span<const ValueKind> value_kinds() {
           config_kinds(),
           edit_kinds(),
           hold_kinds(),
+          ipvs_kinds(),
           run_kinds(),
           packet_kinds()})
       kinds.insert(kinds.end(), part.begin(), part.end());

@@ -5,6 +5,7 @@
 Usage: change_test.py FAIRLEAD
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -102,14 +103,80 @@ class ChangeTest(unittest.TestCase):
             self.assertEqual((status, out), (2, ""), words)
             self.assertIn(says, err)
 
-    def test_statistics_can_be_cleared(self):
-        self.assertIn("OK show stats and show drop count from now on", self.run_cli("clear stats")[1])
+    def test_statistics_can_be_cleared_all_or_of_one(self):
+        self.assertIn("OK what is shown counts from now on", self.run_cli("clear stats")[1])
+        self.assertEqual([r["command"] for r in self.node.requests], ["clear stats"] * 2)  # of both daemons
+        for words, arguments in (("vip web", {"vip": "web"}), ("backend b1", {"backend": "b1"}), ("port 0", {"port": 0}),
+                                 ("port all", {})):
+            self.assertIn("counts from now on", self.run_cli("clear stats " + words)[1])
+            self.assertEqual(self.node.requests[-1].get("arguments", {}), arguments)
+        self.assertEqual(self.run_cli("clear stats vip web backend b1")[0], 2)
+
+    def test_a_vip_is_disabled_and_keeps_its_flows(self):
+        self.assertEqual(self.run_cli("disable vip web")[1],
+                         "OK web: no new flows, open ones go on, flows on it: 7, from generation 8 on\n")
+        self.assertEqual(self.node.requests[-1], {"command": "disable vip", "arguments": {"vip": "web"}})
+        self.assertIn("OK web: takes new flows", self.run_cli("enable vip web")[1])
+
+    def test_a_weight_goes_in_steps(self):
+        self.node.raw["set backend"] = b'{"ok":true,"result":{"changed":1,"ramp_ms":300000}}\n'
+        self.assertEqual(self.run_cli("set backend b1 vip web weight 50 ramp 5m")[1],
+                         "OK b1 in vip web: weight 50 in 5m 0s, pools changed: 1\n")
+        self.assertEqual(self.node.requests[-1]["arguments"],
+                         {"backend": "b1", "vip": "web", "weight": 50, "ramp_ms": 300000})
+        self.assertEqual(self.run_cli("set backend b1 weight 50 ramp 0s")[0], 2)
+
+    def test_the_text_in_force_is_saved_for_its_owner_alone(self):
+        path = pathlib.Path(self.root) / "saved.yaml"
+        status, out, err = self.run_cli("config", "save", str(path))
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(path.read_text(encoding="utf-8"), "node: {id: lb1}\nvips: []\n")
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertIn("OK revision 1 is in ", out)
+        status, out, err = self.run_cli("config", "save", "/nonexistent/saved.yaml")
+        self.assertEqual((status, out, err.count("\n")), (1, "", 1))
+
+    def batch(self, text):
+        path = pathlib.Path(self.root) / "batch.txt"
+        path.write_text(text, encoding="utf-8")
+        return self.run_cli("-f", str(path))
+
+    def pending(self, value):
+        reply = {"ok": True, "result": {"revision": 2, "pending": value}}
+        self.node.raw["show config history"] = json.dumps(reply).encode() + b"\n"
+
+    def test_autocommit_commits_each_edit_of_the_session(self):
+        self.pending(False)
+        status, out, err = self.batch("set autocommit on\ndel backend b1\nset autocommit off\ndel vip web\n")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual([r["command"] for r in self.node.requests],
+                         ["show config history", "config edit", "config commit", "config edit"])
+        self.assertIn("OK revision 2 is in force", out)
+        self.assertIn("OK pending over revision 1", out.splitlines()[-1] + out)
+
+    def test_autocommit_takes_nobody_elses_edits_along(self):
+        self.pending(True)
+        status, _, err = self.batch("set autocommit on\ndel backend b1\n")
+        self.assertEqual(status, 1)
+        self.assertIn("this session did not stage", err)
+        self.assertEqual([r["command"] for r in self.node.requests], ["show config history"])
+
+    def test_autocommit_waits_for_the_first_backend(self):
+        self.pending(False)
+        edit = {"ok": True, "result": {"revision": 1, "pending": True, "incomplete": "vips[1]: no backend"}}
+        self.node.raw["config edit"] = json.dumps(edit).encode() + b"\n"
+        out = self.batch("set autocommit on\nadd vip shop address 203.0.113.20 protocol tcp port 443\n")[1]
+        self.assertIn("not complete yet", out)
+        self.assertEqual(self.node.requests[-1]["command"], "config edit")
 
     def test_a_drain_is_an_operation_with_an_end(self):
         _, out, _ = self.run_cli("drain b b1 deadline 10m then remove")
         self.assertEqual(self.node.requests[-1]["arguments"],
                          {"backend": "b1", "deadline_ms": 600000, "then": "remove"})
         self.assertIn("OK b1: draining, no new flows, at the latest in 10m 0s: remove", out)
+        self.run_cli("drain b b1 deadline 10m udp 10s then reset")
+        self.assertEqual(self.node.requests[-1]["arguments"],
+                         {"backend": "b1", "deadline_ms": 600000, "udp_deadline_ms": 10000, "then": "reset"})
         _, out, _ = self.run_cli("show", "drain")
         self.assertIn("b2       web  drain  draining  1m 1s         100         12     30.0 s  remove", out)
         self.run_cli("maint", "backend", "b1", "off")

@@ -62,6 +62,72 @@ class HabitTest(unittest.TestCase):
         self.assertIn("TCP  203.0.113.10:80                   10      100        0      10000        0\n",
                       self.run_cli("ipvs", "-L", "-n", "--stats")[1])
 
+    def sent(self, *words):
+        """Exit status, and what a command changed."""
+        self.node.requests.clear()
+        status, _, err = self.run_cli(*words)
+        self.assertEqual(err.count("\n"), 0 if status == 0 else 1)
+        looks = ("show vip", "show backend")
+        return status, [(r["command"], r.get("arguments", {})) for r in self.node.requests if r["command"] not in looks]
+
+    def test_letters_of_ipvsadm_change_things_under_our_names(self):
+        self.assertEqual(self.sent("ipvs", "-A", "-t", "203.0.113.20:443", "-s", "mh"), (0, [("config edit", {
+            "edit": "add", "vip": "tcp-203.0.113.20-443", "values": [
+                {"key": "address", "value": "203.0.113.20"}, {"key": "protocol", "value": "tcp"},
+                {"key": "port", "value": "443"}]})]))
+        self.assertEqual(self.sent("ipvs", "-D", "-t", "203.0.113.10:80"),
+                         (0, [("config edit", {"edit": "delete", "vip": "web"})]))
+        self.assertEqual(self.sent("ipvs", "-a", "-t", "203.0.113.10:80", "-r", "10.0.0.9:80", "-i", "-w", "5"),
+                         (0, [("config edit", {"edit": "add", "vip": "web", "backend": "10.0.0.9", "values": [
+                             {"key": "address", "value": "10.0.0.9"}, {"key": "weight", "value": "5"}]})]))
+        self.assertEqual(self.sent("ipvs", "-e", "-t", "203.0.113.10:80", "-r", "10.0.0.2", "-w", "0"),
+                         (0, [("set backend", {"backend": "b2", "vip": "web", "weight": 0})]))
+        self.assertEqual(self.sent("ipvs", "-d", "-t", "203.0.113.10:80", "-r", "10.0.0.2"),
+                         (0, [("config edit", {"edit": "delete", "vip": "web", "backend": "b2"})]))
+        self.assertEqual(self.sent("ipvs", "-Z"), (0, [("clear stats", {}), ("clear stats", {})]))
+        self.assertEqual(self.sent("ipvs", "-Z", "-t", "203.0.113.10:80"), (0, [("clear stats", {"vip": "web"})]))
+
+    def test_letters_without_a_meaning_say_why(self):
+        service = ("-t", "203.0.113.10:80")
+        for words, says in ((("-C",), "del vip takes one"), (("-E", *service), "the same scheduler"),
+                            (("-A", *service, "-s", "rr"), "there is one, mh"),
+                            (("-A", "-f", "1"), "no firewall marks"), (("-A", "-t", "203.0.113.10"), "ADDRESS:PORT"),
+                            (("-a", *service, "-r", "10.0.0.9", "-m"), "no NAT"),
+                            (("-a", *service, "-r", "10.0.0.9", "-g"), "by ipip, not by l2"),
+                            (("-a", *service, "-r", "10.0.0.9:81"), "listens on the vip's port"),
+                            (("-Z", "-t", "203.0.113.99:80"), "no vip is tcp-203.0.113.99-80"),
+                            (("-Lnc",), "show flow list")):
+            status, out, err = self.run_cli("ipvs", *words)
+            self.assertEqual((status, out, err.count("\n")), (2, "", 1), words)
+            self.assertIn(says, err)
+
+    def test_what_ipvs_saves_it_restores(self):
+        status, saved, _ = self.run_cli("ipvs", "-Sn")
+        self.assertEqual((status, saved.splitlines()), (0, [
+            "-A -t 203.0.113.10:80 -s mh", "-a -t 203.0.113.10:80 -r 10.0.0.1 -i -w 100",
+            "-a -t 203.0.113.10:80 -r 10.0.0.2 -i -w 50"]))
+        path = os.path.join(self.root, "saved.txt")
+        pathlib.Path(path).write_text(saved, encoding="utf-8")
+        status, changes = self.sent("ipvs", "-R", path)
+        self.assertEqual((status, [a["edit"] for _, a in changes]), (0, ["add"] * 3))
+        pathlib.Path(path).write_text("-A -t 203.0.113.10\n", encoding="utf-8")
+        self.assertEqual(self.run_cli("ipvs", "-R", path)[0], 2)
+
+    def test_ipvs_lists_rates_of_a_second(self):
+        status, out, _ = self.run_cli("ipvs", "-Ln", "--rate")
+        self.assertEqual((status, out.splitlines()[1].split()[2:]), (0, ["CPS", "InPPS", "OutPPS", "InBPS", "OutBPS"]))
+        self.assertIn("TCP  203.0.113.10:80                    0        0        0          0        0\n", out)
+
+    def test_an_agreement_wants_all_nodes(self):
+        out = self.run_cli("show digest")[1]
+        self.assertRegex(out, "nodes heard +1 of 3\n")
+        self.assertRegex(out, "not heard +lb2 lb3\n")
+        self.assertRegex(out, "all nodes agree +not known")
+
+    def test_count_has_a_line_for_each_table(self):
+        self.assertEqual(self.run_cli("show flow | count")[1], "1 WORKER\n1 BACKEND\n")
+        self.assertEqual(self.run_cli("show table web | count")[1], "2\n")
+
     def test_nodes_that_agree_and_one_that_is_gone(self):
         FakeNode(os.path.join(self.root, "lb2"))
         status, out, _ = self.run_cli("show nodes | json")

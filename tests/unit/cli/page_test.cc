@@ -73,6 +73,20 @@ TEST(Filter, MatchKeepsTheHeadingAndTheRowsThatFit) {
   EXPECT_EQ(render(matching(page, "nothing")), "NAME  COUNT  SHARE\n");
 }
 
+TEST(Filter, CountIsANumberForOneTableAndALineForEachOfSeveral) {
+  const Table table = table_of(sample(), kColumns);
+  const Table list = list_of(Json{{"name", "long"}}, kColumns);
+
+  EXPECT_EQ(count_text(Page{{table}}), std::to_string(table.rows.size()) + "\n");
+  EXPECT_EQ(count_text(Page{{list, table, "a line"}}), std::to_string(table.rows.size()) + "\n");
+  EXPECT_EQ(
+      count_text(Page{{table, matching(Page{{table}}, "^lo").blocks[0]}}),
+      std::to_string(table.rows.size()) + " NAME\n1 NAME\n"
+  );
+  EXPECT_EQ(count_text(Page{{"one", "two"}}), "2\n");
+  EXPECT_EQ(count_text(Page{}), "0\n");
+}
+
 TEST(Filter, OfSeveralTablesThoseWithRowsStay) {
   const Table list = list_of(Json{{"name", "long"}}, kColumns);
   const Page page{{table_of(sample(), kColumns), list}};

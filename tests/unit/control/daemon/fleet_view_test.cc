@@ -41,6 +41,47 @@ TEST(FleetView, ShortDifferencesOneAfterTheOtherAreNone) {
   }
 }
 
+/// Ids of who was heard, then of who was not.
+std::string hearing(
+    const FleetView& fleet, const std::vector<std::string>& leases, base::Nanoseconds now
+) {
+  const auto hearing = fleet.hearing("lb1", leases, now);
+  std::string out;
+  for (const FleetNode& heard : hearing.heard) out += heard.id + " ";
+  out += "|";
+  for (const std::string& id : hearing.silent) out += " " + id;
+  return out;
+}
+
+FleetView heard_of(std::vector<FleetNode> rows, base::Nanoseconds now) {
+  FleetView fleet;
+  (void)fleet.choice.judge(0, 1, 1, now);
+  fleet.take(std::move(rows), now);
+  return fleet;
+}
+
+TEST(FleetView, AfterAChangeOfTheLeaderWhoIsNotHeardYetIsMissing) {
+  FleetView fleet = heard_of({node("lb1", 5), node("lb2", 5), node("lb3", 5)}, kNow);
+  EXPECT_EQ(hearing(fleet, {}, kNow), "lb2 lb3 |");
+
+  fleet.take({node("lb1", 5)}, kNow + 1);
+  EXPECT_EQ(hearing(fleet, {}, kNow + 1), "| lb2 lb3");
+  EXPECT_EQ(hearing(fleet, {}, kNow + 2 * kRemembered), "|") << "gone, as far as one can know";
+}
+
+TEST(FleetView, ALeaseSaysThatANodeIsThereEvenIfItWasNeverHeard) {
+  const FleetView fleet = heard_of({node("lb1", 5), node("lb2", 5)}, kNow);
+  EXPECT_EQ(hearing(fleet, {"lb1", "lb2", "lb3"}, kNow), "lb2 | lb3");
+}
+
+TEST(FleetView, WhatWasToldLongAgoIsNotHeard) {
+  FleetNode old = node("lb2", 5);
+  old.age_ms = 2000;
+  const FleetView fleet = heard_of({old}, kNow);
+  EXPECT_EQ(hearing(fleet, {}, kNow), "lb2 |");
+  EXPECT_EQ(hearing(fleet, {}, kNow + 2 * base::kSecond), "| lb2") << "the update is old, too";
+}
+
 TEST(Trust, TakesASecondOfSteadyCountsAndASecondWithoutThemToEnd) {
   Trust trust;
   EXPECT_FALSE(trust.look(false, kNow));

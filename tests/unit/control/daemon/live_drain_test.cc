@@ -65,6 +65,31 @@ TEST_F(HeldBackend, ADrainSurvivesKillNineWithItsDeadline) {
   EXPECT_TRUE(state_becomes("down"));
 }
 
+TEST_F(HeldBackend, UdpVipsMayHaveADeadlineOfTheirOwn) {
+  control.write_file(
+      control.config_text() +
+      "  - {name: dns, address: 203.0.113.11, port: 53, protocol: udp, backends: ["
+      "{id: b1, address: 127.0.0.1}, {id: b2, address: 127.0.0.2}]}\n"
+  );
+  control.result("config reload");
+  const auto end_of = [this](const char* vip) {
+    const Json shown = control.result("show drain", {{"vip", vip}});
+    return std::pair{shown["drains"][0]["then"], shown["drains"][0].value("remaining_ms", 0)};
+  };
+
+  control.result(
+      "drain backend", {{"backend", "b1"}, {"deadline_ms", 600'000}, {"udp_deadline_ms", 60'000}}
+  );
+  EXPECT_GT(end_of("web").second, 60'000);
+  EXPECT_GT(end_of("dns").second, 0);
+  EXPECT_LE(end_of("dns").second, 60'000);
+
+  control.result("undrain backend", {{"backend", "b1"}});
+  control.result("drain backend", {{"backend", "b1"}, {"udp_deadline_ms", 60'000}});
+  EXPECT_EQ(end_of("web"), (std::pair{Json("keep"), 0}));
+  EXPECT_EQ(end_of("dns").first, "reset");
+}
+
 TEST_F(HeldBackend, MaintenanceIsLiftedByNothingElse) {
   control.result("maint backend", {{"backend", "b1"}, {"switch", "on"}});
   ASSERT_TRUE(state_becomes("draining"));

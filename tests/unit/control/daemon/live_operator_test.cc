@@ -158,5 +158,60 @@ TEST(Operator, ATableIsDumpedFromThePublishedBank) {
   EXPECT_EQ(api::dump_table(steering, "ftp", stderr).error().what, "no vip 'ftp'");
 }
 
+TEST(ControlVip, ADisabledVipTakesNothingNewUntilEnabledAlsoAfterSigkill) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1, &b2});
+  control.start();
+  const auto state_of = [&control](const char* id) {
+    return control.backend(id).value("state", "");
+  };
+  const auto vip = [&control] { return control.result("show vip")["vips"][0].value("state", ""); };
+  ASSERT_TRUE(RunningControl::eventually([&] { return state_of("b2") == "active"; }));
+  EXPECT_EQ(vip(), "serving");
+
+  EXPECT_EQ(control.result("disable vip", {{"vip", "web"}})["changed"], true);
+  EXPECT_EQ(control.result("disable vip", {{"vip", "web"}})["changed"], false);
+  EXPECT_TRUE(RunningControl::eventually([&] {
+    return state_of("b1") == "draining" && state_of("b2") == "draining";
+  }));
+  control.kill_now();
+  control.start();
+  EXPECT_EQ(vip(), "disabled");
+  EXPECT_EQ(state_of("b1"), "draining");
+  EXPECT_TRUE(has_line(control.metrics(), R"(fairlead_vip_disabled{vip="web"} 1)"));
+
+  EXPECT_EQ(control.result("enable vip", {{"vip", "web"}})["state"], "serving");
+  EXPECT_TRUE(RunningControl::eventually([&] { return state_of("b1") == "active"; }));
+  EXPECT_EQ(
+      control.ask(R"({"command":"disable vip","arguments":{"vip":"wep"}})")["code"], "not_found"
+  );
+}
+
+TEST(ControlWeights, ARampArrivesAlsoOverARestartAndAnotherWeightEndsIt) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.write_config({&b1, &b2});
+  control.start();
+  const auto weight = [&] { return control.backend("b1").value("configured_weight", 0); };
+
+  control.result("set backend", {{"backend", "b1"}, {"weight", 4}});
+  control.result("set backend", {{"backend", "b1"}, {"weight", 9}, {"ramp_ms", 2000}});
+  EXPECT_EQ(weight(), 4) << "it begins where it is";
+  EXPECT_EQ(control.backend("b1")["ramp_to"], 9);
+  control.kill_now();
+  control.start();
+  EXPECT_TRUE(RunningControl::eventually([&] { return weight() == 9; }));
+  EXPECT_FALSE(control.backend("b1").contains("ramp_to"));
+
+  control.result("set backend", {{"backend", "b1"}, {"weight", 99}, {"ramp_ms", 86400000}});
+  control.result("set backend", {{"backend", "b1"}, {"weight", 5}});
+  EXPECT_EQ(weight(), 5);
+  EXPECT_FALSE(control.backend("b1").contains("ramp_to"));
+}
+
 }  // namespace
 }  // namespace fairlead::control

@@ -27,6 +27,8 @@ TEST_F(StateFile, ReadsBackWhatItWrote) {
   state.holds[{"web", "b\"2"}] = Hold{HoldKind::kDrain, 5, 7, Then::kReset, 9, true};
   state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint};
   state.left.insert("b3");
+  state.disabled.insert("shop");
+  state.ramps[{"web", "b1"}] = Ramp{10, 90, 50, 5, 7};
 
   ASSERT_TRUE(save_operator_state(path_, state));
   const auto read = load_operator_state(path_);
@@ -56,6 +58,8 @@ TEST_F(StateFile, DamagedIsRefusedWhole) {
            R"("drained":[],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":["b1"],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[7]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"disabled":[7]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"ramps":[{"vip":"a"}]})",
        }) {
     write(text);
     const auto read = load_operator_state(path_);

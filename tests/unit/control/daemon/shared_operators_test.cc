@@ -21,6 +21,7 @@ OperatorState decisions() {
   state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint, 3000 * kS};
   state.health[{"web", "b4"}] = {true, 3700 * kS};
   state.left.insert("b9");
+  state.disabled.insert("shop");
   return state;
 }
 
@@ -38,6 +39,7 @@ TEST(SharedOperators, AnotherNodeReadsTheSameDecisionsInItsOwnTime) {
   EXPECT_EQ(drain.then, Then::kReset);
   EXPECT_EQ(read.holds.at({"web", "b3"}).kind, HoldKind::kMaint);
   EXPECT_EQ(read.health.at({"web", "b4"}).until, 160 * kS);
+  EXPECT_EQ(read.disabled, decisions().disabled);
   EXPECT_EQ(read.left, other.left) << "who left is what monitors say";
 }
 

@@ -59,5 +59,35 @@ TEST(StatsBaseline, AWorkerThatCameLaterAndACounterThatBeganAnewAreShownWhole) {
   EXPECT_EQ(value(cleared.worker(1, workers->worker[1]), "rx_packets"), 8U);
 }
 
+TEST(StatsBaseline, OneVipOrBackendIsClearedAlone) {
+  const auto workers = std::make_unique<fl_workers>();
+  workers->worker_count = 2;
+  for (unsigned w = 0; w < 2; ++w) {
+    fl_worker_page& page = workers->worker[w];
+    page.rx_packets = 100;
+    page.vips[3].packets = page.vips[4].packets = 40;
+    page.backends[5].packets = page.backends[6].packets = 30;
+  }
+  StatsBaseline cleared;
+
+  cleared.take_vip(*workers, 3, 7);
+  cleared.take_backend(*workers, 5, 8);
+  workers->worker[1].vips[3].packets += 2;
+  workers->worker[1].backends[5].packets += 1;
+
+  EXPECT_EQ(cleared.vip_sum(*workers, 3).packets, 2U);
+  EXPECT_EQ(cleared.vip_sum(*workers, 4).packets, 80U);
+  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 5), 5).packets, 1U);
+  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 6), 6).packets, 60U);
+  EXPECT_EQ(value(cleared.worker(1, workers->worker[1]), "rx_packets"), 100U);
+  EXPECT_EQ(cleared.taken(), 0U);
+  EXPECT_EQ(cleared.vip_taken(3), 7U);
+  EXPECT_EQ(cleared.vip_taken(4), 0U);
+  EXPECT_EQ(cleared.backend_taken(5), 8U);
+  cleared.take(*workers, 0, 9);
+  EXPECT_EQ(cleared.vip_taken(3), 9U) << "with all";
+  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 6), 6).packets, 0U);
+}
+
 }  // namespace
 }  // namespace fairlead::control
