@@ -78,8 +78,8 @@ class Comparison {
         before_(before),
         rehashed_(node.config.fleet.hash_key != next.fleet.hash_key) {}
 
-  Effect run(const steering::Plan& plan) {
-    for (std::size_t i = 0; i < plan.pools.size(); ++i) pool(next_.vips[i], plan.pools[i]);
+  Effect run(const std::vector<steering::PoolIntent>& intents, const steering::Plan& plan) {
+    for (std::size_t i = 0; i < plan.pools.size(); ++i) pool(intents[i].vip, plan.pools[i]);
     gone_vips();
     return std::move(effect_);
   }
@@ -92,9 +92,9 @@ class Comparison {
     if (old != nullptr && !same_destination(*old, vip)) row.change = "other destination";
     const bool all = rehashed_ || !row.change.empty();
     std::set<std::string> kept;
-    for (const steering::PlannedBackend& member : planned.backends) {  // removed ones are not
-      kept.insert(member.id);
-      backend(vip, *find_backend(vip, member.id), member, all, row);
+    for (std::size_t i = 0; i < vip.backends.size(); ++i) {  // removed ones are not
+      kept.insert(vip.backends[i].id);
+      backend(vip, vip.backends[i], planned.backends[i], all, row);
     }
     for (const auto& [key, published] : before_.members) {
       if (key.first == vip.name && kept.count(key.second) == 0) removed(key, published, row);
@@ -216,13 +216,13 @@ void keep_process_values(const config::Config& old, config::Config& fresh) {
 }
 
 base::Result<Effect> effect_of(Node& node, const config::Config& next, base::Nanoseconds now) {
+  const std::vector<steering::PoolIntent> intents = planned_intents(node, next);
   FL_ASSIGN(
-      const steering::Plan plan,
-      node.publisher.steering().plan(planned_intents(node, next), node_intent(next), now)
+      const steering::Plan plan, node.publisher.steering().plan(intents, node_intent(next), now)
   );
   FL_TRY(fits(node, plan, now));
   const Before before = published_now(node, now);
-  return Comparison(node, next, before).run(plan);
+  return Comparison(node, next, before).run(intents, plan);
 }
 
 }  // namespace fairlead::control

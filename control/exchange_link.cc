@@ -2,8 +2,6 @@
 // Between the node and exchange/client.hh.
 #include "control/exchange_link.hh"
 
-#include <map>
-
 #include <nlohmann/json.hpp>
 
 #include "dataplane/sys/log.hh"
@@ -30,18 +28,13 @@ base::Result<bool> ExchangeLink::start(
 }
 
 void ExchangeLink::set_backends(
-    const std::vector<model::Vip>& vips, const steering::Steering& steering
+    const std::vector<std::string>& ids, const steering::Steering& steering
 ) {
   if (!running()) return;
-  std::map<std::string, std::uint32_t> numbers;
-  for (const model::Vip& vip : vips) {
-    for (const model::Backend& backend : vip.backends) {
-      if (const auto number = steering.backend_number(backend.id))
-        numbers.emplace(backend.id, *number);
-    }
-  }
   std::vector<exchange::Client::Place> places;
-  for (const auto& [id, number] : numbers) places.push_back({id, number});
+  for (const std::string& id : ids) {
+    if (const auto number = steering.backend_number(id)) places.push_back({id, *number});
+  }
   if (places == places_) return;
   client_->set_backends(places);
   places_ = std::move(places);

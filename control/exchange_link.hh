@@ -45,7 +45,7 @@ class ExchangeLink {
   [[nodiscard]] bool fresh() const { return running() && client_->fresh(); }
 
   /// After a publication: numbers may be others.
-  void set_backends(const std::vector<model::Vip>& vips, const steering::Steering& steering);
+  void set_backends(const std::vector<std::string>& ids, const steering::Steering& steering);
   /// True: shared() or knows_parallel() changed, tables must follow.
   bool judge(base::Nanoseconds now);
   /// Others' counts have been there for a second or longer.

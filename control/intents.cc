@@ -75,6 +75,19 @@ std::optional<std::uint32_t> member_number(
   return std::nullopt;
 }
 
+std::map<Member, std::uint32_t> member_numbers(const Node& node) {
+  std::map<Member, std::uint32_t> out;
+  if (!node.publisher.table().valid()) return out;
+  const steer::Names& names = node.publisher.names();
+  const auto members = node.publisher.table().members();
+  for (std::uint32_t n = 0; n < members.size(); ++n) {
+    const fl_member& m = members[n];
+    if (m.state == FL_MEMBER_FREE) continue;
+    out.emplace(Member(names.vip(m.vip), names.backend(m.backend)), n);
+  }
+  return out;
+}
+
 std::vector<fl_member_state> member_states(
     const std::vector<MemberFacts>& members, std::uint32_t min_healthy_pct
 ) {
@@ -103,71 +116,152 @@ std::vector<fl_member_state> member_states(
 
 namespace {
 
-// A pool of members that are not removed; `weigh(vip, backend)` gives their weights.
-template <typename Weigh>
-steering::PoolIntent pool_of(const Node& node, const model::Vip& vip, const Weigh& weigh) {
-  steering::PoolIntent pool{vip, {}};
-  if (const auto base = node.bases.find(vip.name); base != node.bases.end())
-    pool.base = base->second.base;
+steering::BackendIntent intent_of(
+    fl_member_state state,
+    std::uint32_t weight,
+    bool knows_parallel,
+    const policy::EffectiveWeight* in_force
+) {
+  steering::BackendIntent intent;
+  intent.weight = weight;
+  intent.state = state;
+  // c is about all nodes' counts: without them, and of few nodes, the score is n / weight
+  // (docs/policies.md).
+  intent.parallel = knows_parallel && in_force != nullptr ? in_force->parallel : 0;
+  // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
+  // member that gets no new flows looks full, so that its weight makes no generations.
+  intent.inverse_weight = state == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
+  return intent;
+}
+
+steering::SharedBase stored_base(const FleetBases& bases, const std::string& vip) {
+  const auto base = bases.find(vip);
+  return base == bases.end() ? nullptr : base->second.base;
+}
+
+MemberFacts facts_of(const HeldAs& held, bool leaves, const health::Standing& check, bool tcp) {
+  return {
+      check.state, held.draining || leaves, held.off || check.ordered_down, tcp && check.in_doubt};
+}
+
+std::vector<const policy::EffectiveWeight*> weights_as(
+    const PoolWeights::Row* row, const SharedShape& shape
+) {
+  if (row != nullptr) return row->as(shape);
+  return std::vector<const policy::EffectiveWeight*>(shape->ids.size(), nullptr);
+}
+
+/// Not in the book: only in a configuration that is not in force yet.
+constexpr health::Standing kNotInTheBook{health::State::kUp, 100, false, false};
+
+// A pool of a configuration that is not in force, without members that are removed.
+steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
+  steering::PoolIntent pool{vip, {}, stored_base(node.bases, vip.name)};
   auto& members = pool.vip.backends;
   const auto gone = [&](const model::Backend& b) {
     return held_as(node.operators.holds, {vip.name, b.id}).removed;
   };
   members.erase(std::remove_if(members.begin(), members.end(), gone), members.end());
+  const bool tcp = vip.protocol == net::IpProto::kTcp;
   const bool disabled = node.operators.disabled.count(vip.name) > 0;
   std::vector<MemberFacts> facts;
   for (const model::Backend& backend : members) {
-    const HeldAs held = held_as(node.operators.holds, {vip.name, backend.id});
-    // Not in the book: only in a configuration that is not in force yet.
-    const bool known = node.checks.all().count({vip.name, backend.id}) > 0;
-    facts.push_back(
-        {known ? node.checks.state(vip.name, backend.id) : health::State::kUp,
-         disabled || held.draining || node.intake.has_left(backend.id),
-         held.off || node.checks.ordered_down(vip.name, backend.id),
-         vip.protocol == net::IpProto::kTcp && node.checks.in_doubt(vip.name, backend.id)}
-    );
+    const auto slot = node.checks.slot(vip.name, backend.id);
+    facts.push_back(facts_of(
+        held_as(node.operators.holds, {vip.name, backend.id}),
+        disabled || node.intake.has_left(backend.id),
+        slot ? node.checks.standing(*slot) : kNotInTheBook,
+        tcp
+    ));
   }
   const auto states = member_states(facts, vip.health.min_healthy_pct);
   for (std::size_t i = 0; i < members.size(); ++i) {
-    steering::BackendIntent intent;
-    intent.weight = weigh(vip, members[i]);
-    intent.state = states[i];
-    // c is about all nodes' counts: without them, and of few nodes, the score is n / weight
-    // (docs/policies.md).
-    const auto* in_force = node.weights.find(vip.name, members[i].id);
-    const bool knows = node.exchange.knows_parallel() && in_force != nullptr;
-    intent.parallel = knows ? in_force->parallel : 0;
-    // 0: derived from the weight; the fast score lives in the scores region, never in a table. A
-    // member that gets no new flows looks full, so that its weight makes no generations.
-    intent.inverse_weight = states[i] == FL_MEMBER_ACTIVE ? 0 : UINT32_MAX;
-    pool.backends.push_back(intent);
+    pool.backends.push_back(intent_of(
+        states[i],
+        planned_weight(node, vip, members[i]),
+        node.exchange.knows_parallel(),
+        node.weights.find(vip.name, members[i].id)
+    ));
   }
   return pool;
 }
 
 }  // namespace
 
-std::vector<steering::PoolIntent> pool_intents(const Node& node) {
-  std::vector<steering::PoolIntent> out;
-  out.reserve(node.config.vips.size());
-  const auto in_force = [&](const model::Vip& vip, const model::Backend& backend) {
-    const policy::EffectiveWeight* weight = node.weights.find(vip.name, backend.id);
-    const std::uint32_t whole =
-        weight == nullptr ? base_weight(node, vip, backend) : weight->weight;
-    const std::uint32_t share = node.checks.share_pct(vip.name, backend.id);
-    return whole == 0 || share == 100 ? whole : std::max(1U, whole * share / 100);
+IntentInput intent_input(const Node& node) {
+  return {
+      node.config.vips,
+      node.rows,
+      node.checks,
+      node.weights,
+      node.bases,
+      node.exchange.knows_parallel()};
+}
+
+void IntentRows::describe(const IntentInput& in, std::size_t v) {
+  const model::Vip& vip = in.vips[v];
+  const std::vector<std::uint32_t>& removed = in.rows.row(v).removed;
+  steering::PoolIntent& pool = pools_[v];
+  pool.vip = vip;
+  kept_[v].clear();
+  for (std::uint32_t i = 0; i < vip.backends.size(); ++i)
+    if (!std::binary_search(removed.begin(), removed.end(), i)) kept_[v].push_back(i);
+  if (!removed.empty()) {
+    pool.vip.backends.clear();
+    for (const std::uint32_t i : kept_[v]) pool.vip.backends.push_back(vip.backends[i]);
+  }
+  pool.backends.resize(kept_[v].size());
+  pool.edition = ++editions_;
+  removed_[v] = removed;
+}
+
+void IntentRows::put_numbers(const IntentInput& in, std::size_t v) {
+  const PoolRow& row = in.rows.row(v);
+  const std::vector<std::uint32_t>& kept = kept_[v];
+  steering::PoolIntent& pool = pools_[v];
+  const bool tcp = pool.vip.protocol == net::IpProto::kTcp;
+  const auto check = [&](std::uint32_t i) -> const health::Standing& {
+    return row.checks[i] ? in.checks.standing(*row.checks[i]) : kNotInTheBook;
   };
-  for (const model::Vip& vip : node.config.vips) out.push_back(pool_of(node, vip, in_force));
-  return out;
+  std::vector<MemberFacts> facts;
+  facts.reserve(kept.size());
+  for (const std::uint32_t i : kept)
+    facts.push_back(
+        facts_of(row.held[i], row.disabled || in.rows.has_left(v, i), check(i), tcp)
+    );
+  const auto states = member_states(facts, pool.vip.health.min_healthy_pct);
+  const SharedShape& shape = in.rows.index().pools()[v];
+  const auto* weighed = in.weights.row(pool.vip.name);
+  const auto weights = weights_as(weighed, shape);
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    const std::uint32_t i = kept[k];
+    const std::uint32_t whole = weights[i] == nullptr ? row.base_weight[i] : weights[i]->weight;
+    const std::uint32_t share = check(i).share_pct;
+    const std::uint32_t weight =
+        whole == 0 || share == 100 ? whole : std::max(1U, whole * share / 100);
+    pool.backends[k] = intent_of(states[k], weight, in.knows_parallel, weights[i]);
+  }
+}
+
+const std::vector<steering::PoolIntent>& IntentRows::renew(const IntentInput& in) {
+  const std::size_t vips = in.vips.size();
+  const bool all = seen_ != in.rows.edition();
+  seen_ = in.rows.edition();
+  pools_.resize(vips);
+  kept_.resize(vips);
+  removed_.resize(vips);
+  for (std::size_t v = 0; v < vips; ++v) {
+    if (all || removed_[v] != in.rows.row(v).removed) describe(in, v);
+    pools_[v].base = stored_base(in.bases, pools_[v].vip.name);
+    put_numbers(in, v);
+  }
+  return pools_;
 }
 
 std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next) {
   std::vector<steering::PoolIntent> out;
   out.reserve(next.vips.size());
-  const auto planned = [&](const model::Vip& vip, const model::Backend& backend) {
-    return planned_weight(node, vip, backend);
-  };
-  for (const model::Vip& vip : next.vips) out.push_back(pool_of(node, vip, planned));
+  for (const model::Vip& vip : next.vips) out.push_back(planned_pool(node, vip));
   return out;
 }
 

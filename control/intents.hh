@@ -30,8 +30,35 @@ std::vector<fl_member_state> member_states(
     const std::vector<MemberFacts>& members, std::uint32_t min_healthy_pct
 );
 
-/// The same for the whole node, with the weights in force.
-std::vector<steering::PoolIntent> pool_intents(const Node& node);
+/// What the intents of a configuration in force follow from.
+struct IntentInput {
+  const std::vector<model::Vip>& vips;
+  const PoolRows& rows;  // renewed
+  const health::Checks& checks;
+  const PoolWeights& weights;
+  const FleetBases& bases;
+  bool knows_parallel = false;
+};
+IntentInput intent_input(const Node& node);
+
+/// The same for all pools, with the weights in force. Kept between turns: a pool's description
+/// is copied from the configuration when that or its membership changes, a turn puts numbers. Main
+/// thread.
+class IntentRows {
+ public:
+  /// The result is good until the next call.
+  const std::vector<steering::PoolIntent>& renew(const IntentInput& in);
+
+ private:
+  void describe(const IntentInput& in, std::size_t vip);
+  void put_numbers(const IntentInput& in, std::size_t vip);
+
+  std::vector<steering::PoolIntent> pools_;
+  std::vector<std::vector<std::uint32_t>> kept_;     // by vip: positions of those not removed
+  std::vector<std::vector<std::uint32_t>> removed_;  // as they were when described
+  std::uint64_t seen_ = 0;                           // edition of the node's rows
+  std::uint64_t editions_ = 0;                       // given to pools
+};
 /// The same as if `next` were in force: backends that are new count as healthy, the others keep
 /// what is known of them, and the policy's factor on their weight.
 std::vector<steering::PoolIntent> planned_intents(const Node& node, const config::Config& next);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@
 #include "control/monitor/intake.hh"
 #include "control/operator_state.hh"
 #include "control/policy_log.hh"
+#include "control/pool_rows.hh"
 #include "control/pool_weights.hh"
 #include "control/publisher.hh"
 #include "control/regions.hh"
@@ -67,6 +69,7 @@ struct Node {
   OperatorState operators;
   health::Checks checks;
   monitor::Intake intake;
+  PoolRows rows;  // of `config`, what the three above say
   FleetView fleet;
   RouteState routes;
   std::unique_ptr<fleet::Store> store;    // null: this node is alone with its files
@@ -105,9 +108,11 @@ std::uint32_t base_weight(const Node& node, const model::Vip& vip, const model::
 /// Drained by an operator, or its agent left.
 bool is_draining(const Node& node, const std::string& vip, const std::string& backend);
 
-/// Published number of a member; nullopt: in no generation yet.
+/// Published number of a member; nullopt: in no generation yet. Cost: a look at all members.
 std::optional<std::uint32_t> member_number(
     const Node& node, const std::string& vip, const std::string& backend
 );
+/// The same of all, by vip and backend.
+std::map<Member, std::uint32_t> member_numbers(const Node& node);
 
 }  // namespace fairlead::control

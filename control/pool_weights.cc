@@ -3,6 +3,7 @@
 #include "control/pool_weights.hh"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace fairlead::control {
@@ -33,113 +34,171 @@ void PoolWeights::restore(
 ) {
   hold_until_ = hold_until;
   for (const auto& [vip, weights] : pools) {
-    Pool& pool = pools_[vip];
+    auto next = std::make_shared<Pool>(*pool(vip));
     for (const auto& [id, weight] : weights) {
-      pool.restored[id] = weight;
+      next->restored[id] = weight;
       // The policy steps from here, not from its prior.
-      policy::BackendState& state = pool.state.backends[id];
+      policy::BackendState& state = next->state.backends[id];
       state.table_weight = weight;
       state.score_weight = weight;
       state.given = weight;
     }
+    pools_[vip] = std::move(next);
   }
 }
 
 bool PoolWeights::give(Given pools, bool frozen) {
   ++turns_;
   bool changed = false;
-  std::map<std::string, Pool> next;
+  std::map<std::string, SharedPool> next;
   for (auto& [vip, weights] : pools) {
-    Pool pool = std::move(pools_[vip]);
-    pool.frozen = frozen;
-    changed = changed || weights.size() != pool.weights.size();
-    for (const auto& [id, weight] : weights) {
-      const auto old = pool.weights.find(id);
-      changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
-                old->second.parallel != weight.parallel;
+    const SharedPool before = pool(vip);
+    auto given = std::make_shared<Pool>(*before);
+    given->frozen = frozen;
+    PoolShape shape;
+    given->row.weights.clear();
+    for (auto& [id, weight] : weights) {
+      const policy::EffectiveWeight* old = find(vip, id);
+      changed = changed || old == nullptr || old->weight != weight.weight ||
+                old->parallel != weight.parallel;
+      shape.ids.push_back(id);
+      given->row.weights.push_back(std::move(weight));
     }
-    pool.weights = std::move(weights);
-    next.emplace(vip, std::move(pool));
+    changed = changed || weights.size() != before->row.weights.size();
+    if (before->row.shape == nullptr || before->row.shape->ids != shape.ids) {
+      shape.by_id = order_of(shape.ids);
+      given->row.shape = std::make_shared<const PoolShape>(std::move(shape));
+    }
+    next.emplace(vip, std::move(given));
   }
   pools_ = std::move(next);
   return changed;
+}
+
+bool PoolWeights::same_past(const Pool& a, const Pool& b) {
+  return a.last_turn == b.last_turn && a.frozen == b.frozen && a.restored == b.restored &&
+         a.rails == b.rails && a.row.shape == b.row.shape && a.row.weights == b.row.weights &&
+         a.state == b.state;
 }
 
 bool PoolWeights::turn(
-    const std::vector<model::Vip>& vips,
-    model::PolicyName policy,
-    const policy::Parameters& parameters,
-    base::Nanoseconds now,
-    const InputOf& input
+    const PoolIndex& index,
+    const Turn& turn,
+    const StandingOf& standing,
+    const ObservationOf& observe
 ) {
   ++turns_;
   bool changed = false;
-  std::map<std::string, Pool> next;
-  for (const model::Vip& vip : vips) {
-    Pool pool = std::move(pools_[vip.name]);
-    policy::Snapshot snapshot{policy, {}, parameters};
-    snapshot.parameters.choices = vip.choices;
-    policy::Observations observed;
-    observed.now = now;
-    for (const model::Backend& backend : vip.backends) {
-      Input in = input(vip, backend);
-      snapshot.backends.push_back({backend.id, in.configured, backend.capacity, in.usable});
-      observed.backends.push_back(std::move(in.observation));
+  std::map<std::string, SharedPool> next;
+  std::vector<Group> groups;
+  for (std::uint32_t v = 0; v < index.names().size(); ++v) {
+    Group mine;
+    mine.before = pool(index.names()[v]);
+    mine.shape = index.pools()[v];
+    mine.standings.reserve(mine.shape->ids.size());
+    for (std::uint32_t i = 0; i < mine.shape->ids.size(); ++i)
+      mine.standings.push_back(standing(v, i));
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
+      return g.shape == mine.shape && g.standings == mine.standings &&
+             (g.before == mine.before || same_past(*g.before, *mine.before));
+    });
+    if (group == groups.end()) {
+      group = groups.insert(groups.end(), std::move(mine));
+      weigh(*group, turn, observe);
     }
-    const base::Nanoseconds dt = pool.last_turn == 0 ? 0 : now - pool.last_turn;
-    if (log_ != nullptr) log_->begin(vip.name, pool.state);
-    auto fresh = policy::update(snapshot, observed, pool.state, dt);
-    if (log_ != nullptr) log_->end(vip.name, snapshot, observed, dt, fresh, pool.state);
-    const auto in_force = [&](std::size_t i) {
-      const auto before = pool.weights.find(snapshot.backends[i].id);
-      return before == pool.weights.end() ? 0U : before->second.weight;
-    };
-    policy::hold_to_rails(rails_, snapshot, in_force, now, pool.rails, fresh);
-    pool.last_turn = now;
-    pool.frozen = fresh.frozen;
-    changed = adopt(pool, vip, fresh, now < hold_until_) || changed;
-    next.emplace(vip.name, std::move(pool));
+    changed = changed || group->changed;
+    if (log_ != nullptr) {
+      const std::string& name = index.names()[v];
+      log_->begin(name, group->before->state);
+      log_->end(
+          name, group->snapshot, group->observed, group->dt, group->decided, group->after->state
+      );
+    }
+    next.emplace(index.names()[v], group->after);
   }
   pools_ = std::move(next);
   return changed;
 }
 
-bool PoolWeights::adopt(
-    Pool& pool, const model::Vip& vip, const policy::Weights& fresh, bool hold
-) {
-  std::map<std::string, policy::EffectiveWeight> weights;
+void PoolWeights::weigh(Group& group, const Turn& turn, const ObservationOf& observe) const {
+  const PoolShape& shape = *group.shape;
+  group.snapshot = {turn.policy, {}, turn.parameters};
+  group.snapshot.parameters.choices = shape.choices;
+  group.observed.now = turn.now;
+  for (std::size_t i = 0; i < shape.ids.size(); ++i) {
+    const Standing& s = group.standings[i];
+    group.snapshot.backends.push_back({shape.ids[i], s.configured, shape.capacity[i], s.usable});
+    group.observed.backends.push_back(observe(shape.backends[i]));
+  }
+  const bool hold = turn.now < hold_until_;
+  auto pool = std::make_shared<Pool>();
+  pool->row.shape = group.shape;
+  pool->state = group.before->state;
+  pool->rails = group.before->rails;
+  if (hold) pool->restored = group.before->restored;
+  pool->last_turn = turn.now;
+  group.dt = group.before->last_turn == 0 ? 0 : turn.now - group.before->last_turn;
+  auto fresh = policy::update(group.snapshot, group.observed, pool->state, group.dt);
+  if (log_ != nullptr) group.decided = fresh;
+  const auto before = group.before->row.as(group.shape);
+  const auto in_force = [&](std::size_t i) {
+    return before[i] == nullptr ? 0U : before[i]->weight;
+  };
+  policy::hold_to_rails(rails_, group.snapshot, in_force, turn.now, pool->rails, fresh);
+  pool->frozen = fresh.frozen;
+  group.changed = adopt(*pool, group.before->row, std::move(fresh), hold);
+  group.after = std::move(pool);
+}
+
+bool PoolWeights::adopt(Pool& pool, const Row& before, policy::Weights fresh, bool hold) {
+  const std::vector<std::string>& ids = pool.row.shape->ids;
+  const auto old = before.as(pool.row.shape);
   bool changed = false;
-  for (std::size_t i = 0; i < vip.backends.size(); ++i) {
-    const std::string& id = vip.backends[i].id;
-    policy::EffectiveWeight weight = fresh.backends[i];
-    const auto restored = pool.restored.find(id);
-    if (hold && restored != pool.restored.end() && weight.weight != 0) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    policy::EffectiveWeight& weight = fresh.backends[i];
+    const auto restored = hold ? pool.restored.find(ids[i]) : pool.restored.end();
+    if (restored != pool.restored.end() && weight.weight != 0) {
       weight.weight = restored->second;
       weight.inverse_weight = policy::score_inverse_weight(restored->second);
       weight.why = "as published before the restart, estimates are being made";
     }
-    const auto old = pool.weights.find(id);
-    changed = changed || old == pool.weights.end() || old->second.weight != weight.weight ||
-              moved(old->second.parallel, weight.parallel);
-    weights.emplace(id, std::move(weight));
+    changed = changed || old[i] == nullptr || old[i]->weight != weight.weight ||
+              moved(old[i]->parallel, weight.parallel);
   }
-  pool.weights = std::move(weights);
+  pool.row.weights = std::move(fresh.backends);
   return changed;
+}
+
+std::vector<const policy::EffectiveWeight*> PoolWeights::Row::as(const SharedShape& other) const {
+  std::vector<const policy::EffectiveWeight*> out(other->ids.size(), nullptr);
+  if (shape == nullptr) return out;
+  for (std::uint32_t i = 0; i < out.size(); ++i) {
+    const auto at = shape == other ? std::optional(i) : shape->position(other->ids[i]);
+    if (at) out[i] = &weights[*at];
+  }
+  return out;
+}
+
+PoolWeights::SharedPool PoolWeights::pool(const std::string& vip) const {
+  const auto known = pools_.find(vip);
+  return known == pools_.end() ? nothing_ : known->second;
+}
+
+const PoolWeights::Row* PoolWeights::row(const std::string& vip) const {
+  const auto known = pools_.find(vip);
+  return known == pools_.end() ? nullptr : &known->second->row;
 }
 
 const policy::EffectiveWeight* PoolWeights::find(const std::string& vip, const std::string& backend)
     const {
-  const auto pool = pools_.find(vip);
-  if (pool == pools_.end()) return nullptr;
-  const auto weight = pool->second.weights.find(backend);
-  return weight == pool->second.weights.end() ? nullptr : &weight->second;
+  const Row* const known = row(vip);
+  if (known == nullptr || known->shape == nullptr) return nullptr;
+  const auto at = known->shape->position(backend);
+  return at ? &known->weights[*at] : nullptr;
 }
 
 bool PoolWeights::any_frozen() const {
-  for (const auto& [name, pool] : pools_) {
-    if (pool.frozen) return true;
-  }
-  return false;
+  return std::any_of(pools_.begin(), pools_.end(), [](const auto& p) { return p.second->frozen; });
 }
 
 }  // namespace fairlead::control

@@ -4,14 +4,14 @@
 
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "control/model/model.hh"
 #include "control/policy/decision_log.hh"
 #include "control/policy/policy.hh"
 #include "control/policy/rails.hh"
+#include "control/pool_index.hh"
 #include "dataplane/steer/table_view.hh"
 
 namespace fairlead::control {
@@ -27,12 +27,15 @@ class PoolWeights {
   void log_to(policy::DecisionLog* log) { log_ = log; }
 
   /// What a turn needs to know about one backend of a pool.
-  struct Input {
+  struct Standing {
     std::uint32_t configured = 0;  // or the operator's
     bool usable = true;
-    policy::Observation observation;
+    friend bool operator==(const Standing&, const Standing&) = default;
   };
-  using InputOf = std::function<Input(const model::Vip&, const model::Backend&)>;
+  /// Of a vip and a position in its pool, as the index has them.
+  using StandingOf = std::function<Standing(std::uint32_t vip, std::uint32_t position)>;
+  /// Of a backend by its place in PoolIndex::backends(); asked once for all pools weighed together.
+  using ObservationOf = std::function<policy::Observation(std::uint32_t backend)>;
 
   /// After a restart: the published weights stay in force until `hold_until`, while estimates
   /// are made anew; from then on policies move them step by step.
@@ -52,37 +55,70 @@ class PoolWeights {
   /// From the next turn on.
   void set_rails(const policy::RailSettings& rails) { rails_ = rails; }
 
-  /// One turn of every pool. Returns true when a table weight changed.
+  struct Turn {
+    model::PolicyName policy = model::PolicyName::kStatic;
+    policy::Parameters parameters;  // `choices` is each pool's
+    base::Nanoseconds now = 0;
+  };
+  /// One turn of every pool. Pools of one shape, with the same standings and the same past, are
+  /// weighed once and share the result; one that leaves the others goes on from what they had
+  /// together. Returns true when a table weight changed.
   bool turn(
-      const std::vector<model::Vip>& vips,
-      model::PolicyName policy,
-      const policy::Parameters& parameters,
-      base::Nanoseconds now,
-      const InputOf& input
+      const PoolIndex& index,
+      const Turn& turn,
+      const StandingOf& standing,
+      const ObservationOf& observe
   );
 
   /// Null: this backend has not been weighed yet.
   [[nodiscard]] const policy::EffectiveWeight* find(
       const std::string& vip, const std::string& backend
   ) const;
+  /// Weights in force of a pool, by positions that `shape` gives a meaning.
+  struct Row {
+    SharedShape shape;  // null: not weighed yet
+    std::vector<policy::EffectiveWeight> weights;
+    /// As `shape` has the positions; null where it was not weighed.
+    [[nodiscard]] std::vector<const policy::EffectiveWeight*> as(const SharedShape& other) const;
+  };
+  /// Null: nothing is known of the vip. Vips that were weighed together have the same row.
+  [[nodiscard]] const Row* row(const std::string& vip) const;
   /// A policy lost all its measurements and keeps its last weights.
   [[nodiscard]] bool any_frozen() const;
   [[nodiscard]] std::uint64_t turns() const { return turns_; }
 
  private:
   struct Pool {
+    Row row;
     policy::State state;
-    std::map<std::string, policy::EffectiveWeight> weights;
     std::map<std::string, std::uint32_t> restored;  // published weights, while held
     base::Nanoseconds last_turn = 0;
     policy::RailMemory rails;
     bool frozen = false;
   };
-  static bool adopt(Pool& pool, const model::Vip& vip, const policy::Weights& fresh, bool hold);
+  using SharedPool = std::shared_ptr<const Pool>;
+  /// Pools that are weighed together in one turn.
+  struct Group {
+    SharedPool before;
+    SharedShape shape;
+    std::vector<Standing> standings;
+    policy::Snapshot snapshot;
+    policy::Observations observed;
+    base::Nanoseconds dt = 0;
+    policy::Weights decided;  // before rails; kept for a log only
+    SharedPool after;
+    bool changed = false;
+  };
+  void weigh(Group& group, const Turn& turn, const ObservationOf& observe) const;
+  /// Takes `fresh` for the pool's weights. True: a table weight is another than in `before`.
+  static bool adopt(Pool& pool, const Row& before, policy::Weights fresh, bool hold);
+  static bool same_past(const Pool& a, const Pool& b);
+  [[nodiscard]] SharedPool pool(const std::string& vip) const;
 
   policy::RailSettings rails_;
   policy::DecisionLog* log_ = nullptr;
-  std::map<std::string, Pool> pools_;
+  SharedPool nothing_ = std::make_shared<const Pool>();  // of those never seen
+  std::map<std::string, SharedPool> pools_;
   base::Nanoseconds hold_until_ = 0;
   std::uint64_t turns_ = 0;
 };

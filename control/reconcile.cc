@@ -6,11 +6,9 @@
 #include <cstdio>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "control/api/counters.hh"
-#include "control/intents.hh"
 #include "control/policy_input.hh"
 #include "control/take_weights.hh"
 #include "dataplane/sys/log.hh"
@@ -30,12 +28,8 @@ using Weights = std::map<std::pair<std::string, std::string>, double>;
 Weights published_weights(const Node& node) {
   Weights out;
   const steer::TableView& table = node.publisher.table();
-  for (const model::Vip& vip : node.config.vips) {
-    for (const model::Backend& backend : vip.backends) {
-      const auto number = member_number(node, vip.name, backend.id);
-      if (number) out[{vip.name, backend.id}] = table.member(*number).weight;
-    }
-  }
+  for (const auto& [member, number] : member_numbers(node))
+    out.emplace(member, table.member(number).weight);
   return out;
 }
 
@@ -78,22 +72,17 @@ void Reconciler::mark_dirty(base::Nanoseconds now) {
 
 void Reconciler::take_config(config::Config config, base::Nanoseconds now) {
   node_.config = std::move(config);
-  std::set<std::string> ids;
-  for (const model::Vip& vip : node_.config.vips) {
-    for (const model::Backend& backend : vip.backends) ids.insert(backend.id);
-  }
-  node_.intake.set_backends({ids.begin(), ids.end()});
   const steer::TableView& table = node_.publisher.table();
-  node_.checks.configure(
-      node_.config.vips,
-      now,
-      [this, &table](const model::Vip& vip, const model::Backend& backend) {
-        const auto number = member_number(node_, vip.name, backend.id);
-        if (!number) return health::State::kUnknown;
-        return table.member(*number).state == FL_MEMBER_DOWN ? health::State::kDown
-                                                             : health::State::kUp;
-      }
-  );
+  const auto numbers = member_numbers(node_);
+  node_.checks
+      .configure(node_.config.vips, now, [&](const model::Vip& vip, const model::Backend& backend) {
+        const auto number = numbers.find({vip.name, backend.id});
+        if (number == numbers.end()) return health::State::kUnknown;
+        return table.member(number->second).state == FL_MEMBER_DOWN ? health::State::kDown
+                                                                    : health::State::kUp;
+      });
+  node_.rows.configure(node_.config.vips, node_.checks);
+  node_.intake.set_backends(node_.rows.index().backends());
   if (node_.publisher.generation() == 0 && first_by_ == 0) first_by_ = now + kFirstResults;
   gate_set_ = false;
   hasten_policy();
@@ -180,35 +169,41 @@ void Reconciler::run_policy(base::Nanoseconds now) {
     return;
   }
   if (node_.operators.frozen && node_.weights.turns() > 0 && !dirty_) return;
-  std::map<std::string, std::vector<policy::Report>> reports;
-  for (const model::Vip& vip : node_.config.vips) {
-    for (const model::Backend& backend : vip.backends) {
-      auto [rows, first] = reports.try_emplace(backend.id);
-      if (!first) continue;
-      for (const auto& received : node_.intake.take_reports(backend.id)) {
-        // Frozen: a turn because of a new backend or weight; measurements do not count.
-        if (!node_.operators.frozen) rows->second.push_back(to_policy(received));
-      }
-    }
-  }
-  const fl_workers& workers = node_.regions.worker_pages();
-  const auto input = [&](const model::Vip& vip, const model::Backend& backend) {
-    PoolWeights::Input in;
-    in.configured = base_weight(node_, vip, backend);
-    in.usable = node_.checks.state(vip.name, backend.id) != health::State::kDown &&
-                !is_draining(node_, vip.name, backend.id);
-    in.observation.reports = reports[backend.id];
-    if (const auto number = node_.publisher.steering().backend_number(backend.id)) {
-      in.observation.in_flight = static_cast<double>(api::backend_sum(workers, *number).in_flight);
-    }
-    return in;
+  node_.rows.renew(node_.operators, node_.intake);
+  const PoolRows& rows = node_.rows;
+  const std::vector<policy::Observation> observed = observe();
+  const auto standing = [&](std::uint32_t vip, std::uint32_t i) {
+    const PoolRow& row = rows.row(vip);
+    const bool down =
+        row.checks[i] && node_.checks.standing(*row.checks[i]).state == health::State::kDown;
+    return PoolWeights::Standing{
+        row.base_weight[i], !down && row.is_held[i] == 0 && !rows.has_left(vip, i)};
   };
   set_rails(node_.weights, node_.config.rails);
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
-  if (node_.weights.turn(node_.config.vips, node_.config.policy, parameters, now, input)) {
+  const PoolWeights::Turn turn{node_.config.policy, parameters, now};
+  if (node_.weights.turn(rows.index(), turn, standing, [&](std::uint32_t n) {
+        return observed[n];
+      })) {
     mark_dirty(now);
   }
+}
+
+std::vector<policy::Observation> Reconciler::observe() {
+  std::vector<policy::Observation> out;
+  for (const std::string& id : node_.rows.index().backends()) {
+    policy::Observation& mine = out.emplace_back();
+    for (const auto& received : node_.intake.take_reports(id)) {
+      // Frozen: a turn because of a new backend or weight; measurements do not count.
+      if (!node_.operators.frozen) mine.reports.push_back(to_policy(received));
+    }
+    if (const auto number = node_.publisher.steering().backend_number(id)) {
+      const auto sum = api::backend_sum(node_.regions.worker_pages(), *number);
+      mine.in_flight = static_cast<double>(sum.in_flight);
+    }
+  }
+  return out;
 }
 
 /// No bank is free: nothing is planned before one is.
@@ -221,8 +216,10 @@ void Reconciler::wait_for_bank(base::Nanoseconds now) {
 void Reconciler::publish(base::Nanoseconds now) {
   if (!node_.publisher.may_publish(now)) return wait_for_bank(now);
   const auto before = weights_before(node_);
-  const auto outcome =
-      node_.publisher.publish(pool_intents(node_), node_intent(node_.config), decided_, now);
+  node_.rows.renew(node_.operators, node_.intake);
+  const auto outcome = node_.publisher.publish(
+      intents_.renew(intent_input(node_)), node_intent(node_.config), decided_, now
+  );
   if (outcome && *outcome == Publisher::Outcome::kBusy) return wait_for_bank(now);
   retry_at_ = 0;
   retry_after_ = 0;
@@ -243,7 +240,7 @@ void Reconciler::publish(base::Nanoseconds now) {
     log_published(now);
     tell_weights(node_, before);
   }
-  node_.exchange.set_backends(node_.config.vips, node_.publisher.steering());
+  node_.exchange.set_backends(node_.rows.index().backends(), node_.publisher.steering());
   set_gate();
 }
 

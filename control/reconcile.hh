@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/health_watch.hh"
+#include "control/intents.hh"
 #include "control/node.hh"
 #include "control/scores.hh"
 
@@ -37,6 +38,8 @@ class Reconciler {
   void tell(const health::Transition& transition);
   void watch_health(base::Nanoseconds now);
   void run_policy(base::Nanoseconds now);
+  /// By place in the index of the node's rows; takes the reports.
+  std::vector<policy::Observation> observe();
   void publish(base::Nanoseconds now);
   void wait_for_bank(base::Nanoseconds now);
   void set_gate();
@@ -46,6 +49,7 @@ class Reconciler {
 
   Node& node_;
   HealthWatch health_watch_;
+  IntentRows intents_;
   ScoreWriter scores_;
   bool dirty_ = false;
   base::Nanoseconds decided_ = 0;   // since when

@@ -9,27 +9,29 @@
 namespace fairlead::control {
 void ScoreWriter::look_up(const Node& node) {
   rows_.clear();
-  for (const model::Vip& vip : node.config.vips) {
-    for (const model::Backend& backend : vip.backends) {
-      const auto number = node.publisher.steering().backend_number(backend.id);
-      if (!number) continue;
-      const auto* weight = node.weights.find(vip.name, backend.id);
-      const std::uint64_t inverse = weight == nullptr ? 0 : weight->inverse_weight;
-      const std::uint32_t share = node.checks.share_pct(vip.name, backend.id);
-      rows_.push_back(
-          {backend.id,
-           *number,
-           static_cast<std::uint32_t>(std::min<std::uint64_t>(inverse * 100 / share, UINT32_MAX))}
-      );
+  const PoolIndex& index = node.rows.index();
+  std::vector<std::uint32_t> pools(index.backends().size(), 0);  // that a backend is in
+  std::vector<std::uint32_t> inverses(index.backends().size(), 0);
+  for (std::uint32_t v = 0; v < index.names().size(); ++v) {
+    const SharedShape& shape = index.pools()[v];
+    const auto* weighed = node.weights.row(index.names()[v]);
+    const bool known = weighed != nullptr && weighed->shape != nullptr;
+    const auto weights = known ? weighed->as(shape) : PoolWeights::Row{}.as(shape);
+    for (std::uint32_t i = 0; i < shape->backends.size(); ++i) {
+      const std::uint32_t n = shape->backends[i];
+      if (++pools[n] > 1) continue;
+      const auto slot = node.rows.row(v).checks[i];
+      const std::uint32_t share = slot ? node.checks.standing(*slot).share_pct : 100;
+      const std::uint64_t inverse = weights[i] == nullptr ? 0 : weights[i]->inverse_weight;
+      inverses[n] =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(inverse * 100 / share, UINT32_MAX));
     }
   }
-  const auto by_id = [](const Row& a, const Row& b) { return a.id < b.id; };
-  std::stable_sort(rows_.begin(), rows_.end(), by_id);
-  for (std::size_t i = 1; i < rows_.size(); ++i) {
-    if (rows_[i].id == rows_[i - 1].id) rows_[i].inverse = rows_[i - 1].inverse = 0;
+  for (std::uint32_t n = 0; n < pools.size(); ++n) {
+    const std::string& id = index.backends()[n];
+    const auto number = node.publisher.steering().backend_number(id);
+    if (number) rows_.push_back({id, *number, pools[n] == 1 ? inverses[n] : 0});
   }
-  const auto same = [](const Row& a, const Row& b) { return a.id == b.id; };
-  rows_.erase(std::unique(rows_.begin(), rows_.end(), same), rows_.end());
   stale_ = false;
   turns_seen_ = node.weights.turns();
 }

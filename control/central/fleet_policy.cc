@@ -78,27 +78,35 @@ void FleetPolicy::adopt(monitor::FleetWeights told, bool hold, base::Nanoseconds
 bool FleetPolicy::run(const Input& input, const Reports& reports, base::Nanoseconds now) {
   const bool frozen = input.operators.frozen;
   const std::set<std::string> down = down_for_most(input.nodes);
-  const auto of = [&](const model::Vip& vip, const model::Backend& backend) {
-    const Key member(vip.name, backend.id);
-    control::PoolWeights::Input in;
+  const std::vector<model::Vip>& vips = input.config.vips;
+  const control::PoolIndex index(vips);
+  const auto standing = [&](std::uint32_t v, std::uint32_t i) {
+    const model::Backend& backend = vips[v].backends[i];
+    const Key member(vips[v].name, backend.id);
     const auto by_hand = input.operators.weights.find(member);
-    in.configured = by_hand == input.operators.weights.end() ? backend.weight : by_hand->second;
-    in.usable = down.count(vip.name + "/" + backend.id) == 0 &&
-                input.operators.holds.count(member) == 0 &&
-                input.operators.left.count(backend.id) == 0;
-    const auto received = reports.find(backend.id);
+    return control::PoolWeights::Standing{
+        by_hand == input.operators.weights.end() ? backend.weight : by_hand->second,
+        down.count(member.first + "/" + backend.id) == 0 &&
+            input.operators.holds.count(member) == 0 &&
+            input.operators.left.count(backend.id) == 0};
+  };
+  const auto observe = [&](std::uint32_t n) {
+    const std::string& id = index.backends()[n];
+    policy::Observation out;
+    const auto received = reports.find(id);
     // Frozen: a turn because of a new backend or weight; measurements do not count.
     if (received != reports.end() && !frozen)
       for (const monitor::Received& r : received->second)
-        in.observation.reports.push_back(control::to_policy(r));
-    in.observation.in_flight = input.in_flight(backend.id);
-    return in;
+        out.reports.push_back(control::to_policy(r));
+    out.in_flight = input.in_flight(id);
+    return out;
   };
   control::set_rails(pools_, input.config.rails);
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(input.config.learning));
-  const bool changed = pools_.turn(input.config.vips, input.config.policy, parameters, now, of);
-  return renew(input.config.vips, changed || !computed_);
+  const bool changed =
+      pools_.turn(index, {input.config.policy, parameters, now}, standing, observe);
+  return renew(vips, changed || !computed_);
 }
 
 /// True: a new generation.

@@ -98,6 +98,75 @@ void Checks::adopt(std::map<Key, Check> next) {
     witnesses.insert(witnesses.end(), same_address.begin(), same_address.end());
     for (const Key& witness : witnesses) dependents_[witness].push_back(key);
   }
+  index();
+}
+
+void Checks::index() {
+  restless_.clear();
+  answers_.clear();
+  standings_.resize(checks_.size());
+  std::uint32_t slot = 0;
+  for (Row& row : checks_) {
+    auto& [key, check] = row;
+    check.slot = slot++;
+    stand(row);
+    if (restless(check)) restless_.push_back(&row);
+    answers_[key.second].probed |= speaker(row).second.probed;
+  }
+  for (const auto& [key, check] : checks_) note_answer(key, check.answered_ns);
+}
+
+bool Checks::restless(const Check& check) {
+  return check.rules.quorum != model::Quorum::kProbe || check.rules.flap_limit != 0 ||
+         check.judge.because() == Because::kFlapping;
+}
+
+void Checks::stand(const Row& row) {
+  const auto& [key, check] = row;
+  standings_[check.slot] = {
+      check.judge.state(),
+      static_cast<std::uint8_t>(check.share_pct),
+      ordered_down(key.first, key.second),
+      in_doubt(key.first, key.second)};
+}
+
+void Checks::touch(const Key& key) {
+  const auto row = checks_.find(key);
+  if (row == checks_.end()) return;
+  touched_.insert(key);
+  stand(*row);
+}
+
+void Checks::note_answer(const Key& key, base::Nanoseconds begun) {
+  const auto note = [&](const std::string& backend) {
+    base::Nanoseconds& last = answers_[backend].last;
+    last = std::max(last, begun);
+  };
+  note(key.second);
+  if (dependents_.empty()) return;
+  if (const auto others = dependents_.find(key); others != dependents_.end())
+    for (const Key& other : others->second) note(other.second);
+}
+
+void Checks::set_outliers(std::set<Key> outliers) {
+  if (outliers == outliers_) return;
+  outliers_.swap(outliers);
+  for (const Key& key : outliers) touch(key);  // those before
+  for (const Key& key : outliers_) touch(key);
+}
+
+void Checks::set_orders(std::map<Key, Order> orders) {
+  if (orders == orders_) return;
+  orders_.swap(orders);
+  for (const auto& [key, order] : orders) touch(key);  // those before
+  for (const auto& [key, order] : orders_) touch(key);
+}
+
+std::optional<std::uint32_t> Checks::slot(const std::string& vip, const std::string& backend)
+    const {
+  const auto check = checks_.find({vip, backend});
+  if (check == checks_.end()) return std::nullopt;
+  return check->second.slot;
 }
 
 const Checks::Row& Checks::speaker(const Row& own) const {
@@ -134,7 +203,10 @@ std::vector<Transition> Checks::on_result(const ProbeResult& result) {
   if (result.outcome == Outcome::kNoRoute && check.dampener.state() == State::kUp) return {};
   const bool ok = result.outcome == Outcome::kOk;
   ++check.probes;
-  if (ok) check.answered_ns = result.begun_ns;
+  if (ok) {
+    check.answered_ns = result.begun_ns;
+    note_answer(key, result.begun_ns);
+  }
   if (!ok) ++check.failures;
   check.last_rtt = result.ended_ns - result.begun_ns;
   if (const auto traffic = traffic_.find(key.second); traffic != traffic_.end()) {
@@ -201,6 +273,7 @@ void Checks::settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>
     check.share_pct = slow_start_pct(0, check.slow_start);
     growing_.insert(key);
   }
+  stand(row);
   changes.push_back(
       {key.first,
        key.second,
@@ -214,24 +287,47 @@ void Checks::settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>
 
 std::vector<Transition> Checks::settle(base::Nanoseconds now) {
   std::vector<Transition> changes;
-  for (Row& row : checks_) settle_one(row, now, changes);
+  for (Row* row : restless_) settle_one(*row, now, changes);
+  for (const Key& key : touched_) {
+    const auto row = checks_.find(key);
+    if (row != checks_.end()) settle_one(*row, now, changes);
+  }
+  touched_.clear();
   return changes;
+}
+
+void Checks::settle_all(base::Nanoseconds now) {
+  std::vector<Transition> changes;
+  for (Row& row : checks_) settle_one(row, now, changes);
 }
 
 bool Checks::grow(base::Nanoseconds now) {
   bool changed = false;
   for (auto at = growing_.begin(); at != growing_.end();) {
-    Check& check = checks_.at(*at);
+    Row& row = *checks_.find(*at);
+    Check& check = row.second;
     const std::uint32_t before = check.share_pct;
     check.share_pct = slow_start_pct(now - check.up_since, check.slow_start);
     changed = changed || check.share_pct != before;
+    stand(row);
     at = check.share_pct == 100 ? growing_.erase(at) : std::next(at);
   }
   return changed;
 }
 
 bool Checks::end_doubts(base::Nanoseconds now) {
-  return std::erase_if(doubted_, [&](const auto& row) { return now >= row.second; }) > 0;
+  bool ended = false;
+  for (auto at = doubted_.begin(); at != doubted_.end();) {
+    if (now < at->second) {
+      ++at;
+      continue;
+    }
+    const Key key = at->first;
+    at = doubted_.erase(at);
+    stand(*checks_.find(key));
+    ended = true;
+  }
+  return ended;
 }
 
 bool Checks::in_doubt(const std::string& vip, const std::string& backend) const {
@@ -278,14 +374,8 @@ std::string Checks::reason(const std::string& vip, const std::string& backend) c
 
 std::map<std::string, base::Nanoseconds> Checks::answered(base::Nanoseconds now) const {
   std::map<std::string, base::Nanoseconds> out;
-  for (const Row& row : checks_) {
-    const Check& witness = speaker(row).second;
-    if (!witness.probed) continue;
-    // Backends are in order within a vip.
-    base::Nanoseconds& last = out.try_emplace(out.end(), row.first.second, 0)->second;
-    last = std::max(last, witness.answered_ns);
-  }
-  for (const auto& [key, check] : checks_) out.try_emplace(out.end(), key.second, now);
+  for (const auto& [id, answer] : answers_)
+    out.emplace_hint(out.end(), id, answer.probed ? answer.last : now);
   return out;
 }
 

@@ -81,6 +81,16 @@ struct Check {
   base::Nanoseconds last_rtt = 0;
   base::Nanoseconds answered_ns = 0;  // begin of the last probe that succeeded; 0: none yet
   bool tunnelled = false;             // the last probe; before the first: what is wanted
+  std::uint32_t slot = 0;             // of Checks::standing()
+};
+
+/// What a turn asks of each check.
+struct Standing {
+  State state = State::kUnknown;
+  std::uint8_t share_pct = 100;
+  bool ordered_down = false;
+  bool in_doubt = false;
+  friend bool operator==(const Standing&, const Standing&) = default;
 };
 
 /// A change of a backend's state in a pool: an event.
@@ -125,10 +135,11 @@ class Checks {
       base::Nanoseconds now
   );
   /// Those that are outliers now.
-  void set_outliers(std::set<Key> outliers) { outliers_ = std::move(outliers); }
+  void set_outliers(std::set<Key> outliers);
   /// Orders in force; those that are over are left out by the caller.
-  void set_orders(std::map<Key, Order> orders) { orders_ = std::move(orders); }
-  /// Judges all anew: traffic, outliers, orders and time may have changed.
+  void set_orders(std::map<Key, Order> orders);
+  /// Judges anew whom traffic, outliers, orders or time may have changed. Cost: that of those, not
+  /// of all.
   std::vector<Transition> settle(base::Nanoseconds now);
   /// Lets the weights of those that came up grow; true: a share changed.
   bool grow(base::Nanoseconds now);
@@ -151,6 +162,12 @@ class Checks {
   /// that nobody probes.
   [[nodiscard]] std::map<std::string, base::Nanoseconds> answered(base::Nanoseconds now) const;
   [[nodiscard]] const std::map<Key, Check>& all() const { return checks_; }
+  /// A check's place in standing(), until the next configure(); nullopt: not in the book.
+  [[nodiscard]] std::optional<std::uint32_t> slot(
+      const std::string& vip, const std::string& backend
+  ) const;
+  /// The same as state(), share_pct(), ordered_down() and in_doubt(), without a look-up.
+  [[nodiscard]] const Standing& standing(std::uint32_t slot) const { return standings_[slot]; }
   /// For the prober.
   [[nodiscard]] std::vector<Target> targets() const;
   /// Checks that have had no result yet.
@@ -160,11 +177,25 @@ class Checks {
   using Row = std::pair<const Key, Check>;
   Check make(const model::Vip& vip, const model::Backend& backend, base::Nanoseconds now);
   void adopt(std::map<Key, Check> next);
+  void index();
   /// The check that speaks for a backend: its own, or (kind host) the best of its witnesses.
   [[nodiscard]] const Row& speaker(const Row& own) const;
   [[nodiscard]] Evidence evidence(const Row& row, base::Nanoseconds now) const;
   void settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>& changes);
+  void settle_all(base::Nanoseconds now);
+  /// Whether time or traffic alone may change its state.
+  static bool restless(const Check& check);
+  /// Brings its standing up to date.
+  void stand(const Row& row);
+  void touch(const Key& key);
+  /// Its host answered a probe that began then.
+  void note_answer(const Key& key, base::Nanoseconds begun);
 
+  /// When a backend answered, over all vips.
+  struct Answer {
+    bool probed = false;
+    base::Nanoseconds last = 0;
+  };
   /// What the workers say of a backend.
   struct Traffic {
     std::uint64_t completed = 0;
@@ -175,6 +206,10 @@ class Checks {
   };
 
   std::map<Key, Check> checks_;
+  std::vector<Standing> standings_;  // by Check::slot
+  std::vector<Row*> restless_;
+  std::set<Key> touched_;  // orders or outliers changed since they were settled
+  std::map<std::string, Answer> answers_;
   std::map<std::string, Traffic> traffic_;
   std::set<Key> outliers_;
   std::map<Key, Order> orders_;
@@ -224,7 +259,7 @@ void Checks::configure(
     }
   }
   adopt(std::move(next));
-  (void)settle(now);  // of kind host: as the others say
+  settle_all(now);  // of kind host: as the others say
 }
 
 }  // namespace fairlead::health

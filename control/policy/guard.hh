@@ -21,6 +21,7 @@ class Guard {
   [[nodiscard]] bool learner_runs() const { return blocked_for_ <= 0 && window_ % 4 != 3; }
   [[nodiscard]] bool blocked() const { return blocked_for_ > 0; }
   [[nodiscard]] std::uint64_t trips() const { return trips_; }
+  friend bool operator==(const Guard&, const Guard&) = default;
 
  private:
   struct Arm {
@@ -30,6 +31,7 @@ class Guard {
     void add(double value);
     [[nodiscard]] double mean() const { return weight > 0 ? sum / weight : 0; }
     [[nodiscard]] double variance_of_mean() const;
+    friend bool operator==(const Arm&, const Arm&) = default;
   };
   [[nodiscard]] bool learner_is_worse() const;
 

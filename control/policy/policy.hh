@@ -128,6 +128,7 @@ struct BackendState {
   double table_weight = 0;
   double score_weight = 0;
   std::uint32_t given = 0;  // table weight as last returned
+  friend bool operator==(const BackendState&, const BackendState&) = default;
 };
 
 /// Of one pool; key: backend id. Entries of backends that left are dropped by update().
@@ -136,6 +137,7 @@ struct State {
   std::uint64_t freezes = 0;
   Guard guard;                 // of the learner
   Trainer* trainer = nullptr;  // only while training, in the simulator
+  friend bool operator==(const State&, const State&) = default;
 };
 
 struct EffectiveWeight {
@@ -143,6 +145,7 @@ struct EffectiveWeight {
   std::uint32_t inverse_weight = 0;  // for the score (fl_score)
   std::uint32_t parallel = 0;        // requests served at once without queueing; 0: not known
   std::string why;                   // one line for operators
+  friend bool operator==(const EffectiveWeight&, const EffectiveWeight&) = default;
 };
 
 struct Weights {

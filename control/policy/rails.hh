@@ -44,6 +44,7 @@ struct MoveBudget {
   double left = 0;  // of the slots; rounding may overdraw it by one
   base::Nanoseconds at = 0;
   bool begun = false;
+  friend bool operator==(const MoveBudget&, const MoveBudget&) = default;
 };
 
 /// In this order: dead band, step, floor and ceiling, moves. Floor and ceiling are of the share
@@ -61,6 +62,7 @@ std::vector<Railed> apply_rails(
 struct RailMemory {
   std::map<std::string, std::uint32_t> configured;  // of the usable backends, at the last turn
   MoveBudget moves;
+  friend bool operator==(const RailMemory&, const RailMemory&) = default;
 };
 
 /// Holds `fresh` to the rails, against the weights in force: `before(i)`, 0: none yet. They hold

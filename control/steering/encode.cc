@@ -153,7 +153,7 @@ std::uint32_t longest_idle_ms(const NodeIntent& node) {
   );
 }
 
-std::string names_section(const Plan::Numbers& numbers) {
+std::string names_section(const Book& book) {
   std::string section;
   const auto add = [&](const std::map<std::string, std::uint32_t>& used, fl_name_kind kind) {
     std::map<std::uint32_t, const std::string*> by_number;
@@ -167,8 +167,8 @@ std::string names_section(const Plan::Numbers& numbers) {
       section += *name;
     }
   };
-  add(numbers.vips.used(), FL_NAME_VIP);
-  add(numbers.backends.used(), FL_NAME_BACKEND);
+  add(book.vips.used(), FL_NAME_VIP);
+  add(book.backends.used(), FL_NAME_BACKEND);
   return section;
 }
 
@@ -181,14 +181,14 @@ Result<std::size_t> encode(
   FL_ASSIGN(const std::vector<std::uint16_t> index, index_of(plan.vips));
   const std::vector<fl_shape> shapes = shapes_of(plan.vips);
   FL_CHECK(shapes.size() <= FL_MAX_SHAPES);  // validate()
-  const std::string names = names_section(*plan.numbers);
+  const std::string& names = plan.numbers->book->names;
   std::uint64_t needed = FL_BANK_HEADER_BYTES;
   const auto count = [&](std::uint64_t bytes) {
     needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES;
   };
   count(index.size() * sizeof index[0]);
   count(plan.vips.size() * sizeof(fl_vip));
-  count(plan.members.size() * sizeof(fl_member));
+  count(plan.members->size() * sizeof(fl_member));
   for (const SharedTable& t : std::set(plan.tables.begin(), plan.tables.end()))
     count(t->slots.size() * sizeof(std::uint32_t));
   for (const auto& members : plan.pools_members) count(members.size() * sizeof members[0]);
@@ -208,13 +208,13 @@ Result<std::size_t> encode(
   header.digest = plan.digest;
   header.built_ns = built_ns;
   header.vip_count = static_cast<std::uint32_t>(plan.vips.size());
-  header.member_count = static_cast<std::uint32_t>(plan.members.size());
+  header.member_count = static_cast<std::uint32_t>(plan.members->size());
   header.shape_count = static_cast<std::uint32_t>(shapes.size());
   std::copy(shapes.begin(), shapes.end(), header.shapes);
   put_node(plan.node, header);
   header.index_mask = static_cast<std::uint32_t>(index.size() - 1);
   header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
-  header.members_line = writer.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
+  header.members_line = writer.add(plan.members->data(), plan.members->size() * sizeof(fl_member));
   std::vector<fl_vip> vips = plan.vips;
   const auto add_words = [&](const std::vector<std::uint32_t>& words) {
     return writer.add(words.data(), words.size() * sizeof words[0]);
@@ -246,7 +246,7 @@ std::uint64_t content_of(const Plan& plan) {
   header.digest = plan.digest;
   sum.add(&header, sizeof header);
   sum.add(plan.vips.data(), plan.vips.size() * sizeof(fl_vip));
-  sum.add(plan.members.data(), plan.members.size() * sizeof(fl_member));
+  sum.add(plan.members->data(), plan.members->size() * sizeof(fl_member));
   const auto add_padded = [&](const void* data, std::size_t bytes) {
     const std::size_t whole = bytes / FL_LINE_BYTES * FL_LINE_BYTES;
     unsigned char last[FL_LINE_BYTES] = {};
@@ -261,7 +261,7 @@ std::uint64_t content_of(const Plan& plan) {
     add_padded(members.data(), members.size() * sizeof members[0]);
   for (const auto& servers : plan.quic)
     add_padded(servers.data(), servers.size() * sizeof(fl_quic_server));
-  const std::string names = names_section(*plan.numbers);
+  const std::string& names = plan.numbers->book->names;
   add_padded(names.data(), names.size());
   return sum.value();
 }

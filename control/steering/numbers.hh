@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -87,20 +88,40 @@ struct MemberKey {
 struct VipTable {
   SharedTable table;                 // null: none yet
   std::vector<std::uint32_t> order;  // by position; none: not known (restored)
+  SharedBase asked;                  // stored base whose fit is known
+  bool fits = false;
+};
+
+/// A pool's members by position, as the last plan numbered them.
+struct MemberRow {
+  std::uint64_t edition = 0;  // of the intent
+  std::uint32_t vip = 0;
+  std::vector<std::uint32_t> members;
+  std::vector<std::uint32_t> backends;
+  std::uint64_t meaning = 0;  // of names and addresses: part of the digest
+};
+
+/// Who has which number. Immutable and shared by plans while no pool changes its members.
+struct Book {
+  Numbering<std::string> vips;
+  Numbering<std::string> backends;
+  Numbering<MemberKey> members;
+  std::string names;            // section of a bank
+  std::vector<MemberRow> rows;  // by intent; none: restored
+  HashKey key{};                // that their meanings were made with
 };
 
 /// Everything that must survive from one plan to the next.
 struct Plan::Numbers {
-  Numbering<std::string> vips;
-  Numbering<std::string> backends;
-  Numbering<MemberKey> members;
-  std::vector<fl_member> records;            // by member number
-  std::map<std::uint32_t, VipTable> tables;  // by vip number
-  std::uint32_t idle_ms = 0;                 // longest time-out ever in force
+  std::shared_ptr<const Book> book = std::make_shared<const Book>();
+  std::shared_ptr<const std::vector<fl_member>> records =
+      std::make_shared<const std::vector<fl_member>>();  // by member number
+  std::map<std::uint32_t, VipTable> tables;              // by vip number
+  std::uint32_t idle_ms = 0;                             // longest time-out ever in force
 };
 
 /// The names section of a bank.
-std::string names_section(const Plan::Numbers& numbers);
+std::string names_section(const Book& book);
 
 /// Checksum of all that a bank says but its generation and time.
 std::uint64_t content_of(const Plan& plan);

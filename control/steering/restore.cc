@@ -71,24 +71,20 @@ Result<bool> restore_names(
 }
 
 Result<bool> restore_members(
-    const steer::TableView& table,
-    const steer::Names& names,
-    Plan::Numbers& numbers,
-    base::Nanoseconds now
+    const steer::TableView& table, const steer::Names& names, Book& book, base::Nanoseconds now
 ) {
   for (std::uint32_t n = 0; n < table.member_count(); ++n) {
     const fl_member& m = table.member(n);
-    numbers.records.push_back(m);
-    numbers.backends.extend(m.backend + 1, now);
+    book.backends.extend(m.backend + 1, now);
     if (m.state == FL_MEMBER_FREE) continue;
     if (names.vip(m.vip).empty() || names.backend(m.backend).empty())
       return unusable("member " + std::to_string(n) + " has no name");
     MemberKey key{m.vip, m.backend, {{}, static_cast<net::Family>(m.family)}};
     std::copy(m.address, m.address + 16, key.address.bytes.begin());
-    if (!numbers.members.restore(key, n, now))
+    if (!book.members.restore(key, n, now))
       return unusable("member " + std::to_string(n) + " occurs twice");
   }
-  numbers.members.extend(table.member_count(), now);
+  book.members.extend(table.member_count(), now);
   return true;
 }
 
@@ -152,9 +148,15 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   const steer::Names names = steer::read_names(table);
   Plan plan;
   Plan::Numbers numbers;
-  FL_TRY(restore_names(names.vips, numbers.vips, now));
-  FL_TRY(restore_names(names.backends, numbers.backends, now));
-  FL_TRY(restore_members(table, names, numbers, now));
+  Book book;
+  FL_TRY(restore_names(names.vips, book.vips, now));
+  FL_TRY(restore_names(names.backends, book.backends, now));
+  FL_TRY(restore_members(table, names, book, now));
+  book.names = names_section(book);
+  numbers.book = std::make_shared<const Book>(std::move(book));
+  numbers.records = std::make_shared<const std::vector<fl_member>>(
+      table.members().begin(), table.members().end()
+  );
   Tables tables;
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");

@@ -6,9 +6,11 @@
 #include <numeric>
 #include <set>
 
+#include "control/steering/membership.hh"
 #include "control/steering/numbers.hh"
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
+#include "dataplane/steer/bank_checksum.hh"
 #include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
@@ -19,128 +21,69 @@ using base::Result;
 
 namespace {
 
-/// Flows may be a little older than their time-out says: clocks tick, workers lag behind.
-constexpr base::Nanoseconds kHoldMargin = 30 * base::kSecond;
-
 /// One plan under construction.
 class Planner {
  public:
   Planner(const Plan::Numbers& committed, const NodeIntent& node, base::Nanoseconds now)
-      : numbers_(committed), now_(now) {
+      : numbers_(committed), records_(*committed.records), now_(now) {
     plan_.node = node;
     numbers_.idle_ms = std::max(numbers_.idle_ms, longest_idle_ms(node));
-    hold_ = numbers_.idle_ms * base::kMillisecond + kHoldMargin;
   }
 
-  Result<Plan> run(const std::vector<PoolIntent>& pools) {
-    release(pools);
-    for (const PoolIntent& pool : pools) FL_TRY(number(pool));
-    mark_free();
-    for (std::size_t i = 0; i < pools.size(); ++i) FL_TRY(build(pools[i], plan_.pools[i]));
+  /// `known`: knows() says so.
+  Result<Plan> run(const std::vector<PoolIntent>& pools, bool known) {
+    known_ = known;
+    if (!known) {
+      FL_ASSIGN(next_, next_book(*numbers_.book, pools, numbers_.idle_ms, now_, records_));
+      forget_tables();
+    }
+    const Book& book = known ? *numbers_.book : next_;
+    for (std::size_t i = 0; i < pools.size(); ++i) {
+      plan_.pools.push_back(planned(pools[i], book.rows[i]));
+      FL_TRY(build(pools[i], plan_.pools.back()));
+    }
     order_vips();
+    numbers_.records = std::make_shared<const std::vector<fl_member>>(std::move(records_));
     plan_.members = numbers_.records;
-    digest(pools);
+    if (!known) close_book(pools);
+    digest();
     plan_.numbers = std::make_shared<const Plan::Numbers>(std::move(numbers_));
     return std::move(plan_);
   }
 
  private:
-  /// Frees the numbers of all that is no longer wanted.
-  void release(const std::vector<PoolIntent>& pools) {
-    std::set<std::string> vips;
-    std::set<std::string> backends;
-    for (const PoolIntent& pool : pools) {
-      vips.insert(pool.vip.name);
-      for (const model::Backend& b : pool.vip.backends) backends.insert(b.id);
-    }
-    std::set<MemberKey> members;
-    for (const PoolIntent& pool : pools)
-      for (const model::Backend& b : pool.vip.backends) {
-        const auto vip = numbers_.vips.find(pool.vip.name);
-        const auto backend = numbers_.backends.find(b.id);
-        if (vip && backend) members.insert({*vip, *backend, b.address});
-      }
-    const auto in = [](const auto& set) {
-      return [&set](const auto& key) { return set.count(key) > 0; };
-    };
-    numbers_.members.release_unless(in(members), now_);
-    numbers_.backends.release_unless(in(backends), now_);
-    numbers_.vips.release_unless(in(vips), now_);
+  /// What names mean, after the pools' orders are known.
+  void close_book(const std::vector<PoolIntent>& pools) {
+    next_.key = plan_.node.hash_key;
+    next_.names = names_section(next_);
+    for (std::size_t i = 0; i < pools.size(); ++i)
+      next_.rows[i].meaning =
+          meaning_of(pools[i].vip, numbers_.tables.at(next_.rows[i].vip).order, next_.key);
+    numbers_.book = std::make_shared<const Book>(std::move(next_));
   }
 
-  tl::unexpected<base::Error> exhausted(const std::string& what, std::uint32_t limit) const {
-    return fail(
-        ErrorCode::kResourceExhausted,
-        what + ": all " + std::to_string(limit) + " numbers are in use or were in use less than " +
-            std::to_string(hold_ / base::kSecond) + " s ago: wait, or remove something"
-    );
-  }
-
-  /// Numbers of a pool and its members; fills the member records.
-  Result<bool> number(const PoolIntent& pool) {
+  /// The pool's numbers; puts what its intents say into the member records.
+  PlannedPool planned(const PoolIntent& pool, const MemberRow& row) {
     PlannedPool planned;
     planned.name = pool.vip.name;
-    const auto vip = numbers_.vips.assign(pool.vip.name, now_, hold_, FL_MAX_VIPS);
-    if (!vip) return exhausted("vip " + pool.vip.name, FL_MAX_VIPS);
-    planned.vip = *vip;
-    for (std::size_t i = 0; i < pool.backends.size(); ++i) {
-      const model::Backend& b = pool.vip.backends[i];
-      const std::string name = "vip " + pool.vip.name + ": backend " + b.id;
-      const auto backend = numbers_.backends.assign(b.id, now_, hold_, FL_MAX_BACKENDS);
-      if (!backend) return exhausted(name, FL_MAX_BACKENDS);
-      const auto member =
-          numbers_.members.assign({*vip, *backend, b.address}, now_, hold_, FL_MAX_MEMBERS);
-      if (!member) return exhausted(name, FL_MAX_MEMBERS);
-      const BackendIntent& intent = pool.backends[i];
-      PlannedBackend row;
-      row.id = b.id;
-      row.member = *member;
-      row.backend = *backend;
-      row.weight = intent.state == FL_MEMBER_ACTIVE ? intent.weight : 0;
-      if (numbers_.records.size() <= *member) numbers_.records.resize(*member + 1, fl_member{});
-      numbers_.records[*member] = record(b, intent, row, *vip);
-      numbers_.records[*member].protocol = static_cast<std::uint8_t>(pool.vip.protocol);
-      planned.backends.push_back(std::move(row));
+    planned.vip = row.vip;
+    planned.backends.resize(row.members.size());
+    for (std::size_t i = 0; i < row.members.size(); ++i) {
+      fl_member& record = records_[row.members[i]];
+      put_numbers(pool.backends[i], record);
+      PlannedBackend& backend = planned.backends[i];
+      backend.member = row.members[i];
+      backend.backend = row.backends[i];
+      backend.weight = record.weight;
     }
-    plan_.pools.push_back(std::move(planned));
-    return true;
+    return planned;
   }
 
-  static fl_member record(
-      const model::Backend& b,
-      const BackendIntent& intent,
-      const PlannedBackend& row,
-      std::uint32_t vip
-  ) {
-    fl_member m{};
-    std::copy(b.address.bytes.begin(), b.address.bytes.end(), m.address);
-    m.family = static_cast<std::uint8_t>(b.address.family);
-    m.state = static_cast<std::uint8_t>(intent.state);
-    if (b.mac) std::copy(b.mac->bytes.begin(), b.mac->bytes.end(), m.mac);
-    m.backend = row.backend;
-    m.vip = vip;
-    m.weight = row.weight;
-    m.inverse_weight = intent.inverse_weight;
-    fl_set_member_parallel(&m, intent.parallel);
-    if (m.inverse_weight == 0)  // 2^20 / weight, as policy::score_inverse_weight
-      m.inverse_weight = intent.weight == 0 ? UINT32_MAX : (1u << 20) / intent.weight;
-    return m;
-  }
-
-  /// Members without a key keep their record (late packets are still counted for the right
-  /// backend) but are free.
-  void mark_free() {
-    std::vector<bool> used(numbers_.records.size(), false);
-    for (const auto& [key, number] : numbers_.members.used()) used[number] = true;
-    for (std::size_t i = 0; i < used.size(); ++i)
-      if (!used[i]) {
-        numbers_.records[i].state = FL_MEMBER_FREE;
-        if (numbers_.records[i].family == 0) numbers_.records[i].family = 4;
-      }
+  /// Of vips that are gone.
+  void forget_tables() {
     std::set<std::uint32_t> vips;
-    for (const auto& [name, number] : numbers_.vips.used()) vips.insert(number);
-    for (auto it = numbers_.tables.begin(); it != numbers_.tables.end();)
-      it = vips.count(it->first) > 0 ? std::next(it) : numbers_.tables.erase(it);
+    for (const MemberRow& row : next_.rows) vips.insert(row.vip);
+    std::erase_if(numbers_.tables, [&](const auto& row) { return vips.count(row.first) == 0; });
   }
 
   /// The fleet's size where its base fits.
@@ -177,7 +120,7 @@ class Planner {
     const std::vector<model::Backend>& backends = pool.vip.backends;
     TableInput in;
     in.previous = vip.table;
-    if (still_orders(vip, backends)) {
+    if (known_ || still_orders(vip, backends)) {
       in.ids = vip.table->ids;
     } else {
       vip.order.resize(backends.size());
@@ -192,7 +135,11 @@ class Planner {
       const BackendIntent& intent = pool.backends[i];
       in.members.push_back({backends[i].weight, intent.weight, intent.state == FL_MEMBER_ACTIVE});
     }
-    in.fleet = {pool.base, pool.base != nullptr && pool.base->fits(base_shape(pool.vip))};
+    if (!known_ || vip.asked != pool.base) {
+      vip.asked = pool.base;
+      vip.fits = pool.base != nullptr && pool.base->fits(base_shape(pool.vip));
+    }
+    in.fleet = {pool.base, vip.fits};
     in.size = size_of(pool.vip, vip.table.get(), in.fleet);
     return in;
   }
@@ -224,6 +171,7 @@ class Planner {
     vip.table = next->table;
     planned.table_size = static_cast<std::uint32_t>(vip.table->slots.size());
     planned.slots_moved = next->moved;
+    members_[planned.vip].reserve(vip.order.size());
     for (std::size_t rank = 0; rank < vip.order.size(); ++rank) {
       planned.backends[vip.order[rank]].slots = vip.table->counts[rank];
       planned.backends[vip.order[rank]].slots_before = next->slots_before[rank];
@@ -275,43 +223,45 @@ class Planner {
 
   /// Of the meaning: names instead of numbers, sorted, so that nodes with other histories agree
   /// when they steer alike (docs/steering.md, section 5).
-  void digest(const std::vector<PoolIntent>& pools) {
+  void digest() {
     std::map<std::string, std::size_t> by_name;
-    for (std::size_t i = 0; i < pools.size(); ++i) by_name[pools[i].vip.name] = i;
+    for (std::size_t i = 0; i < plan_.pools.size(); ++i) by_name[plan_.pools[i].name] = i;
     std::string meaning;
-    for (const auto& [name, i] : by_name) append_meaning(pools[i].vip, plan_.pools[i], meaning);
+    const auto number = [&](std::uint64_t n) { meaning += std::to_string(n) + "\n"; };
+    for (const auto& [name, i] : by_name) {
+      const VipTable& table = numbers_.tables.at(plan_.pools[i].vip);
+      number(numbers_.book->rows[i].meaning);
+      number(sum_of_standings(plan_.pools[i], table.order));
+      number(table.table->slots.size());
+      number(table.table->meaning);
+    }
     plan_.digest = keyed_hash(plan_.node.hash_key, meaning);
   }
 
-  void append_meaning(const model::Vip& vip, const PlannedPool& planned, std::string& meaning)
-      const {
-    const auto number = [&](std::uint64_t n) { meaning += std::to_string(n) + "\n"; };
-    meaning += planned.name + "\n" + vip.prefix.to_string() + "\n";
-    number(static_cast<std::uint64_t>(vip.protocol));
-    number(vip.port);
-    number(static_cast<std::uint64_t>(vip.encapsulation));
-    number(vip.choices);
-    number(vip.stateless ? 1 : 0);
-    for (const model::QuicConfig& config : vip.quic) {
-      meaning += "quic ";
-      number(config.number);
-      number(config.server_id_bytes);
+  /// States and weights of a pool by rising id, a word of 32 bits each, filled up with zeros.
+  std::uint64_t sum_of_standings(
+      const PlannedPool& planned, const std::vector<std::uint32_t>& order
+  ) const {
+    std::vector<std::uint32_t> words;
+    words.reserve(2 * order.size() + kWordsPerLine);
+    for (const std::uint32_t i : order) {
+      const fl_member& m = (*plan_.members)[planned.backends[i].member];
+      words.push_back(m.state);
+      words.push_back(m.weight);
     }
-    const VipTable& table = numbers_.tables.at(planned.vip);
-    for (const std::uint32_t i : table.order) {
-      const fl_member& m = numbers_.records[planned.backends[i].member];
-      meaning += planned.backends[i].id + "\n" + vip.backends[i].address.to_string() + "\n";
-      for (const std::uint8_t byte : vip.backends[i].server_id) number(byte);
-      number(m.state);
-      number(m.weight);
-    }
-    number(table.table->slots.size());
-    number(table.table->meaning);
+    while (words.size() % kWordsPerLine != 0) words.push_back(0);
+    steer::LineChecksum sum;
+    sum.add(words.data(), words.size() * sizeof words[0]);
+    return sum.value();
   }
 
+  static constexpr std::size_t kWordsPerLine = FL_LINE_BYTES / sizeof(std::uint32_t);
+
   Plan::Numbers numbers_;
+  std::vector<fl_member> records_;  // by member number
+  bool known_ = false;              // no pool has changed its members
+  Book next_;                       // unless known
   base::Nanoseconds now_;
-  base::Nanoseconds hold_ = 0;
   std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;          // by vip number
   std::map<std::uint32_t, std::vector<std::uint32_t>> members_;        // by vip number
   std::vector<Ids> ids_;                                               // that no table had before
@@ -330,8 +280,9 @@ Steering& Steering::operator=(Steering&&) noexcept = default;
 Result<Plan> Steering::plan(
     const std::vector<PoolIntent>& pools, const NodeIntent& node, base::Nanoseconds now
 ) const {
-  FL_TRY(validate(pools, node));
-  FL_ASSIGN(Plan plan, Planner(*numbers_, node, now).run(pools));
+  const bool known = knows(*numbers_->book, pools, node);
+  FL_TRY(known ? validate_numbers(pools, node) : validate(pools, node));
+  FL_ASSIGN(Plan plan, Planner(*numbers_, node, now).run(pools, known));
   plan.content = content_of(plan);
   plan.changed = content_ == 0 || plan.content != content_;
   return plan;
@@ -343,10 +294,10 @@ void Steering::commit(const Plan& plan) {
 }
 
 std::optional<std::uint32_t> Steering::vip_number(const std::string& name) const {
-  return numbers_->vips.find(name);
+  return numbers_->book->vips.find(name);
 }
 std::optional<std::uint32_t> Steering::backend_number(const std::string& id) const {
-  return numbers_->backends.find(id);
+  return numbers_->book->backends.find(id);
 }
 
 }  // namespace fairlead::steering

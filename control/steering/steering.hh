@@ -34,6 +34,9 @@ struct PoolIntent {
   model::Vip vip;
   std::vector<BackendIntent> backends;
   SharedBase base = {};  // that the fleet has stored for the vip; null: none
+  // Not 0: pools of this number have equal `vip`s, so that a plan after one with the same numbers
+  // need not look at names again. 0: not known.
+  std::uint64_t edition = 0;
 };
 
 /// What belongs to the node and the fleet rather than to a pool.
@@ -54,7 +57,6 @@ struct NodeIntent {
 
 /// One backend's row of a planned pool.
 struct PlannedBackend {
-  std::string id;
   std::uint32_t member = 0;   // number in the bank
   std::uint32_t backend = 0;  // stable backend number
   std::uint32_t weight = 0;   // as in the table: 0 unless active
@@ -67,7 +69,7 @@ struct PlannedPool {
   std::uint32_t vip = 0;                 // stable vip number
   std::uint32_t table_size = 0;          // 0: nobody to send to
   std::uint32_t slots_moved = 0;         // owner changed; all of them when the size changed
-  std::vector<PlannedBackend> backends;  // in the order of the configuration
+  std::vector<PlannedBackend> backends;  // in the order of the intent
 };
 
 /// A finished plan: nothing is changed until it is encoded, published and committed.
@@ -83,7 +85,7 @@ struct Plan {
   std::vector<SharedTable> tables;  // per entry of vips; equal pools have the same
   std::vector<std::vector<std::uint32_t>> pools_members;  // per entry of vips: numbers by position
   std::vector<std::vector<fl_quic_server>> quic;          // per entry of vips: index of server ids
-  std::vector<fl_member> members;
+  std::shared_ptr<const std::vector<fl_member>> members;  // by number
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan
 };

@@ -67,23 +67,37 @@ Result<bool> check_quic(const model::Vip& vip) {
   return true;
 }
 
-Result<bool> check_backends(const PoolIntent& pool) {
-  const std::string name = "vip " + pool.vip.name;
-  if (pool.backends.size() != pool.vip.backends.size())
-    return fail(ErrorCode::kInternal, name + ": intents and backends differ in number");
+Result<bool> check_ids(const model::Vip& vip) {
+  const std::string name = "vip " + vip.name;
   std::set<std::string> ids;
-  for (std::size_t i = 0; i < pool.backends.size(); ++i) {
-    const std::string& id = pool.vip.backends[i].id;
-    FL_TRY(check_name(name + ": backend", id));
-    if (!ids.insert(id).second) return invalid(name + ": backend " + id + " is listed twice");
-    const BackendIntent& intent = pool.backends[i];
-    if (intent.weight > kMaxWeight)
-      return invalid(
-          name + ": backend " + id + ": weight " + std::to_string(intent.weight) + " is above 10000"
-      );
-    if (intent.state == FL_MEMBER_FREE || intent.state > FL_MEMBER_DOWN)
-      return fail(ErrorCode::kInternal, name + ": backend " + id + ": impossible state");
+  for (const model::Backend& backend : vip.backends) {
+    FL_TRY(check_name(name + ": backend", backend.id));
+    if (!ids.insert(backend.id).second)
+      return invalid(name + ": backend " + backend.id + " is listed twice");
   }
+  return true;
+}
+
+Result<bool> check_backends(const PoolIntent& pool) {
+  const auto name = [&] { return "vip " + pool.vip.name; };
+  if (pool.backends.size() != pool.vip.backends.size())
+    return fail(ErrorCode::kInternal, name() + ": intents and backends differ in number");
+  for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+    const BackendIntent& intent = pool.backends[i];
+    const auto backend = [&] { return name() + ": backend " + pool.vip.backends[i].id; };
+    if (intent.weight > kMaxWeight)
+      return invalid(backend() + ": weight " + std::to_string(intent.weight) + " is above 10000");
+    if (intent.state == FL_MEMBER_FREE || intent.state > FL_MEMBER_DOWN)
+      return fail(ErrorCode::kInternal, backend() + ": impossible state");
+  }
+  return true;
+}
+
+Result<bool> check_node(const NodeIntent& node) {
+  if (node.address4 && !node.address4->is_v4())
+    return invalid("node address " + node.address4->to_string() + " is not IPv4");
+  if (node.address6 && node.address6->is_v4())
+    return invalid("node address6 " + node.address6->to_string() + " is not IPv6");
   return true;
 }
 
@@ -96,16 +110,14 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
         std::to_string(pools.size()) + " vips, at most " + std::to_string(FL_MAX_VIPS) +
             " are possible"
     );
-  if (node.address4 && !node.address4->is_v4())
-    return invalid("node address " + node.address4->to_string() + " is not IPv4");
-  if (node.address6 && node.address6->is_v4())
-    return invalid("node address6 " + node.address6->to_string() + " is not IPv6");
+  FL_TRY(check_node(node));
   std::set<std::string> names;
   std::set<std::tuple<net::Prefix, net::IpProto, std::uint16_t>> destinations;
   std::set<std::tuple<net::Family, int, bool>> shapes;
   for (const PoolIntent& pool : pools) {
     const model::Vip& vip = pool.vip;
     FL_TRY(check_vip(vip));
+    FL_TRY(check_ids(vip));
     FL_TRY(check_backends(pool));
     FL_TRY(check_quic(vip));
     if (!names.insert(vip.name).second) return invalid("vip " + vip.name + " is listed twice");
@@ -124,6 +136,12 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
               "at most 8 are possible"
       );
   }
+  return true;
+}
+
+Result<bool> validate_numbers(const std::vector<PoolIntent>& pools, const NodeIntent& node) {
+  FL_TRY(check_node(node));
+  for (const PoolIntent& pool : pools) FL_TRY(check_backends(pool));
   return true;
 }
 

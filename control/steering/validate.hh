@@ -10,5 +10,7 @@ namespace fairlead::steering {
 
 /// True, or the first fault, with the object's name.
 base::Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& node);
+/// The same where the vips were found good before: weights, states, the node's addresses.
+base::Result<bool> validate_numbers(const std::vector<PoolIntent>& pools, const NodeIntent& node);
 
 }  // namespace fairlead::steering

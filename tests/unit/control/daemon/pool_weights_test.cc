@@ -28,10 +28,28 @@ model::Vip vip(const char* name, std::initializer_list<const char*> ids) {
   return out;
 }
 
-PoolWeights::Input configured(const model::Vip&, const model::Backend& backend) {
-  PoolWeights::Input in;
-  in.configured = backend.weight;
-  return in;
+policy::Observation nothing(const std::string&) {
+  return {};
+}
+
+/// A turn of pools as configured.
+template <typename Observe>
+bool turn(
+    PoolWeights& weights,
+    const std::vector<model::Vip>& vips,
+    model::PolicyName policy,
+    base::Nanoseconds now,
+    const Observe& observe
+) {
+  const PoolIndex index(vips);
+  return weights.turn(
+      index,
+      {policy, {}, now},
+      [&](std::uint32_t v, std::uint32_t i) {
+        return PoolWeights::Standing{vips[v].backends[i].weight, true};
+      },
+      [&](std::uint32_t n) { return observe(index.backends()[n]); }
+  );
 }
 
 TEST(PoolWeights, StaticWeightsAreInTheRatioOfTheConfiguration) {
@@ -39,7 +57,7 @@ TEST(PoolWeights, StaticWeightsAreInTheRatioOfTheConfiguration) {
   model::Vip pool = vip("web", {"b1", "b2"});
   pool.backends[1].weight = 50;
 
-  EXPECT_TRUE(weights.turn({pool}, model::PolicyName::kStatic, {}, base::kSecond, configured));
+  EXPECT_TRUE(turn(weights, {pool}, model::PolicyName::kStatic, base::kSecond, nothing));
 
   ASSERT_NE(weights.find("web", "b1"), nullptr);
   EXPECT_EQ(weights.find("web", "b1")->weight, 2 * weights.find("web", "b2")->weight);
@@ -48,36 +66,30 @@ TEST(PoolWeights, StaticWeightsAreInTheRatioOfTheConfiguration) {
 TEST(PoolWeights, SecondTurnWithoutNewsChangesNothing) {
   PoolWeights weights;
   const model::Vip pool = vip("web", {"b1", "b2"});
-  weights.turn({pool}, model::PolicyName::kAdaptive, {}, base::kSecond, configured);
+  turn(weights, {pool}, model::PolicyName::kAdaptive, base::kSecond, nothing);
 
-  EXPECT_FALSE(weights.turn({pool}, model::PolicyName::kAdaptive, {}, 2 * base::kSecond, configured)
-  );
+  EXPECT_FALSE(turn(weights, {pool}, model::PolicyName::kAdaptive, 2 * base::kSecond, nothing));
 }
 
 TEST(PoolWeights, RemovedPoolIsForgotten) {
   PoolWeights weights;
-  weights.turn(
-      {vip("web", {"b1"}), vip("dns", {"b1"})}, model::PolicyName::kStatic, {}, 1, configured
-  );
-  weights.turn({vip("web", {"b1"})}, model::PolicyName::kStatic, {}, 2, configured);
+  turn(weights, {vip("web", {"b1"}), vip("dns", {"b1"})}, model::PolicyName::kStatic, 1, nothing);
+  turn(weights, {vip("web", {"b1"})}, model::PolicyName::kStatic, 2, nothing);
 
   EXPECT_NE(weights.find("web", "b1"), nullptr);
   EXPECT_EQ(weights.find("dns", "b1"), nullptr);
 }
 
 /// Reports of a wrr pool in which b2 fails half of its requests.
-PoolWeights::Input failing(const model::Backend& backend, base::Nanoseconds now) {
-  PoolWeights::Input in;
-  in.configured = backend.weight;
+policy::Observation failing(const std::string& id, base::Nanoseconds now) {
   policy::Report report;
   report.received_ns = now;
   report.sequence = now;
   report.cpu = 0.5;
   report.requests_per_second = 1000;
-  report.errors_per_second = backend.id == "b2" ? 500 : 0;
+  report.errors_per_second = id == "b2" ? 500 : 0;
   report.period = base::kSecond;
-  in.observation.reports = {report};
-  return in;
+  return {{report}, 0};
 }
 
 /// Largest relative step of b2's weight in 20 turns a second apart, and its last weight's reason.
@@ -87,8 +99,8 @@ std::pair<double, std::string> largest_step(PoolWeights& weights) {
   double before = 0;
   std::string held;
   for (base::Nanoseconds now = base::kSecond; now <= 20 * base::kSecond; now += base::kSecond) {
-    weights.turn({pool}, model::PolicyName::kWrr, {}, now, [&](const auto&, const auto& b) {
-      return failing(b, now);
+    turn(weights, {pool}, model::PolicyName::kWrr, now, [&](const std::string& id) {
+      return failing(id, now);
     });
     const policy::EffectiveWeight& weight = *weights.find("web", "b2");
     const double w = weight.weight;
@@ -117,11 +129,11 @@ TEST(PoolWeights, RailsDoNotHoldAnOperator) {
   PoolWeights weights;
   weights.set_rails({.dead_band = 0.5, .max_step = 0.01, .moved_per_minute = 0.001});
   model::Vip pool = vip("web", {"b1", "b2"});
-  weights.turn({pool}, model::PolicyName::kStatic, {}, 1, configured);
-  weights.turn({pool}, model::PolicyName::kStatic, {}, 2, configured);
+  turn(weights, {pool}, model::PolicyName::kStatic, 1, nothing);
+  turn(weights, {pool}, model::PolicyName::kStatic, 2, nothing);
 
   pool.backends[1].weight = 50;
-  weights.turn({pool}, model::PolicyName::kStatic, {}, 3, configured);
+  turn(weights, {pool}, model::PolicyName::kStatic, 3, nothing);
 
   EXPECT_EQ(weights.find("web", "b1")->weight, 2 * weights.find("web", "b2")->weight);
 }
@@ -134,23 +146,20 @@ TEST(PoolWeights, EveryTurnIsLoggedAndCanBeReplayedOverARestart) {
     PoolWeights weights;
     weights.log_to(&(*log)->log());
     for (base::Nanoseconds second = 1; second < 20; ++second)
-      weights.turn(
-          {vip("web", {"b1", "b2"}), vip("dns", {"b3"})},
+      turn(
+          weights,
+          {vip("web", {"b1", "b2"}), vip("dns", {"b3"}), vip("mail", {"b3"})},
           model::PolicyName::kEg,
-          {},
           second * base::kSecond,
-          [&](const model::Vip&, const model::Backend& backend) {
-            PoolWeights::Input in;
-            in.configured = backend.weight;
+          [&](const std::string& id) {
             policy::Report report;
             report.received_ns = second * base::kSecond;
             report.sequence = second;
             report.cpu = 0.1 * static_cast<double>(second % 7);
-            report.requests_per_second = backend.id == "b1" ? 150 : 70;
+            report.requests_per_second = id == "b1" ? 150 : 70;
             report.active = static_cast<double>(second % 5);
             report.period = base::kSecond;
-            in.observation.reports = {report};
-            return in;
+            return policy::Observation{{report}, 0};
           }
       );
   }
@@ -160,8 +169,8 @@ TEST(PoolWeights, EveryTurnIsLoggedAndCanBeReplayedOverARestart) {
   std::remove(path.c_str());
 
   ASSERT_TRUE(replayed) << replayed.error().what;
-  EXPECT_EQ(replayed->turns, 2U * 19 * 2);
-  EXPECT_EQ(replayed->pools, 2U);
+  EXPECT_EQ(replayed->turns, 2U * 19 * 3) << "also of pools that are weighed together";
+  EXPECT_EQ(replayed->pools, 3U);
 }
 
 TEST(PolicyLog, APlaceThatCannotBeWrittenToIsNamed) {

@@ -98,7 +98,7 @@ TEST(Steering, AFreedNumberIsReusedOnlyAfterAllFlowsTimedOut) {
   const Plan before = committed(steering, {pool("web", 10, {"b1", "b2"})});
   const std::uint32_t freed = before.pools[0].backends[1].member;
   const Plan gone = committed(steering, {pool("web", 10, {"b1"})}, kSecond);
-  EXPECT_EQ(gone.members[freed].state, FL_MEMBER_FREE);
+  EXPECT_EQ((*gone.members)[freed].state, FL_MEMBER_FREE);
 
   const Plan early = planned(steering, {pool("web", 10, {"b1", "b5"})}, kHold);
   const Plan late = planned(steering, {pool("web", 10, {"b1", "b5"})}, kHold + kSecond);
@@ -134,7 +134,7 @@ TEST(Steering, DownAndDrainingBackendsOwnNoSlots) {
       before.pools[0].backends[0].slots + before.pools[0].backends[1].slots
   );
   EXPECT_EQ(after.pools[0].backends[0].slots_before, before.pools[0].backends[0].slots);
-  EXPECT_EQ(after.members[after.pools[0].backends[1].member].state, FL_MEMBER_DRAINING);
+  EXPECT_EQ((*after.members)[after.pools[0].backends[1].member].state, FL_MEMBER_DRAINING);
 }
 
 TEST(Steering, NobodyUsableMakesAnEmptyTableAndItFillsAgain) {
