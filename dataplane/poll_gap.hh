@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace fairlead::dataplane {
 
@@ -17,10 +18,12 @@ class PollGap {
   /// `usual`: gaps up to this are no stall: the longest idle sleep, and a millisecond to wake up.
   explicit PollGap(std::uint64_t usual) : usual_(usual) {}
 
-  /// A turn has ended that began at `begin`. `full`: a queue gave as much as a turn takes, so more
-  /// may be left of what was there.
-  void polled(std::uint64_t begin, bool full) {
-    if (away_ && full && ++turns_ < kTurnsOfARing) return;
+  /// In this turn a queue gave as much as a turn takes: more may be left of what was there.
+  void found_full() { full_ = true; }
+
+  /// A turn has ended that began at `begin`.
+  void polled(std::uint64_t begin) {
+    if (std::exchange(full_, false) && away_ && ++turns_ < kTurnsOfARing) return;
     polled_ = begin;
     away_ = false;
     turns_ = 0;
@@ -40,6 +43,7 @@ class PollGap {
  private:
   std::uint64_t usual_;
   std::uint64_t polled_ = 0;
+  bool full_ = false;
   bool away_ = false;
   unsigned turns_ = 0;  // since it was
 };

@@ -249,7 +249,7 @@ void Worker::run() {
   start();
   fl_worker_page& page = *context_.page;
   std::uint64_t begin = rte_rdtsc();
-  gap_.polled(begin, false);
+  gap_.polled(begin);
   do {
     const unsigned count = poll(begin);
     if (count == 0) {
@@ -259,8 +259,7 @@ void Worker::run() {
     }
     const std::uint64_t end = rte_rdtsc();
     (count == 0 ? page.idle_cycles : page.busy_cycles) += end - begin;
-    gap_.polled(begin, full_);
-    full_ = false;
+    gap_.polled(begin);
     begin = end;
   } while (!stopping_.load(std::memory_order_relaxed));
   hand_over();

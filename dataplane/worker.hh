@@ -165,7 +165,6 @@ class Worker {
   IdleBackoff idle_;
   std::uint64_t tsc_hz_;
   PollGap gap_;
-  bool full_ = false;  // a poll of this turn gave all that it may
   Ownership ownership_;
   base::Nanoseconds beaten_ = 0;
   bool claimed_ = false;  // since start()

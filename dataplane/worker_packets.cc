@@ -67,7 +67,7 @@ unsigned Worker::serve(WorkerPort& port, Queue queue, Turn turn) {
   const unsigned count =
       rte_eth_rx_burst(queue.ethdev, queue.queue, packets.data(), path::kPacketsInTurn);
   if (count == 0) return 0;
-  full_ = full_ || count == packets.size();
+  if (count == packets.size()) gap_.found_full();
   if (turn == Turn::kGates) ownership_.lock();
   handle(port, queue, std::span(packets).first(count));
   if (turn == Turn::kGates) ownership_.unlock();

@@ -36,6 +36,7 @@ TEST(Counters, LatencyOfManyWorkersIsOneHistogram) {
   EXPECT_EQ(l.samples, 100U);
   EXPECT_NEAR(l.p50_ns, 1000, 130);
   EXPECT_NEAR(l.p99_ns, 100'000, 13'000);
+  EXPECT_NEAR(l.mean_ns, 0.98 * 1000 + 0.02 * 100'000, 390);
   EXPECT_EQ(latency(*workers(2)).samples, 0U);
 }
 

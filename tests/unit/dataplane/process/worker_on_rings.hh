@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -54,14 +55,19 @@ inline const Eal& environment() {
 /// In the worker's thread.
 inline thread_local bool is_worker = false;
 
+/// Called by the worker's thread in the driver, with packets in hand.
+using Hook = std::function<void()>;
+
 /// A worker whose port is two rings for each queue, with a published table.
 class Bench {
  public:
+  /// `clock_share`: of the clock's real rate, what the worker is told.
   explicit Bench(
       unsigned transmit_slots = 1024,
       PuntPath punt = PuntPath::kNone,
       bool fills_checksums = false,
-      unsigned queues = 1
+      unsigned queues = 1,
+      std::uint64_t clock_share = 1
   ) {
     (void)environment();
     static unsigned number = 0;
@@ -85,7 +91,7 @@ class Bench {
     setup.tables = shm::GenerationReader(steering_region_, setup.page);
     setup.flows = *flow::FlowTable::attach({flows_.data(), flows_.bytes()});
     setup.decisions = 1024;
-    setup.tsc_hz = rte_get_tsc_hz();
+    setup.tsc_hz = rte_get_tsc_hz() / clock_share;
     WorkerPort port;
     for (unsigned q = 0; q < queues; ++q)
       port.queues.push_back({port_, static_cast<std::uint16_t>(q)});
@@ -128,6 +134,22 @@ class Bench {
         rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size()
     );
     ASSERT_EQ(rte_ring_enqueue(rx_[queue], m), 0);
+  }
+  /// `hook` runs inside every receive call that found packets, before the worker has them.
+  void at_receive(Hook& hook, std::uint16_t queue = 0) {
+    const auto run = [](auto, auto, rte_mbuf**, std::uint16_t count, auto, void* it) {
+      if (count != 0) (*static_cast<Hook*>(it))();
+      return count;
+    };
+    ASSERT_NE(rte_eth_add_rx_callback(port_, queue, run, &hook), nullptr);
+  }
+  /// And inside every transmit call.
+  void at_transmit(Hook& hook, std::uint16_t queue = 0) {
+    const auto run = [](auto, auto, rte_mbuf**, std::uint16_t count, void* it) {
+      if (count != 0) (*static_cast<Hook*>(it))();
+      return count;
+    };
+    ASSERT_NE(rte_eth_add_tx_callback(port_, queue, run, &hook), nullptr);
   }
   void start() {
     worker_->rearm();

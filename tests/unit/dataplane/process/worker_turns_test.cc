@@ -3,7 +3,6 @@
 // inside a call of the driver, and others act meanwhile.
 #include <algorithm>
 #include <atomic>
-#include <functional>
 #include <thread>
 
 #include <sys/wait.h>
@@ -16,32 +15,10 @@
 namespace fairlead::dataplane {
 namespace {
 
-/// Called by the worker's thread in the driver, with packets in hand.
-using Hook = std::function<void()>;
-
-std::uint16_t run_hook(
-    std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t, void* hook
-) {
-  if (count != 0) (*static_cast<Hook*>(hook))();
-  return count;
-}
-std::uint16_t run_hook_of_tx(
-    std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, void* hook
-) {
-  if (count != 0) (*static_cast<Hook*>(hook))();
-  return count;
-}
-
 class TwoQueues {
  public:
   TwoQueues() {
     for (unsigned i = 0; i < 10; ++i) bench.receive(syn(i), i % 2);
-  }
-  void at_receive(std::uint16_t queue, Hook& hook) {
-    ASSERT_NE(rte_eth_add_rx_callback(bench.port(), queue, run_hook, &hook), nullptr);
-  }
-  void at_transmit(std::uint16_t queue, Hook& hook) {
-    ASSERT_NE(rte_eth_add_tx_callback(bench.port(), queue, run_hook_of_tx, &hook), nullptr);
   }
 
   Bench bench{1024, PuntPath::kNone, false, 2};
@@ -53,8 +30,8 @@ TEST(WorkerTurns, QueuesThatTheGateTookDuringABurstAreServedUnderItsLockOnly) {
   std::uint32_t lock = FL_LOCK_FREE;
   Hook gate_takes = [&] { __atomic_store_n(&bench.sign().owner, FL_OWNER_GATE, __ATOMIC_SEQ_CST); };
   Hook look = [&] { lock = __atomic_load_n(&bench.sign().lock, __ATOMIC_SEQ_CST); };
-  queues.at_receive(0, gate_takes);
-  queues.at_transmit(1, look);
+  bench.at_receive(gate_takes, 0);
+  bench.at_transmit(look, 1);
 
   bench.start();
   bench.stop();
@@ -69,8 +46,8 @@ TEST(WorkerTurns, AGenerationThatComesDuringABurstHoldsForTheNextQueue) {
   std::uint64_t read = 0;
   Hook publish = [&] { bench.publish(); };
   Hook look = [&] { read = bench.page().ack; };
-  queues.at_receive(0, publish);
-  queues.at_receive(1, look);
+  bench.at_receive(publish, 0);
+  bench.at_receive(look, 1);
 
   bench.start();
   bench.stop();
