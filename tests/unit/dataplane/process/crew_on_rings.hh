@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <span>
 #include <thread>
 
 #include <unistd.h>
@@ -55,9 +56,9 @@ inline const Eal& environment() {
 
 /// A port of rings that plays a device with several queues.
 struct RingPort {
-  explicit RingPort(unsigned queues) {
+  RingPort(unsigned queues, const std::string& kind) {
     static unsigned number = 0;
-    name = "c" + std::to_string(number++);
+    name = kind + std::to_string(number++);
     for (unsigned q = 0; q < queues; ++q) {
       const std::string id = name + "q" + std::to_string(q);
       rx.push_back(rte_ring_create((id + "r").c_str(), 4096, SOCKET_ID_ANY, 0));
@@ -114,10 +115,13 @@ class CrewOnRings : public ::testing::Test {
     writer_.publish(now);
     steering_.commit(plan);
   }
-  RingPort& add_station(unsigned queues) {
-    rings_.push_back(std::make_unique<RingPort>(queues));
+  /// `kind`: begins the device's name. Whatever the port offers of checksums is used.
+  RingPort& add_station(unsigned queues, const std::string& kind = "c") {
+    rings_.push_back(std::make_unique<RingPort>(queues, kind));
     Station::Setup setup;
     setup.configured.device = rings_.back()->device();
+    setup.configured.checksums = model::Checksums::kAuto;
+    setup.node.address = net::IpAddr::v4(10, 0, 0, 100);
     setup.configured.gateway_mac = net::MacAddr{{2, 0, 0, 0, 0, 3}};
     setup.number = static_cast<unsigned>(stations_.size()) + 10 * next_station_++;
     setup.queues = {kMost, 1};
@@ -159,13 +163,17 @@ class CrewOnRings : public ::testing::Test {
         testing::packet()
             .ipv4("198.51.100." + std::to_string(client % 250 + 1), "203.0.113.10")
             .tcp(static_cast<std::uint16_t>(1024 + client), 80, flags);
+    rte_mbuf* const m = buffer_with(frame);
+    while (rte_ring_enqueue(ring, m) != 0) std::this_thread::yield();
+    ++sent_;
+  }
+  rte_mbuf* buffer_with(std::span<const std::uint8_t> frame) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
-    ASSERT_NE(m, nullptr);
+    EXPECT_NE(m, nullptr);
     std::memcpy(
         rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size()
     );
-    while (rte_ring_enqueue(ring, m) != 0) std::this_thread::yield();
-    ++sent_;
+    return m;
   }
   /// Takes what came out; notes each flow's backend (last byte of the outer destination).
   void collect(const RingPort& port) {

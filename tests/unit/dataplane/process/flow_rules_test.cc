@@ -9,12 +9,17 @@
 #include <functional>
 #include <set>
 
+#include <arpa/inet.h>
+
 #include <rte_errno.h>
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/dataplane/process/flow_rule_reader.hh"
+
 namespace {
 
+using fairlead::testing::Rule;
 using Action = rte_flow_action;
 using Attr = rte_flow_attr;
 using Error = rte_flow_error;
@@ -27,7 +32,7 @@ struct Driver {
   std::set<rte_flow*> rules;
   std::vector<std::vector<int>> actions;  // of each rule made
   std::vector<std::vector<std::uint16_t>> queues;
-  std::vector<std::uint16_t> ports;  // destination ports of the rules made, network order
+  std::vector<Rule> made;
   std::uintptr_t next = 1;
   unsigned validations = 0;
   std::uint64_t hits = 0;
@@ -72,7 +77,7 @@ rte_flow_create(std::uint16_t, const Attr* attr, const Item* items, const Action
     const auto* rss = static_cast<const rte_flow_action_rss*>(a->conf);
     driver.queues.emplace_back(rss->queue, rss->queue + rss->queue_num);
   }
-  driver.ports.push_back(static_cast<const rte_flow_item_tcp*>(items[2].spec)->hdr.dst_port);
+  driver.made.push_back(fairlead::testing::read_rule(items, actions));
   auto* rule = reinterpret_cast<rte_flow*>(driver.next++);
   driver.rules.insert(rule);
   return rule;
@@ -157,9 +162,53 @@ TEST_F(Rules, EveryVipGetsOneThatSpreadsOverAllQueuesAndMarksAndCounts) {
 TEST_F(Rules, OneQueueNeedsNoHashing) {
   FlowRules rules(3, {});
 
-  EXPECT_TRUE(rules.follow({vip(1)}, {0}));
+  EXPECT_TRUE(rules.follow({vip(1)}, {5}));
 
   EXPECT_EQ(driver.actions[0].back(), RTE_FLOW_ACTION_TYPE_QUEUE);
+  EXPECT_EQ(driver.made[0].queue, 5);
+}
+
+TEST_F(Rules, MatchThePrefixTheProtocolAndThePortOfTheirVip) {
+  using Bytes = std::vector<std::uint8_t>;
+  const std::uint16_t port = htons(443);
+  fl_vip web{};
+  web.family = 4;
+  web.prefix_len = 20;
+  web.protocol = IPPROTO_TCP;
+  std::memcpy(web.port, &port, sizeof port);
+  std::memcpy(web.address, Bytes{198, 18, 16, 0}.data(), 4);
+  web.vip = 77;
+  fl_vip any_udp{};
+  any_udp.family = 6;
+  any_udp.prefix_len = 61;
+  any_udp.protocol = IPPROTO_UDP;
+  any_udp.address[0] = 0x20;
+  any_udp.address[7] = 0x48;
+  any_udp.vip = 78;
+  FlowRules rules(3, rss());
+
+  rules.follow({match_of(web), match_of(any_udp)}, kTwo);
+
+  ASSERT_EQ(driver.made.size(), 2U);
+  const Rule& first = driver.made[0];
+  EXPECT_EQ(first.family, 4);
+  EXPECT_EQ(first.address, (Bytes{198, 18, 16, 0}));
+  EXPECT_EQ(first.mask, (Bytes{0xff, 0xff, 0xf0, 0}));
+  EXPECT_EQ(first.transport, IPPROTO_TCP);
+  EXPECT_EQ(first.port, port);
+  EXPECT_EQ(first.port_mask, 0xffff);
+  EXPECT_EQ(first.mark, 77U);
+  EXPECT_EQ(first.hash_types, kTypes);
+  EXPECT_EQ(first.key, symmetric_key(40)) << "both directions to one queue, as without a rule";
+  const Rule& second = driver.made[1];
+  EXPECT_EQ(second.family, 6);
+  EXPECT_EQ(second.address, (Bytes{0x20, 0, 0, 0, 0, 0, 0, 0x48, 0, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(
+      second.mask, (Bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf8, 0, 0, 0, 0, 0, 0, 0, 0})
+  );
+  EXPECT_EQ(second.transport, IPPROTO_UDP);
+  EXPECT_EQ(second.port_mask, 0) << "any port";
+  EXPECT_EQ(second.mark, 78U);
 }
 
 TEST_F(Rules, WithoutMarkOrCountOneDoesWithout) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // RSS plans, sizes and the watch: what a port does, without a port.
+#include <set>
+
 #include <rte_thash.h>
 
 #include <gtest/gtest.h>
@@ -45,13 +47,41 @@ TEST(Rss, GivesUpTheKeyBeforeTheSpread) {
   EXPECT_EQ(describe(plan), "none");
 }
 
-TEST(Rss, BothDirectionsOfAFlowHashAlike) {
+TEST(Rss, BothDirectionsOfAFlowHashAlikeAndDifferentFlowsDifferently) {
   const std::vector<std::uint8_t> key = symmetric_key(40);
+  std::set<std::uint32_t> hashes;
   for (std::uint32_t i = 1; i < 100; ++i) {
     std::uint32_t there[3] = {0xc6336401 + i, 0xcb00710a, 40000U << 16 | 80};
     std::uint32_t back[3] = {0xcb00710a, 0xc6336401 + i, 80U << 16 | 40000};
+    hashes.insert(rte_softrss(there, 3, key.data()));
     EXPECT_EQ(rte_softrss(there, 3, key.data()), rte_softrss(back, 3, key.data()));
   }
+  EXPECT_GT(hashes.size(), 90U);
+}
+
+TEST(Rss, ADeviceThatDoesNotSayHowLongItsKeyIsGetsOneOfTheUsualLength) {
+  EXPECT_EQ(plan_rss(device(RTE_ETH_RSS_IP, 0, 128), 2).key, symmetric_key(40));
+}
+
+TEST(Rss, IsConfiguredAsPlanned) {
+  RssPlan plan = plan_rss(device(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP, 52, 128), 2);
+  rte_eth_conf conf{};
+  apply_rss(plan, conf);
+  EXPECT_EQ(conf.rxmode.mq_mode, RTE_ETH_MQ_RX_RSS);
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_hf, RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP);
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_key, plan.key.data());
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_key_len, 52);
+
+  RssPlan own_key = weaker(plan);
+  apply_rss(own_key, conf);
+  EXPECT_EQ(conf.rxmode.mq_mode, RTE_ETH_MQ_RX_RSS);
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_key, nullptr) << "the device's own";
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_key_len, 0);
+
+  RssPlan none = weaker(own_key);
+  apply_rss(none, conf);
+  EXPECT_EQ(conf.rxmode.mq_mode, RTE_ETH_MQ_RX_NONE);
+  EXPECT_EQ(conf.rx_adv_conf.rss_conf.rss_hf, 0U);
 }
 
 // Each bit that DPDK has, alone and in all company that could be taken for it.
@@ -107,10 +137,39 @@ TEST(Sizes, RespectTheDevice) {
   EXPECT_EQ(small.tx_descriptors, 2048U);
 }
 
+TEST(Sizes, ABuffersOfAQueueAreWhatRingsHoldAndWhatIsInHand) {
+  constexpr std::uint32_t kInHand = path::kPacketsInTurn + PacketRing::kPackets;
+  for (unsigned halvings = 0; halvings < 3; ++halvings) {
+    const QueueSizes sizes = size_queue("net_null0", {.rx_max = 512, .tx_max = 768}, halvings);
+    const std::uint32_t held = sizes.rx_descriptors + sizes.tx_descriptors;
+    EXPECT_GE(sizes.buffers, held + kPoolCache + kInHand);
+    EXPECT_LE(sizes.buffers, held + 1023);
+  }
+}
+
+TEST(Sizes, AreWholeStepsOfTheDevice) {
+  const QueueSizes sizes = size_queue(
+      "net_null0",
+      {.rx_max = 4000, .rx_min = 1800, .rx_align = 600, .tx_max = 1000, .tx_align = 300},
+      0
+  );
+  EXPECT_EQ(sizes.rx_descriptors, 1800U) << "no fewer than the least, in whole steps";
+  EXPECT_EQ(sizes.tx_descriptors, 900U) << "no more than the most";
+  EXPECT_EQ(size_queue("net_null0", {.rx_max = 0, .rx_align = 0}, 0).rx_descriptors, 1024U)
+      << "0: the device does not say";
+}
+
+TEST(Sizes, MemoryHasRoomForEveryBuffer) {
+  for (const std::uint64_t buffers : {511ULL, 3071ULL, 1'000'000ULL}) {
+    const std::uint64_t bytes = std::uint64_t{buffer_memory_mb(buffers)} << 20;
+    EXPECT_GT(bytes, buffers * (kBufferBytes + sizeof(rte_mbuf)));
+  }
+}
+
 TEST(Sizes, AfXdpHasItsFillRingAndIsNeverHalved) {
   const QueueSizes sizes = size_queue("net_af_xdp0,iface=e", {}, 3);
   EXPECT_EQ(sizes.rx_descriptors, 2048U);
-  EXPECT_GE(sizes.buffers, 4096U);
+  EXPECT_GE(sizes.buffers, 3 * 2048U) << "fill ring, received, to be sent";
   EXPECT_FALSE(may_halve(sizes, "net_af_xdp0,iface=e"));
 }
 
@@ -129,6 +188,52 @@ TEST(Cores, WorkersBeyondTheListGoToIdleCores) {
   workers.cores = {1};
 
   EXPECT_EQ(worker_cores(workers, {0, 1, 2}), (std::vector<unsigned>{1, 0, 2, 0}));
+}
+
+constexpr const char* kPlanned = R"(
+node: {id: n7, address: 10.0.0.100}
+workers: {count: 1, max: 2}
+memory: {hugepages: off}
+ports:
+  - {device: "net_af_packet0,iface=lo"}
+  - {device: "net_null1", punt_tap: kernel1}
+vips:
+  - {name: web, address: 203.0.113.10, protocol: tcp, port: 80, backends: [{id: b1, address: 10.0.0.1}]}
+)";
+
+TEST(Plan, HasTheDevicesAndRoomForTheBuffersOfAllQueuesThatThereMayBe) {
+  const auto config = config::parse_config(kPlanned, "test");
+  ASSERT_TRUE(config) << config.error().what;
+
+  const auto plan = make_plan(*config, {});
+
+  ASSERT_TRUE(plan) << plan.error().what;
+  EXPECT_EQ(plan->file_prefix, "fl_n7");
+  EXPECT_EQ(
+      plan->devices,
+      (std::vector<std::string>{
+          "net_af_packet0,iface=lo,qpairs=2", "net_null1", "net_tap_punt1,iface=kernel1"})
+  );
+  EXPECT_FALSE(plan->hugepages);
+  const std::uint64_t buffers =
+      kMainBuffers + 4 * size_queue("net_null0", {}, 0).buffers + kTapBuffers;
+  EXPECT_GE(plan->memory_mb, buffer_memory_mb(buffers) + 64) << "and for ports that come later";
+  EXPECT_LE(plan->memory_mb, buffer_memory_mb(buffers) + 65);
+}
+
+TEST(Plan, TheCommandLineDecidesAboutHugepagesBeforeTheConfiguration) {
+  const auto config = config::parse_config(kPlanned, "test");
+  ASSERT_TRUE(config) << config.error().what;
+  Options options;
+  options.hugepages = Hugepages::kOn;
+  options.eal = {"--log-level=8"};
+
+  const auto plan = make_plan(*config, options);
+
+  ASSERT_TRUE(plan) << plan.error().what;
+  EXPECT_TRUE(plan->hugepages);
+  EXPECT_LT(plan->memory_mb, make_plan(*config, {})->memory_mb) << "hugepages can grow";
+  EXPECT_EQ(plan->extra, options.eal);
 }
 
 class Watch : public ::testing::Test {

@@ -20,17 +20,48 @@
 
 namespace {
 int failing_table_update = 0;  // what the next updates answer; 0: they are the library's
-}
+bool refuses_keys = false;     // devices take no RSS key but their own
+bool refuses_rss = false;
+unsigned largest_pool = ~0U;  // memory has room for
+int pools = 0;                // that there are, of ports
 
-// In the library's place, so that a device may refuse its table.
-extern "C" int rte_eth_dev_rss_reta_update(
+template <typename Function>
+Function library_s(const char* name, Function) {
+  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+}
+}  // namespace
+
+// In the library's place, so that devices may refuse and memory may be short.
+extern "C" {
+int rte_eth_dev_rss_reta_update(
     std::uint16_t port, rte_eth_rss_reta_entry64* groups, std::uint16_t n
 ) {
   if (failing_table_update != 0) return failing_table_update;
-  using Function = int (*)(std::uint16_t, rte_eth_rss_reta_entry64*, std::uint16_t);
-  static const auto real =
-      reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "rte_eth_dev_rss_reta_update"));
+  static const auto real = library_s("rte_eth_dev_rss_reta_update", &rte_eth_dev_rss_reta_update);
   return real(port, groups, n);
+}
+int rte_eth_dev_configure(
+    std::uint16_t port, std::uint16_t rx, std::uint16_t tx, const rte_eth_conf* conf
+) {
+  if (refuses_rss && conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS) return -ENOTSUP;
+  if (refuses_keys && conf->rx_adv_conf.rss_conf.rss_key != nullptr) return -EINVAL;
+  static const auto real = library_s("rte_eth_dev_configure", &rte_eth_dev_configure);
+  return real(port, rx, tx, conf);
+}
+rte_mempool* rte_pktmbuf_pool_create(
+    const char* name, unsigned n, unsigned cache, std::uint16_t priv, std::uint16_t room, int socket
+) {
+  const bool of_port = std::strncmp(name, "fl_p", 4) == 0;
+  if (of_port && n > largest_pool && name[std::strlen(name) - 1] != '0') return nullptr;
+  static const auto real = library_s("rte_pktmbuf_pool_create", &rte_pktmbuf_pool_create);
+  pools += of_port ? 1 : 0;
+  return real(name, n, cache, priv, room, socket);
+}
+void rte_mempool_free(rte_mempool* pool) {
+  static const auto real = library_s("rte_mempool_free", &rte_mempool_free);
+  pools -= pool != nullptr && std::strncmp(pool->name, "fl_p", 4) == 0 ? 1 : 0;
+  real(pool);
+}
 }
 
 namespace fairlead::dataplane {
@@ -222,6 +253,45 @@ TEST(RealPorts, ATableThatTheDeviceRefusesStaysAndIsTriedAgain) {
   EXPECT_EQ(port->kept_table_because(), "");
   EXPECT_NE(port->table(), before);
   port->unplug();
+}
+
+TEST(RealPorts, ADeviceThatRefusesOurKeySpreadsByItsOwnAndOneThatRefusesRssNotAtAll) {
+  (void)environment();
+  refuses_keys = true;
+  auto port = Port::plug("net_null_own_key", 29, {2, 2});
+  refuses_keys = false;
+  ASSERT_TRUE(port) << port.error().what;
+  if (describe(port->rss()) == "none") GTEST_SKIP() << "this null device has no RSS";
+  EXPECT_NE(describe(port->rss()).find("device-key"), std::string::npos);
+  EXPECT_EQ(port->steering(), FL_STEERING_RSS);
+  port->unplug();
+
+  refuses_rss = true;
+  auto without = Port::plug("net_null_no_rss", 30, {2, 2});
+  refuses_rss = false;
+  ASSERT_TRUE(without) << without.error().what;
+  EXPECT_EQ(describe(without->rss()), "none");
+  EXPECT_EQ(without->steering(), FL_STEERING_DEVICE);
+  without->unplug();
+}
+
+TEST(RealPorts, WhereMemoryIsShortRingsAreHalvedAndNothingIsLeftBehind) {
+  (void)environment();
+  pools = 0;
+  largest_pool = 1600;  // of the second queue; the first one's is freed each time
+  auto port = Port::plug("net_null_short", 31, {2, 2});
+  ASSERT_TRUE(port) << port.error().what;
+  EXPECT_EQ(port->sizes().rx_descriptors, kFewestDescriptors);
+  EXPECT_EQ(pools, 2);
+  port->unplug();
+  EXPECT_EQ(pools, 0);
+
+  largest_pool = 100;
+  const auto refused = Port::plug("net_null_short", 31, {2, 2});
+  largest_pool = ~0U;
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("packet buffers"), std::string::npos) << refused.error().what;
+  EXPECT_EQ(pools, 0);
 }
 
 TEST(RealPorts, TheSameDeviceTwiceIsRefused) {
