@@ -62,5 +62,23 @@ TEST(FlowTable, ASweepLeavesNothingToAnotherAtTheSameTime) {
   }
 }
 
+TEST(FlowTable, ASweepAfterALongPauseIsNoLongerThanAnother) {
+  constexpr std::uint32_t kBuckets = 8 * FlowTable::kMaxBucketsPerStep;
+  testing::FlowMemory memory(kBuckets);
+  FlowTable flows = FlowTable::attach(memory.region()).value();
+  const IdleLimits limits;
+  for (std::uint64_t i = 0; i < kBuckets; ++i)  // one in each
+    flows.insert(i << 40 | i, 1, FlowState::kNew, Swept::kBegin, limits, Swept::kAllTcp);
+  const auto expire = [&](base::Nanoseconds now) {
+    flows.expire(now, limits, Swept::kAllTcp, [](const EndedFlow&) {});
+  };
+  const base::Nanoseconds begin = Swept::kBegin * FL_FLOW_TICK_NS;
+  expire(begin);
+
+  expire(begin + 60 * base::kSecond);
+
+  EXPECT_EQ(kBuckets - FlowTable::kMaxBucketsPerStep, flows.size());
+}
+
 }  // namespace
 }  // namespace fairlead::flow

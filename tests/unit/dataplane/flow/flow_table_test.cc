@@ -77,6 +77,15 @@ TEST(FlowTable, FindsFlowsThatOverflowedTheirHome) {
   }
 }
 
+TEST(FlowTable, FindsMoreFlowsThatOverflowedTheirHomeThanAHomeCanCount) {
+  Table t(1 << 12);
+  for (std::uint64_t i = 1; i <= 300; ++i)
+    ASSERT_EQ(FlowTable::Outcome::kInserted, t.insert(crowded(i)));
+  for (std::uint64_t i = 200; i <= 250; ++i) t.flows.erase(t.flows.find(crowded(i)));
+
+  for (std::uint64_t i = 1; i < 200; ++i) EXPECT_NE(kNoPosition, t.flows.find(crowded(i))) << i;
+}
+
 TEST(FlowTable, FindsTheConfirmedOfABurst) {
   Table t(64);
   std::mt19937_64 random(7);
@@ -198,6 +207,22 @@ TEST(FlowTable, EvictsTheLongestIdleUnconfirmedFlow) {
   EXPECT_EQ(1U, result.ended.member);
 }
 
+TEST(FlowTable, EvictsAResetFlowBeforeOlderOnes) {
+  Table t(2);
+  t.limits.fresh = 1000;
+  for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
+    t.insert(i * 0x9e3779b97f4a7c15ULL, static_cast<std::uint32_t>(i));
+  const auto newest = static_cast<Tick>(kNow + 7);
+  const Position reset = t.flows.find(9 * 0x9e3779b97f4a7c15ULL);
+  t.flows.set_state(reset, FlowState::kReset);
+  t.flows.touch(reset, newest);
+
+  const auto result = t.flows.insert(0xabcdef, 99, FlowState::kNew, newest, t.limits, kAllTcp);
+
+  EXPECT_EQ(FlowTable::Outcome::kEvicted, result.outcome);
+  EXPECT_EQ(9U, result.ended.member);
+}
+
 TEST(FlowTable, DoesNotEvictWhereTheCallerForbidsIt) {
   Table t(2);
   for (std::uint64_t i = 1; t.flows.size() < t.flows.capacity(); ++i)
@@ -293,16 +318,6 @@ TEST(FlowTable, ALateReaderTakesNoLiveEntryForExpired) {
   for (std::uint64_t i = 1; i <= 16; ++i) t.insert(crowded(i), 1, FlowState::kConfirmed, kNow + 1);
 
   EXPECT_EQ(FlowTable::Outcome::kRefused, t.insert(crowded(17)));
-}
-
-TEST(FlowTable, LimitsOfConfirmedFlowsHoldWhatTheirTimesMayBeLate) {
-  fl_bank bank{};
-  bank.idle_new_ms = bank.idle_confirmed_ms = bank.idle_udp_ms = bank.idle_udp_new_ms = 10'000;
-
-  const IdleLimits limits = idle_limits(bank);
-
-  EXPECT_EQ(limits.fresh + FL_SEEN_STEP - 1, limits.confirmed);
-  EXPECT_EQ(limits.udp_fresh + FL_SEEN_STEP - 1, limits.udp);
 }
 
 TEST(FlowTable, KeepsItsFlowsWhenAttachedAgain) {

@@ -55,6 +55,18 @@ TEST(Counters, InFlightFollowsAConnectionFromSynToFin) {
   EXPECT_EQ(0U, b.in_flight);
 }
 
+TEST(Counters, InFlightIsNeverLessThanNothing) {
+  const TestBank bank(table(1));
+  TestWorker worker;
+  worker.use(bank.view());
+  worker.run_one(tcp(1000, "S"));
+  worker.page().backends[0].in_flight = 0;  // a page that was damaged
+
+  worker.run_one(tcp(1000, "R"));
+
+  EXPECT_EQ(0U, worker.page().backends[0].in_flight);
+}
+
 TEST(Counters, AnExpiredFlowLeavesItsBackendsCount) {
   const TestBank bank(table(1));
   TestWorker worker;

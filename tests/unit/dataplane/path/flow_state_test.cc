@@ -116,6 +116,7 @@ const std::vector<Transition> kTable = {
     {kClosing, kSoon, "SA", FlowState::kClosing, false},
     {kReset, kSoon, "S", FlowState::kNew, true},
     {kReset, kSoon, "A", FlowState::kReset, false},
+    {kReset, 300, "A", FlowState::kReset, false},
     {kReset, kLater, "A", FlowState::kConfirmed, false},
     {kReset, kSoon, "FA", FlowState::kClosing, false},
     {kReset, kSoon, "R", FlowState::kReset, false},

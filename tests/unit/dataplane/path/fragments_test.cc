@@ -239,6 +239,91 @@ TEST(FragmentTable, ForgetsTheOldestOfALine) {
   }
 }
 
+constexpr base::Nanoseconds kStart = 50 * base::kSecond;
+
+/// A datagram of the same line as the others of this function.
+std::uint64_t in_line(std::uint64_t number) {
+  return number << 32 | 6;
+}
+FirstFragment to_member(std::uint32_t member) {
+  return {FirstFragment::Fate::kForwardUdp, member, 53};
+}
+
+TEST(FragmentTable, WhatIsInUseOutlivesWhatIsOnlyNewer) {
+  FragmentTable fragments;
+  base::Nanoseconds now = kStart;
+  for (std::uint32_t i = 1; i <= 4; ++i)
+    fragments.record(in_line(i), to_member(i), now += 10 * base::kMillisecond);
+  ASSERT_TRUE(fragments.use(in_line(1), now += 10 * base::kMillisecond));
+
+  fragments.record(in_line(5), to_member(5), now);
+
+  for (const std::uint32_t left : {1U, 3U, 4U, 5U}) EXPECT_TRUE(fragments.find(in_line(left), now));
+  EXPECT_FALSE(fragments.find(in_line(2), now));
+}
+
+TEST(FragmentTable, TheNewestFirstFragmentOfANameCountsAndDisplacesNobody) {
+  FragmentTable fragments;
+  base::Nanoseconds now = kStart;
+  for (std::uint32_t i = 1; i <= 4; ++i)
+    fragments.record(in_line(i), to_member(i), now += 10 * base::kMillisecond);
+
+  fragments.record(in_line(3), to_member(33), now += 10 * base::kMillisecond);
+
+  EXPECT_EQ(33U, fragments.find(in_line(3), now)->member);
+  for (const std::uint32_t other : {1U, 2U, 4U})
+    EXPECT_EQ(other, fragments.find(in_line(other), now)->member);
+}
+
+TEST(FragmentTable, UnderAFloodOfDatagramsTheNewestAreKnown) {
+  FragmentTable fragments;
+  std::mt19937_64 random(5);
+  std::vector<std::uint64_t> names(10 * FragmentTable::kDatagrams);
+  base::Nanoseconds now = kStart;
+  for (std::uint64_t& name : names) {
+    name = random();
+    fragments.record(name, to_member(1), now += 20 * base::kMicrosecond);
+  }
+
+  const auto known = [&](auto from, auto to) {
+    return std::count_if(from, to, [&](auto name) {
+      return fragments.find(name, now).has_value();
+    });
+  };
+  EXPECT_LE(known(names.begin(), names.end()), FragmentTable::kDatagrams);
+  // A line of four has to take 0.25 of these; one of them in 1,000 meets four newer ones.
+  EXPECT_GE(known(names.end() - 512, names.end()), 510);
+}
+
+TEST(WaitingRoom, WhoHasWaitedLongestGoesFirst) {
+  WaitingRoom room;
+  base::Nanoseconds now = kStart;
+  std::vector<unsigned> places;
+  for (std::uint64_t hash = 1; hash <= WaitingRoom::kSeats + 2; ++hash)
+    places.push_back(room.add(hash, now += base::kMillisecond));
+  using Cause = WaitingRoom::Cause;
+
+  EXPECT_EQ(places[0], room.take(Cause::kCrowded, now));
+  room.wake(90);
+  EXPECT_EQ(places[89], room.take(Cause::kSettled, now)) << "its first fragment came";
+  EXPECT_EQ(WaitingRoom::kNowhere, room.take(Cause::kSettled, now));
+  EXPECT_EQ(WaitingRoom::kNowhere, room.take(Cause::kCrowded, now)) << "the others have seats";
+  EXPECT_EQ(WaitingRoom::kSeats, room.count());
+  now = kStart + 2 * base::kMillisecond + WaitingRoom::kLongest;
+  EXPECT_EQ(places[1], room.take(Cause::kSettled, now)) << "its time is over";
+  EXPECT_EQ(WaitingRoom::kNowhere, room.take(Cause::kSettled, now));
+  room.wake_all();
+  while (room.take(Cause::kSettled, now) != WaitingRoom::kNowhere) continue;
+  EXPECT_TRUE(room.empty());
+}
+
+TEST(WaitingRoom, HasAsManyPlacesAsItSays) {
+  WaitingRoom room;
+  for (unsigned i = 0; i < WaitingRoom::kPlaces; ++i)
+    ASSERT_LT(room.add(7, kStart), WaitingRoom::kPlaces);
+  EXPECT_EQ(WaitingRoom::kNowhere, room.add(8, kStart));
+}
+
 TEST(FragmentTable, LivesTwoSecondsFromTheLastUse) {
   FragmentTable fragments;
   const base::Nanoseconds start = 50 * base::kSecond;
