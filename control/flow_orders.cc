@@ -6,6 +6,7 @@
 
 #include "control/api/counters.hh"
 #include "control/api/flow_answers.hh"
+#include "dataplane/steer/flow_order.hh"
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
@@ -25,7 +26,7 @@ bool alive(const fl_worker_page& page, base::Nanoseconds now) {
 }
 
 bool done(const fl_worker_page& page, const fl_flow_order& order) {
-  return __atomic_load_n(&page.flush_sequence, __ATOMIC_ACQUIRE) == order.sequence;
+  return __atomic_load_n(&page.flush_sequence, __ATOMIC_ACQUIRE) == steer::order_number(order);
 }
 
 std::size_t living(const Node& node, base::Nanoseconds now) {
@@ -37,10 +38,12 @@ std::size_t living(const Node& node, base::Nanoseconds now) {
 
 bool at_work(const Node& node, base::Nanoseconds now) {
   const fl_flow_order& order = order_of(node);
+  // Nobody takes up what a control that died left half written.
+  if (order.sequence == 0 || (order.sequence & steer::kOrderBeingWritten) != 0) return false;
   const auto pages = api::pages(node.regions.worker_pages());
-  return order.sequence != 0 && std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
-           return alive(page, now) && !done(page, order);
-         });
+  return std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
+    return alive(page, now) && !done(page, order);
+  });
 }
 
 base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanoseconds now) {
@@ -51,17 +54,11 @@ base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanosecond
   if (at_work(node, now))
     return base::fail(
         base::ErrorCode::kFailedPrecondition,
-        "flush " + std::to_string(order_of(node).sequence) +
+        "flush " + std::to_string(steer::order_number(order_of(node))) +
             " is still at work, see show flow stats, and ask again when it is done"
     );
   auto* order = node.regions.steering.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
-  const std::uint64_t sequence = order->sequence + 1;
-  order->hash = next.hash;
-  order->one_flow = next.one_flow;
-  order->vip = next.vip;
-  order->backend = next.backend;
-  order->per_second = next.per_second;
-  __atomic_store_n(&order->sequence, sequence, __ATOMIC_RELEASE);
+  const std::uint64_t sequence = steer::write_order(*order, next);
   return Json{{"sequence", sequence}};
 }
 
@@ -111,8 +108,9 @@ Answer clear_flow(Node& node, const api::Request& request, base::Nanoseconds now
 
 Json flush_state(const Node& node, base::Nanoseconds now) {
   const fl_flow_order& order = order_of(node);
-  Json out{{"sequence", order.sequence}};
-  if (order.sequence == 0) return out;
+  const std::uint64_t sequence = steer::order_number(order);
+  Json out{{"sequence", sequence}};
+  if (sequence == 0) return out;
   const steer::Names& names = node.publisher.names();
   out["running"] = at_work(node, now);
   if (order.vip != FL_ANY) out["vip"] = names.vip(order.vip);

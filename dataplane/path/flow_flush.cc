@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dataplane/path/flow_state.hh"
+#include "dataplane/steer/flow_order.hh"
 
 namespace fairlead::path {
 namespace {
@@ -30,13 +31,15 @@ bool FlowFlush::is_meant(const WorkerContext& context, std::uint32_t number) con
          (now_.backend == FL_ANY || now_.backend == member.backend);
 }
 
-void FlowFlush::begin(WorkerContext& context, std::uint64_t wanted) {
-  now_ = *order_;
-  now_.sequence = wanted;
+bool FlowFlush::begin(WorkerContext& context, std::uint64_t wanted) {
+  fl_flow_order next{};
+  if (!steer::read_order(*order_, wanted, next)) return false;
+  now_ = next;
   bucket_ = 0;
   credit_ = kFlow;
   refilled_ = context.now;
   __atomic_store_n(&context.page->flush_buckets, 0, __ATOMIC_RELAXED);
+  return true;
 }
 
 void FlowFlush::finish(WorkerContext& context) {
@@ -55,15 +58,8 @@ void FlowFlush::forget_one(WorkerContext& context) {
 }
 
 void FlowFlush::work(WorkerContext& context, std::uint64_t wanted) {
-  if (!context.table.valid()) return;  // names no member yet
-  if (now_.sequence != wanted) {
-    begin(context, wanted);
-    // Written again while it was read: next time.
-    if (__atomic_load_n(&order_->sequence, __ATOMIC_ACQUIRE) != wanted) {
-      now_.sequence = done_;
-      return;
-    }
-  }
+  if (!context.table.valid()) return;                              // names no member yet
+  if (now_.sequence != wanted && !begin(context, wanted)) return;  // it changes: next time
   if (now_.one_flow != 0) {
     forget_one(context);
     return finish(context);

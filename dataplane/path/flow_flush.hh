@@ -35,7 +35,7 @@ class FlowFlush {
 
  private:
   void work(WorkerContext& context, std::uint64_t wanted);
-  void begin(WorkerContext& context, std::uint64_t wanted);
+  [[nodiscard]] bool begin(WorkerContext& context, std::uint64_t wanted);
   void finish(WorkerContext& context);
   void forget_one(WorkerContext& context);
   [[nodiscard]] bool is_meant(const WorkerContext& context, std::uint32_t member) const;

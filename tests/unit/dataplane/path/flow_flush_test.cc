@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/steer/flow_order.hh"
 #include "tests/testing/test_bank.hh"
 #include "tests/testing/test_worker.hh"
 
@@ -129,6 +130,48 @@ TEST(FlowFlush, KeepsToItsRate) {
   EXPECT_FALSE(f.done());
 }
 
+TEST(FlowFlush, CatchesUpATenthOfASecondOfItsRateAfterAPause) {
+  Flushed f;
+  f.ask(FL_ANY, FL_ANY, 2000);
+  f.flush.step(f.worker.context());
+  const std::uint64_t before = f.flushed();
+
+  f.worker.advance(10 * base::kSecond);
+  f.flush.step(f.worker.context());
+
+  EXPECT_NEAR(200.0, static_cast<double>(f.flushed() - before), FL_FLOW_ENTRIES);
+}
+
+TEST(FlowFlush, DoesNotBeginAnOrderThatIsStillBeingWritten) {
+  Flushed f;
+  const auto before = f.entries();
+  f.ask(FL_ANY, FL_ANY, 0);  // would be everybody's flows; its vip is not written yet
+  f.order.sequence |= steer::kOrderBeingWritten;
+  for (int i = 0; i < 100; ++i) f.flush.step(f.worker.context());
+  EXPECT_EQ(before, f.entries());
+
+  f.order.vip = 1;
+  f.order.sequence &= ~steer::kOrderBeingWritten;
+  for (int i = 0; i < 100 && !f.done(); ++i) f.flush.step(f.worker.context());
+
+  EXPECT_TRUE(f.done());
+  EXPECT_EQ(before[0], f.entries()[0]);
+  EXPECT_EQ((std::array<unsigned, 2>{0, 0}), f.entries()[1]);
+}
+
+TEST(FlowFlush, GoesOnWithANewOrderFromTheBeginning) {
+  Flushed f;
+  f.ask(0, FL_ANY, 0);
+  f.flush.step(f.worker.context());
+  ASSERT_FALSE(f.done());
+
+  f.ask(1, FL_ANY, 0);
+  for (int i = 0; i < 100 && !f.done(); ++i) f.flush.step(f.worker.context());
+
+  EXPECT_EQ((std::array<unsigned, 2>{0, 0}), f.entries()[1]);
+  EXPECT_GT(f.entries()[0][0], 0U) << "nobody asks for the first one any more";
+}
+
 TEST(FlowFlush, LooksAtABoundedPieceOfTheTablePerStep) {
   Flushed f;
   f.ask(FL_ANY, FL_ANY, 0);
@@ -149,6 +192,36 @@ TEST(FlowFlush, AnOrderThatWasThereBeforeIsNotCarriedOut) {
   EXPECT_EQ(0U, f.flushed());
 }
 
+constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
+
+// Where a large part of the table has none of them, what it might have forgotten meanwhile is not
+// saved up for the part that has.
+TEST(FlowFlush, DoesNotSaveUpItsRateWhileItFindsNothing) {
+  const testing::TestBank bank(Flushed::table());
+  testing::TestWorker worker(4 * FlowFlush::kBucketsPerStep);
+  worker.use(bank.view());
+  fl_flow_order order{};
+  FlowFlush flush;
+  flush.watch(&order, worker.page());
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    const std::uint64_t bucket = 3 * FlowFlush::kBucketsPerStep + i % FlowFlush::kBucketsPerStep;
+    (void)worker.context().flows.insert(
+        i << 40 | bucket, 0, flow::FlowState::kConfirmed, 0, worker.context().limits, kAllTcp
+    );
+  }
+  order.vip = order.backend = FL_ANY;
+  order.per_second = 1000;
+  order.sequence = 1;
+
+  for (int step = 0; step < 4; ++step) {
+    flush.step(worker.context());
+    worker.advance(100 * base::kMillisecond);
+  }
+
+  EXPECT_GT(worker.page().flow_events[FL_EVENT_FLUSHED], 0U);
+  EXPECT_LE(worker.page().flow_events[FL_EVENT_FLUSHED], 100U + FL_FLOW_ENTRIES);
+}
+
 // Entries change places while new flows crowd in; none of the old may slip behind the sweep.
 TEST(FlowFlush, MeetsFlowsThatMoveWhileItIsAtWork) {
   const testing::TestBank bank(Flushed::table());
@@ -158,11 +231,10 @@ TEST(FlowFlush, MeetsFlowsThatMoveWhileItIsAtWork) {
   FlowFlush flush;
   flush.watch(&order, worker.page());
   flow::FlowTable& flows = worker.context().flows;
-  const auto tcp = [](std::uint32_t) -> std::uint8_t { return 6; };
   const auto enter = [&](std::uint64_t i, std::uint32_t member) {
     const std::uint64_t hash = (i + 1) * 0x9e3779b97f4a7c15ULL;
     (void)flows.insert(
-        hash ^ hash >> 29, member, flow::FlowState::kConfirmed, 0, worker.context().limits, tcp
+        hash ^ hash >> 29, member, flow::FlowState::kConfirmed, 0, worker.context().limits, kAllTcp
     );
   };
   std::uint64_t next = 0;
