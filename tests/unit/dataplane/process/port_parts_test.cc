@@ -198,7 +198,11 @@ ports:
   - {device: "net_af_packet0,iface=lo"}
   - {device: "net_null1", punt_tap: kernel1}
 vips:
-  - {name: web, address: 203.0.113.10, protocol: tcp, port: 80, backends: [{id: b1, address: 10.0.0.1}]}
+  - name: web
+    address: 203.0.113.10
+    protocol: tcp
+    port: 80
+    backends: [{id: b1, address: 10.0.0.1}]
 )";
 
 TEST(Plan, HasTheDevicesAndRoomForTheBuffersOfAllQueuesThatThereMayBe) {
