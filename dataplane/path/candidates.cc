@@ -178,10 +178,12 @@ unsigned others_to_ask(
     const fl_vip& vip,
     std::uint64_t hash,
     const fl_member& first,
-    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
+    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out,
+    unsigned most
 ) {
-  const unsigned most =
+  const unsigned longest =
       fl_longest_list(vip.choices, vip.encapsulation, vip.protocol, first.family, vip.pool_size);
+  most = std::min(most, longest);
   unsigned count = 0;
   const auto add = [&](std::uint32_t number) {
     if (number == FL_NO_MEMBER || count == most) return;

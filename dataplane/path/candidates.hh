@@ -66,14 +66,15 @@ std::uint32_t first_candidate(const steer::TableView& table, const fl_vip& vip, 
 /// candidates, its reserves, the earlier owners of all these slots, and with the room that they
 /// leave the members of the walk, where it went if all its candidates were ejected or full when it
 /// began, then all members of a small pool. Only serving members of the first one's family, each
-/// once, at most fl_longest_list(). A pure function of flow and generation, as first_candidate()
-/// is. Returns how many it wrote to `out`.
+/// once, at most `most` of fl_longest_list(). A pure function of flow and generation, as
+/// first_candidate() is. Returns how many it wrote to `out`.
 unsigned others_to_ask(
     const steer::TableView& table,
     const fl_vip& vip,
     std::uint64_t hash,
     const fl_member& first,
-    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out
+    std::array<const fl_member*, FL_GUE_MAX_HOPS>& out,
+    unsigned most = FL_GUE_MAX_HOPS
 );
 
 /// True if the other workers' and nodes' counts in context.scores are fresh enough to be used.

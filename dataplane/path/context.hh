@@ -80,6 +80,7 @@ struct WorkerContext {
   flow::IdleLimits limits;
   NewFlowMeter new_flows;      // SYNs, first UDP packets
   NewFlowMeter adoptions;      // TCP in mid-life: its flood leaves new flows alone
+  NewFlowMeter long_lists;     // packets with more hops than clients are told of
   net::OuterPolicy outer;      // of the table in force
   std::uint16_t outer_id = 0;  // IPv4 identification of the next tunnel packet without DF
   bool clamps_mss = false;     // some vip of the table has an MSS

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "dataplane/path/candidates.hh"
+#include "dataplane/path/new_flow_meter.hh"
+#include "dataplane/path/outer_room.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/underlay.hh"
 
@@ -153,11 +155,25 @@ void make_headroom(Burst& burst, unsigned i, unsigned outer) {
   burst.headroom[i] = outer;
 }
 
+/// Most hops of a packet. A packet that belongs to no connection passes through everybody whom it
+/// names, so in a flood of them lists are no longer than those that clients are told of
+/// (docs/data-path.md, "Floods"). Each packet counts, also of a flow that was adopted: one forged
+/// ACK would do to adopt it.
+unsigned most_hops_now(WorkerContext& context, const fl_vip& vip, std::uint8_t outer_family) {
+  const unsigned told = most_hops(vip, outer_family);
+  const unsigned longest =
+      fl_longest_list(vip.choices, vip.encapsulation, vip.protocol, outer_family, vip.pool_size);
+  if (longest == told) return told;
+  const std::uint32_t limit = context.table.bank().new_flow_limit;
+  refill(context.long_lists, limit, context.now);
+  return take_credit(context.long_lists, limit) ? longest : told;
+}
+
 /// The backend is a guess, since nobody here saw the connection begin: GUE names the others that
 /// may have it, as many as fit. True if the packet is forwarded.
 template <std::uint8_t kFamily>
 [[gnu::noinline]] bool forward_seeking(
-    const WorkerContext& context,
+    WorkerContext& context,
     Burst& burst,
     unsigned i,
     const fl_member& member,
@@ -166,7 +182,8 @@ template <std::uint8_t kFamily>
   std::array<const fl_member*, FL_GUE_MAX_HOPS> others;
   Hops hops;
   hops.hop_bytes = kFamily == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
-  hops.count = others_to_ask(context.table, *burst.vip[i], burst.hash[i], member, others);
+  const unsigned most = most_hops_now(context, *burst.vip[i], kFamily);
+  hops.count = others_to_ask(context.table, *burst.vip[i], burst.hash[i], member, others, most);
   const unsigned room = most_headroom(context, burst, i);
   const auto fits = [&] {
     const unsigned outer = net::gue_bytes(kFamily, hops.count);
@@ -184,7 +201,7 @@ template <std::uint8_t kFamily>
 
 /// True if the packet is forwarded.
 bool forward(
-    const WorkerContext& context,
+    WorkerContext& context,
     Burst& burst,
     unsigned i,
     const fl_member& member,

@@ -16,18 +16,6 @@ struct {
   __type(value, __u64);
 } fl_gate_fragment_flow SEC(".maps");
 
-/// Flood mode (path/new_flow_meter.hh): may one more flow be entered? Adoptions have a meter of
-/// their own.
-static __always_inline int within_limit(const struct fl_work* w, int adoption) {
-  const __u8* const second = fl_line(&fl_steering, w->bank + 1);
-  const __u32 index = 2 * w->worker + (adoption ? 1 : 0);
-  struct fl_gate_meter* const meter = bpf_map_lookup_elem(&fl_gate_meters, &index);
-  if (!second || !meter) return 0;
-  const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
-  if (!limit) return 1;
-  return fl_take_credit(meter, limit, w->now);
-}
-
 /// A new flow: best candidate and an entry. 1: done.
 static __always_inline int track(struct fl_work* w) {
   const int tcp = w->protocol == IPPROTO_TCP;
@@ -90,7 +78,7 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   const int mid_life = !fresh && fl_what_it_says(w->tcp_flags) == FL_SAYS_ACK;
   int may_enter = 0;
   if (!w->stateless && (fresh || mid_life)) {
-    may_enter = within_limit(w, mid_life);
+    may_enter = fl_within_limit(w, mid_life ? FL_METER_ADOPTIONS : FL_METER_NEW_FLOWS);
     if (!may_enter) fl_count_event(w, w->vip, FL_EVENT_FLOOD);
   }
   if (hit == FL_FOREIGN) may_enter = 0;

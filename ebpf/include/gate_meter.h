@@ -3,7 +3,7 @@
 #ifndef FAIRLEAD_EBPF_GATE_METER_H
 #define FAIRLEAD_EBPF_GATE_METER_H
 
-#include "ebpf/include/gate_regions.h"
+#include "ebpf/include/gate_table.h"
 
 /// Of a queue: own ICMP errors, echo replies.
 struct {
@@ -28,6 +28,19 @@ static __always_inline int fl_take_credit(struct fl_gate_meter* meter, __s64 lim
   credit -= cost;
   meter->credit = credit < -depth ? -depth : credit;
   return !meter->flooded;
+}
+
+/// Flood mode (path/new_flow_meter.hh): one more of what the meter `kind`, an enum
+/// fl_gate_meter_kind, counts?
+static __always_inline int fl_within_limit(const struct fl_work* w, __u32 kind) {
+  const __u8* const second = fl_line(&fl_steering, w->bank + 1);
+  struct fl_gate_meter* const meter = fl_line(&fl_gate_meters, FL_GATE_METERS * w->worker + kind);
+  if (!second || !meter) return 0;
+  const __s64 limit = *(const __u32*)(second + FL_IN_LINE(struct fl_bank, new_flow_limit));
+  if (!limit) return 1;
+  // Without the right to write as it was left: for a moment only.
+  if (w->stateless) return !meter->flooded;
+  return fl_take_credit(meter, limit, w->now);
 }
 
 #endif

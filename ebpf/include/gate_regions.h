@@ -22,6 +22,14 @@ struct fl_gate_settings {
   uint32_t bucket_mask; /* of each flows.N */
 };
 
+/// The meters (path/new_flow_meter.hh) of a queue.
+enum fl_gate_meter_kind {
+  FL_METER_NEW_FLOWS,
+  FL_METER_ADOPTIONS,
+  FL_METER_LONG_LISTS,
+  FL_GATE_METERS
+};
+
 #ifdef __bpf__
 #include <linux/bpf.h>
 
@@ -58,7 +66,7 @@ struct {
   __type(value, __u64);
 } fl_gate_macs SEC(".maps");
 
-/// The meters (path/new_flow_meter.hh) of a queue: two, of new flows and of adoptions.
+enum { FL_METERS_OF_ALL_QUEUES = FL_GATE_METERS * FL_MAX_WORKERS };
 struct fl_gate_meter {
   __s64 credit;
   __u64 updated;
@@ -66,7 +74,7 @@ struct fl_gate_meter {
 };
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 2 * FL_MAX_WORKERS);
+  __uint(max_entries, FL_METERS_OF_ALL_QUEUES);
   __type(key, __u32);
   __type(value, struct fl_gate_meter);
 } fl_gate_meters SEC(".maps");

@@ -6,6 +6,7 @@
 
 #include "dataplane/net/gue.h"
 #include "ebpf/include/gate_choose.h"
+#include "ebpf/include/gate_meter.h"
 
 /// Adds a member to the list, if it serves and is not in it. A global function, like the other:
 /// its branches multiply.
@@ -50,13 +51,22 @@ __attribute__((noinline)) int fl_add_pool(struct fl_work* w) {
   return 0;
 }
 
+/// Most hops of a packet: in a flood of packets that belong to no connection no more than clients
+/// are told of (path/encap.cc, most_hops_now()).
+static __always_inline __u32 fl_most_hops_now(const struct fl_work* w, __u32 pool_size) {
+  const __u32 told = fl_most_hops(w->choices, w->encapsulation, w->protocol, w->outer_family);
+  const __u32 longest =
+      fl_longest_list(w->choices, w->encapsulation, w->protocol, w->outer_family, pool_size);
+  if (longest == told) return told;
+  return fl_within_limit(w, FL_METER_LONG_LISTS) ? longest : told;
+}
+
 /// Fills w->hop with who else may know the connection, most likely first, as many as the MTU has
 /// room for.
 __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes, __u32 mtu) {
   const struct fl_vip* const vip = w ? fl_line(&fl_steering, w->vip_line) : 0;
   if (!w || !vip || !w->table_size) return 0;
-  w->hop_limit =
-      fl_longest_list(w->choices, w->encapsulation, w->protocol, w->outer_family, vip->pool_size);
+  w->hop_limit = fl_most_hops_now(w, vip->pool_size);
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices) fl_add_hop(w, fl_slot(w, fl_candidate_slot(w->hash, c, w->table_size)));
   const __u32 reserves = fl_reserves(w->choices, w->encapsulation, w->outer_family);

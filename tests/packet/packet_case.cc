@@ -62,11 +62,12 @@ TestVip gue_pair(const char* address, std::vector<TestMember> members, const Wor
 
 TestVip gue_many(const char* address, const std::string& network, const World& world) {
   TestVip out = vip(address, IpProto::kTcp, 80, FL_ENCAP_GUE, {});
-  for (std::uint32_t i = 0; i < 10; ++i) {
+  for (std::uint32_t i = 0; i < world.many_members; ++i) {
     out.members.push_back({.address = network + std::to_string(i), .backend = 6 + i});
     out.slots.push_back(i);
   }
   out.earlier = world.many_earlier;
+  out.earlier.resize(world.many_members);
   out.choices = world.many_choices;
   out.mss = world.mss;
   return out;

@@ -41,7 +41,9 @@ struct World {
   std::uint32_t new_flow_limit = 0;             // 0: none
   std::vector<std::uint32_t> gue_slots = {0};   // of the GUE pairs
   std::vector<std::uint32_t> gue_earlier = {};  // who owned these slots before
-  /// Of kGueMany, kGueMany6: ten slots, each its own backend's; who owned them before.
+  /// Of kGueMany, kGueMany6: so many slots, each its own backend's; who owned the first ones
+  /// before, the others were the first backend's.
+  std::uint32_t many_members = 10;
   std::vector<std::uint32_t> many_earlier = {3, 7, 5, 0, 8, 0, 9, 0, 0, 0};
   std::uint8_t many_choices = 3;
   net::OuterPolicy outer = {};
@@ -123,7 +125,7 @@ inline constexpr const char* kQuic4 = "203.0.113.22";     // udp 443: both, QUIC
 inline constexpr const char* kQuic6 = "2001:db8::15";     // udp 443: the same
 inline constexpr const char* kGuePair = "203.0.113.24";   // tcp 80: GUE to first and second
 inline constexpr const char* kGuePair6 = "203.0.113.25";  // tcp 80: GUE to kBackend6, kSecond6
-inline constexpr const char* kGueMany = "203.0.113.26";   // tcp 80: GUE to 10.0.1.0 to .9
+inline constexpr const char* kGueMany = "203.0.113.26";   // tcp 80: GUE to 10.0.1.0 and on
 inline constexpr const char* kGueMany6 = "203.0.113.27";  // tcp 80: GUE to 2001:db8:0:b::10 to 19
 inline constexpr const char* kIpip6 = "2001:db8::10";     // tcp 80, udp 53: IPIP to IPv6
 inline constexpr const char* kIpip6to4 = "2001:db8::11";  // tcp 80: IPIP to IPv4

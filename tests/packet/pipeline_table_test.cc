@@ -86,7 +86,8 @@ TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
         row.world.icmp_echo_limit == plain.icmp_echo_limit && !row.world.icmp_from_node &&
         !row.world.kernel_echoes && row.world.gue_earlier.empty() &&
         row.world.gue_slots == plain.gue_slots && row.world.buffer_bytes == 0 &&
-        row.world.many_choices == plain.many_choices;
+        row.world.many_choices == plain.many_choices &&
+        row.world.many_members == plain.many_members;
     if (ordinary) rows.push_back(row);
   }
   TestWorker worker;

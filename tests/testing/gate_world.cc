@@ -129,8 +129,9 @@ void GateWorld::reset() {
   std::memset(static_cast<void*>(&page()), 0, sizeof(fl_worker_page));
   const Meter meter{};
   const std::uint32_t first = 0;
+  // Of worker 0.
   for (const char* const name : {"fl_gate_meters", "fl_gate_icmp_meters"})
-    for (std::uint32_t which = 0; which < 2; ++which)
+    for (std::uint32_t which = 0; which < FL_GATE_METERS; ++which)
       if (bpf_map_update_elem(map(name), &which, &meter, BPF_ANY) != 0) fail("meter");
   const std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(map("fl_gate_outer_id"), &first, ids.data(), BPF_ANY) != 0) fail("id");
@@ -333,12 +334,13 @@ void GateWorld::advance(base::Nanoseconds by) {
     seen.seen_ns -= by;
     if (bpf_map_update_elem(map("fl_gate_fragments"), &datagram, &seen, BPF_ANY) != 0) fail("age");
   });
-  Meter meter;
-  const std::uint32_t first = 0;
-  if (bpf_map_lookup_elem(map("fl_gate_meters"), &first, &meter) != 0) fail("meter");
-  if (meter.updated == 0) return;
-  meter.updated -= by;
-  if (bpf_map_update_elem(map("fl_gate_meters"), &first, &meter, BPF_ANY) != 0) fail("meter");
+  for (std::uint32_t which = 0; which < FL_GATE_METERS; ++which) {
+    Meter meter;
+    if (bpf_map_lookup_elem(map("fl_gate_meters"), &which, &meter) != 0) fail("meter");
+    if (meter.updated == 0) continue;
+    meter.updated -= by;
+    if (bpf_map_update_elem(map("fl_gate_meters"), &which, &meter, BPF_ANY) != 0) fail("meter");
+  }
 }
 
 std::int64_t GateWorld::unaccounted() {
