@@ -164,14 +164,74 @@ std::vector<PacketCase> tcp_cases() {
   };
 }
 
+/// Segments of so many flows, and then `last` of the row's own.
+std::vector<Step> flood_of(
+    unsigned flows, std::string_view flags, const std::vector<const char*>& last
+) {
+  std::vector<Step> out;
+  for (unsigned i = 0; i < flows; ++i) {
+    const auto port = static_cast<std::uint16_t>(1000 + i);
+    out.push_back({0, packet().ipv4(kClient4, kPair).tcp(port, 80, flags)});
+  }
+  for (const char* own : last) out.push_back({0, tcp(own)});
+  return out;
+}
+
+/// One flow a second, 32 at once.
+World limited_to(std::uint32_t slot) {
+  return {.pair_slots = {slot}, .new_flow_limit = 1};
+}
+
+/// What floods do to connections in mid-life, and to the others.
+std::vector<PacketCase> adoption_limit_cases() {
+  const auto row = [](std::string says, std::vector<Step> before, const char* backend) {
+    return PacketCase{
+        .says = std::move(says),
+        .world = limited_to(0),
+        .before = std::move(before),
+        .then = limited_to(1),
+        .in = tcp("A"),
+        .out = tcp_to(backend, "A")};
+  };
+  return {
+      row("Above the limit no connection in mid-life is adopted.",
+          flood_of(40, "A", {"A"}),
+          kSecond4),
+      row("The last one within the limit is.", flood_of(31, "A", {"A"}), kBackend4),
+      row("A flood of ACKs leaves new flows alone.", flood_of(40, "A", {"S", "A"}), kBackend4),
+      row("A flood of SYNs leaves adoptions alone.", flood_of(40, "S", {"A"}), kBackend4),
+      row("RSTs are no adoptions, however many.", flood_of(40, "R", {"A"}), kBackend4),
+      {.says = "A confirmed flow stays though SYNs fill every place of the table.",
+       .world = kTowardFirst,
+       .before =
+           [] {
+             std::vector<Step> steps = {{0, tcp("S")}, {0, tcp("A")}};
+             const std::vector<Step> flood = flood_of(1500, "S", {});
+             steps.insert(steps.end(), flood.begin(), flood.end());
+             return steps;
+           }(),
+       .then = kTowardSecond,
+       .in = tcp("A"),
+       .out = tcp_to(kBackend4, "A")},
+      {.says = "A half-open one gives way to them.",
+       .world = kTowardFirst,
+       .before =
+           [] {
+             std::vector<Step> steps = {{0, tcp("S")}};
+             for (const Step& step : flood_of(1500, "S", {})) steps.push_back(step);
+             steps[1].after_ms = 500;  // the longest idle gives way
+             return steps;
+           }(),
+       .then = kTowardSecond,
+       .in = tcp("A"),
+       .out = tcp_to(kSecond4, "A")},
+  };
+}
+
 std::vector<PacketCase> mid_life_cases() {
-  World limited = kTowardFirst;
-  limited.new_flow_limit = 1;
-  std::vector<Step> flood;
-  for (std::uint16_t port = 1000; port < 1040; ++port)
-    flood.push_back({0, packet().ipv4(kClient4, kPair).tcp(port, 80, "S")});
-  World limited_second = limited;
-  limited_second.pair_slots = {1};
+  const World limited = limited_to(0);
+  const World limited_second = limited_to(1);
+  const std::vector<Step> flood = flood_of(40, "S", {});
   return {
       {.says = "A packet in mid-life of an unknown connection goes to the first candidate.",
        .world = kTowardFirst,
@@ -317,7 +377,7 @@ std::vector<PacketCase> ejection_cases() {
 
 std::vector<PacketCase> flow_cases() {
   std::vector<PacketCase> all = tcp_cases();
-  for (auto* part : {mid_life_cases, ejection_cases}) {
+  for (auto* part : {mid_life_cases, adoption_limit_cases, ejection_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

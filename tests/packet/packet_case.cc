@@ -195,6 +195,7 @@ std::vector<PacketCase> all_cases() {
         udp_cases,
         fragment_cases,
         icmp_error_cases,
+        icmp6_error_cases,
         quic_cases,
         truncation_cases,
         answer_cases,

@@ -86,6 +86,7 @@ std::vector<PacketCase> flow_cases();
 std::vector<PacketCase> udp_cases();
 std::vector<PacketCase> fragment_cases();
 std::vector<PacketCase> icmp_error_cases();
+std::vector<PacketCase> icmp6_error_cases();
 std::vector<PacketCase> quic_cases();
 std::vector<PacketCase> truncation_cases();
 std::vector<PacketCase> answer_cases();
