@@ -46,7 +46,8 @@
   X(HOP_SELF, "hop_self", "of these, the next hop is this host: for the kernel")                   \
   X(HOP_OTHER, "hop_other", "with hop list, nothing that a TCP socket could know")                 \
   X(HOP_OTHER_HOST, "hop_other_host", "with hop list, to another host's MAC: the kernel drops it") \
-  X(NO_LISTENER, "no_listener", "SYN to a port on which nobody listens any more: dropped")
+  X(NO_LISTENER, "no_listener", "SYN to a port on which nobody listens any more: dropped")         \
+  X(TTL_EXPIRED, "ttl_expired", "unknown here, outer TTL too low for the next hop: dropped")
 
 enum fl_gate_counter {
 #define FL_GATE_ENUM(e, n, t) FL_GATE_##e,

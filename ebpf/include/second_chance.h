@@ -9,6 +9,7 @@
 ///   an ACK that validates as a SYN cookie   ours
 ///   no hop left                             ours: the kernel resets what nobody knows
 ///   the next hop is this host               ours
+///   the outer TTL would be 0                dropped: another backend may know it
 ///   else                                    to the next hop: next_hop + 1, source is this host
 ///
 /// `next_hop` only ever grows and the list is finite, so no packet goes round twice.
@@ -183,12 +184,12 @@ __attribute__((noinline)) int fl_pass_on(struct xdp_md* ctx, const struct fl_hop
     if ((void*)(ip + 1) > data_end) return FL_DECAP_TRUNCATED;
     struct udphdr* const udp = (void*)(ip + 1);
     if ((void*)(udp + 1) > data_end) return FL_DECAP_TRUNCATED;
-    if (ip->ttl <= 1) return FL_DECAP_MALFORMED;
     const __u32 source = ip->saddr;
     const __u32 self = ip->daddr;
     __u32 target;
     __builtin_memcpy(&target, next, 4);
     if (target == self) return FL_DECAP_HOP_SELF;
+    if (ip->ttl <= 1) return FL_DECAP_TTL_EXPIRED;
     fl_mend_udp(udp, hop, (const __u16*)&source, (const __u16*)&self, next, 4);
     ip->saddr = self;
     ip->daddr = target;
@@ -204,7 +205,6 @@ __attribute__((noinline)) int fl_pass_on(struct xdp_md* ctx, const struct fl_hop
     if ((void*)(ip + 1) > data_end) return FL_DECAP_TRUNCATED;
     struct udphdr* const udp = (void*)(ip + 1);
     if ((void*)(udp + 1) > data_end) return FL_DECAP_TRUNCATED;
-    if (ip->hop_limit <= 1) return FL_DECAP_MALFORMED;
     __u16 source[8];
     __u16 self[8];
     __builtin_memcpy(source, &ip->saddr, 16);
@@ -213,6 +213,7 @@ __attribute__((noinline)) int fl_pass_on(struct xdp_md* ctx, const struct fl_hop
 #pragma unroll
     for (int i = 0; i < 8; i++) differs |= (__u32)(next[i] ^ self[i]);
     if (!differs) return FL_DECAP_HOP_SELF;
+    if (ip->hop_limit <= 1) return FL_DECAP_TTL_EXPIRED;
     fl_mend_udp(udp, hop, source, self, next, 16);
     __builtin_memcpy(&ip->saddr, self, 16);
     __builtin_memcpy(&ip->daddr, next, 16);
