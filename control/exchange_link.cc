@@ -42,7 +42,7 @@ void ExchangeLink::set_backends(
 
 bool ExchangeLink::judge(base::Nanoseconds now) {
   if (!running()) return false;
-  const bool many_changed = many_.look(client_->fresh_of_many(), now);
+  const bool many_changed = many_.look(client_->used_of_many(), now);
   if (!trust_.look(client_->fresh(), now)) return many_changed;
   shared()
       ? sys::log_info("counts in flight are shared with the fleet")

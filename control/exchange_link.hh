@@ -51,7 +51,7 @@ class ExchangeLink {
   /// Others' counts have been there for a second or longer.
   [[nodiscard]] bool shared() const { return trust_.trusted(); }
 
-  /// Scores may use c: others' counts are young enough, and the nodes are not too few.
+  /// Scores go by others' counts, and may use c: the nodes are not too few.
   [[nodiscard]] bool knows_parallel() const { return many_.trusted(); }
   /// In flight through other nodes at a backend. Requires: running().
   [[nodiscard]] std::uint32_t elsewhere(std::uint32_t number) const {

@@ -2,6 +2,7 @@
 // Do nodes agree, and how it looks as JSON.
 #include "control/fleet_view.hh"
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
@@ -85,6 +86,12 @@ nlohmann::json FleetView::show(base::Nanoseconds now) const {
   };
   if (choice.last() != 0) out["age_ms"] = static_cast<double>(now - choice.last()) / 1e6;
   return out;
+}
+
+std::size_t fleet_size(const FleetView& fleet, const fleet::Store* store) {
+  if (is_alone(fleet, store)) return 1;
+  const std::size_t leased = store == nullptr ? 0 : store->members("nodes").size();
+  return std::max(fleet.nodes.size(), leased);
 }
 
 }  // namespace fairlead::control

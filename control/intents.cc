@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "control/exchange/worth.hh"
+
 namespace fairlead::control {
 namespace {
 
@@ -139,6 +141,11 @@ steering::SharedBase stored_base(const FleetBases& bases, const std::string& vip
   return base == bases.end() ? nullptr : base->second.base;
 }
 
+std::uint32_t reserves_of(std::size_t nodes, bool alone, const model::Vip& vip) {
+  if (alone) return exchange::kReservesAlone;
+  return exchange::reserves_of(nodes, vip.encapsulation == model::Encapsulation::kGue);
+}
+
 MemberFacts facts_of(const HeldAs& held, bool leaves, const health::Standing& check, bool tcp) {
   return {
       check.state, held.draining || leaves, held.off || check.ordered_down, tcp && check.in_doubt};
@@ -157,6 +164,8 @@ constexpr health::Standing kNotInTheBook{health::State::kUp, 100, false, false};
 // A pool of a configuration that is not in force, without members that are removed.
 steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
   steering::PoolIntent pool{vip, {}, stored_base(node.bases, vip.name)};
+  const fleet::Store* store = node.store.get();
+  pool.reserves = reserves_of(fleet_size(node.fleet, store), is_alone(node.fleet, store), vip);
   auto& members = pool.vip.backends;
   const auto gone = [&](const model::Backend& b) {
     return held_as(node.operators.holds, {vip.name, b.id}).removed;
@@ -189,13 +198,16 @@ steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
 }  // namespace
 
 IntentInput intent_input(const Node& node) {
+  const fleet::Store* store = node.store.get();
   return {
       node.config.vips,
       node.rows,
       node.checks,
       node.weights,
       node.bases,
-      node.exchange.knows_parallel()};
+      node.exchange.knows_parallel(),
+      fleet_size(node.fleet, store),
+      is_alone(node.fleet, store)};
 }
 
 void IntentRows::describe(const IntentInput& in, std::size_t v) {
@@ -226,9 +238,7 @@ void IntentRows::put_numbers(const IntentInput& in, std::size_t v) {
   std::vector<MemberFacts> facts;
   facts.reserve(kept.size());
   for (const std::uint32_t i : kept)
-    facts.push_back(
-        facts_of(row.held[i], row.disabled || in.rows.has_left(v, i), check(i), tcp)
-    );
+    facts.push_back(facts_of(row.held[i], row.disabled || in.rows.has_left(v, i), check(i), tcp));
   const auto states = member_states(facts, pool.vip.health.min_healthy_pct);
   const SharedShape& shape = in.rows.index().pools()[v];
   const auto* weighed = in.weights.row(pool.vip.name);
@@ -253,6 +263,7 @@ const std::vector<steering::PoolIntent>& IntentRows::renew(const IntentInput& in
   for (std::size_t v = 0; v < vips; ++v) {
     if (all || removed_[v] != in.rows.row(v).removed) describe(in, v);
     pools_[v].base = stored_base(in.bases, pools_[v].vip.name);
+    pools_[v].reserves = reserves_of(in.nodes, in.alone, pools_[v].vip);
     put_numbers(in, v);
   }
   return pools_;

@@ -38,6 +38,8 @@ struct IntentInput {
   const PoolWeights& weights;
   const FleetBases& bases;
   bool knows_parallel = false;
+  std::size_t nodes = 0;     // fleet_size()
+  bool alone = false;        // is_alone()
 };
 IntentInput intent_input(const Node& node);
 

@@ -124,9 +124,19 @@ void Reconciler::watch_health(base::Nanoseconds now) {
   }
 }
 
+/// Reserves and scores follow from how many nodes there are and whether their counts are known.
+void Reconciler::watch_fleet(base::Nanoseconds now) {
+  const std::size_t size = fleet_size(node_.fleet, node_.store.get());
+  const bool counts_changed = node_.exchange.judge(now);
+  if (!counts_changed && size == fleet_size_) return;
+  fleet_size_ = size;
+  scores_.renew();
+  mark_dirty(now);
+}
+
 void Reconciler::turn(base::Nanoseconds now) {
   if (node_.intake.take_membership_change()) mark_dirty(now);
-  if (node_.exchange.judge(now)) mark_dirty(now);
+  watch_fleet(now);
   watch_health(now);
   if (now >= policy_due_) run_policy(now);
   if (first_results_awaited(now)) {

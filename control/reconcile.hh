@@ -37,6 +37,7 @@ class Reconciler {
  private:
   void tell(const health::Transition& transition);
   void watch_health(base::Nanoseconds now);
+  void watch_fleet(base::Nanoseconds now);
   void run_policy(base::Nanoseconds now);
   /// By place in the index of the node's rows; takes the reports.
   std::vector<policy::Observation> observe();
@@ -52,6 +53,7 @@ class Reconciler {
   IntentRows intents_;
   ScoreWriter scores_;
   bool dirty_ = false;
+  std::size_t fleet_size_ = 0;  // when it was looked at last
   base::Nanoseconds decided_ = 0;   // since when
   base::Nanoseconds retry_at_ = 0;  // no bank was free
   base::Nanoseconds retry_after_ = 0;

@@ -5,10 +5,13 @@
 #include <algorithm>
 
 #include "control/api/counters.hh"
+#include "control/exchange/worth.hh"
 
 namespace fairlead::control {
 void ScoreWriter::look_up(const Node& node) {
   rows_.clear();
+  const bool level = exchange::weights_are_for_tables(fleet_size(node.fleet, node.store.get())) &&
+                     !node.exchange.knows_parallel();
   const PoolIndex& index = node.rows.index();
   std::vector<std::uint32_t> pools(index.backends().size(), 0);  // that a backend is in
   std::vector<std::uint32_t> inverses(index.backends().size(), 0);
@@ -22,7 +25,9 @@ void ScoreWriter::look_up(const Node& node) {
       if (++pools[n] > 1) continue;
       const auto slot = node.rows.row(v).checks[i];
       const std::uint32_t share = slot ? node.checks.standing(*slot).share_pct : 100;
-      const std::uint64_t inverse = weights[i] == nullptr ? 0 : weights[i]->inverse_weight;
+      const std::uint64_t inverse = weights[i] == nullptr ? 0
+                                    : level ? policy::inverse_beyond_table(*weights[i])
+                                            : weights[i]->inverse_weight;
       inverses[n] =
           static_cast<std::uint32_t>(std::min<std::uint64_t>(inverse * 100 / share, UINT32_MAX));
     }

@@ -12,8 +12,9 @@ namespace fairlead::control {
 
 inline constexpr base::Nanoseconds kScorePeriod = 20 * base::kMillisecond;
 
-/// Writes, for every backend in a generation: the policy's inverse weight (0, "use the member's",
-/// where the backend is in several pools, whose weights differ), when it last answered a probe, and
+/// Writes, for every backend in a generation: the policy's inverse weight (what it says beyond the
+/// table's where one of many nodes knows no counts but its own; 0, "use the member's", where the
+/// backend is in several pools, whose weights differ), when it last answered a probe, and
 /// per worker what is in flight through the node's other workers (unless the exchange writes that).
 /// Names are looked up anew only when weights, numbers or shares changed: with 1000 backends that
 /// takes 0.3 ms. Main thread.

@@ -20,7 +20,7 @@
 namespace fairlead::exchange {
 
 /// While it exists it alone writes fl_score.external: of each worker what is in flight through the
-/// node's other workers and, unless stale or too old to be worth using, through other nodes.
+/// node's other workers and, where it is worth using (worth.hh), through other nodes.
 class Client {
  public:
   struct Settings {
@@ -47,8 +47,8 @@ class Client {
   void set_backends(std::vector<Place> places);
   [[nodiscard]] Mirror::State state() const;
   [[nodiscard]] bool fresh() const { return fresh_.load(std::memory_order_relaxed); }
-  /// Fresh, and nodes enough for c to be used (parallel_is_used()).
-  [[nodiscard]] bool fresh_of_many() const { return many_.load(std::memory_order_relaxed); }
+  /// Others' counts are in the scores, and nodes are enough for c to be used (parallel_is_used()).
+  [[nodiscard]] bool used_of_many() const { return many_.load(std::memory_order_relaxed); }
   /// In flight through other nodes at a backend; 0 where nothing is known of it.
   [[nodiscard]] std::uint32_t elsewhere(std::uint32_t number) const;
   /// Bytes of datagrams that came, all monitors.

@@ -231,6 +231,14 @@ std::uint32_t score_inverse_weight(double weight) {
   return static_cast<std::uint32_t>(std::clamp(inverse, 1.0, 2147483648.0));
 }
 
+std::uint32_t inverse_beyond_table(const EffectiveWeight& weight) {
+  if (weight.inverse_weight == UINT32_MAX) return UINT32_MAX;
+  constexpr std::uint64_t kEighth = 1U << 17;
+  const std::uint64_t beyond = std::uint64_t{weight.inverse_weight} * weight.weight;
+  const std::uint64_t eighths = (beyond + kEighth / 2) / kEighth;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(eighths, 1, 1U << 30));
+}
+
 Weights update(
     const Snapshot& snapshot, const Observations& observed, State& state, base::Nanoseconds dt
 ) {

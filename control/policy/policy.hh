@@ -165,4 +165,9 @@ Weights update(
 /// at least 1, at most 2^31; weight 0 looks full (UINT32_MAX).
 std::uint32_t score_inverse_weight(double weight);
 
+/// The same for a score that leaves to the table what the table does: what is in the score weight
+/// beyond the table's, in eighths, so that two estimates that differ by their noise are equal.
+/// UINT32_MAX, looks full, stays.
+std::uint32_t inverse_beyond_table(const EffectiveWeight& weight);
+
 }  // namespace fairlead::policy

@@ -60,6 +60,10 @@ bool counts_are_worth_using(const Setup& setup) {
   return exchange::worth_using(static_cast<base::Nanoseconds>(mean_age), setup.nodes);
 }
 
+bool knows_counts(const Setup& setup) {
+  return setup.policy.exchanges && counts_are_worth_using(setup);
+}
+
 class TableRouting final : public Routing {
  public:
   TableRouting(const Setup& setup, const OpenCounts& counts);
@@ -139,12 +143,15 @@ TableRouting::TableRouting(const Setup& setup, const OpenCounts& counts)
 
 std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment) const {
   steering::PoolIntent pool{vip_, {}};
+  pool.reserves = setup_->nodes == 1
+                      ? exchange::kReservesAlone
+                      : exchange::reserves_of(setup_->nodes, /*hop_lists=*/true);
   for (std::size_t b = 0; b < shipment.weights.size(); ++b) {
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;
     // c is about counts that others sent; own ones alone are better judged by n / weight.
-    const bool knows = setup_->policy.exchanges && exchange::parallel_is_used(setup_->nodes);
-    intent.parallel = knows && counts_are_worth_using(*setup_) ? shipment.weights[b].parallel : 0;
+    const bool knows = knows_counts(*setup_) && exchange::parallel_is_used(setup_->nodes);
+    intent.parallel = knows ? shipment.weights[b].parallel : 0;
     intent.state = shipment.usable[b] != 0 ? FL_MEMBER_ACTIVE : FL_MEMBER_DOWN;
     pool.backends.push_back(intent);
   }
@@ -156,8 +163,11 @@ std::uint32_t TableRouting::prepare(const Shipment& shipment, Time now) {
   if (!plan) throw std::runtime_error("simulator: " + plan.error().what);
   auto generation = std::make_shared<Generation>();
   generation->number = ++last_;
+  const bool level = !knows_counts(*setup_) && exchange::weights_are_for_tables(setup_->nodes);
   for (const auto& weight : shipment.weights)
-    generation->inverse_weight.push_back(weight.inverse_weight);
+    generation->inverse_weight.push_back(
+        level ? policy::inverse_beyond_table(weight) : weight.inverse_weight
+    );
   const auto& planned = plan->pools[0];
   moved_ =
       planned.table_size == 0 ? 0 : static_cast<double>(planned.slots_moved) / planned.table_size;

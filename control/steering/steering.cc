@@ -11,6 +11,7 @@
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
 #include "dataplane/steer/bank_checksum.hh"
+#include "dataplane/steer/reserves.h"
 #include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
@@ -178,6 +179,7 @@ class Planner {
       members_[planned.vip].push_back(planned.backends[vip.order[rank]].member);
     }
     plan_.vips.push_back(vip_record(pool.vip, planned));
+    fl_set_vip_reserves(&plan_.vips.back(), pool.reserves);
     quic_[planned.vip] = quic_index(pool.vip, planned);
     return true;
   }

@@ -85,8 +85,21 @@ std::uint32_t first_active(const steer::TableView& table, const fl_vip& vip, std
   return found;
 }
 
+/// A member's place among those that are compared: the smaller the better.
+struct Place {
+  std::uint64_t score;
+  base::Nanoseconds since;  // when it was given a flow last, or nearly so
+
+  /// Few nodes choose as evenly as least connections do: equals take turns, the longest unused one
+  /// first. Else the one that was met first.
+  [[nodiscard]] bool is_before(const Place& other, bool in_turn) const {
+    return score < other.score || (in_turn && score == other.score && since < other.since);
+  }
+};
+
 /// The best of `best`, a usable candidate, and the flow's reserves, if the flow would wait there; a
-/// reserve has to be active, in good standing without doubt, and not to look full.
+/// reserve has to be active, in good standing without doubt, and not to look full. Of many reserves
+/// only as many are compared as it takes to find one that is known to be free.
 std::uint32_t best_with_reserves(
     const WorkerContext& context,
     const fl_vip& vip,
@@ -94,23 +107,31 @@ std::uint32_t best_with_reserves(
     std::uint32_t best,
     bool use_external
 ) {
+  const bool many = fl_vip_reserves(vip.flags) != 0;
+  const auto place_of = [&](const fl_member& member, std::uint32_t inverse) {
+    return Place{
+        score(context, member, inverse, use_external),
+        context.page->backends[member.backend].pending_since_ns};
+  };
+  const auto waits = [&](const fl_member& member) {
+    return fl_waits(flows_with_new(context, member, use_external), fl_member_parallel(&member));
+  };
   const fl_member& candidate = context.table.member(best);
-  const std::uint64_t flows = flows_with_new(context, candidate, use_external);
-  if (!fl_waits(flows, fl_member_parallel(&candidate))) return best;
-  std::uint64_t best_score =
-      score(context, candidate, inverse_weight(context, candidate), use_external);
-  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, candidate.family);
+  if (!fl_looks_further(vip.flags, waits(candidate))) return best;
+  Place best_place = place_of(candidate, inverse_weight(context, candidate));
+  const std::uint32_t reserves =
+      fl_reserves(vip.choices, vip.encapsulation, candidate.family, vip.flags);
   walk_members(context.table, vip, hash, reserves, [&](std::uint32_t number) {
     const fl_member& member = context.table.member(number);
     const std::uint32_t inverse = inverse_weight(context, member);
     const bool usable = member.state == FL_MEMBER_ACTIVE && inverse != kLooksFull &&
                         is_undisputed(context.page->backends[member.backend], context.now);
     if (!usable) return false;
-    const std::uint64_t here = score(context, member, inverse, use_external);
-    if (here >= best_score) return false;
+    const Place place = place_of(member, inverse);
+    if (!place.is_before(best_place, many)) return false;
     best = number;
-    best_score = here;
-    return false;
+    best_place = place;
+    return many && !fl_looks_further(vip.flags, waits(member));
   });
   return best;
 }
@@ -195,7 +216,7 @@ unsigned others_to_ask(
       out[count++] = &member;
   };
   if (vip.table_size == 0 || most == 0) return 0;
-  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, first.family);
+  const std::uint32_t reserves = fl_reserves(vip.choices, vip.encapsulation, first.family, 0);
   const auto slot_of = [&](std::uint32_t c) { return fl_candidate_slot(hash, c, vip.table_size); };
   const auto add_owner = [&](std::uint32_t slot) {
     add(table.slot(vip, slot));
@@ -209,7 +230,7 @@ unsigned others_to_ask(
   walk(vip, hash, reserves, add_owner);
   for (std::uint32_t c = 0; c < vip.choices; ++c) add_earlier(slot_of(c));
   walk(vip, hash, reserves, add_earlier);
-  walk(vip, hash, kEjectedWalkSlots, add_owner);
+  walk(vip, hash, FL_ASKED_SLOTS, add_owner);
   if (vip.pool_size <= FL_FEW_MEMBERS)
     for (const std::uint32_t number : table.pool(vip)) add(number);
   return count;

@@ -15,10 +15,10 @@ namespace fairlead::path {
 
 /// Whether new flows of a vip can be chosen for in this way.
 [[nodiscard]] inline bool has_quick_choice(const fl_vip& vip) {
-  return vip.table_size > FL_MAX_RESERVES && (vip.flags & FL_VIP_STATELESS) == 0;
+  return vip.table_size > FL_USUAL_RESERVES && (vip.flags & FL_VIP_STATELESS) == 0;
 }
 
-/// Members of a flow's candidates and, behind them, its reserves.
+/// Members of a flow's candidates and, behind them, its reserves, if these are not many.
 using Positions = std::array<std::uint32_t, FL_MAX_POSITIONS>;
 static_assert(FL_MAX_CANDIDATES <= FL_MAX_POSITIONS);
 
@@ -37,7 +37,8 @@ inline void look_up_positions(
   };
   for_each_slot(vip, hash, look_up);
   std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
-  const std::uint32_t end = vip.choices + fl_reserves(vip.choices, vip.encapsulation, 4);
+  if (fl_vip_reserves(vip.flags) != 0) return;  // too many to ask for before one knows
+  const std::uint32_t end = vip.choices + fl_reserves(vip.choices, vip.encapsulation, 4, vip.flags);
   for (std::uint32_t position = vip.choices; position < end; ++position) {
     slot = slot + 1 == vip.table_size ? 0 : slot + 1;
     look_up(position, slot);
@@ -48,7 +49,8 @@ inline void look_up_positions(
 class Offers {
  public:
   Offers(const WorkerContext& context, bool use_external)
-      : members_(context.table.members().data()),
+      : table_(context.table),
+        members_(context.table.members().data()),
         backends_(context.page->backends),
         scores_(context.scores == nullptr ? kNoScores : context.scores->score[context.worker]),
         external_mask_(use_external ? ~std::uint32_t{0} : 0),
@@ -57,24 +59,31 @@ class Offers {
   [[nodiscard]] const fl_member& member(std::uint32_t number) const { return members_[number]; }
 
   /// The member for a new flow of the vip, or FL_NO_MEMBER: ask choose_backend(). Changes nothing.
-  [[nodiscard]] std::uint32_t choose(const fl_vip& vip, const Positions& positions) const {
+  [[nodiscard]] std::uint32_t choose(
+      const fl_vip& vip, std::uint64_t hash, const Positions& positions
+  ) const {
     Comparison so_far;
     for (std::uint32_t c = 0; c < vip.choices; ++c) compare(positions[c], c, so_far);
-    std::uint32_t best = positions[so_far.best % 8];
-    if (waits(best)) {
-      const std::uint32_t end =
-          vip.choices + fl_reserves(vip.choices, vip.encapsulation, members_[best].family);
+    std::uint32_t best = positions[so_far.best % kPositions];
+    if (fl_looks_further(vip.flags, waits(best))) {
+      const std::uint32_t reserves =
+          fl_reserves(vip.choices, vip.encapsulation, members_[best].family, vip.flags);
+      if (fl_vip_reserves(vip.flags) != 0) return best_of_many(vip, hash, best, reserves, so_far);
+      const std::uint32_t end = vip.choices + reserves;
       for (std::uint32_t r = vip.choices; r < end; ++r) compare(positions[r], r, so_far);
-      best = positions[so_far.best % 8];
+      best = positions[so_far.best % kPositions];
     }
     return so_far.all_is_well() ? best : FL_NO_MEMBER;
   }
 
  private:
+  static constexpr std::uint32_t kPositions = 8;  // a power of two
+  static_assert(FL_MAX_POSITIONS <= kPositions);
+
   /// The smallest score so far, and whether there was anything that needs a closer look: or-ed
   /// together and asked once.
   struct Comparison {
-    std::uint64_t best = ~std::uint64_t{0};  // score * 8 + position
+    std::uint64_t best = ~std::uint64_t{0};  // score * kPositions + position
     std::uint64_t scores = 0;
     std::uint64_t ejected = 0;
     std::uint64_t silence = 0;  // since handshakes begun have not been completed; or a guess
@@ -89,34 +98,68 @@ class Offers {
     }
   };
 
+  /// The same with the many reserves of few nodes, one after the other until one is free; equals
+  /// take turns.
+  [[nodiscard, gnu::noinline]] std::uint32_t best_of_many(
+      const fl_vip& vip,
+      std::uint64_t hash,
+      std::uint32_t best,
+      std::uint32_t reserves,
+      Comparison so_far
+  ) const {
+    const std::uint32_t* const slots = table_.slot_address(vip, 0);
+    const std::uint32_t* const pool = table_.pool(vip).data();
+    std::uint64_t best_score = so_far.best / kPositions;
+    std::uint64_t since = backends_[members_[best].backend].pending_since_ns;
+    std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
+    const std::uint32_t steps = std::min(reserves, vip.table_size - 1);
+    for (std::uint32_t step = 0; step < steps; ++step) {
+      slot = slot + 1 == vip.table_size ? 0 : slot + 1;
+      const std::uint32_t number = pool[fl_slot_owner(slots[slot])];
+      const std::uint64_t score = look_at(number, so_far);
+      const std::uint64_t used = backends_[members_[number].backend].pending_since_ns;
+      if (score > best_score || (score == best_score && used >= since)) continue;
+      best = number;
+      best_score = score;
+      since = used;
+      if (!fl_looks_further(vip.flags, waits(number))) break;
+    }
+    return so_far.all_is_well() ? best : FL_NO_MEMBER;
+  }
+
   [[nodiscard]] std::uint64_t flows_with_new(const fl_member& member) const {
     const std::uint32_t external = scores_[member.backend].external & external_mask_;
     return std::uint64_t{backends_[member.backend].in_flight} + external + 1;
   }
-  [[nodiscard]] bool waits(std::uint32_t number) const {
+  [[nodiscard]] int waits(std::uint32_t number) const {
     const fl_member& member = members_[number];
-    return fl_waits(flows_with_new(member), fl_member_parallel(&member)) != 0;
+    return fl_waits(flows_with_new(member), fl_member_parallel(&member));
   }
   [[gnu::always_inline]] void compare(
       std::uint32_t number, std::uint32_t position, Comparison& so_far
   ) const {
+    // The earlier position on a tie.
+    so_far.best = std::min(so_far.best, look_at(number, so_far) * kPositions + position);
+  }
+  /// A member's score, and whether all is well with it.
+  [[gnu::always_inline]] std::uint64_t look_at(std::uint32_t number, Comparison& so_far) const {
     const fl_member& member = members_[number];
     const fl_backend_counters& backend = backends_[member.backend];
     const std::uint32_t scored = scores_[member.backend].inverse_weight;
     const std::uint32_t inverse = scored != 0 ? scored : member.inverse_weight;
     const std::uint64_t score =
         fl_score_value(flows_with_new(member), fl_member_parallel(&member), inverse);
-    // The earlier position on a tie.
-    so_far.best = std::min(so_far.best, score * 8 + position);
     so_far.scores |= score;
     so_far.ejected |= backend.ejected_until_ns;
     so_far.silence |= now_ - backend.pending_since_ns;
     so_far.inverse |= inverse;
     so_far.states |= std::uint32_t{member.state} ^ FL_MEMBER_ACTIVE;
+    return score;
   }
 
   static constexpr fl_score kNoScores[FL_MAX_BACKENDS] = {};
 
+  const steer::TableView& table_;
   const fl_member* members_;
   const fl_backend_counters* backends_;
   const fl_score* scores_;

@@ -148,7 +148,7 @@ std::uint32_t track_new_flow(
 ) {
   const fl_vip& vip = *burst.vip[i];
   const std::uint64_t hash = burst.hash[i];
-  const std::uint32_t number = selection.offers.choose(vip, positions);
+  const std::uint32_t number = selection.offers.choose(vip, hash, positions);
   // It may have come before in this burst.
   const flow::Home home = context.flows.home_of(hash);
   const bool met = home.has_tag || (selection.strays && home.overflowed);

@@ -11,43 +11,81 @@
 /// owner, so another node has up to twice as many backends to ask: the outer destination, and
 /// fl_most_hops() more.
 #define FL_MAX_POSITIONS 5u
-#define FL_MAX_RESERVES 2u
+#define FL_USUAL_RESERVES 2u
 
 /// Of a pool of so many members at most everybody is asked for whom a hop list has room, whether
 /// slots name them or not.
 #define FL_FEW_MEMBERS (FL_GUE_MAX_HOPS + 1u)
+
+/// Most reserves that control may ask for.
+#define FL_MAX_RESERVES 62u
+
+/// How many reserves flows of a vip have, as control says (control/exchange/worth.hh): a node that
+/// is alone, or one of a few, knows by itself what is in flight, and looks for the free core among
+/// more backends. 0: the usual number. Counted in pairs, in the upper bits of `flags`, which banks
+/// without it have as 0, so planes and control of either age work with each other.
+#define FL_VIP_RESERVES_SHIFT 3u
+static inline uint32_t fl_vip_reserves(uint32_t vip_flags) {
+  return vip_flags >> FL_VIP_RESERVES_SHIFT << 1;
+}
+static inline void fl_set_vip_reserves(struct fl_vip* vip, uint32_t reserves) {
+  const uint32_t pairs = (reserves < FL_MAX_RESERVES ? reserves : FL_MAX_RESERVES) >> 1;
+  const uint32_t others = vip->flags & ((1u << FL_VIP_RESERVES_SHIFT) - 1u);
+  vip->flags = (uint8_t)(others | pairs << FL_VIP_RESERVES_SHIFT);
+}
+FL_STATIC_ASSERT(FL_MAX_RESERVES >> 1 << FL_VIP_RESERVES_SHIFT <= 0xffu, "the number fits");
+FL_STATIC_ASSERT(FL_VIP_NO_ECHO < 1u << FL_VIP_RESERVES_SHIFT, "and lies above the flags");
+
+/// Whether reserves are compared, or more of many, although a member was found; `waits`: the flow
+/// would wait there (fl_waits()). A node that has the most reserves is alone, and its counts are all
+/// there are. One of a few, which goes by its own, cannot tell who is free: it compares all.
+static inline int fl_looks_further(uint32_t vip_flags, int waits) {
+  const uint32_t asked = fl_vip_reserves(vip_flags);
+  return waits || (asked && asked < FL_MAX_RESERVES);
+}
 
 /// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
 /// where the best candidate would make it wait. Where all is well they cost nothing; near
 /// saturation they find the free core that few candidates miss (docs/policies.md). Plain Maglev,
 /// one candidate, has none; nor has GUE over IPv6, where each would cost clients 32 bytes of MTU.
 /// `family`: the best candidate's.
-static inline uint32_t fl_reserves(uint32_t choices, uint32_t encapsulation, uint32_t family) {
+static inline uint32_t fl_reserves(
+    uint32_t choices, uint32_t encapsulation, uint32_t family, uint32_t vip_flags
+) {
   if (choices < 2u || choices > FL_MAX_POSITIONS) return 0;
   if (encapsulation == FL_ENCAP_GUE && family == 6) return 0;
+  const uint32_t asked = fl_vip_reserves(vip_flags);
+  if (asked) return asked;
   const uint32_t room = FL_MAX_POSITIONS - choices;
-  const uint32_t most = room < FL_MAX_RESERVES ? room : FL_MAX_RESERVES;
+  const uint32_t most = room < FL_USUAL_RESERVES ? room : FL_USUAL_RESERVES;
   return choices - 1u < most ? choices - 1u : most;
 }
 
 /// Hops that clients are told to leave room for: everybody who owns one of the flow's slots or did
-/// so before, but for the outer destination. Only TCP over GUE has any. `family`: the outer
-/// header's.
+/// so before, with the usual reserves, but for the outer destination. Only TCP over GUE has any.
+/// `family`: the outer header's.
 static inline uint32_t fl_most_hops(
     uint32_t choices, uint32_t encapsulation, uint32_t protocol, uint32_t family
 ) {
   if (encapsulation != FL_ENCAP_GUE || protocol != 6 || choices == 0) return 0;
-  return 2u * (choices + fl_reserves(choices, encapsulation, family)) - 1u;
+  return 2u * (choices + fl_reserves(choices, encapsulation, family, 0)) - 1u;
 }
 
-/// Most hops of a packet that has room for them. Of a small pool over IPv4 that is everybody:
-/// clients' packets are mostly short (acknowledgements, requests), so it costs them no MTU. In a
-/// large pool every hop more would make a flood of packets that belong to no connection larger.
+/// Slots behind the first candidate's whose owners are asked where a list has room: with all
+/// earlier owners that clients leave room for, as many as it can name. More than the usual
+/// reserves, because the flow may have begun where control asked for so many, in a fleet that was
+/// smaller then, or on a walk past ejected backends.
+#define FL_ASKED_SLOTS 16u
+
+/// Most hops of a packet that has room for them. Over IPv4 that is everybody of a small pool, and
+/// everybody who may be a reserve: clients' packets are mostly short (acknowledgements, requests),
+/// so it costs them no MTU.
 static inline uint32_t fl_longest_list(
     uint32_t choices, uint32_t encapsulation, uint32_t protocol, uint32_t family, uint32_t pool_size
 ) {
   const uint32_t told = fl_most_hops(choices, encapsulation, protocol, family);
-  return told && family != 6 && pool_size <= FL_FEW_MEMBERS ? FL_GUE_MAX_HOPS : told;
+  const int far = choices > 1u || pool_size <= FL_FEW_MEMBERS;
+  return told && family != 6 && far ? FL_GUE_MAX_HOPS : told;
 }
 
 #endif

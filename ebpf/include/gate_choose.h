@@ -183,9 +183,9 @@ __attribute__((noinline)) __u32 fl_or_reserve(const struct fl_work* w, __u32 bes
   const struct fl_member* const candidate = fl_member_of(w, best);
   if (!candidate) return best;
   const __u32 size = w->table_size;
-  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, candidate->family);
+  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, candidate->family, 0);
   __u32 slot = fl_candidate_slot(w->hash, 0, size);
-  for (__u32 step = 0; step < FL_MAX_RESERVES; step++) {
+  for (__u32 step = 0; step < FL_USUAL_RESERVES; step++) {
     if (step >= reserves || step + 1 >= size) break;
     slot = slot + 1 == size ? 0 : slot + 1;
     const __u32 number = fl_slot(w, slot);

@@ -30,7 +30,7 @@ __attribute__((noinline)) int fl_walk_hops(struct fl_work* w, __u32 steps, __u32
   if (!w || !w->table_size) return 0;
   const __u32 size = w->table_size;
   __u32 slot = fl_candidate_slot(w->hash, 0, size);
-  for (__u32 step = 0; step < FL_EJECTED_WALK_SLOTS; step++) {
+  for (__u32 step = 0; step < FL_ASKED_SLOTS; step++) {
     if (step >= steps || step + 1 >= size) break;
     slot = slot + 1 == size ? 0 : slot + 1;
     fl_add_hop(w, earlier ? fl_earlier_owner(w, slot) : fl_slot(w, slot));
@@ -69,13 +69,13 @@ __attribute__((noinline)) int fl_find_hops(struct fl_work* w, __u32 packet_bytes
   w->hop_limit = fl_most_hops_now(w, vip->pool_size);
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices) fl_add_hop(w, fl_slot(w, fl_candidate_slot(w->hash, c, w->table_size)));
-  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, w->outer_family);
+  const __u32 reserves = fl_reserves(w->choices, w->encapsulation, w->outer_family, 0);
   fl_walk_hops(w, reserves, 0);
   for (__u32 c = 0; c < FL_MAX_CANDIDATES; c++)
     if (c < w->choices)
       fl_add_hop(w, fl_earlier_owner(w, fl_candidate_slot(w->hash, c, w->table_size)));
   fl_walk_hops(w, reserves, 1);
-  fl_walk_hops(w, FL_EJECTED_WALK_SLOTS, 0);
+  fl_walk_hops(w, FL_ASKED_SLOTS, 0);
   fl_add_pool(w);
   const __u32 hop_bytes = w->outer_family == 6 ? FL_GUE_HOP6_BYTES : FL_GUE_HOP_BYTES;
   const __u32 fixed = fl_outer_bytes((__u8)w->outer_family, FL_ENCAP_GUE, 0) +

@@ -48,6 +48,10 @@ bool is_merged(const PacketCase& row) {
   return row.in.size() > 3520;
 }
 
+bool asks_for_reserves(const PacketCase& row) {
+  return (row.then ? *row.then : row.world).pair_reserves > 2;
+}
+
 bool lacks_room(const PacketCase& row) {
   return row.world.headroom < 128;
 }
@@ -98,6 +102,12 @@ const std::vector<GateDifference>& gate_differences() {
        Verdict::kDrop,
        FL_REASON_TRUNCATED_IP,
        "XDP comes before the kernel merges packets; frames in several buffers are not its"},
+      {"many reserves",
+       asks_for_reserves,
+       Verdict::kForward,
+       FL_REASON_NONE,
+       "the verifier follows no loop over so many: the gate compares the usual two, and a hop list "
+       "names them all the same"},
       {"headroom",
        lacks_room,
        Verdict::kForward,

@@ -23,6 +23,53 @@ std::vector<Step> three_in_flight() {
   return {{0, syn(kPair, 40000)}, {0, syn(kPair, 40001)}, {0, syn(kPair, 40002)}};
 }
 
+/// Ports by their slot in a table of two.
+constexpr std::uint16_t kSlot0Of2 = 40000;
+constexpr std::uint16_t kSlot1Of2 = 40002;
+
+/// Where control asks for more reserves than usual: few nodes.
+std::vector<PacketCase> many_reserves_cases() {
+  const World each_one_slot{.pair_slots = {0, 1}};
+  const World second_behind{
+      .pair_slots = {0, 0, 1, 0, 0, 0, 0, 0}, .pair_choices = 3, .pair_reserves = 62};
+  return {
+      {.says = "Of few nodes flows look further behind the first slot.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then =
+           World{.pair_slots = {0, 0, 0, 0, 0, 0, 1, 0}, .pair_choices = 3, .pair_reserves = 16},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kSecond4, kPair, kSlots140)},
+      {.says = "As far as control asks for.",
+       .world = {.pair_slots = {0}},
+       .before = three_in_flight(),
+       .then = World{.pair_slots = {0, 0, 0, 0, 0, 0, 1, 0}, .pair_choices = 3, .pair_reserves = 4},
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+      {.says = "Equals take turns there: the candidate, if it was used before the reserve.",
+       .world = each_one_slot,
+       .before = {{0, syn(kPair, kSlot0Of2)}, {5, syn(kPair, kSlot1Of2)}},
+       .then = second_behind,
+       .after_ms = 5,
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+      {.says = "The reserve, if it was used before the candidate.",
+       .world = each_one_slot,
+       .before = {{0, syn(kPair, kSlot1Of2)}, {5, syn(kPair, kSlot0Of2)}},
+       .then = second_behind,
+       .after_ms = 5,
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kSecond4, kPair, kSlots140)},
+      {.says = "But not with the usual reserves: there the candidate wins a tie.",
+       .world = each_one_slot,
+       .before = {{0, syn(kPair, kSlot1Of2)}, {5, syn(kPair, kSlot0Of2)}},
+       .then = World{.pair_slots = second_behind.pair_slots, .pair_choices = 3},
+       .after_ms = 5,
+       .in = syn(kPair, kSlots140),
+       .out = syn_to(kBackend4, kPair, kSlots140)},
+  };
+}
+
 std::vector<PacketCase> reserve_cases() {
   return {
       {.says = "Who would wait at all candidates takes a reserve: the slot behind the first one's.",
@@ -157,6 +204,8 @@ std::vector<PacketCase> steering_cases() {
   };
   const auto reserves = reserve_cases();
   all.insert(all.end(), reserves.begin(), reserves.end());
+  const auto many = many_reserves_cases();
+  all.insert(all.end(), many.begin(), many.end());
   return all;
 }
 

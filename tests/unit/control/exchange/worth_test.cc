@@ -8,21 +8,39 @@ namespace fairlead::exchange {
 namespace {
 
 TEST(ExchangeWorth, MoreNodesBearOlderCounts) {
-  EXPECT_TRUE(worth_using(10 * base::kMillisecond, 5));
-  EXPECT_FALSE(worth_using(11 * base::kMillisecond, 5));
+  EXPECT_TRUE(worth_using(11 * base::kMillisecond, 6));
+  EXPECT_FALSE(worth_using(12 * base::kMillisecond, 6));
   EXPECT_TRUE(worth_using(50 * base::kMillisecond, 50));
   EXPECT_FALSE(worth_using(100 * base::kMillisecond, 50));
 }
 
-TEST(ExchangeWorth, TheUsualExchangeIsWorthUsingFromTwoNodesOn) {
-  for (unsigned nodes = 2; nodes < 1000; ++nodes)
+TEST(ExchangeWorth, TheUsualExchangeIsWorthUsingFromFourNodesOn) {
+  for (unsigned nodes = 4; nodes < 1000; ++nodes)
     EXPECT_TRUE(worth_using(6 * base::kMillisecond, nodes));
 }
 
-TEST(ExchangeWorth, FewNodesScoreByWeightAlone) {
-  EXPECT_FALSE(parallel_is_used(0));
+TEST(ExchangeWorth, FewNodesGoByTheirOwnCounts) {
+  for (unsigned nodes = 0; nodes < 4; ++nodes) EXPECT_FALSE(worth_using(0, nodes));
+}
+
+TEST(ExchangeWorth, UpToFiveNodesScoreByWeightAlone) {
   EXPECT_FALSE(parallel_is_used(5));
   EXPECT_TRUE(parallel_is_used(6));
+}
+
+TEST(ExchangeWorth, FewNodesHaveAsManyReservesAsHopListsName) {
+  EXPECT_EQ(reserves_of(0, true), 0U) << "not known: the usual number";
+  EXPECT_EQ(reserves_of(1, true), 16U) << "others may join it";
+  EXPECT_EQ(reserves_of(3, true), 16U);
+  EXPECT_LT(reserves_of(3, true), kReservesAlone);
+  EXPECT_EQ(reserves_of(2, false), 0U);
+  EXPECT_EQ(reserves_of(4, true), 0U);
+}
+
+TEST(ExchangeWorth, OneOfManyKnowsTooLittleToWeighItsOwnCounts) {
+  EXPECT_FALSE(weights_are_for_tables(0));
+  EXPECT_FALSE(weights_are_for_tables(16));
+  EXPECT_TRUE(weights_are_for_tables(17));
 }
 
 }  // namespace

@@ -144,6 +144,19 @@ TEST(Score, InverseWeightStaysInRange) {
   EXPECT_EQ(score_inverse_weight(1e-9), 2147483648u);
 }
 
+TEST(Score, BeyondTheTableIsWhatTheTableDoesNotDoYet) {
+  const auto beyond = [](std::uint32_t table, double score) {
+    return inverse_beyond_table({table, score_inverse_weight(score), 0, ""});
+  };
+  EXPECT_EQ(beyond(1000, 1000), 8U) << "eighths";
+  EXPECT_EQ(beyond(1043, 1040), 8U) << "noise of an estimate, rounding of an inverse";
+  EXPECT_EQ(beyond(20, 20), 8U);
+  EXPECT_EQ(beyond(9000, 9000), 8U);
+  EXPECT_EQ(beyond(1000, 500), 16U) << "the score is ahead of the table, which moves in steps";
+  EXPECT_EQ(beyond(1000, 1e6), 1U);
+  EXPECT_EQ(beyond(0, 0), UINT32_MAX) << "who looks full does so";
+}
+
 TEST(Policy, StatesOfLeaversAreForgotten) {
   Pool pool(PolicyName::kAdaptive, {100, 200});
   pool.seconds(5, 90);

@@ -11,8 +11,8 @@ TEST(Reserves, AreAsManyAsAHopListCanName) {
     std::uint32_t choices, reserves4, hops4, reserves6, hops6;
   };
   for (const Row& row : {Row{1, 0, 1, 0, 1}, {2, 1, 5, 0, 3}, {3, 2, 9, 0, 5}, {4, 1, 9, 0, 7}}) {
-    EXPECT_EQ(fl_reserves(row.choices, FL_ENCAP_GUE, 4), row.reserves4);
-    EXPECT_EQ(fl_reserves(row.choices, FL_ENCAP_GUE, 6), row.reserves6);
+    EXPECT_EQ(fl_reserves(row.choices, FL_ENCAP_GUE, 4, 0), row.reserves4);
+    EXPECT_EQ(fl_reserves(row.choices, FL_ENCAP_GUE, 6, 0), row.reserves6);
     EXPECT_EQ(fl_most_hops(row.choices, FL_ENCAP_GUE, 6, 4), row.hops4);
     EXPECT_EQ(fl_most_hops(row.choices, FL_ENCAP_GUE, 6, 6), row.hops6);
     EXPECT_LE(row.hops4, FL_GUE_MAX_HOPS);
@@ -20,9 +20,26 @@ TEST(Reserves, AreAsManyAsAHopListCanName) {
   }
 }
 
-TEST(Reserves, OfASmallPoolEverybodyIsAskedWherePacketsHaveRoom) {
+TEST(Reserves, AreAsManyAsControlAsksForWhereAListNamesThem) {
+  for (const std::uint32_t asked : {2U, 16U, 62U}) {
+    fl_vip vip{};
+    vip.flags = FL_VIP_NO_ECHO;
+    fl_set_vip_reserves(&vip, asked);
+    EXPECT_EQ(fl_vip_reserves(vip.flags), asked);
+    for (const std::uint32_t encapsulation : {FL_ENCAP_GUE, FL_ENCAP_IPIP, FL_ENCAP_L2})
+      EXPECT_EQ(fl_reserves(3, encapsulation, 4, vip.flags), asked);
+    EXPECT_EQ(fl_reserves(1, FL_ENCAP_GUE, 4, vip.flags), 0U) << "plain Maglev";
+    EXPECT_EQ(fl_reserves(3, FL_ENCAP_GUE, 6, vip.flags), 0U) << "no room in lists";
+    EXPECT_EQ(vip.flags & FL_VIP_NO_ECHO, FL_VIP_NO_ECHO);
+    fl_set_vip_reserves(&vip, 0);
+    EXPECT_EQ(vip.flags, FL_VIP_NO_ECHO);
+  }
+}
+
+TEST(Reserves, EverybodyWhoMayBeOneIsAskedWherePacketsHaveRoom) {
   EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 4, 24), 23U);
-  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 4, 25), 9U);
+  EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 4, 25), 23U);
+  EXPECT_EQ(fl_longest_list(1, FL_ENCAP_GUE, 6, 4, 25), 1U) << "has none, and the pool is large";
   EXPECT_EQ(fl_longest_list(1, FL_ENCAP_GUE, 6, 4, 10), 23U);
   EXPECT_EQ(fl_longest_list(3, FL_ENCAP_GUE, 6, 6, 10), 5U) << "over IPv6 a hop takes 16 bytes";
   EXPECT_EQ(fl_longest_list(3, FL_ENCAP_IPIP, 6, 4, 10), 0U);
@@ -32,7 +49,7 @@ TEST(Reserves, OfASmallPoolEverybodyIsAskedWherePacketsHaveRoom) {
 TEST(Reserves, WhereNoListIsNeededAreTheSameInBothFamilies) {
   for (const std::uint32_t encapsulation : {FL_ENCAP_IPIP, FL_ENCAP_L2})
     for (const std::uint32_t family : {4U, 6U}) {
-      EXPECT_EQ(fl_reserves(3, encapsulation, family), 2U);
+      EXPECT_EQ(fl_reserves(3, encapsulation, family, 0), 2U);
       EXPECT_EQ(fl_most_hops(3, encapsulation, 6, family), 0U);
     }
   EXPECT_EQ(fl_most_hops(3, FL_ENCAP_GUE, 17, 4), 0U) << "UDP has no second chance";
