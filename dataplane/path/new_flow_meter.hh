@@ -27,13 +27,19 @@ inline constexpr std::int64_t kFlowCost = 1'000'000'000;
   );
 }
 
+/// After so long any credit is full again; times the limit, up to 2^32, it fits.
+[[nodiscard]] inline base::Nanoseconds longest_pause(std::uint32_t limit) {
+  return (limit < 320 ? 64 : 1) * base::kSecond;
+}
+static_assert(320 * kMeterDepth >= 32 * base::kSecond, "above, the depth is kMeterDepth's worth");
+
 inline void refill(NewFlowMeter& meter, std::uint32_t limit, base::Nanoseconds now) {
   const std::int64_t depth = meter_depth(limit);
   if (meter.updated == 0) {
     meter.credit = depth;
   } else if (now > meter.updated) {
     const auto elapsed =
-        static_cast<std::int64_t>(std::min(now - meter.updated, 64 * base::kSecond));
+        static_cast<std::int64_t>(std::min(now - meter.updated, longest_pause(limit)));
     meter.credit = std::min(depth, meter.credit + elapsed * static_cast<std::int64_t>(limit));
   }
   meter.updated = now;

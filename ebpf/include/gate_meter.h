@@ -19,7 +19,8 @@ static __always_inline int fl_take_credit(struct fl_gate_meter* meter, __s64 lim
   __s64 depth = limit * 100000000;
   if (depth < 32 * cost) depth = 32 * cost;
   __u64 elapsed = now - meter->updated;
-  if (elapsed > 64000000000ull) elapsed = 64000000000ull;
+  const __u64 pause = limit < 320 ? 64000000000ull : 1000000000ull;  // times the limit it fits
+  if (elapsed > pause) elapsed = pause;
   __s64 credit = meter->updated ? meter->credit + (__s64)elapsed * limit : depth;
   if (credit > depth) credit = depth;
   meter->updated = now;

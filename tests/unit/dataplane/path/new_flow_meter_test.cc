@@ -44,6 +44,20 @@ TEST(NewFlowMeter, EntersFlowsAgainSoonAfterTheFlood) {
   EXPECT_EQ(500U, allowed(meter, 10'000, 5, 100, now));
 }
 
+TEST(NewFlowMeter, IsFullAfterAPauseOfAnyLengthWhateverTheLimit) {
+  for (const std::uint32_t limit : {1U, 319U, 320U, 500'000U, 1'000'000'000U, ~0U}) {
+    for (const base::Nanoseconds pause : {64U, 100U, 300U, 10'000U}) {
+      NewFlowMeter meter;
+      base::Nanoseconds now = base::kSecond;
+      refill(meter, limit, now);
+      meter.credit = -meter_depth(limit);
+      now += pause * base::kSecond;
+      refill(meter, limit, now);
+      EXPECT_EQ(meter.credit, meter_depth(limit)) << limit << " a second, " << pause << " s";
+    }
+  }
+}
+
 TEST(NewFlowMeter, DoesNotSwitchBackAndForthAroundTheLimit) {
   NewFlowMeter meter;
   base::Nanoseconds now = base::kSecond;
