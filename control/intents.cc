@@ -143,7 +143,9 @@ steering::SharedBase stored_base(const FleetBases& bases, const std::string& vip
 
 std::uint32_t reserves_of(std::size_t nodes, bool alone, const model::Vip& vip) {
   if (alone) return exchange::kReservesAlone;
-  return exchange::reserves_of(nodes, vip.encapsulation == model::Encapsulation::kGue);
+  const bool hop_lists =
+      vip.encapsulation == model::Encapsulation::kGue && vip.protocol == net::IpProto::kTcp;
+  return exchange::reserves_of(nodes, hop_lists, vip.choices);
 }
 
 MemberFacts facts_of(const HeldAs& held, bool leaves, const health::Standing& check, bool tcp) {

@@ -34,11 +34,12 @@ inline bool worth_using(base::Nanoseconds mean_age, unsigned nodes) {
 /// Reserves of a flow (fl_vip_reserves()) on a node that is alone, whose flows nobody else ever has
 /// to find, and in a fleet of so many nodes, 0: not known; a result of 0: the usual number. A few
 /// nodes compare as many as a hop list can name. Where there are no hop lists another node asks the
-/// first candidate only, and every reserve is a connection more that it does not find.
+/// first candidate only, and every reserve is a connection more that it does not find. Four
+/// candidates and their earlier owners leave a list room for 15 slots; reserves come in pairs.
 inline constexpr unsigned kReservesAlone = 62;
-inline unsigned reserves_of(std::size_t nodes, bool hop_lists) {
-  constexpr unsigned kFew = 16;
-  return nodes != 0 && are_few(nodes) && hop_lists ? kFew : 0;
+inline unsigned reserves_of(std::size_t nodes, bool hop_lists, unsigned choices) {
+  const unsigned listed = choices < 4 ? 16 : 14;
+  return nodes != 0 && are_few(nodes) && hop_lists ? listed : 0;
 }
 
 /// Whether scores of a node that knows no counts but its own leave the weights to the tables. One

@@ -145,7 +145,7 @@ std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment
   steering::PoolIntent pool{vip_, {}};
   pool.reserves = setup_->nodes == 1
                       ? exchange::kReservesAlone
-                      : exchange::reserves_of(setup_->nodes, /*hop_lists=*/true);
+                      : exchange::reserves_of(setup_->nodes, /*hop_lists=*/true, vip_.choices);
   for (std::size_t b = 0; b < shipment.weights.size(); ++b) {
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;

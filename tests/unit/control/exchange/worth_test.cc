@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/steer/reserves.h"
+
 namespace fairlead::exchange {
 namespace {
 
@@ -29,12 +31,24 @@ TEST(ExchangeWorth, UpToFiveNodesScoreByWeightAlone) {
 }
 
 TEST(ExchangeWorth, FewNodesHaveAsManyReservesAsHopListsName) {
-  EXPECT_EQ(reserves_of(0, true), 0U) << "not known: the usual number";
-  EXPECT_EQ(reserves_of(1, true), 16U) << "others may join it";
-  EXPECT_EQ(reserves_of(3, true), 16U);
-  EXPECT_LT(reserves_of(3, true), kReservesAlone);
-  EXPECT_EQ(reserves_of(2, false), 0U);
-  EXPECT_EQ(reserves_of(4, true), 0U);
+  EXPECT_EQ(reserves_of(0, true, 3), 0U) << "not known: the usual number";
+  EXPECT_EQ(reserves_of(1, true, 3), 16U) << "others may join it";
+  EXPECT_EQ(reserves_of(3, true, 3), 16U);
+  EXPECT_LT(reserves_of(3, true, 3), kReservesAlone);
+  EXPECT_EQ(reserves_of(3, true, 2), 16U);
+  EXPECT_EQ(reserves_of(3, true, 4), 14U);
+  EXPECT_EQ(reserves_of(2, false, 3), 0U);
+  EXPECT_EQ(reserves_of(4, true, 3), 0U);
+}
+
+TEST(ExchangeWorth, AListThatNamesEveryEarlierOwnerNamesTheReservesToo) {
+  for (unsigned choices = 2; choices <= FL_MAX_CANDIDATES; ++choices) {
+    const unsigned told = fl_most_hops(choices, FL_ENCAP_GUE, 6, 4);
+    const unsigned farther =
+        reserves_of(1, true, choices) - fl_reserves(choices, FL_ENCAP_GUE, 4, 0);
+    EXPECT_LE(told + farther, FL_GUE_MAX_HOPS) << choices << " candidates";
+    EXPECT_LE(reserves_of(1, true, choices), FL_ASKED_SLOTS);
+  }
 }
 
 TEST(ExchangeWorth, OneOfManyKnowsTooLittleToWeighItsOwnCounts) {
