@@ -26,6 +26,8 @@ constexpr unsigned kMtu = 1500;
 constexpr unsigned kHeaders = 40;  // of the client's packet: IPv4 and TCP
 constexpr unsigned kLargestPool = 26;
 constexpr unsigned kAskedWhole = 24;  // over IPv4
+constexpr unsigned kSlotsBehind = 16;  // the same, of a larger pool; who may be a reserve
+constexpr unsigned kLongest = 23;
 
 /// What the outer headers towards a family of backends take, from docs/wire-format.md.
 struct Outer {
@@ -53,10 +55,17 @@ struct Shape {
     for (std::uint32_t& earlier : out.many_earlier) earlier %= pool;
     return out;
   }
-  /// Hops of a packet of so many bytes.
-  [[nodiscard]] unsigned hops(unsigned bytes, bool flood) const {
+  /// Whose lists also name the owners of the slots behind the flow's first; how many others there
+  /// are besides depends on the flow.
+  [[nodiscard]] bool is_far(bool flood) const {
+    return !outer.six && choices > 1 && pool > kAskedWhole && !flood;
+  }
+  /// Hops of a packet of so many bytes; `far`: of a short one, where is_far().
+  [[nodiscard]] unsigned hops(unsigned bytes, bool flood, std::size_t far) const {
     const bool whole = !outer.six && pool <= kAskedWhole && !flood;
-    const unsigned most = whole ? pool - 1 : std::min(told(), pool - 1);
+    const unsigned most = is_far(flood) ? static_cast<unsigned>(far)
+                          : whole       ? pool - 1
+                                        : std::min(told(), pool - 1);
     const unsigned taken = bytes + outer.with_empty_list;
     return taken > kMtu ? 0 : std::min(most, (kMtu - taken) / outer.hop_bytes);
   }
@@ -144,12 +153,22 @@ class HopSweep : public ::testing::Test {
     ASSERT_EQ(steer::Verdict::kForward, result.verdict);
     EXPECT_LE(result.out.size(), 14 + kMtu);
     const std::vector<Frame> all = asked(result.out, shape.outer);
-    EXPECT_EQ(shape.hops(bytes, flood), all.size() - 1);
     EXPECT_EQ(all.size(), std::set<Frame>(all.begin(), all.end()).size()) << "each once";
     if (bytes == kHeaders) longest_ = all;
+    EXPECT_EQ(shape.hops(bytes, flood, longest_.size() - 1), all.size() - 1);
+    if (bytes == kHeaders && shape.is_far(flood)) expect_owners_behind(shape, all);
     ASSERT_LE(all.size(), longest_.size());
     EXPECT_TRUE(std::equal(all.begin(), all.end(), longest_.begin()))
         << "the most likely ones are kept";
+  }
+
+  /// Backend s has slot s and is the one whose address ends in s.
+  static void expect_owners_behind(const Shape& shape, const std::vector<Frame>& all) {
+    EXPECT_LE(all.size() - 1, kLongest);
+    std::set<unsigned> named;
+    for (const Frame& address : all) named.insert(address.back());
+    for (unsigned step = 1; step <= kSlotsBehind; ++step)
+      EXPECT_EQ(1U, named.count((all.front().back() + step) % shape.pool)) << step << " behind";
   }
 
   GateWorld* gate_ = nullptr;
