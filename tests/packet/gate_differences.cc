@@ -106,8 +106,8 @@ const std::vector<GateDifference>& gate_differences() {
        asks_for_reserves,
        Verdict::kForward,
        FL_REASON_NONE,
-       "the verifier follows no loop over so many: the gate compares the usual two, and a hop list "
-       "names them all the same"},
+       "the gate forwards while the data plane restarts, and compares the usual two: a hop list names "
+       "the others all the same"},
       {"headroom",
        lacks_room,
        Verdict::kForward,
