@@ -54,7 +54,10 @@ bool takes(const Node& node, const OperatorState& state, const model::Vip& vip, 
   const Member member(vip.name, backend.id);
   const auto set = state.weights.find(member);
   const std::uint32_t weight = set == state.weights.end() ? backend.weight : set->second;
-  return weight > 0 && state.holds.count(member) == 0 && !node.intake.has_left(backend.id) &&
+  const auto ramp = state.ramps.find(member);
+  const bool ends = ramp != state.ramps.end() && ramp->second.to == 0;  // it will take no more
+  return weight > 0 && !ends && state.holds.count(member) == 0 &&
+         !node.intake.has_left(backend.id) &&
          node.checks.state(vip.name, backend.id) != health::State::kDown;
 }
 

@@ -68,6 +68,7 @@ Answer set_backend(
     const std::uint32_t before = base_weight(node, *row.vip, *row.backend);
     if (before != *r.weight) ++changed;
     at_the_end.weights[member] = *r.weight;
+    at_the_end.ramps.erase(member);
     next.weights[member] = begin_ramp(next, member, before, r, now);
   }
   FL_TRY(keeps_takers(node, at_the_end, rows));

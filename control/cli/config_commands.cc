@@ -151,7 +151,9 @@ base::Result<LocalAnswer> save_config(
         what + ": " + std::system_category().message(errno) + ", name another file"
     );
   };
-  const sys::UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  // Never into what lies there: in /tmp it may be another user's, or a link, and this is a secret.
+  ::unlink(beside.c_str());
+  const sys::UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return failed("cannot write " + beside);
   for (std::size_t at = 0; at < text.size();) {
     const ssize_t written = ::write(fd.get(), text.data() + at, text.size() - at);

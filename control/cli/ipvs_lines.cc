@@ -222,6 +222,10 @@ std::vector<std::string> ipvs_saved(const Json& vips, const Json& backends) {
   std::vector<std::string> lines;
   for (const Json& vip : vips) {
     const std::string address = text(vip, "address");
+    if (address.find('/') != std::string::npos) {  // a comment, so that the others can be restored
+      lines.push_back("# vip " + text(vip, "name") + " is a prefix, " + address + ": config save");
+      continue;
+    }
     const bool v6 = address.find(':') != std::string::npos;
     const std::string service = (text(vip, "protocol") == "udp" ? "-u " : "-t ") +
                                 (v6 ? "[" + address + "]" : address) + ":" + text(vip, "port");
@@ -239,10 +243,15 @@ std::vector<std::string> ipvs_saved(const Json& vips, const Json& backends) {
 }
 
 std::vector<Token> split_letters(const std::vector<Token>& tokens) {
-  if (tokens.empty() || tokens.front().text != "ipvs") return tokens;
+  const bool at_node = !tokens.empty() && tokens[0].text.starts_with('@');
+  const std::size_t first = at_node ? 1 : 0;
+  if (tokens.size() <= first || tokens[first].text != "ipvs") return tokens;
   std::vector<Token> out;
+  bool filters = false;
   for (const Token& token : tokens) {
-    const bool letters = !token.quoted && token.text.size() > 2 && token.text[0] == '-' &&
+    filters = filters || token.pipe;
+    const bool letters = !filters && !token.quoted && token.text.size() > 2 &&
+                         token.text[0] == '-' &&
                          std::all_of(token.text.begin() + 1, token.text.end(), [](unsigned char c) {
                            return std::isalpha(c) != 0;
                          });

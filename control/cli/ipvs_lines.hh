@@ -24,7 +24,8 @@ base::Result<std::vector<std::string>> ipvs_lines(
 /// The lines of -S.
 std::vector<std::string> ipvs_saved(const Json& vips, const Json& backends);
 
-/// "-Ln" as "-L", "-n": in a command that begins with ipvs.
+/// "-Ln" as "-L", "-n": in a command that begins with ipvs, behind a node's name too; not in
+/// filters.
 std::vector<Token> split_letters(const std::vector<Token>& tokens);
 
 }  // namespace fairlead::cli

@@ -273,7 +273,7 @@ base::Result<void> Session::run_others(const Line& line, const std::vector<Place
   if (where.size() > 1) return base::invalid("ipvs: one node at a time, as in @lb1 ipvs -L");
   Json vips = Json::object();
   Json backends = Json::object();
-  if (line.command.arguments.contains("address")) {
+  if (line.command.arguments.contains("address") && !line.command.is("ipvs -E")) {
     const std::string& socket = where.front().control_socket;
     FL_ASSIGN(vips, ask(socket, "show vip", Json::object(), settings_.timeout));
     FL_ASSIGN(backends, ask(socket, "show backend", Json::object(), settings_.timeout));

@@ -133,6 +133,11 @@ class ChangeTest(unittest.TestCase):
         self.assertEqual(path.read_text(encoding="utf-8"), "node: {id: lb1}\nvips: []\n")
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         self.assertIn("OK revision 1 is in ", out)
+        victim = pathlib.Path(self.root) / "victim"
+        victim.write_text("theirs", encoding="utf-8")
+        pathlib.Path(str(path) + ".new").symlink_to(victim)
+        self.assertEqual(self.run_cli("config", "save", str(path))[0], 0)
+        self.assertEqual((victim.read_text(encoding="utf-8"), path.is_symlink()), ("theirs", False))
         status, out, err = self.run_cli("config", "save", "/nonexistent/saved.yaml")
         self.assertEqual((status, out, err.count("\n")), (1, "", 1))
 

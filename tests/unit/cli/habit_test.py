@@ -110,6 +110,13 @@ class HabitTest(unittest.TestCase):
         pathlib.Path(path).write_text(saved, encoding="utf-8")
         status, changes = self.sent("ipvs", "-R", path)
         self.assertEqual((status, [a["edit"] for _, a in changes]), (0, ["add"] * 3))
+        vip = {"name": "net", "address": "203.0.113.0/28", "protocol": "tcp", "port": 0, "encapsulation": "ipip"}
+        self.node.raw["show vip"] = json.dumps({"ok": True, "result": {"vips": [vip]}}).encode() + b"\n"
+        saved = self.run_cli("ipvs", "-S")[1]
+        self.assertEqual(saved, "# vip net is a prefix, 203.0.113.0/28: config save\n")
+        del self.node.raw["show vip"]
+        pathlib.Path(path).write_text(saved, encoding="utf-8")
+        self.assertEqual(self.sent("ipvs", "-R", path), (0, []))
         pathlib.Path(path).write_text("-A -t 203.0.113.10\n", encoding="utf-8")
         self.assertEqual(self.run_cli("ipvs", "-R", path)[0], 2)
 

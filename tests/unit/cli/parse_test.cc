@@ -119,6 +119,11 @@ TEST(Parse, CutsFiltersAndComments) {
   EXPECT_EQ(parsed("")->command.pattern, nullptr);
 }
 
+TEST(Parse, PartsLettersOfIpvsadmBehindANodeTooAndNeverThoseOfAFilter) {
+  EXPECT_EQ(meaning("@lb1 ipvs -Ln"), meaning("ipvs -L -n"));
+  EXPECT_EQ(meaning("ipvs -Ln | match -abc"), R"(ipvs -L {} -n | match {"regex":"-abc"})");
+}
+
 TEST(Parse, TakesTheNodeInFront) {
   EXPECT_EQ(parsed("@lb2 show status")->node, "lb2");
   EXPECT_EQ(error_of("@lb2"), "expected a command after @lb2; help lists them");

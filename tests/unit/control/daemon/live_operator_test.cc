@@ -207,7 +207,11 @@ TEST(ControlWeights, ARampArrivesAlsoOverARestartAndAnotherWeightEndsIt) {
   EXPECT_TRUE(RunningControl::eventually([&] { return weight() == 9; }));
   EXPECT_FALSE(control.backend("b1").contains("ramp_to"));
 
+  control.result("set backend", {{"backend", "b1"}, {"weight", 0}, {"ramp_ms", 86400000}});
+  const char* const last = R"({"command":"set backend","arguments":{"backend":"b2","weight":0}})";
+  EXPECT_EQ(control.ask(last)["code"], "failed_precondition") << "tomorrow nobody would be left";
   control.result("set backend", {{"backend", "b1"}, {"weight", 99}, {"ramp_ms", 86400000}});
+  EXPECT_EQ(control.ask(last)["ok"], true);
   control.result("set backend", {{"backend", "b1"}, {"weight", 5}});
   EXPECT_EQ(weight(), 5);
   EXPECT_FALSE(control.backend("b1").contains("ramp_to"));
