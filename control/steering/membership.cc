@@ -156,27 +156,28 @@ void put_numbers(const BackendIntent& intent, fl_member& m) {
     m.inverse_weight = intent.weight == 0 ? UINT32_MAX : (1u << 20) / intent.weight;
 }
 
-std::uint64_t meaning_of(
-    const model::Vip& vip, const std::vector<std::uint32_t>& order, const HashKey& key
-) {
-  std::string meaning = vip.name + "\n" + vip.prefix.to_string() + "\n";
-  const auto number = [&](std::uint64_t n) { meaning += std::to_string(n) + "\n"; };
-  number(static_cast<std::uint64_t>(vip.protocol));
-  number(vip.port);
-  number(static_cast<std::uint64_t>(vip.encapsulation));
-  number(vip.choices);
-  number(vip.stateless ? 1 : 0);
+PoolMeaning meaning_of(const model::Vip& vip, const std::vector<std::uint32_t>& order) {
+  PoolMeaning out;
+  const auto number = [](std::string& text, std::uint64_t n) { text += std::to_string(n) + "\n"; };
+  out.vip = vip.name + "\n" + vip.prefix.to_string() + "\n";
+  number(out.vip, static_cast<std::uint64_t>(vip.protocol));
+  number(out.vip, vip.port);
+  number(out.vip, static_cast<std::uint64_t>(vip.encapsulation));
+  number(out.vip, vip.choices);
+  number(out.vip, vip.stateless ? 1 : 0);
   for (const model::QuicConfig& config : vip.quic) {
-    meaning += "quic ";
-    number(config.number);
-    number(config.server_id_bytes);
+    out.vip += "quic ";
+    number(out.vip, config.number);
+    number(out.vip, config.server_id_bytes);
   }
+  out.ends.reserve(order.size());
   for (const std::uint32_t i : order) {
     const model::Backend& b = vip.backends[i];
-    meaning += b.id + "\n" + b.address.to_string() + "\n";
-    for (const std::uint8_t byte : b.server_id) number(byte);
+    out.members += b.id + "\n" + b.address.to_string() + "\n";
+    for (const std::uint8_t byte : b.server_id) number(out.members, byte);
+    out.ends.push_back(static_cast<std::uint32_t>(out.members.size()));
   }
-  return keyed_hash(key, meaning);
+  return out;
 }
 
 }  // namespace fairlead::steering

@@ -27,10 +27,7 @@ base::Result<Book> next_book(
 /// What a member gets by its intent; the rest is its backend's.
 void put_numbers(const BackendIntent& intent, fl_member& m);
 
-/// What a vip and its members mean, by names and addresses: part of the digest. `order`: by rising
-/// id.
-std::uint64_t meaning_of(
-    const model::Vip& vip, const std::vector<std::uint32_t>& order, const HashKey& key
-);
+/// `order`: positions by rising id.
+PoolMeaning meaning_of(const model::Vip& vip, const std::vector<std::uint32_t>& order);
 
 }  // namespace fairlead::steering

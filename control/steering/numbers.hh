@@ -92,13 +92,20 @@ struct VipTable {
   bool fits = false;
 };
 
+/// What a vip and its members mean by names and addresses, as text: part of the digest.
+struct PoolMeaning {
+  std::string vip;
+  std::string members;              // by rising id
+  std::vector<std::uint32_t> ends;  // of each member's text
+};
+
 /// A pool's members by position, as the last plan numbered them.
 struct MemberRow {
   std::uint64_t edition = 0;  // of the intent
   std::uint32_t vip = 0;
   std::vector<std::uint32_t> members;
   std::vector<std::uint32_t> backends;
-  std::uint64_t meaning = 0;  // of names and addresses: part of the digest
+  PoolMeaning meaning;
 };
 
 /// Who has which number. Immutable and shared by plans while no pool changes its members.
@@ -108,7 +115,7 @@ struct Book {
   Numbering<MemberKey> members;
   std::string names;            // section of a bank
   std::vector<MemberRow> rows;  // by intent; none: restored
-  HashKey key{};                // that their meanings were made with
+  HashKey key{};                // that tables were made with
 };
 
 /// Everything that must survive from one plan to the next.

@@ -3,6 +3,7 @@
 #include "control/steering/steering.hh"
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 #include <set>
 
@@ -10,7 +11,6 @@
 #include "control/steering/numbers.hh"
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
-#include "dataplane/steer/bank_checksum.hh"
 #include "dataplane/steer/reserves.h"
 #include "dataplane/steer/score.h"
 
@@ -58,8 +58,7 @@ class Planner {
     next_.key = plan_.node.hash_key;
     next_.names = names_section(next_);
     for (std::size_t i = 0; i < pools.size(); ++i)
-      next_.rows[i].meaning =
-          meaning_of(pools[i].vip, numbers_.tables.at(next_.rows[i].vip).order, next_.key);
+      next_.rows[i].meaning = meaning_of(pools[i].vip, numbers_.tables.at(next_.rows[i].vip).order);
     numbers_.book = std::make_shared<const Book>(std::move(next_));
   }
 
@@ -227,37 +226,43 @@ class Planner {
   /// when they steer alike (docs/steering.md, section 5).
   void digest() {
     std::map<std::string, std::size_t> by_name;
-    for (std::size_t i = 0; i < plan_.pools.size(); ++i) by_name[plan_.pools[i].name] = i;
-    std::string meaning;
-    const auto number = [&](std::uint64_t n) { meaning += std::to_string(n) + "\n"; };
-    for (const auto& [name, i] : by_name) {
-      const VipTable& table = numbers_.tables.at(plan_.pools[i].vip);
-      number(numbers_.book->rows[i].meaning);
-      number(sum_of_standings(plan_.pools[i], table.order));
-      number(table.table->slots.size());
-      number(table.table->meaning);
+    std::size_t most = 0;  // bytes; a text that grows costs ten times as much
+    for (std::size_t i = 0; i < plan_.pools.size(); ++i) {
+      by_name[plan_.pools[i].name] = i;
+      const PoolMeaning& m = numbers_.book->rows[i].meaning;
+      most += m.vip.size() + m.members.size() + (m.ends.size() + 1) * 2 * kDigits;
     }
-    plan_.digest = keyed_hash(plan_.node.hash_key, meaning);
+    std::string text;
+    text.reserve(most);
+    for (const auto& [name, i] : by_name)
+      append_meaning(plan_.pools[i], numbers_.book->rows[i].meaning, text);
+    plan_.digest = keyed_hash(plan_.node.hash_key, text);
   }
 
-  /// States and weights of a pool by rising id, a word of 32 bits each, filled up with zeros.
-  std::uint64_t sum_of_standings(
-      const PlannedPool& planned, const std::vector<std::uint32_t>& order
-  ) const {
-    std::vector<std::uint32_t> words;
-    words.reserve(2 * order.size() + kWordsPerLine);
-    for (const std::uint32_t i : order) {
-      const fl_member& m = (*plan_.members)[planned.backends[i].member];
-      words.push_back(m.state);
-      words.push_back(m.weight);
+  void append_meaning(const PlannedPool& planned, const PoolMeaning& meaning, std::string& text)
+      const {
+    const VipTable& table = numbers_.tables.at(planned.vip);
+    text += meaning.vip;
+    std::size_t at = 0;
+    for (std::size_t rank = 0; rank < meaning.ends.size(); ++rank) {
+      text.append(meaning.members, at, meaning.ends[rank] - at);
+      at = meaning.ends[rank];
+      const fl_member& m = (*plan_.members)[planned.backends[table.order[rank]].member];
+      append_number(text, m.state);
+      append_number(text, m.weight);
     }
-    while (words.size() % kWordsPerLine != 0) words.push_back(0);
-    steer::LineChecksum sum;
-    sum.add(words.data(), words.size() * sizeof words[0]);
-    return sum.value();
+    append_number(text, table.table->slots.size());
+    append_number(text, table.table->meaning);
   }
 
-  static constexpr std::size_t kWordsPerLine = FL_LINE_BYTES / sizeof(std::uint32_t);
+  static void append_number(std::string& text, std::uint64_t number) {
+    char digits[kDigits];
+    char* const end = std::to_chars(digits, digits + kDigits - 1, number).ptr;
+    *end = '\n';
+    text.append(digits, end + 1);
+  }
+
+  static constexpr std::size_t kDigits = 21;  // of 64 bits, and the end of the line
 
   Plan::Numbers numbers_;
   std::vector<fl_member> records_;  // by member number
