@@ -89,7 +89,7 @@ nlohmann::json FleetView::show(base::Nanoseconds now) const {
 }
 
 std::size_t fleet_size(const FleetView& fleet, const fleet::Store* store) {
-  if (is_alone(fleet, store)) return 1;
+  if (!fleet.configured && store == nullptr) return 1;
   const std::size_t leased = store == nullptr ? 0 : store->members("nodes").size();
   return std::max(fleet.nodes.size(), leased);
 }

@@ -69,10 +69,6 @@ struct FleetView {
   [[nodiscard]] nlohmann::json show(base::Nanoseconds now) const;
 };
 
-/// Without monitors and store (null) nobody but this node has to find its flows.
-inline bool is_alone(const FleetView& fleet, const fleet::Store* store) {
-  return !fleet.configured && store == nullptr;
-}
 /// How many nodes share the traffic, as far as is known: as many as a monitor hears of or, where
 /// these are more, as have a lease in the store (null: none). Without monitors and store this node
 /// is alone: 1. 0: not known, no monitor has told yet. Who has left is gone with the next update.

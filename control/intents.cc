@@ -141,11 +141,8 @@ steering::SharedBase stored_base(const FleetBases& bases, const std::string& vip
   return base == bases.end() ? nullptr : base->second.base;
 }
 
-std::uint32_t reserves_of(std::size_t nodes, bool alone, const model::Vip& vip) {
-  if (alone) return exchange::kReservesAlone;
-  const bool hop_lists =
-      vip.encapsulation == model::Encapsulation::kGue && vip.protocol == net::IpProto::kTcp;
-  return exchange::reserves_of(nodes, hop_lists, vip.choices);
+std::uint32_t reserves_of(bool one_node) {
+  return one_node ? exchange::kReservesOfOneNode : 0;
 }
 
 MemberFacts facts_of(const HeldAs& held, bool leaves, const health::Standing& check, bool tcp) {
@@ -166,8 +163,7 @@ constexpr health::Standing kNotInTheBook{health::State::kUp, 100, false, false};
 // A pool of a configuration that is not in force, without members that are removed.
 steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
   steering::PoolIntent pool{vip, {}, stored_base(node.bases, vip.name)};
-  const fleet::Store* store = node.store.get();
-  pool.reserves = reserves_of(fleet_size(node.fleet, store), is_alone(node.fleet, store), vip);
+  pool.reserves = reserves_of(node.config.fleet.one_node);
   auto& members = pool.vip.backends;
   const auto gone = [&](const model::Backend& b) {
     return held_as(node.operators.holds, {vip.name, b.id}).removed;
@@ -200,7 +196,6 @@ steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
 }  // namespace
 
 IntentInput intent_input(const Node& node) {
-  const fleet::Store* store = node.store.get();
   return {
       node.config.vips,
       node.rows,
@@ -208,8 +203,7 @@ IntentInput intent_input(const Node& node) {
       node.weights,
       node.bases,
       node.exchange.knows_parallel(),
-      fleet_size(node.fleet, store),
-      is_alone(node.fleet, store)};
+      node.config.fleet.one_node};
 }
 
 void IntentRows::describe(const IntentInput& in, std::size_t v) {
@@ -265,7 +259,7 @@ const std::vector<steering::PoolIntent>& IntentRows::renew(const IntentInput& in
   for (std::size_t v = 0; v < vips; ++v) {
     if (all || removed_[v] != in.rows.row(v).removed) describe(in, v);
     pools_[v].base = stored_base(in.bases, pools_[v].vip.name);
-    pools_[v].reserves = reserves_of(in.nodes, in.alone, pools_[v].vip);
+    pools_[v].reserves = reserves_of(in.one_node);
     put_numbers(in, v);
   }
   return pools_;

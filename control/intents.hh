@@ -38,8 +38,7 @@ struct IntentInput {
   const PoolWeights& weights;
   const FleetBases& bases;
   bool knows_parallel = false;
-  std::size_t nodes = 0;     // fleet_size()
-  bool alone = false;        // is_alone()
+  bool one_node = false;  // nobody else ever has to find a flow
 };
 IntentInput intent_input(const Node& node);
 

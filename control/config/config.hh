@@ -54,6 +54,7 @@ struct Etcd {
 struct Fleet {
   std::array<std::uint64_t, 2> hash_key{};  // see kDefaultHashKey
   bool hash_key_is_default = true;          // the published default: fine for a lab only
+  bool one_node = false;                    // no other node ever gets this node's flows
   Etcd etcd;
   friend bool operator==(const Fleet&, const Fleet&) = default;
 };

@@ -81,12 +81,16 @@ Etcd load_etcd(const Section& s) {
 }  // namespace
 
 Fleet load_fleet(const Section& root) {
-  const Section s = root.section("fleet", {"hash_key", "etcd"});
+  const Section s = root.section("fleet", {"hash_key", "nodes", "etcd"});
   Fleet fleet;
   load_key(s, fleet);
+  static constexpr std::string_view kNodes[] = {"several", "one"};
+  fleet.one_node = s.word("nodes", kNodes, 0) == 1;
   fleet.etcd = load_etcd(s.section(
       "etcd", {"endpoints", "prefix", "user", "password_file", "ca_file", "cert_file", "key_file"}
   ));
+  if (fleet.one_node && !fleet.etcd.endpoints.empty())
+    s.error("nodes", "'one' is for a node without a fleet, remove etcd.endpoints");
   return fleet;
 }
 

@@ -98,7 +98,7 @@ class Offers {
     }
   };
 
-  /// The same with the many reserves of few nodes, one after the other until one is free; equals
+  /// The same with the many reserves of the only node, one after the other until one is free; equals
   /// take turns.
   [[nodiscard, gnu::noinline]] std::uint32_t best_of_many(
       const fl_vip& vip,

@@ -20,9 +20,8 @@
 /// Most reserves that control may ask for.
 #define FL_MAX_RESERVES 62u
 
-/// How many reserves flows of a vip have, as control says (control/exchange/worth.hh): a node that
-/// is alone, or one of a few, knows by itself what is in flight, and looks for the free core among
-/// more backends. 0: the usual number. Counted in pairs, in the upper bits of `flags`, which banks
+/// How many reserves flows of a vip have, as control says (control/exchange/worth.hh): the only
+/// node knows by itself all that is in flight, and looks for the free core among more backends. 0: the usual number. Counted in pairs, in the upper bits of `flags`, which banks
 /// without it have as 0, so planes and control of either age work with each other.
 #define FL_VIP_RESERVES_SHIFT 3u
 static inline uint32_t fl_vip_reserves(uint32_t vip_flags) {
@@ -37,8 +36,8 @@ FL_STATIC_ASSERT(FL_MAX_RESERVES >> 1 << FL_VIP_RESERVES_SHIFT <= 0xffu, "the nu
 FL_STATIC_ASSERT(FL_VIP_NO_ECHO < 1u << FL_VIP_RESERVES_SHIFT, "and lies above the flags");
 
 /// Whether reserves are compared, or more of many, although a member was found; `waits`: the flow
-/// would wait there (fl_waits()). A node that has the most reserves is alone, and its counts are all
-/// there are. One of a few, which goes by its own, cannot tell who is free: it compares all.
+/// would wait there (fl_waits()). The only node has the most reserves, and its counts are all there
+/// are. With fewer nobody can tell who is free: all are compared.
 static inline int fl_looks_further(uint32_t vip_flags, int waits) {
   const uint32_t asked = fl_vip_reserves(vip_flags);
   return waits || (asked && asked < FL_MAX_RESERVES);

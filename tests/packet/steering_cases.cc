@@ -27,13 +27,13 @@ std::vector<Step> three_in_flight() {
 constexpr std::uint16_t kSlot0Of2 = 40000;
 constexpr std::uint16_t kSlot1Of2 = 40002;
 
-/// Where control asks for more reserves than usual: few nodes.
+/// Where control asks for more reserves than usual.
 std::vector<PacketCase> many_reserves_cases() {
   const World each_one_slot{.pair_slots = {0, 1}};
   const World second_behind{
       .pair_slots = {0, 0, 1, 0, 0, 0, 0, 0}, .pair_choices = 3, .pair_reserves = 62};
   return {
-      {.says = "Of few nodes flows look further behind the first slot.",
+      {.says = "With many reserves flows look further behind the first slot.",
        .world = {.pair_slots = {0}},
        .before = three_in_flight(),
        .then =

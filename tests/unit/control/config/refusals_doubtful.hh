@@ -121,6 +121,9 @@ inline const Refusal kDoubtful[] = {
      "fleet: {hash_key: \"00000000000000000000000000000000\"}\n" VIP,
      "c.yaml:1: fleet.hash_key: is all zero, which is no secret, make one with: openssl rand -hex "
      "16"},
+    {"the only node with a fleet's store",
+     "fleet: {nodes: one, etcd: {endpoints: [\"192.0.2.31:2379\"]}}\n" VIP,
+     "c.yaml:1: fleet.nodes: 'one' is for a node without a fleet, remove etcd.endpoints"},
     {"a multicast node",
      "node: {id: lb1, address: 224.0.0.5}\n" VIP,
      "c.yaml:1: node.address: '224.0.0.5' is not of one host, use a unicast address"},

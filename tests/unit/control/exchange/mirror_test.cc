@@ -18,18 +18,14 @@ using Values = std::vector<std::uint32_t>;
 class World {
  public:
   World() {
-    for (std::uint64_t node = 3; node <= kNodes; ++node)
-      idle_.emplace_back(kKey, settings_of(node));
     mirror.set_list({11, 12});
     other_.set_list({11, 12});
-    for (Mirror& node : idle_) node.set_list({11, 12});
   }
 
-  /// A round of all nodes; `alive`: which monitors hear and answer.
+  /// A round of both nodes; `alive`: which monitors hear and answer.
   void round(std::array<bool, 2> alive = {true, true}) {
     now += kInterval;
     turn(other_, elsewhere, alive);
-    for (Mirror& node : idle_) turn(node, {0, 0}, alive);
     turn(mirror, {0, 0}, alive);
     wants = out_;
   }
@@ -38,11 +34,7 @@ class World {
     return {span.begin(), span.end()};
   }
 
-  static constexpr unsigned kNodes = 6;  // more than a few (worth.hh)
-  static Mirror::Settings settings_of(std::uint64_t node) {
-    return {.node = node, .first_sequence = 100 * node, .monitors = 2, .interval = kInterval};
-  }
-  Mirror mirror{kKey, settings_of(1)};
+  Mirror mirror{kKey, {.node = 1, .first_sequence = 100, .monitors = 2, .interval = kInterval}};
   Values elsewhere{3, 4};
   base::Nanoseconds now = 1000 * base::kSecond;
   base::Nanoseconds late = 0;  // answers come so long after the counts
@@ -63,8 +55,7 @@ class World {
     }
   }
 
-  Mirror other_{kKey, settings_of(2)};
-  std::vector<Mirror> idle_;
+  Mirror other_{kKey, {.node = 2, .first_sequence = 900, .monitors = 2, .interval = kInterval}};
   std::array<Sum, 2> sums_{Sum(kKey), Sum(kKey)};
   std::vector<bool> out_;
 };
@@ -78,7 +69,7 @@ TEST(ExchangeMirror, AfterTheNamesAreToldCountsOfOthersAreThereWithEachRound) {
   w.elsewhere = {7, 0};
   w.round();
   EXPECT_EQ(w.others(), (Values{7, 0}));
-  EXPECT_EQ(w.mirror.state(w.now).nodes, World::kNodes);
+  EXPECT_EQ(w.mirror.state(w.now).nodes, 2U);
   EXPECT_TRUE(w.mirror.state(w.now).fresh);
 }
 
@@ -130,7 +121,7 @@ TEST(ExchangeMirror, CountsThatAreUsuallyTooOldAreHeardButNotWorthUsing) {
   World w;
   for (int i = 0; i < 3; ++i) w.round();
   EXPECT_TRUE(w.mirror.worth_using(w.now));
-  w.late = worth_until(World::kNodes);
+  w.late = worth_until(2);
   w.round();
   EXPECT_TRUE(w.mirror.worth_using(w.now)) << "one late answer is not their usual age";
   for (int i = 0; i < 60; ++i) w.round();
