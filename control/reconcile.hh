@@ -53,7 +53,7 @@ class Reconciler {
   IntentRows intents_;
   ScoreWriter scores_;
   bool dirty_ = false;
-  std::size_t fleet_size_ = 0;  // when it was looked at last
+  std::size_t fleet_size_ = 0;      // when it was looked at last
   base::Nanoseconds decided_ = 0;   // since when
   base::Nanoseconds retry_at_ = 0;  // no bank was free
   base::Nanoseconds retry_after_ = 0;

@@ -54,7 +54,8 @@ constexpr Rule kOthers[] = {
      Target::kControl},
     {"disable vip VIP",
      kSteer,
-     "no new flows (dropped as no_backend), tracked ones go on; it stays announced, until enable vip",
+     "no new flows (dropped as no_backend), tracked ones go on; it stays announced, until enable "
+     "vip",
      "disable vip web",
      Target::kControl},
     {"enable vip VIP", kSteer, "ends disable vip", "enable vip web", Target::kControl},

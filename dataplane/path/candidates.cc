@@ -90,8 +90,8 @@ struct Place {
   std::uint64_t score;
   base::Nanoseconds since;  // when it was given a flow last, or nearly so
 
-  /// The only node chooses as evenly as least connections does: equals take turns, the longest unused one
-  /// first. Else the one that was met first.
+  /// The only node chooses as evenly as least connections does: equals take turns, the longest
+  /// unused one first. Else the one that was met first.
   [[nodiscard]] bool is_before(const Place& other, bool in_turn) const {
     return score < other.score || (in_turn && score == other.score && since < other.since);
   }

@@ -98,8 +98,8 @@ class Offers {
     }
   };
 
-  /// The same with the many reserves of the only node, one after the other until one is free; equals
-  /// take turns.
+  /// The same with the many reserves of the only node, one after the other until one is free;
+  /// equals take turns.
   [[nodiscard, gnu::noinline]] std::uint32_t best_of_many(
       const fl_vip& vip,
       std::uint64_t hash,

@@ -21,8 +21,9 @@
 #define FL_MAX_RESERVES 62u
 
 /// How many reserves flows of a vip have, as control says (control/exchange/worth.hh): the only
-/// node knows by itself all that is in flight, and looks for the free core among more backends. 0: the usual number. Counted in pairs, in the upper bits of `flags`, which banks
-/// without it have as 0, so planes and control of either age work with each other.
+/// node knows by itself all that is in flight, and looks for the free core among more backends. 0:
+/// the usual number. Counted in pairs, in the upper bits of `flags`, which banks without it have as
+/// 0, so planes and control of either age work with each other.
 #define FL_VIP_RESERVES_SHIFT 3u
 static inline uint32_t fl_vip_reserves(uint32_t vip_flags) {
   return vip_flags >> FL_VIP_RESERVES_SHIFT << 1;

@@ -106,8 +106,8 @@ const std::vector<GateDifference>& gate_differences() {
        asks_for_reserves,
        Verdict::kForward,
        FL_REASON_NONE,
-       "the gate forwards while the data plane restarts, and compares the usual two: a hop list names "
-       "the others all the same"},
+       "the gate forwards while the data plane restarts, and compares the usual two: a hop list "
+       "names the others all the same"},
       {"headroom",
        lacks_room,
        Verdict::kForward,

@@ -131,7 +131,7 @@ std::vector<PacketCase> small_pools() {
        .in = ack(kGueMany, kOf24, 1428 - 40),
        .out = over4(kOf24, kToldOf24, 1428 - 40)},
       told("It is told no other size than in a large pool.", kGueMany, kOf24, 1428, of24),
-      {.says = "Of 25 those are asked who may have the connection, up to 16 slots behind its first.",
+      {.says = "Of 25 those are asked who may have it, up to 16 slots behind its first.",
        .world = of25,
        .in = ack(kGueMany, kOf25),
        .out = over4(kOf25, all_of_24(16))},

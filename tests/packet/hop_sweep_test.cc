@@ -25,7 +25,7 @@ using testing::TestWorker;
 constexpr unsigned kMtu = 1500;
 constexpr unsigned kHeaders = 40;  // of the client's packet: IPv4 and TCP
 constexpr unsigned kLargestPool = 26;
-constexpr unsigned kAskedWhole = 24;  // over IPv4
+constexpr unsigned kAskedWhole = 24;   // over IPv4
 constexpr unsigned kSlotsBehind = 16;  // the same, of a larger pool; who may be a reserve
 constexpr unsigned kLongest = 23;
 

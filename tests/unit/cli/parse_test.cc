@@ -139,10 +139,10 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
   const BadLine cases[] = {
       {"shwo vip", "unknown command 'shwo', did you mean 'show'?"},
       {"bogus",
-       "unknown command 'bogus', expected show, ipvs, set, drain, undrain, maint, disable, enable, "
+       "unknown command 'bogus', expected show, set, drain, undrain, maint, disable, enable, "
        "clear, flush, freeze, thaw, add, del, start, stop, config, withdraw, announce, retire, "
-       "lookup, dump, capture, trace, help, include, sleep, quit or "
-       "exit"},
+       "lookup, dump, capture, trace, help, include, sleep, quit, "
+       "exit or ipvs"},
       {"s", "'s' could be show, set, start, stop or sleep"},
       {"show",
        "show: expected status, vip, backend, table, flow, stats, rate, drop, health, drain, "
@@ -163,7 +163,7 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"set backend b1 weight 5.5", "weight '5.5': must be a whole number from 0 to 10000"},
       {"set backend b1 weight 0x10", "weight '0x10': must be a whole number from 0 to 10000"},
       {"set backend b1 weight 5 weight 6",
-       "set backend b1 weight 5: unknown word 'weight', expected vip"},
+       "set backend b1 weight 5: unknown word 'weight', expected vip or ramp"},
       {"drain backend b/1", "backend 'b/1': must be 1 to 64 letters, digits, '.', '_', '-' or ':'"},
       {"drain backend ''", "backend '': must be 1 to 64 letters, digits, '.', '_', '-' or ':'"},
       {"lookup icmp 1.2.3.4:5 5.6.7.8:9", "protocol 'icmp': must be tcp or udp"},

@@ -59,7 +59,7 @@ TEST_F(StateFile, DamagedIsRefusedWhole) {
            R"({"format":1,"frozen":false,"weights":[],"drained":["b1"],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[7]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"disabled":[7]})",
-           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"ramps":[{"vip":"a"}]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"ramps":[{}]})",
        }) {
     write(text);
     const auto read = load_operator_state(path_);
