@@ -250,8 +250,9 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
   for (const auto& station : stations) target.push_back(rebalance(station->owners, workers));
 
   const bool first = running_ == 0;
+  const bool served_before = known() > 0;  // also before a rest: queues may change hands over it
   FL_TRY(start_workers(stations, count));
-  if (known() > 1 && (!first || look_elsewhere_)) {
+  if (known() > 1 && (served_before || look_elsewhere_)) {
     look_until_ = sys::monotonic_ns() + setup_.longest_idle;
   }
   // First everybody lets go of what is another's from now on, then everybody takes what is his: no

@@ -131,6 +131,20 @@ TEST_F(CrewOnRings, WorkersThatRestComeBackWithTheirFlows) {
   expect_nothing_moved();
 }
 
+TEST_F(CrewOnRings, FewerWorkersAfterARestHaveTheOthersFlows) {
+  RingPort& port = add_station(2);
+  start(2);
+  establish(port, 2);
+  publish(1, 10000);
+
+  crew_->rest(stations_);
+  ASSERT_TRUE(crew_->arrange(stations_, 1));
+  for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 2], client, "A");
+  collect_all(port);
+
+  expect_nothing_moved();
+}
+
 /// Notes whether two threads are ever in one queue at a time. The first that comes to the queue
 /// after hold() stays inside until another comes or its patience ends.
 class QueueWatch {
