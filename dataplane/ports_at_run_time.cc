@@ -135,7 +135,7 @@ void follow_vips(Forwarder& f) {
 base::Result<unsigned> add_port(Forwarder& f, const model::Port& asked) {
   if (f.crew->running() == 0) {
     return base::fail(
-        base::ErrorCode::kUnavailable, "nobody would serve it now; start forwarding first"
+        base::ErrorCode::kFailedPrecondition, "nobody would serve it now; start forwarding first"
     );
   }
   if (const auto interface = kernel_interface_of(asked.device)) {

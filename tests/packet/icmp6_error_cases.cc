@@ -51,6 +51,10 @@ std::vector<PacketCase> icmp6_error_cases() {
           too_big().ipv4(kIpip4, kClient4).tcp(80, 40000, "A").payload(20)
       ),
       dropped(
+          "One whose quoted header is that of IPv6 but for its version.",
+          too_big().ipv6(kIpip6, kClient6).version(4).tcp(80, 40000, "A")
+      ),
+      dropped(
           "An ICMPv6 \"packet too big\" that quotes 7 bytes of TCP.",
           too_big(47).ipv6(kIpip6, kClient6).tcp(80, 40000, "A")
       ),

@@ -208,6 +208,11 @@ def case_ports(build: Path) -> None:
             last = node.ask("del port", port=1)
             assert last["code"] == "failed_precondition", last
             assert node.ask("del port", port=7)["code"] == "not_found"
+            node.ask("stop forwarding")
+            resting = node.ask("add port", device="net_af_packet0,iface=fl0")
+            assert resting["code"] == "failed_precondition", resting
+            assert len(node.ask("show port")["result"]["ports"]) == 1
+            node.ask("start forwarding")
             assert "port 0 added" in node.cli("add", "port", "net_af_packet0,iface=fl0", "gateway", "10.77.0.2")
             wait_for("gateway resolved", lambda: all(p["gateway_mac"] for p in node.ask("show port")["result"]["ports"]))
             send(node, raw, ACK)
