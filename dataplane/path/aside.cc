@@ -25,15 +25,18 @@ KnownMember serving_member(
   return {number, guess};
 }
 
-/// The first other worker's that knows the flow.
+/// Another worker's that has the flow open, else the first that knows it.
 KnownMember known_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
   const auto& tables = context.relatives.tables;
+  KnownMember guess;
   for (std::size_t worker = 0; worker < tables.size(); ++worker) {
     if (worker == context.worker || !tables[worker].attached()) continue;
     const KnownMember found = serving_member(context.table, vip, tables[worker], hash);
-    if (found.number != FL_NO_MEMBER) return found;
+    if (found.number == FL_NO_MEMBER) continue;
+    if (!found.guess) return found;
+    if (guess.number == FL_NO_MEMBER) guess = found;
   }
-  return {};
+  return guess;
 }
 
 void place(WorkerContext& context, Burst& burst, unsigned i) {
@@ -86,7 +89,9 @@ std::uint32_t member_at_peers(const WorkerContext& context, const fl_vip& vip, s
 
 KnownMember known_member(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
   const KnownMember own = serving_member(context.table, vip, context.flows, hash);
-  return own.number != FL_NO_MEMBER ? own : known_at_peers(context, vip, hash);
+  if (own.number != FL_NO_MEMBER && !own.guess) return own;
+  const KnownMember other = known_at_peers(context, vip, hash);
+  return other.number != FL_NO_MEMBER && (own.number == FL_NO_MEMBER || !other.guess) ? other : own;
 }
 
 void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {

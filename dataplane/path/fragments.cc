@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fragments: the first one decides, the others follow or wait.
 #include "dataplane/path/aside.hh"
+#include "dataplane/path/flow_state.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/underlay.hh"
 #include "dataplane/steer/tuple_hash.hh"
@@ -63,6 +64,17 @@ void wait(WorkerContext& context, Burst& burst, unsigned i, std::uint64_t datagr
   ++context.page->fragments_waited;
 }
 
+/// The entry here may be a copy of another worker's, whose flow has gone on elsewhere since.
+void forget_old_copy(WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
+  const flow::Position at = context.flows.find(hash);
+  if (at == flow::kNoPosition || context.flows.state(at) != flow::FlowState::kAdopted) return;
+  const std::uint32_t member = context.flows.member(at);
+  const KnownMember known = known_member(context, vip, hash);
+  if (known.guess || known.number == member) return;
+  note_ended(context, {member, flow::FlowState::kAdopted}, FL_EVENT_REROUTED);
+  context.flows.erase(at);
+}
+
 }  // namespace
 
 void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
@@ -78,6 +90,7 @@ void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   }
   burst.vip[i] = vip;
   burst.hash[i] = steer::tuple_hash(context.table.hash_key(), packet.tuple);
+  forget_old_copy(context, *vip, burst.hash[i]);
   place_by_flow(context, burst, i);
   note_fragment_flow(context, packet);
   if (burst.chosen[i] == nullptr) return remember(context, burst, i, datagram, Fate::kDropped);
