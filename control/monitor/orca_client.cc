@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Out-of-band ORCA: one stream for each backend, on gRPC's own threads.
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -28,8 +28,9 @@ LoadReport from_wire(const Report& m, std::uint64_t period_us, std::uint64_t com
   return r;
 }
 
-/// One stream; gRPC's threads read it. Lives until gRPC is done with it, its client may be gone
-/// before.
+/// One stream; gRPC's threads read it. Its owner waits until they are done with it: it has part in
+/// the channel, and where one of gRPC's own threads lets go of the last one, gRPC 1.51 aborts
+/// (grpc_cq_internal_unref).
 class Stream final : public grpc::ClientReadReactor<Report> {
  public:
   Stream(
@@ -39,9 +40,17 @@ class Stream final : public grpc::ClientReadReactor<Report> {
   )
       : reporter_(std::move(reporter)), stub_(Service::NewStub(channel)), period_us_(period_us) {}
 
-  /// Keeps itself alive until it is done.
-  void start(std::shared_ptr<Stream> self) {
-    self_ = std::move(self);
+  ~Stream() override {
+    std::unique_lock lock(mutex_);
+    reporter_.reset();
+    context_.TryCancel();
+    ended_.wait(lock, [&] { return done_; });
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  /// Once, before anything else.
+  void start() {
     auto& interval = *request_.mutable_report_interval();
     interval.set_seconds(static_cast<std::int64_t>(period_us_ / 1'000'000));
     interval.set_nanos(static_cast<std::int32_t>(period_us_ % 1'000'000 * 1000));
@@ -49,12 +58,10 @@ class Stream final : public grpc::ClientReadReactor<Report> {
     StartRead(&message_);
     StartCall();
   }
-  void cancel() {
+  [[nodiscard]] bool done() {
     const std::lock_guard lock(mutex_);
-    reporter_.reset();
-    context_.TryCancel();
+    return done_;
   }
-  [[nodiscard]] bool done() const { return done_; }
 
   void OnReadDone(bool ok) override {
     if (!ok) return;
@@ -71,12 +78,14 @@ class Stream final : public grpc::ClientReadReactor<Report> {
     StartRead(&message_);
   }
   void OnDone(const grpc::Status&) override {
+    const std::lock_guard lock(mutex_);
     done_ = true;
-    const std::shared_ptr<Stream> self = std::move(self_);
+    ended_.notify_all();  // with the lock: the owner may not destroy it before this is over
   }
 
  private:
   std::mutex mutex_;  // a cancelled stream reports no more
+  std::condition_variable ended_;
   std::shared_ptr<Reporter> reporter_;
   std::unique_ptr<Service::Stub> stub_;
   std::uint64_t period_us_;
@@ -84,8 +93,7 @@ class Stream final : public grpc::ClientReadReactor<Report> {
   xds::service::orca::v3::OrcaLoadReportRequest request_;
   Report message_;
   double completed_ = 0;
-  std::atomic<bool> done_{false};
-  std::shared_ptr<Stream> self_;
+  bool done_ = false;
 };
 
 class OrcaClient final : public Asker {
@@ -98,25 +106,19 @@ class OrcaClient final : public Asker {
                            std::to_string(target.source.port);
     channel_ = grpc::CreateChannel(at, grpc::InsecureChannelCredentials());
   }
-  ~OrcaClient() override {
-    if (stream_) stream_->cancel();
-  }
-  OrcaClient(const OrcaClient&) = delete;
-  OrcaClient& operator=(const OrcaClient&) = delete;
-
   // The stream reports by itself; each interval looks whether it still runs. gRPC's channel waits
   // longer and longer between connections that fail.
   void ask(base::Nanoseconds) override {
     if (stream_ && !stream_->done()) return;
-    stream_ = std::make_shared<Stream>(reporter_, channel_, period_us_);
-    stream_->start(stream_);
+    stream_ = std::make_unique<Stream>(reporter_, channel_, period_us_);
+    stream_->start();
   }
 
  private:
   std::shared_ptr<Reporter> reporter_;
   std::uint64_t period_us_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::shared_ptr<Stream> stream_;
+  std::unique_ptr<Stream> stream_;  // goes before the channel
 };
 
 }  // namespace
