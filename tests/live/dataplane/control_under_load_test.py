@@ -27,6 +27,7 @@ EXTRA = "    health: {type: none}\nmetrics: {listen: off}\nmonitoring: {listen: 
 EVEN = {f"b{n}": 100 for n in range(1, 9)}
 HELD_BYTES = 128  # of a member number
 EVENTS, EVENT_BYTES = 4096, 512  # the ring of events, full after some hundred reloads; of one with its texts
+OUR_MAC = b"\x02\0\0\0\0\x02"
 ODD = {f"b{n}": 50 if n % 2 else 150 for n in range(1, 9)}
 
 
@@ -35,7 +36,9 @@ class Traffic:
 
     def __init__(self, node: LoneNode, owners: dict[tuple[str, int], str]) -> None:
         self.node, self.owners = node, owners
+        self.books_before, self.kernel_before = node.books(), kernel_drops(node)
         self.sent = 0
+        self.others: dict[str, int] = {}  # what else the peer's kernel sends to the node, by EtherType
         self.received: set[int] = set()
         self.moved: list[str] = []
         self.longest_gap = 0.0
@@ -58,7 +61,7 @@ class Traffic:
                          socket.inet_aton("203.0.113.10"))
         ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
         tcp = struct.pack(">HHIIBBHHH", client[1], 80, number, 1, 0x50, ACK, 8192, 0, 0)
-        return self.node.node_mac_bytes + b"\x02\0\0\0\0\x02" + b"\x08\0" + ip + tcp
+        return self.node.node_mac_bytes + OUR_MAC + b"\x08\0" + ip + tcp
 
     def send_all(self) -> None:
         with self.node.peer_socket() as raw:
@@ -73,9 +76,12 @@ class Traffic:
         with self.listening as raw:
             while True:
                 try:
-                    frame = raw.recv(2048)
+                    frame, where = raw.recvfrom(2048)
                 except TimeoutError:
-                    frame = b""
+                    frame, where = b"", None
+                if where and where[2] == socket.PACKET_OUTGOING and frame[6:12] != OUR_MAC:
+                    kind = frame[12:14].hex()
+                    self.others[kind] = self.others.get(kind, 0) + 1
                 if len(frame) >= 74 and frame[12:14] == b"\x08\0" and frame[23] == 4:
                     self.take(frame)
                     self.longest_gap = max(self.longest_gap, time.monotonic() - last)
@@ -95,9 +101,22 @@ class Traffic:
     def check(self) -> None:
         assert not self.moved, f"{len(self.moved)} packets went elsewhere, the first {self.moved[0]}"
         lost = self.sent - len(self.received)
-        books = self.node.books()
+        books = {name: count - self.books_before.get(name, 0) for name, count in self.node.books().items()}
+        kernel = {name: count - self.kernel_before[name] for name, count in kernel_drops(self.node).items()}
         print(f"{self.sent} packets, {lost} lost, 0 moved, longest pause {self.longest_gap * 1000:.0f} ms; {books}")
-        assert lost == 0, f"{lost} of {self.sent} packets are lost"
+        where = (f"the peer sent {self.sent} and others {self.others}, the data plane's books {books}, {len(self.received)} came back; "
+                 f"the kernel's drops {kernel}; the first missing {sorted(set(range(self.sent)) - self.received)[:5]}")
+        assert lost == 0, f"{lost} of {self.sent} packets are lost: {where}"
+
+
+def kernel_drops(node: LoneNode) -> dict[str, int]:
+    """Packets that the kernel dropped on the way to the data plane and back: per CPU of the machine, per end of the veth."""
+    rows = Path("/proc/net/softnet_stat").read_text().splitlines()
+    drops = {"backlog": sum(int(row.split()[1], 16) for row in rows)}
+    for end, ask_end, link in (("node", node.in_node, "fl0"), ("peer", node.in_peer, "fl1")):
+        stats = json.loads(ask_end("ip", "-j", "-s", "link", "show", link))[0]["stats64"]
+        drops |= {f"{end} {way}": stats[way]["dropped"] + stats[way]["errors"] for way in ("rx", "tx")}
+    return drops
 
 
 def ask(node: LoneNode, command: str, **arguments: object) -> dict:
