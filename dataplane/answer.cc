@@ -150,18 +150,30 @@ json show_memory(const Forwarder& f) {
   return memory;
 }
 
-base::Result<json> set_worker(Forwarder& f, const json& arguments) {
-  const auto count = arguments["count"].get<unsigned>();
-  const unsigned before = f.crew->running();
+/// Whether each of `count` workers, of whom there are `before` now, would have a queue.
+base::Result<void> check_queues(const Forwarder& f, unsigned count, unsigned before) {
   unsigned queues = 0;
   for (const auto& station : f.stations) queues = std::max(queues, station->port.queues());
-  if (count > queues && count > before && count <= f.crew->most()) {
-    return base::fail(
-        base::ErrorCode::kFailedPrecondition,
-        "no port has more than " + std::to_string(queues) + " queue(s), so worker " +
-            std::to_string(queues) +
-            " would have nothing to do; give the interface more queues (ethtool -L) and restart"
-    );
+  if (count <= queues || count <= before) return {};
+  return base::fail(
+      base::ErrorCode::kFailedPrecondition,
+      "no port has more than " + std::to_string(queues) + " queue(s), so worker " +
+          std::to_string(queues) +
+          " would have nothing to do; give the interface more queues (ethtool -L) and restart"
+  );
+}
+
+// At rest it stays at rest: only `start forwarding` ends that. As in testpmd, the number counts
+// then.
+base::Result<json> set_worker(Forwarder& f, const json& arguments) {
+  const auto count = arguments["count"].get<unsigned>();
+  const bool resting = f.crew->running() == 0;
+  const unsigned before = resting ? f.workers_resting : f.crew->running();
+  FL_TRY(f.crew->check_count(count));
+  FL_TRY(check_queues(f, count, before));
+  if (resting) {
+    f.workers_resting = count;
+    return json{{"workers", count}, {"before", before}, {"forwarding", false}};
   }
   FL_TRY(f.crew->arrange(f.stations, count));
   sys::log_info(

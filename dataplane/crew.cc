@@ -231,13 +231,16 @@ void spread_to_workers(const Crew::Stations& stations, unsigned count) {
 
 }  // namespace
 
+base::Result<void> Crew::check_count(unsigned count) const {
+  if (count != 0 && count <= most()) return {};
+  return base::invalid(
+      "workers: " + std::to_string(count) + " is out of range 1 to " + std::to_string(most()) +
+      "; raise workers.max and restart for more"
+  );
+}
+
 base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
-  if (count == 0 || count > most()) {
-    return base::invalid(
-        "workers: " + std::to_string(count) + " is out of range 1 to " + std::to_string(most()) +
-        "; raise workers.max and restart for more"
-    );
-  }
+  FL_TRY(check_count(count));
   for (unsigned w = 0; w < running_; ++w) {
     if (members_[w].worker->taken()) continue;
     return base::fail(

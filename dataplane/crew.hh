@@ -42,6 +42,8 @@ class Crew {
   /// workers so that no packet waits unserved and no flow is forgotten. 1 <= count <= most().
   /// Errors: kInvalidArgument (count), kUnavailable (a worker hangs).
   base::Result<void> arrange(Stations& stations, unsigned count);
+  /// kInvalidArgument unless 1 <= count <= most().
+  [[nodiscard]] base::Result<void> check_count(unsigned count) const;
   /// The workers leave the queues of a port that is about to go; the others stay as they are.
   base::Result<void> leave(Stations& stations, Station& leaving);
   /// Packets may come to other workers than before, because a device spreads them differently.

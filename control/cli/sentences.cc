@@ -152,7 +152,8 @@ Page done_page(const Call& call, const Json& result) {
   } else if (is_hold(call)) {
     line += hold_sentence(call, subject(call), result);
   } else if (name == "set worker count") {
-    line += "workers: " + text(result, "before") + " before, " + text(result, "workers") + " now";
+    line += "workers: " + text(result, "before") + " before, " + text(result, "workers") +
+            (has(result, "forwarding") ? " from start on; forwarding is stopped" : " now");
   } else if (name == "add port") {
     line += "port " + text(result, "port") + " added";
   } else if (name == "del port") {

@@ -134,6 +134,13 @@ def case_workers(build: Path, device: str = AF_PACKET) -> None:
             for wrong in (0, 4):
                 refused = node.ask("set worker count", count=wrong)
                 assert refused["code"] == "invalid_argument", refused
+            node.ask("stop forwarding")
+            assert "from start on" in node.cli("set", "worker", "count", "2")
+            assert node.status()["workers"] == 0, "only start ends a rest"
+            assert node.ask("start forwarding")["result"]["workers"] == 2
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == before, "flows moved"
+            sent += len(CLIENTS)
         port = node.ask("show port", port=0, what="info")["result"]["ports"][0]
         assert port["queues"] == 3 and port["steering"] == "device", port
         assert node.stop() == 0

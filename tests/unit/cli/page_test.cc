@@ -2,6 +2,7 @@
 // Tables, units and pages.
 #include "control/cli/page.hh"
 
+#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -118,6 +119,25 @@ TEST(Nearest, FindsTypingMistakesAndNothingElse) {
   EXPECT_EQ(nearest("b7", known), "b1");
   EXPECT_EQ(nearest("zebra", known), std::nullopt);
   EXPECT_EQ(nearest("", known), std::nullopt);
+}
+
+TEST(Pages, SayWhenANumberOfWorkersWillCount) {
+  const auto patterns = command_patterns();
+  const auto pattern = std::find_if(patterns.begin(), patterns.end(), [](const Pattern& one) {
+    return one.name == "set worker count";
+  });
+  ASSERT_NE(pattern, patterns.end());
+  Call call;
+  call.pattern = &*pattern;
+
+  EXPECT_EQ(
+      render(page_of(call, Json::parse(R"({"workers":3,"before":2})"))),
+      "OK workers: 2 before, 3 now\n"
+  );
+  EXPECT_EQ(
+      render(page_of(call, Json::parse(R"({"workers":3,"before":2,"forwarding":false})"))),
+      "OK workers: 2 before, 3 from start on; forwarding is stopped\n"
+  );
 }
 
 TEST(Pages, NeverFailWhateverTheDaemonSends) {
