@@ -208,6 +208,17 @@ base::Result<void> Crew::hand_out(
   return {};
 }
 
+base::Result<void> Crew::hand_out_again(const Stations& stations) {
+  return hand_out(stations, [](unsigned w, const Station& s, unsigned q) {
+    return s.owners[q] == w;
+  });
+}
+
+void Crew::look_from_now_on() {
+  moved_ = sys::monotonic_ns();
+  look_until_ = moved_ + setup_.longest_idle();
+}
+
 namespace {
 
 /// Devices bring packets to the first queue of each worker from now on.
@@ -255,9 +266,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
   const bool first = running_ == 0;
   const bool served_before = known() > 0;  // also before a rest: queues may change hands over it
   FL_TRY(start_workers(stations, count));
-  if (known() > 1 && (served_before || look_elsewhere_)) {
-    look_until_ = sys::monotonic_ns() + setup_.longest_idle;
-  }
+  if (known() > 1 && (served_before || look_elsewhere_)) look_from_now_on();
   // First everybody lets go of what is another's from now on, then everybody takes what is his: no
   // queue ever has two workers.
   const auto target_of = [&](const Station& s) -> const std::vector<unsigned>& {
@@ -272,9 +281,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
     }));
   }
   for (std::size_t i = 0; i < stations.size(); ++i) stations[i]->owners = target[i];
-  FL_TRY(hand_out(stations, [](unsigned w, const Station& s, unsigned q) {
-    return s.owners[q] == w;
-  }));
+  FL_TRY(hand_out_again(stations));
   look_elsewhere_ = false;
   tell_gate(stations);
   spread_to_workers(stations, count);
@@ -283,7 +290,7 @@ base::Result<void> Crew::arrange(Stations& stations, unsigned count) {
 }
 
 base::Result<void> Crew::leave(Stations& stations, Station& leaving) {
-  if (running_ > 1) look_until_ = sys::monotonic_ns() + setup_.longest_idle;
+  if (running_ > 1) look_from_now_on();
   return hand_out(stations, [&](unsigned w, const Station& s, unsigned q) {
     return &s != &leaving && s.owners[q] == w;
   });
@@ -291,10 +298,16 @@ base::Result<void> Crew::leave(Stations& stations, Station& leaving) {
 
 base::Result<void> Crew::expect_moves(Stations& stations) {
   if (running_ < 2) return {};
-  look_until_ = sys::monotonic_ns() + setup_.longest_idle;
-  return hand_out(stations, [](unsigned w, const Station& s, unsigned q) {
-    return s.owners[q] == w;
-  });
+  look_from_now_on();
+  return hand_out_again(stations);
+}
+
+base::Result<void> Crew::limits_changed(Stations& stations) {
+  if (look_until_ <= sys::monotonic_ns()) return {};  // who was not met yet is too old by now
+  const base::Nanoseconds until = moved_ + setup_.longest_idle();
+  if (until <= look_until_) return {};
+  look_until_ = until;
+  return hand_out_again(stations);
 }
 
 void Crew::follow(const shm::Region& steering) {

@@ -28,7 +28,8 @@ class Crew {
     std::vector<unsigned> cores;      // worker w runs on cores[w]; as many as there may be workers
     std::vector<flow::FlowTable> tables;  // by worker
     std::function<Worker::Setup(unsigned worker)> worker;
-    base::Nanoseconds longest_idle = 0;  // no flow is older: so long others' tables are looked into
+    /// No flow is older now: so long others' tables are looked into. Asked at each change.
+    std::function<base::Nanoseconds()> longest_idle;
     bool tables_found = false;  // a process before us left flows, perhaps with other queues
     unsigned found = 0;         // workers that a process before us had
     fl_workers* pages = nullptr;
@@ -48,6 +49,9 @@ class Crew {
   base::Result<void> leave(Stations& stations, Station& leaving);
   /// Packets may come to other workers than before, because a device spreads them differently.
   base::Result<void> expect_moves(Stations& stations);
+  /// Setup::longest_idle may be another: a look into others' tables that is under way lasts longer
+  /// if flows do.
+  base::Result<void> limits_changed(Stations& stations);
   /// The workers read tables of this region from now on; one that has not yet taken the region
   /// before it (it hangs) is told at a later call. Call it from time to time.
   void follow(const shm::Region& steering);
@@ -97,11 +101,14 @@ class Crew {
   );
   [[nodiscard]] std::uint64_t others_of(unsigned worker) const;
   [[nodiscard]] bool unsteady(const Stations& stations) const;
+  void look_from_now_on();
+  base::Result<void> hand_out_again(const Stations& stations);
 
   Setup setup_;
   std::vector<Member> members_;
   unsigned running_ = 0;
   bool look_elsewhere_ = false;  // hand others' tables out with the next assignments
+  base::Nanoseconds moved_ = 0;  // when packets may last have come to other workers than before
   base::Nanoseconds look_until_ = 0;
   base::Nanoseconds tended_ = 0;
 };

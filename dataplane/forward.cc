@@ -2,7 +2,6 @@
 // Start in order, the main thread's loop, stop in reverse order.
 #include "dataplane/forward.hh"
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -74,9 +73,7 @@ base::Result<void> make_crew(Forwarder& f, unsigned found) {
     setup.tables.push_back(table);
     setup.tables_found = setup.tables_found || !flows.created();
   }
-  const config::Flows& idle = f.config.flows;
-  setup.longest_idle =
-      std::max({idle.idle_new, idle.idle_confirmed, idle.idle_closing, idle.idle_udp});
+  setup.longest_idle = [&f] { return longest_idle(f); };
   setup.worker = [&f](unsigned number) { return worker_setup(f, number); };
   setup.found = found;
   setup.pages = f.regions.workers.at<fl_workers>(0);
@@ -131,6 +128,14 @@ void follow_steering(Forwarder& f) {
   sys::log_info("steering region replaced path=" + path);
 }
 
+void follow_table(Forwarder& f) {
+  f.table.refresh(f.regions.steering.back());
+  if (!f.table.take_news()) return;
+  sys::log_info("table in force generation=" + std::to_string(f.table.generation()));
+  if (const auto told = f.crew->limits_changed(f.stations); !told) sys::log_warn(told.error().what);
+  follow_vips(f);
+}
+
 /// Every worker that runs gave a sign within this time: else systemd is not told that all is well.
 constexpr base::Nanoseconds kWorkerSilent = base::kSecond;
 
@@ -152,10 +157,7 @@ void loop(Forwarder& f, Console& console, int signals) {
     busy = false;
     const base::Nanoseconds now = sys::monotonic_ns();
     if (workers_live(f, now)) watchdog.alive(now);
-    if (f.table.refresh(f.regions.steering.back())) {
-      sys::log_info("table in force generation=" + std::to_string(f.table.generation()));
-      follow_vips(f);
-    }
+    follow_table(f);
     drain_decisions(f);
     f.crew->tick(now);
     f.capture.tick(*f.crew, f.table.names(), now);
@@ -196,6 +198,11 @@ void stop(Forwarder& f) {
 }
 
 }  // namespace
+
+base::Nanoseconds longest_idle(Forwarder& f) {
+  f.table.refresh(f.regions.steering.back());
+  return f.table.generation() == 0 ? f.config.flows.longest_idle() : f.table.longest_idle();
+}
 
 Station::Setup Forwarder::station_setup(const model::Port& port, unsigned number) const {
   Station::Setup setup;

@@ -74,6 +74,10 @@ base::Result<unsigned> add_port(Forwarder& forwarder, const model::Port& port);
 /// The workers leave the port, then it is closed. Its flows stay: they come back by other ports.
 base::Result<void> remove_port(Forwarder& forwarder, unsigned number);
 
+/// No flow that has been idle for longer is kept: by the table in force, which an update may have
+/// changed since the start, or where there is none yet, by the configuration.
+base::Nanoseconds longest_idle(Forwarder& forwarder);
+
 /// A port's counters, summed over its devices.
 PortCounters counters_of(const Station& station);
 

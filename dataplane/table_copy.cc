@@ -8,11 +8,27 @@
 #include <memory>
 
 namespace fairlead::dataplane {
+namespace {
 
-bool TableCopy::refresh(const shm::Region& steering) {
+base::Nanoseconds longest_idle_of(const fl_bank& bank) {
+  const std::uint32_t longest = std::max(
+      {bank.idle_new_ms,
+       bank.idle_confirmed_ms,
+       bank.idle_closing_ms,
+       bank.idle_reset_ms,
+       bank.idle_adopted_ms,
+       bank.idle_udp_ms,
+       bank.idle_udp_new_ms}
+  );
+  return longest * base::kMillisecond;
+}
+
+}  // namespace
+
+void TableCopy::refresh(const shm::Region& steering) {
   const auto* current = steering.at<fl_current>(FL_LINE_BYTES);
   const std::uint64_t now = __atomic_load_n(&current->generation, __ATOMIC_ACQUIRE);
-  if (now == 0 || now == generation_) return false;
+  if (now == 0 || now == generation_) return;
   const std::uint64_t bank_bytes = steering.header().parameter;
   const std::byte* bank = steering.data() + FL_BANKS_OFFSET + now % FL_BANKS * bank_bytes;
   fl_bank head;
@@ -24,14 +40,15 @@ bool TableCopy::refresh(const shm::Region& steering) {
   );
   std::memcpy(copy.get(), bank, used);
   const auto table = steer::TableView::attach(copy.get(), room);
-  if (!table || table->generation() != now) return false;  // overwritten meanwhile: next time
+  if (!table || table->generation() != now) return;  // overwritten meanwhile: next time
   read(*table);
   generation_ = now;
-  return true;
+  news_ = true;
 }
 
 void TableCopy::read(const steer::TableView& table) {
   names_ = steer::read_names(table);
+  longest_idle_ = longest_idle_of(table.bank());
   vips_.assign(table.vips().begin(), table.vips().end());
   unresolved_.clear();
   for (const fl_member& member : table.members()) {

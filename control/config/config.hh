@@ -3,6 +3,7 @@
 // simulator. Every key, unit, default and range: docs/configuration.md, config/fairlead.yaml.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -69,6 +70,11 @@ struct Flows {
   base::Nanoseconds idle_udp = 60 * base::kSecond;
   base::Nanoseconds idle_udp_new = 10 * base::kSecond;
   std::uint32_t new_flow_limit = 500'000;  // per second and worker: above it, flood mode
+  [[nodiscard]] base::Nanoseconds longest_idle() const {
+    return std::max(
+        {idle_new, idle_confirmed, idle_closing, idle_reset, idle_adopted, idle_udp, idle_udp_new}
+    );
+  }
   friend bool operator==(const Flows&, const Flows&) = default;
 };
 

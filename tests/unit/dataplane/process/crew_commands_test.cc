@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the process around the workers tells them: the console's commands.
+// What the process around the workers tells them: the console's commands, and how old flows get.
 #include <gtest/gtest.h>
 
 #include "dataplane/forward.hh"
@@ -53,6 +53,29 @@ TEST_F(CrewCommands, AtRestANumberThatCannotBeIsRefusedAtOnce) {
   EXPECT_EQ(set_count(kMost + 1).error().code, base::ErrorCode::kInvalidArgument);
   EXPECT_EQ(set_count(3).error().code, base::ErrorCode::kFailedPrecondition) << "two queues";
   EXPECT_EQ((*ask("start forwarding"))["workers"], 2);
+}
+
+TEST_F(CrewOnRings, FlowsGrowAsOldAsTheTableInForceLetsThem) {
+  config::Config config = *config::parse_config(config_text(1, 1), "test");
+  config.flows.idle_adopted = 5000 * base::kSecond;
+  Forwarder f(config);
+  f.regions.steering.push_back(*shm::Region::anonymous(shm::steering_spec(kBank), 1));
+  EXPECT_EQ(longest_idle(f), 5000 * base::kSecond) << "no table yet";
+
+  f.regions.steering.push_back(std::move(steering_region_));
+  for (const auto limit :
+       {&steering::NodeIntent::idle_new_ms,
+        &steering::NodeIntent::idle_confirmed_ms,
+        &steering::NodeIntent::idle_closing_ms,
+        &steering::NodeIntent::idle_reset_ms,
+        &steering::NodeIntent::idle_adopted_ms,
+        &steering::NodeIntent::idle_udp_ms,
+        &steering::NodeIntent::idle_udp_new_ms}) {
+    node_ = {};
+    node_.*limit = 1'000'000;
+    publish(1, 1);
+    EXPECT_EQ(longest_idle(f), 1000 * base::kSecond);
+  }
 }
 
 }  // namespace

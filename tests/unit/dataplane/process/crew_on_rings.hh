@@ -107,9 +107,8 @@ class CrewOnRings : public ::testing::Test {
     steering::PoolIntent pool{config.vips[0], {}};
     for (const auto& b : config.vips[0].backends)
       pool.backends.push_back({b.weight, 0, FL_MEMBER_ACTIVE});
-    steering::NodeIntent node;
-    node.address4 = config.node.address;
-    const auto plan = *steering_.plan({pool}, node, now);
+    node_.address4 = config.node.address;
+    const auto plan = *steering_.plan({pool}, node_, now);
     const auto bank = *writer_.next_bank(now);
     ASSERT_TRUE(steering::encode(plan, bank.generation, now, bank.bytes));
     writer_.publish(now);
@@ -138,7 +137,7 @@ class CrewOnRings : public ::testing::Test {
     for (auto& region : flows_) {
       setup.tables.push_back(*flow::FlowTable::attach({region.data(), region.bytes()}));
     }
-    setup.longest_idle = 300 * base::kSecond;
+    setup.longest_idle = [this] { return longest_idle_; };
     setup.pages = workers_.at<fl_workers>(0);
     setup.worker = [this](unsigned number) {
       Worker::Setup worker;
@@ -232,9 +231,11 @@ class CrewOnRings : public ::testing::Test {
   std::vector<shm::Region> flows_;
   shm::GenerationWriter writer_{steering_region_, workers_};
   steering::Steering steering_;
+  steering::NodeIntent node_;
   std::vector<std::unique_ptr<RingPort>> rings_;
   Crew::Stations stations_;
   std::unique_ptr<Crew> crew_;
+  base::Nanoseconds longest_idle_ = 300 * base::kSecond;
   std::uint64_t sent_ = 0;
   std::uint64_t came_ = 0;
   std::map<unsigned, std::set<unsigned>> backends_;

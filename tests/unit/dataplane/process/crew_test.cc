@@ -94,6 +94,42 @@ TEST_F(CrewOnRings, AStoppedWorkersFlowsAreFoundAndThenForgottenThere) {
   EXPECT_EQ(in_flight(), kFlows);
 }
 
+// An update may have changed the limits since the start.
+TEST_F(CrewOnRings, OthersTablesAreLookedIntoForAsLongAsFlowsMayIdleNow) {
+  RingPort& port = add_station(2);
+  longest_idle_ = 0;
+  start(2);
+  establish(port, 2);
+  publish(1, 10000);
+
+  longest_idle_ = 300 * base::kSecond;
+  ASSERT_TRUE(crew_->arrange(stations_, 1));
+  for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 2], client, "A");
+  collect_all(port);
+
+  expect_nothing_moved();
+}
+
+TEST_F(CrewOnRings, ALookIntoOthersTablesThatIsUnderWayLastsLongerIfFlowsDo) {
+  RingPort& port = add_station(2);
+  start(2);
+  establish(port, 2);
+  publish(1, 10000);
+
+  longest_idle_ = base::kSecond;
+  const base::Nanoseconds before = sys::monotonic_ns();
+  ASSERT_TRUE(crew_->arrange(stations_, 1));
+  const base::Nanoseconds over = sys::monotonic_ns() + longest_idle_;
+  longest_idle_ = 300 * base::kSecond;
+  ASSERT_TRUE(crew_->limits_changed(stations_));
+  if (sys::monotonic_ns() >= before + base::kSecond) GTEST_SKIP() << "the machine stood still";
+  while (sys::monotonic_ns() < over) tick();
+  for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 2], client, "A");
+  collect_all(port);
+
+  expect_nothing_moved();
+}
+
 TEST_F(CrewOnRings, APortCanComeAndGoAndItsFlowsComeBackByAnother) {
   RingPort& first = add_station(2);
   start(2);
