@@ -58,6 +58,7 @@ Worker::Worker(Setup setup)
   context_.page = setup.page;
   context_.scores = setup.scores;
   context_.worker = setup.number;
+  context_.outer_id = net::first_outer_id(setup.number);
   context_.buffer_bytes = kBufferBytes;
   context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
   context_.relatives.tables = setup.tables_of_all;

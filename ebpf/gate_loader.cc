@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Attaches the gate and writes its vips.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include <net/if.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
+#include "dataplane/net/outer_policy.hh"
 #include "ebpf/bpffs.hh"
 #include "ebpf/exit_watch.hh"
 #include "ebpf/gate.skel.h"
@@ -50,6 +54,22 @@ base::Result<void> write(const fl_gate_settings& settings, const PinnedProgram& 
   return {};
 }
 
+/// Each CPU's identifications begin elsewhere, and elsewhere than the workers'. Those that are
+/// being counted already go on.
+base::Result<void> begin_outer_ids(const PinnedProgram& program) {
+  const int fd = program.map_fd("fl_gate_outer_id");
+  const std::uint32_t first = 0;
+  std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  if (bpf_map_lookup_elem(fd, &first, ids.data()) != 0)
+    return bpf_error("read the gate's identifications", errno);
+  if (std::any_of(ids.begin(), ids.end(), [](std::uint64_t id) { return id != 0; })) return {};
+  unsigned number = FL_MAX_WORKERS;
+  for (std::uint64_t& id : ids) id = net::first_outer_id(number++);
+  if (bpf_map_update_elem(fd, &first, ids.data(), BPF_ANY) != 0)
+    return bpf_error("write the gate's identifications", errno);
+  return {};
+}
+
 }  // namespace
 
 base::Result<Gate> Gate::attach(
@@ -77,6 +97,7 @@ base::Result<Gate> Gate::attach(
   source.fill = [&](const PinnedProgram& loaded) -> base::Result<void> {
     FL_ASSIGN(settings, settings_for(loaded, regions));
     FL_TRY(write(settings, loaded));
+    FL_TRY(begin_outer_ids(loaded));
     if (!loaded.maps_renewed()) return {};
     FL_ASSIGN(const VipTable table, build_vip_table(vips));
     return write_vip_table(table, loaded.map_fd("fl_vips"), loaded.map_fd("fl_vip_shapes"));

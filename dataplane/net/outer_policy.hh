@@ -25,6 +25,16 @@ struct OuterPolicy {
   }
 };
 
+/// Where the one with this number, of all who count identifications of outer packets side by side,
+/// begins: the first n of them begin 65536 / n apart (n a power of two), so that a receiver does
+/// not put fragments of two of them together. That is for datagrams without DF; with it an
+/// identification means nothing (RFC 6864 4.1) and is 0.
+constexpr std::uint16_t first_outer_id(unsigned number) {
+  unsigned id = 0;
+  for (unsigned bit = 0; bit < 16; ++bit) id |= (number >> bit & 1U) << (15 - bit);
+  return static_cast<std::uint16_t>(id);
+}
+
 /// What of a tunnel packet is to be changed.
 struct OuterChange {
   std::uint64_t hash;         // the flow's

@@ -6,7 +6,8 @@
 
 #include "ebpf/include/gate_outer.h"
 
-/// Identifications of outer packets without DF, each CPU for itself.
+/// Identifications of outer packets without DF, each CPU for itself; the loader says where each
+/// begins.
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, 1);

@@ -3,6 +3,9 @@
 // process, is taken over, is replaced when the version differs, and leaves nothing behind.
 #include <cstdlib>
 #include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -15,6 +18,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/net/outer_policy.hh"
+#include "dataplane/steer/abi.h"
 #include "ebpf/decap_loader.hh"
 #include "ebpf/include/sources.h"
 #include "ebpf/loader.hh"
@@ -77,6 +82,33 @@ TEST_F(GateLifecycle, OutlivesItsProcessAndIsTakenOver) {
   EXPECT_EQ(attached(), program);
   EXPECT_FALSE(again->sockets_lost());
   EXPECT_TRUE(again->counters());
+}
+
+// Two that count side by side would give packets to one backend the same identifications.
+TEST_F(GateLifecycle, EachCpuCountsIdentificationsFromAPlaceOfItsOwn) {
+  std::vector<std::uint64_t> ids(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  const std::uint32_t first = 0;
+  {
+    auto gate = Gate::attach("flgate0", bpf());
+    ASSERT_TRUE(gate) << gate.error().what;
+    const int map = bpf_obj_get((bpf() + "/fl_gate_outer_id").c_str());
+    ASSERT_EQ(bpf_map_lookup_elem(map, &first, ids.data()), 0);
+    std::set<std::uint64_t> starts(ids.begin(), ids.end());
+    for (unsigned worker = 0; worker < FL_MAX_WORKERS; ++worker)
+      starts.insert(net::first_outer_id(worker));
+    EXPECT_EQ(starts.size(), ids.size() + FL_MAX_WORKERS);
+    ++ids[0];
+    ASSERT_EQ(bpf_map_update_elem(map, &first, ids.data(), BPF_ANY), 0);
+    ::close(map);
+  }
+
+  ASSERT_TRUE(Gate::attach("flgate0", bpf()));
+
+  const int map = bpf_obj_get((bpf() + "/fl_gate_outer_id").c_str());
+  std::vector<std::uint64_t> after(ids.size());
+  ASSERT_EQ(bpf_map_lookup_elem(map, &first, after.data()), 0);
+  ::close(map);
+  EXPECT_EQ(after, ids) << "taken over, it counts on";
 }
 
 TEST_F(GateLifecycle, DetachLeavesNothingBehind) {

@@ -2,6 +2,7 @@
 // The outer UDP checksum that is worked out without the payload equals the one over the payload.
 #include "dataplane/net/outer_policy.hh"
 
+#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -102,9 +103,22 @@ TEST(OuterPolicy, UdpChecksumIsRightForEveryPairOfFamiliesAndProtocol) {
   }
 }
 
+TEST(OuterPolicy, WhoeverCountsIdentificationsBeginsFarFromTheOthers) {
+  for (const unsigned count : {2U, 4U, 64U, 128U}) {
+    std::set<unsigned> starts;
+    for (unsigned number = 0; number < count; ++number) starts.insert(first_outer_id(number));
+
+    EXPECT_EQ(starts.size(), count);
+    for (const unsigned start : starts) EXPECT_EQ(start % (65536 / count), 0U);
+  }
+}
+
 TEST(OuterPolicy, WhatHasNoChecksumOverAllOfItGetsNone) {
+  const Bytes checksum_over_a_part = {0, 1, 0, 2, 0, 12, 0xab, 0xcd, 1, 2, 3, 4, 5, 6, 7, 8};
   const Frame frames[] = {
       packet().ipv4("192.0.2.1", "192.0.2.2").udp(1, 2).payload(40),  // its checksum is 0
+      packet().ipv4("192.0.2.1", "192.0.2.2").protocol(17).bytes(checksum_over_a_part),
+      packet().ipv6("2001:db8::1", "2001:db8::2").protocol(17).bytes(checksum_over_a_part),
       packet().ipv4("192.0.2.1", "192.0.2.2").ipv4_fragment(0, true).tcp(1, 2, "A").payload(40),
       packet().ipv4("192.0.2.1", "192.0.2.2").protocol(1).payload(40),
       packet().ipv6("2001:db8::1", "2001:db8::2").extension(60).tcp(1, 2, "A").payload(40),

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/net/outer_policy.hh"
+#include "tests/testing/eventually.hh"
 #include "tests/unit/dataplane/process/crew_on_rings.hh"
 
 namespace fairlead::dataplane {
@@ -245,6 +247,24 @@ TEST_F(CrewOnRings, FlowsThatAProcessBeforeLeftAreFoundByOtherWorkers) {
   collect_all(port);
 
   expect_nothing_moved();
+}
+
+// They send fragments side by side, to the same backends.
+TEST_F(CrewOnRings, EachWorkerCountsIdentificationsFromAPlaceOfItsOwn) {
+  node_.outgoing.df = model::OuterDf::kClear;
+  publish(100, 100);
+  RingPort& port = add_station(2);
+  start(2);
+
+  for (unsigned q = 0; q < 2; ++q) {
+    receive(port.rx[q], q, "S");
+    void* out = nullptr;
+    ASSERT_TRUE(testing::eventually([&] { return rte_ring_dequeue(port.tx[q], &out) == 0; }));
+    auto* const m = static_cast<rte_mbuf*>(out);
+    const auto* const bytes = rte_pktmbuf_mtod(m, const std::uint8_t*);
+    EXPECT_EQ(bytes[18] << 8 | bytes[19], net::first_outer_id(q)) << "of worker " << q;
+    rte_pktmbuf_free(m);
+  }
 }
 
 TEST_F(CrewOnRings, CountsBeyondTheLimitAreRefusedAndChangeNothing) {
