@@ -271,6 +271,26 @@ PacketCase sum_row(
   );
 }
 
+/// The inner checksum covers what the UDP length says, and that is less than the packet.
+PacketCase short_datagram() {
+  const std::vector<std::uint8_t> datagram = {
+      0x9c, 0x40, 0, 53, 0, 12, 0xab, 0xcd, 1, 2, 3, 4, 5, 6, 7, 8};
+  return row(
+      "Bytes behind the end of a datagram are in no checksum: none outside either.",
+      {.udp_checksum = true},
+      packet().ipv4(kClient4, kGue4).protocol(17).bytes(datagram),
+      sent()
+          .ipv4(kNode4, kBackend4)
+          .df()
+          .udp(gue_port(IpProto::kUdp, kClient4, 40000, kGue4, 53), 19523)
+          .gue()
+          .ipv4(kClient4, kGue4)
+          .ttl(63)
+          .protocol(17)
+          .bytes(datagram)
+  );
+}
+
 std::vector<PacketCase> udp_checksum_rows() {
   const auto outer4 = [](IpProto protocol, const char* client, const char* vip, std::uint16_t port
                       ) {
@@ -338,6 +358,7 @@ std::vector<PacketCase> udp_checksum_rows() {
               .ttl(63)
               .udp(40000, 53)
               .payload(9)),
+      short_datagram(),
   };
 }
 
