@@ -38,6 +38,7 @@ using testing::TestWorker;
 constexpr std::size_t kLongestInput = 1024;
 constexpr std::size_t kBurst = 8;
 constexpr std::uint32_t kBufferBytes = 240;  // so that some frames can be moved back, some not
+constexpr base::Nanoseconds kBegin = 1000 * base::kSecond;
 
 class Bytes {
  public:
@@ -144,39 +145,54 @@ void repair_checksum(Frame& frame) {
   std::memcpy(frame.data() + at + 10, &sum, sizeof sum);
 }
 
-/// An ordinary packet where it cannot be read.
-net::PacketKind kind_of(const Frame& frame) {
+/// What of a frame matters here: whether it is a fragment, and of which datagram.
+struct Part {
+  std::uint64_t datagram = 0;  // 0: no fragment
+  bool first = false;
+};
+Part part_of(const Frame& frame) {
   net::ParsedPacket parsed;
   const auto bytes = static_cast<std::uint32_t>(frame.size());
-  return net::parse_packet({frame.data(), frame.size()}, bytes, parsed) == FL_REASON_NONE
-             ? parsed.kind
-             : net::PacketKind::kFlow;
+  if (net::parse_packet({frame.data(), frame.size()}, bytes, parsed) != FL_REASON_NONE) return {};
+  const bool first = parsed.kind == net::PacketKind::kFirstFragment;
+  if (!first && parsed.kind != net::PacketKind::kLaterFragment) return {};
+  return {path::datagram_hash(testing::kTestKey, parsed), first};
 }
-bool is_first_fragment(const Frame& frame) {
-  return kind_of(frame) == net::PacketKind::kFirstFragment;
-}
-bool is_fragment(const Frame& frame) {
-  return is_first_fragment(frame) || kind_of(frame) == net::PacketKind::kLaterFragment;
-}
+
+/// Frames for one worker.
+struct Frames {
+  std::vector<Frame> frame;
+  std::vector<Part> part;
+  void add(Frame next) {
+    part.push_back(part_of(next));
+    frame.push_back(std::move(next));
+  }
+  void clear() {
+    frame.clear();
+    part.clear();
+  }
+};
 
 /// Where the datagrams go, by what the workers answer. A hostile sender may send several first
 /// fragments of one name: then the others may follow any of them.
 class Datagrams {
  public:
-  void check(const Frame& in, const Result& result) {
+  void check(const Part& in, const Result& result) {
+    std::set<std::uint32_t>& members = went_to_[in.datagram];
     if (result.member == FL_NO_MEMBER || result.verdict == steer::Verdict::kWait) return;
-    net::ParsedPacket parsed;
-    const auto bytes = static_cast<std::uint32_t>(in.size());
-    if (net::parse_packet({in.data(), in.size()}, bytes, parsed) != FL_REASON_NONE) return;
-    const bool first = parsed.kind == net::PacketKind::kFirstFragment;
-    if (!first && parsed.kind != net::PacketKind::kLaterFragment) return;
-    std::set<std::uint32_t>& members = went_to_[path::datagram_hash(testing::kTestKey, parsed)];
-    if (first) members.insert(result.member);
+    if (in.first) members.insert(result.member);
     FL_CHECK(members.count(result.member) != 0);
   }
+  /// Makes a worker's table as good as new: an entry that old counts for nothing, and gives way
+  /// before any other. (A new table would be 128 KiB to clear for every input.)
+  void forget_in(path::FragmentTable& table) const {
+    for (const auto& [datagram, members] : went_to_)
+      table.record(datagram, {}, kBegin - 10 * path::FragmentTable::kLife);
+  }
+  void clear() { went_to_.clear(); }
 
  private:
-  std::map<std::uint64_t, std::set<std::uint32_t>> went_to_;
+  std::map<std::uint64_t, std::set<std::uint32_t>> went_to_;  // of all that have come
 };
 
 /// Two workers that know of each other.
@@ -192,17 +208,20 @@ class Process {
     }
     for (TestWorker& worker : worker_) worker.context().relatives.tables = tables_;
   }
-  /// As new. (Making its memory anew for every input would take most of the time.)
+  /// As new: only what the last input used is cleared. (Making its memory anew for every input
+  /// would take most of the time.) Requires: nobody waits any more.
   void reset() {
     for (TestWorker& worker : worker_) {
       path::WorkerContext& context = worker.context();
-      if (fragments_seen_) *context.fragments = path::FragmentMemory();
+      FL_CHECK(context.fragments->waiting.empty());
+      datagrams_.forget_in(context.fragments->table);
+      context.fragments->looked_ns = 0;
       context.flows.erase_if(0, context.flows.bucket_count(), [](auto, auto) { return true; });
       path::WorkerContext fresh;
       fresh.flows = tables_[context.worker];  // as attached: its expiry hand is where it began
       fresh.page = context.page;
       fresh.worker = context.worker;
-      fresh.now = 1000 * base::kSecond;
+      fresh.now = kBegin;
       fresh.hops = context.hops;
       fresh.buffer_bytes = kBufferBytes;
       fresh.fragments = context.fragments;
@@ -217,8 +236,7 @@ class Process {
       std::fill_n(page.backends, 64, fl_backend_counters{});
     }
     peers_.note_fragment_flow(0);
-    datagrams_ = Datagrams();
-    fragments_seen_ = false;
+    datagrams_.clear();
     digest_ = 0;
     use(0);
   }
@@ -233,14 +251,14 @@ class Process {
       for (const Result& result : worker.released()) note(result);
     }
   }
-  void run(unsigned w, const std::vector<Frame>& frames) {
-    const std::vector<Result> results = worker_[w].run(frames);
-    fragments_seen_ = fragments_seen_ || std::any_of(frames.begin(), frames.end(), is_fragment);
+  void run(unsigned w, const Frames& frames) {
+    const std::vector<Result> results = worker_[w].run(frames.frame);
     FL_CHECK(worker_[w].unaccounted() == 0);
     // Of a burst first fragments are placed first.
-    for (const bool others : {false, true})
-      for (std::size_t i = 0; i < frames.size(); ++i)
-        if (is_first_fragment(frames[i]) != others) datagrams_.check(frames[i], results[i]);
+    for (const bool first : {true, false})
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (const Part& part = frames.part[i]; part.datagram != 0 && part.first == first)
+          datagrams_.check(part, results[i]);
     for (const Result& result : results) note(result);
     for (const Result& result : worker_[w].released()) note(result);
   }
@@ -262,7 +280,6 @@ class Process {
   std::vector<flow::FlowTable> tables_;
   TestWorker worker_[2];
   Datagrams datagrams_;
-  bool fragments_seen_ = false;
   std::uint64_t digest_ = 0;
 };
 
@@ -278,10 +295,10 @@ Frame next_frame(Bytes& input, bool repair) {
 
 std::uint64_t run_once(Process& process, Bytes input) {
   process.reset();
-  std::vector<Frame> burst[2];
+  Frames burst[2];
   const auto flush = [&] {
     for (unsigned w = 0; w < 2; ++w) {
-      if (!burst[w].empty()) process.run(w, burst[w]);
+      if (!burst[w].frame.empty()) process.run(w, burst[w]);
       burst[w].clear();
     }
   };
@@ -301,8 +318,8 @@ std::uint64_t run_once(Process& process, Bytes input) {
         process.use(input.next());
         break;
       default:
-        burst[worker].push_back(next_frame(input, (step & 8U) != 0));
-        if (burst[worker].size() == kBurst) flush();
+        burst[worker].add(next_frame(input, (step & 8U) != 0));
+        if (burst[worker].frame.size() == kBurst) flush();
     }
   }
   flush();
