@@ -29,11 +29,11 @@ bool done(const fl_worker_page& page, const fl_flow_order& order) {
   return __atomic_load_n(&page.flush_sequence, __ATOMIC_ACQUIRE) == steer::order_number(order);
 }
 
-std::size_t living(const Node& node, base::Nanoseconds now) {
+bool any_lives(const Node& node, base::Nanoseconds now) {
   const auto pages = api::pages(node.regions.worker_pages());
-  return static_cast<std::size_t>(std::count_if(
-      pages.begin(), pages.end(), [now](const auto& page) { return alive(page, now); }
-  ));
+  return std::any_of(pages.begin(), pages.end(), [now](const auto& page) {
+    return alive(page, now);
+  });
 }
 
 bool at_work(const Node& node, base::Nanoseconds now) {
@@ -47,7 +47,7 @@ bool at_work(const Node& node, base::Nanoseconds now) {
 }
 
 base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanoseconds now) {
-  if (living(node, now) == 0)
+  if (!any_lives(node, now))
     return base::fail(
         base::ErrorCode::kUnavailable, "no data plane runs on this node: nobody writes flow tables"
     );
@@ -76,11 +76,9 @@ Answer flush_flows(Node& node, const api::Request& request, base::Nanoseconds no
   if (request.backend) {
     FL_ASSIGN(order.backend, api::backend_number(names, *request.backend));
   }
-  const std::uint32_t rate = request.rate.value_or(kFlushRate);
-  const auto workers = static_cast<std::uint32_t>(std::max<std::size_t>(living(node, now), 1));
-  order.per_second = std::max(rate / workers, 1U);
+  order.per_second = std::max(request.rate.value_or(kFlushRate), 1U);  // 0 would be no limit
   FL_ASSIGN(Json out, write(node, order, now));
-  out["flows_per_second"] = order.per_second * workers;
+  out["flows_per_second"] = order.per_second;
   sys::log_info(
       "operator flushes flows vip=" + request.vip.value_or("all") +
       " backend=" + request.backend.value_or("all") + " sequence=" + out["sequence"].dump()
@@ -115,7 +113,7 @@ Json flush_state(const Node& node, base::Nanoseconds now) {
   out["running"] = at_work(node, now);
   if (order.vip != FL_ANY) out["vip"] = names.vip(order.vip);
   if (order.backend != FL_ANY) out["backend"] = names.backend(order.backend);
-  if (order.one_flow == 0) out["flows_per_second_and_worker"] = order.per_second;
+  if (order.one_flow == 0) out["flows_per_second"] = order.per_second;
   Json workers = Json::array();
   unsigned number = 0;
   for (const fl_worker_page& page : api::pages(node.regions.worker_pages())) {

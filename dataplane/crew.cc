@@ -61,6 +61,7 @@ void Crew::make_known(unsigned count) {
   while (known() < count) {
     Worker::Setup setup = setup_.worker(known());
     setup.tables_of_all = setup_.tables;
+    setup.pages_of_all = setup_.pages;
     members_.emplace_back();
     members_.back().order = setup.tables.order();
     members_.back().worker = std::make_unique<Worker>(std::move(setup));

@@ -49,6 +49,7 @@ Worker::Worker(Setup setup)
       core_(setup.core),
       ports_(std::move(setup.ports)),
       tables_(setup.tables),
+      pages_of_all_(setup.pages_of_all),
       clock_(setup.tsc_hz),
       idle_(setup.idle),
       tsc_hz_(setup.tsc_hz),
@@ -82,7 +83,7 @@ void Worker::sign_page() {
   page.core = core_;
   page.tsc_hz = tsc_hz_;
   page.started_ns = sys::monotonic_ns();
-  flush_.watch(tables_.order(), page);
+  flush_.watch(tables_.order(), page, pages_of_all_);
   signed_ = true;
 }
 
@@ -98,7 +99,7 @@ void Worker::change_region() {
   if (!new_tables_.take(next)) return;
   tables_.go_offline();
   tables_ = next;
-  flush_.watch(tables_.order(), *context_.page);
+  flush_.watch(tables_.order(), *context_.page, pages_of_all_);
 }
 
 void Worker::change_capture() {

@@ -60,6 +60,7 @@ class Worker {
     unsigned core = 0;
     std::vector<WorkerPort> ports;
     std::span<const flow::FlowTable> tables_of_all;  // by worker; outlives the worker
+    const fl_workers* pages_of_all = nullptr;        // where `page` lies; null: there are no others
     shm::GenerationReader tables;
     flow::FlowTable flows;
     fl_worker_page* page = nullptr;
@@ -161,6 +162,7 @@ class Worker {
   path::WaitingPackets<Waiter> waiting_;
   path::WorkerContext context_;
   path::FlowFlush flush_;
+  const fl_workers* pages_of_all_;
   CycleClock clock_;
   IdleBackoff idle_;
   std::uint64_t tsc_hz_;

@@ -39,7 +39,7 @@ constexpr Column kFlush[] = {
     {"running", "running", F::kWord},
     {"of vip", "vip"},
     {"of backend", "backend"},
-    {"flows a second and worker", "flows_per_second_and_worker", F::kCount},
+    {"flows a second", "flows_per_second", F::kCount},
 };
 constexpr Column kFlushWorkers[] = {
     {"WORKER", "worker", F::kNumber},

@@ -3,8 +3,8 @@
 //
 // Only the worker writes its flow table. So control does not erase: it writes an order
 // (fl_flow_order) into the steering region, and each worker carries it out on its own table, in a
-// bounded piece per poll and at most at the order's rate, between two bursts. docs/data-path.md,
-// "Flushing", has the alternatives.
+// bounded piece per poll and at most at its share of the order's rate, between two bursts.
+// docs/data-path.md, "Flushing", has the alternatives.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ class FlowFlush {
   static constexpr std::uint32_t kBucketsPerStep = 256;
 
   /// From now on orders are read at `order`. The one that is there counts as done: it was for an
-  /// earlier life of the worker.
-  void watch(const fl_flow_order* order, fl_worker_page& page);
+  /// earlier life of the worker. `all`: where `page` lies among those with whom the rate is shared;
+  /// null: the worker is alone.
+  void watch(const fl_flow_order* order, fl_worker_page& page, const fl_workers* all = nullptr);
 
   /// Once per poll, between two bursts: one load if there is nothing to do.
   void step(WorkerContext& context) {
@@ -39,13 +40,19 @@ class FlowFlush {
   void finish(WorkerContext& context);
   void forget_one(WorkerContext& context);
   [[nodiscard]] bool is_meant(const WorkerContext& context, std::uint32_t member) const;
+  void refill(base::Nanoseconds now);
+  [[nodiscard]] std::uint32_t at_work() const;
+  bool sweep(WorkerContext& context, std::uint32_t bucket);
 
   const fl_flow_order* order_ = nullptr;
+  const fl_workers* all_ = nullptr;
   std::uint64_t done_ = 0;
-  fl_flow_order now_{};             // at work on this, if its sequence is not done_
-  std::uint32_t bucket_ = 0;        // buckets below are done
-  std::int64_t credit_ = 0;         // flows x 1e9
-  base::Nanoseconds refilled_ = 0;  // when credit_ was
+  fl_flow_order now_{};        // at work on this, if its sequence is not done_
+  std::uint32_t bucket_ = 0;   // buckets below are done
+  std::int64_t credit_ = 0;    // flows x 1e9; never below 0
+  std::int64_t price_ = 0;     // of the bucket that is next: so much may be saved up
+  std::uint32_t sharers_ = 1;  // of the rate, when credit_ was refilled last
+  base::Nanoseconds refilled_ = 0;
 };
 
 }  // namespace fairlead::path

@@ -83,7 +83,7 @@ struct FL_LINE_ALIGNED fl_flow_order {
   uint32_t one_flow;   /* 1: at most the flow `hash` of vip `vip` */
   uint32_t vip;        /* only flows of this vip number; FL_ANY: of all */
   uint32_t backend;    /* only flows of this backend number; FL_ANY: of all */
-  uint32_t per_second; /* most flows that one worker forgets in a second; 0: no limit */
+  uint32_t per_second; /* most flows that all workers together forget in a second; 0: no limit */
   uint64_t reserved[4];
 };
 FL_ONE_LINE(fl_flow_order);

@@ -3,9 +3,14 @@
 
 #include <array>
 #include <cstring>
+#include <deque>
+#include <initializer_list>
+#include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dataplane/shm/region.hh"
 #include "dataplane/steer/flow_order.hh"
 #include "tests/testing/test_bank.hh"
 #include "tests/testing/test_worker.hh"
@@ -220,6 +225,78 @@ TEST(FlowFlush, DoesNotSaveUpItsRateWhileItFindsNothing) {
 
   EXPECT_GT(worker.page().flow_events[FL_EVENT_FLUSHED], 0U);
   EXPECT_LE(worker.page().flow_events[FL_EVENT_FLUSHED], 100U + FL_FLOW_ENTRIES);
+}
+
+/// Workers who share the rate of one order. Their tables have a flow in each bucket, or none.
+class Sharers {
+ public:
+  explicit Sharers(std::initializer_list<bool> full) {
+    for (const bool has_flows : full) {
+      const unsigned w = pages().worker_count++;
+      testing::TestWorker& worker =
+          *workers_.emplace_back(std::make_unique<testing::TestWorker>(kBuckets));
+      worker.use(bank_.view());
+      worker.context().page = &pages().worker[w];
+      flushes_.emplace_back().watch(&order_, pages().worker[w], &pages());
+      for (std::uint64_t bucket = 0; has_flows && bucket < kBuckets; ++bucket)
+        (void)worker.context().flows.insert(
+            (bucket + 1) << 40 | bucket,
+            0,
+            flow::FlowState::kConfirmed,
+            0,
+            worker.context().limits,
+            kAllTcp
+        );
+    }
+  }
+  void ask(std::uint32_t per_second) {
+    order_.vip = order_.backend = FL_ANY;
+    order_.per_second = per_second;
+    ++order_.sequence;
+  }
+  void advance(base::Nanoseconds by) {
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      workers_[w]->advance(by);
+      flushes_[w].step(workers_[w]->context());
+    }
+  }
+  [[nodiscard]] std::uint64_t flushed() {
+    std::uint64_t sum = 0;
+    for (std::size_t w = 0; w < workers_.size(); ++w)
+      sum += pages().worker[w].flow_events[FL_EVENT_FLUSHED];
+    return sum;
+  }
+
+ private:
+  fl_workers& pages() { return *region_.at<fl_workers>(0); }
+
+  static constexpr std::uint64_t kBuckets = 2048;
+  const testing::TestBank bank_{Flushed::table()};
+  shm::Region region_ = *shm::Region::anonymous(shm::workers_spec(), 1);
+  std::vector<std::unique_ptr<testing::TestWorker>> workers_;
+  std::deque<FlowFlush> flushes_;
+  fl_flow_order order_{};
+};
+
+TEST(FlowFlush, AllWorkersTogetherKeepToTheRateHoweverLowItIs) {
+  for (const std::uint32_t rate : {1U, 3U, 1000U}) {
+    Sharers workers({true, true, true, true});
+    workers.ask(rate);
+    workers.advance(0);
+    for (unsigned ms = 1; ms <= 5000; ++ms) {
+      workers.advance(base::kMillisecond);
+      ASSERT_LE(workers.flushed() * 1000, std::uint64_t{rate} * ms) << rate << " a second";
+    }
+    EXPECT_GT(workers.flushed() + 4, std::uint64_t{rate} * 5) << "each may have part of one left";
+  }
+}
+
+TEST(FlowFlush, WhoIsThroughLeavesItsShareToTheOthers) {
+  Sharers workers({true, false, false, false});
+  workers.ask(1000);
+  for (unsigned ms = 0; ms < 1000; ++ms) workers.advance(base::kMillisecond);
+
+  EXPECT_GT(workers.flushed(), 980U);
 }
 
 // Entries change places while new flows crowd in; none of the old may slip behind the sweep.

@@ -298,6 +298,27 @@ TEST_F(CrewOnRings, AnOrderToForgetFlowsReachesTheTablesOfWorkersThatDoNotRun) {
   EXPECT_EQ(page(1).flows, 0U);
 }
 
+TEST_F(CrewOnRings, WorkersTogetherForgetFlowsNoFasterThanTheOrderSays) {
+  constexpr std::uint32_t kRate = 40;
+  RingPort& port = add_station(2);
+  start(2);
+  establish(port, 2);
+
+  auto* const order = steering_region_.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+  order->vip = order->backend = FL_ANY;
+  order->per_second = kRate;
+  const base::Nanoseconds from = sys::monotonic_ns();
+  __atomic_store_n(&order->sequence, std::uint64_t{1}, __ATOMIC_RELEASE);
+  std::uint64_t flushed = 0;
+  while (flushed < kRate / 2 && sys::monotonic_ns() < from + 20 * base::kSecond) {
+    tick();
+    flushed = page(0).flow_events[FL_EVENT_FLUSHED] + page(1).flow_events[FL_EVENT_FLUSHED];
+    ASSERT_LE(flushed * base::kSecond, kRate * (sys::monotonic_ns() - from));
+  }
+
+  EXPECT_GE(flushed, kRate / 2);
+}
+
 std::atomic<bool> hangs{false};
 std::atomic<bool> shall_hang{true};
 
