@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "control/exchange/worth.hh"
-
 namespace fairlead::control {
 namespace {
 
@@ -141,10 +139,6 @@ steering::SharedBase stored_base(const FleetBases& bases, const std::string& vip
   return base == bases.end() ? nullptr : base->second.base;
 }
 
-std::uint32_t reserves_of(bool one_node) {
-  return one_node ? exchange::kReservesOfOneNode : 0;
-}
-
 MemberFacts facts_of(const HeldAs& held, bool leaves, const health::Standing& check, bool tcp) {
   return {
       check.state, held.draining || leaves, held.off || check.ordered_down, tcp && check.in_doubt};
@@ -163,7 +157,7 @@ constexpr health::Standing kNotInTheBook{health::State::kUp, 100, false, false};
 // A pool of a configuration that is not in force, without members that are removed.
 steering::PoolIntent planned_pool(const Node& node, const model::Vip& vip) {
   steering::PoolIntent pool{vip, {}, stored_base(node.bases, vip.name)};
-  pool.reserves = reserves_of(node.config.fleet.one_node);
+  pool.only_node = node.config.fleet.one_node;
   auto& members = pool.vip.backends;
   const auto gone = [&](const model::Backend& b) {
     return held_as(node.operators.holds, {vip.name, b.id}).removed;
@@ -259,7 +253,7 @@ const std::vector<steering::PoolIntent>& IntentRows::renew(const IntentInput& in
   for (std::size_t v = 0; v < vips; ++v) {
     if (all || removed_[v] != in.rows.row(v).removed) describe(in, v);
     pools_[v].base = stored_base(in.bases, pools_[v].vip.name);
-    pools_[v].reserves = reserves_of(in.one_node);
+    pools_[v].only_node = in.one_node;
     put_numbers(in, v);
   }
   return pools_;

@@ -25,11 +25,6 @@ inline bool worth_using(base::Nanoseconds mean_age, unsigned nodes) {
   return mean_age <= worth_until(nodes);
 }
 
-/// Reserves of a flow (fl_vip_reserves()) on the only node, whose flows nobody else ever has to
-/// find. Nodes of a fleet have the usual number: a reserve that no hop list names is a connection
-/// that is lost with its node (docs/policies.md).
-inline constexpr unsigned kReservesOfOneNode = 62;
-
 /// Whether scores of a node that knows no counts but its own leave the weights to the tables. One
 /// of many nodes has nothing in flight at most backends, so n / weight says little more than who is
 /// the heaviest, and all nodes would run there: docs/policies.md has the figures.

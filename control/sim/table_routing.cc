@@ -143,7 +143,7 @@ TableRouting::TableRouting(const Setup& setup, const OpenCounts& counts)
 
 std::vector<steering::PoolIntent> TableRouting::intents(const Shipment& shipment) const {
   steering::PoolIntent pool{vip_, {}};
-  pool.reserves = setup_->nodes == 1 ? exchange::kReservesOfOneNode : 0;
+  pool.only_node = setup_->nodes == 1;
   for (std::size_t b = 0; b < shipment.weights.size(); ++b) {
     steering::BackendIntent intent;
     intent.weight = shipment.weights[b].weight;

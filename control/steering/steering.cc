@@ -11,7 +11,6 @@
 #include "control/steering/numbers.hh"
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
-#include "dataplane/steer/reserves.h"
 #include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
@@ -178,7 +177,7 @@ class Planner {
       members_[planned.vip].push_back(planned.backends[vip.order[rank]].member);
     }
     plan_.vips.push_back(vip_record(pool.vip, planned));
-    fl_set_vip_reserves(&plan_.vips.back(), pool.reserves);
+    if (pool.only_node) plan_.vips.back().flags |= FL_VIP_ONLY_NODE;
     quic_[planned.vip] = quic_index(pool.vip, planned);
     return true;
   }

@@ -37,7 +37,7 @@ struct PoolIntent {
   // Not 0: pools of this number have equal `vip`s, so that a plan after one with the same numbers
   // need not look at names again. 0: not known.
   std::uint64_t edition = 0;
-  std::uint32_t reserves = 0;  // see fl_vip_reserves(); 0: the usual number
+  bool only_node = false;  // FL_VIP_ONLY_NODE
 };
 
 /// What belongs to the node and the fleet rather than to a pool.

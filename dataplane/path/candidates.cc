@@ -107,7 +107,7 @@ std::uint32_t best_with_reserves(
     std::uint32_t best,
     bool use_external
 ) {
-  const bool many = fl_vip_reserves(vip.flags) != 0;
+  const bool many = (vip.flags & FL_VIP_ONLY_NODE) != 0;
   const auto place_of = [&](const fl_member& member, std::uint32_t inverse) {
     return Place{
         score(context, member, inverse, use_external),
@@ -117,7 +117,7 @@ std::uint32_t best_with_reserves(
     return fl_waits(flows_with_new(context, member, use_external), fl_member_parallel(&member));
   };
   const fl_member& candidate = context.table.member(best);
-  if (!fl_looks_further(vip.flags, waits(candidate))) return best;
+  if (!waits(candidate)) return best;
   Place best_place = place_of(candidate, inverse_weight(context, candidate));
   const std::uint32_t reserves =
       fl_reserves(vip.choices, vip.encapsulation, candidate.family, vip.flags);
@@ -131,7 +131,7 @@ std::uint32_t best_with_reserves(
     if (!place.is_before(best_place, many)) return false;
     best = number;
     best_place = place;
-    return many && !fl_looks_further(vip.flags, waits(member));
+    return many && !waits(member);
   });
   return best;
 }

@@ -37,7 +37,7 @@ inline void look_up_positions(
   };
   for_each_slot(vip, hash, look_up);
   std::uint32_t slot = fl_candidate_slot(hash, 0, vip.table_size);
-  if (fl_vip_reserves(vip.flags) != 0) return;  // too many to ask for before one knows
+  if ((vip.flags & FL_VIP_ONLY_NODE) != 0) return;  // too many to ask for before one knows
   const std::uint32_t end = vip.choices + fl_reserves(vip.choices, vip.encapsulation, 4, vip.flags);
   for (std::uint32_t position = vip.choices; position < end; ++position) {
     slot = slot + 1 == vip.table_size ? 0 : slot + 1;
@@ -65,10 +65,11 @@ class Offers {
     Comparison so_far;
     for (std::uint32_t c = 0; c < vip.choices; ++c) compare(positions[c], c, so_far);
     std::uint32_t best = positions[so_far.best % kPositions];
-    if (fl_looks_further(vip.flags, waits(best))) {
+    if (waits(best)) {
       const std::uint32_t reserves =
           fl_reserves(vip.choices, vip.encapsulation, members_[best].family, vip.flags);
-      if (fl_vip_reserves(vip.flags) != 0) return best_of_many(vip, hash, best, reserves, so_far);
+      if ((vip.flags & FL_VIP_ONLY_NODE) != 0)
+        return best_of_many(vip, hash, best, reserves, so_far);
       const std::uint32_t end = vip.choices + reserves;
       for (std::uint32_t r = vip.choices; r < end; ++r) compare(positions[r], r, so_far);
       best = positions[so_far.best % kPositions];
@@ -122,7 +123,7 @@ class Offers {
       best = number;
       best_score = score;
       since = used;
-      if (!fl_looks_further(vip.flags, waits(number))) break;
+      if (!waits(number)) break;
     }
     return so_far.all_is_well() ? best : FL_NO_MEMBER;
   }

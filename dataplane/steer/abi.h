@@ -182,6 +182,7 @@ FL_STATIC_ASSERT(sizeof(struct fl_name) == 6, "packed by construction");
 #define FL_VIP_STATELESS 1u /* flows are not entered: every packet goes to the first candidate */
 #define FL_VIP_QUIC 2u      /* connection ids may name the backend (net/quic.h) */
 #define FL_VIP_NO_ECHO 4u   /* echo requests are the kernel's */
+#define FL_VIP_ONLY_NODE 8u /* no other node ever has to find a flow (steer/reserves.h) */
 
 /// A vip. The index maps fl_vip_hash(masked address, protocol, port or 0) to a position in vips[]
 /// by open addressing with linear probing (at most FL_VIP_PROBES steps: the builder guarantees it).

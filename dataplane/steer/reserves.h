@@ -17,32 +17,9 @@
 /// slots name them or not.
 #define FL_FEW_MEMBERS (FL_GUE_MAX_HOPS + 1u)
 
-/// Most reserves that control may ask for.
-#define FL_MAX_RESERVES 62u
-
-/// How many reserves flows of a vip have, as control says (control/exchange/worth.hh): the only
-/// node knows by itself all that is in flight, and looks for the free core among more backends. 0:
-/// the usual number. Counted in pairs, in the upper bits of `flags`, which banks without it have as
-/// 0, so planes and control of either age work with each other.
-#define FL_VIP_RESERVES_SHIFT 3u
-static inline uint32_t fl_vip_reserves(uint32_t vip_flags) {
-  return vip_flags >> FL_VIP_RESERVES_SHIFT << 1;
-}
-static inline void fl_set_vip_reserves(struct fl_vip* vip, uint32_t reserves) {
-  const uint32_t pairs = (reserves < FL_MAX_RESERVES ? reserves : FL_MAX_RESERVES) >> 1;
-  const uint32_t others = vip->flags & ((1u << FL_VIP_RESERVES_SHIFT) - 1u);
-  vip->flags = (uint8_t)(others | pairs << FL_VIP_RESERVES_SHIFT);
-}
-FL_STATIC_ASSERT(FL_MAX_RESERVES >> 1 << FL_VIP_RESERVES_SHIFT <= 0xffu, "the number fits");
-FL_STATIC_ASSERT(FL_VIP_NO_ECHO < 1u << FL_VIP_RESERVES_SHIFT, "and lies above the flags");
-
-/// Whether reserves are compared, or more of many, although a member was found; `waits`: the flow
-/// would wait there (fl_waits()). The only node has the most reserves, and its counts are all there
-/// are. With fewer nobody can tell who is free: all are compared.
-static inline int fl_looks_further(uint32_t vip_flags, int waits) {
-  const uint32_t asked = fl_vip_reserves(vip_flags);
-  return waits || (asked && asked < FL_MAX_RESERVES);
-}
+/// Of the only node (FL_VIP_ONLY_NODE): it knows by itself all that is in flight, and looks for the
+/// free core among more backends.
+#define FL_RESERVES_OF_ONLY_NODE 62u
 
 /// Reserves of a flow: so many slots behind its first candidate's, whose members are compared too
 /// where the best candidate would make it wait. Where all is well they cost nothing; near
@@ -54,8 +31,7 @@ static inline uint32_t fl_reserves(
 ) {
   if (choices < 2u || choices > FL_MAX_POSITIONS) return 0;
   if (encapsulation == FL_ENCAP_GUE && family == 6) return 0;
-  const uint32_t asked = fl_vip_reserves(vip_flags);
-  if (asked) return asked;
+  if (vip_flags & FL_VIP_ONLY_NODE) return FL_RESERVES_OF_ONLY_NODE;
   const uint32_t room = FL_MAX_POSITIONS - choices;
   const uint32_t most = room < FL_USUAL_RESERVES ? room : FL_USUAL_RESERVES;
   return choices - 1u < most ? choices - 1u : most;
@@ -73,8 +49,8 @@ static inline uint32_t fl_most_hops(
 
 /// Slots behind the first candidate's whose owners are asked where a list has room: with all
 /// earlier owners that clients leave room for, as many as it can name. More than the usual
-/// reserves, because the flow may have begun where control asked for so many, in a fleet that was
-/// smaller then, or on a walk past ejected backends.
+/// reserves, because the flow may have begun on a walk past ejected backends, or on a node that was
+/// the only one then.
 #define FL_ASKED_SLOTS 16u
 
 /// Most hops of a packet that has room for them. Over IPv4 that is everybody of a small pool, and

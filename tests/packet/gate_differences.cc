@@ -48,8 +48,8 @@ bool is_merged(const PacketCase& row) {
   return row.in.size() > 3520;
 }
 
-bool asks_for_reserves(const PacketCase& row) {
-  return (row.then ? *row.then : row.world).pair_reserves > 2;
+bool is_of_the_only_node(const PacketCase& row) {
+  return (row.then ? *row.then : row.world).only_node;
 }
 
 bool lacks_room(const PacketCase& row) {
@@ -103,7 +103,7 @@ const std::vector<GateDifference>& gate_differences() {
        FL_REASON_TRUNCATED_IP,
        "XDP comes before the kernel merges packets; frames in several buffers are not its"},
       {"many reserves",
-       asks_for_reserves,
+       is_of_the_only_node,
        Verdict::kForward,
        FL_REASON_NONE,
        "the gate forwards while the data plane restarts, and compares the usual two: a hop list "

@@ -37,7 +37,7 @@ TestVip pair(const char* address, IpProto protocol, std::uint16_t port, const Wo
           {{.address = kBackend4, .state = world.first, .backend = 0},
            {.address = kSecond4, .state = world.second, .backend = 1}});
   out.choices = world.pair_choices;
-  out.reserves = world.pair_reserves;
+  if (world.only_node) out.flags |= FL_VIP_ONLY_NODE;
   out.slots = world.pair_slots;
   return out;
 }

@@ -31,8 +31,8 @@ struct World {
   std::uint8_t second = FL_MEMBER_ACTIVE;       // and of the second
   std::vector<std::uint32_t> pair_slots = {0};  // whose slots the table of `pair` has
   std::uint8_t pair_choices = 1;
-  std::uint32_t pair_reserves = 0;  // that control asks for; 0: the usual number
-  bool udp_stateless = false;       // of the vip kPairUdp
+  bool only_node = false;      // of the pair's fleet
+  bool udp_stateless = false;  // of the vip kPairUdp
   bool node_has_ipv4 = true;
   bool node_has_ipv6 = true;
   bool gateways_resolved = true;

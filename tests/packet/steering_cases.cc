@@ -27,25 +27,18 @@ std::vector<Step> three_in_flight() {
 constexpr std::uint16_t kSlot0Of2 = 40000;
 constexpr std::uint16_t kSlot1Of2 = 40002;
 
-/// Where control asks for more reserves than usual.
-std::vector<PacketCase> many_reserves_cases() {
+/// On the only node, whose flows have many reserves.
+std::vector<PacketCase> only_node_cases() {
   const World each_one_slot{.pair_slots = {0, 1}};
   const World second_behind{
-      .pair_slots = {0, 0, 1, 0, 0, 0, 0, 0}, .pair_choices = 3, .pair_reserves = 62};
+      .pair_slots = {0, 0, 1, 0, 0, 0, 0, 0}, .pair_choices = 3, .only_node = true};
   return {
-      {.says = "With many reserves flows look further behind the first slot.",
+      {.says = "On the only node flows look further behind the first slot.",
        .world = {.pair_slots = {0}},
        .before = three_in_flight(),
-       .then =
-           World{.pair_slots = {0, 0, 0, 0, 0, 0, 1, 0}, .pair_choices = 3, .pair_reserves = 16},
+       .then = World{.pair_slots = {0, 0, 0, 0, 0, 0, 1, 0}, .pair_choices = 3, .only_node = true},
        .in = syn(kPair, kSlots140),
        .out = syn_to(kSecond4, kPair, kSlots140)},
-      {.says = "As far as control asks for.",
-       .world = {.pair_slots = {0}},
-       .before = three_in_flight(),
-       .then = World{.pair_slots = {0, 0, 0, 0, 0, 0, 1, 0}, .pair_choices = 3, .pair_reserves = 4},
-       .in = syn(kPair, kSlots140),
-       .out = syn_to(kBackend4, kPair, kSlots140)},
       {.says = "Equals take turns there: the candidate, if it was used before the reserve.",
        .world = each_one_slot,
        .before = {{0, syn(kPair, kSlot0Of2)}, {5, syn(kPair, kSlot1Of2)}},
@@ -204,7 +197,7 @@ std::vector<PacketCase> steering_cases() {
   };
   const auto reserves = reserve_cases();
   all.insert(all.end(), reserves.begin(), reserves.end());
-  const auto many = many_reserves_cases();
+  const auto many = only_node_cases();
   all.insert(all.end(), many.begin(), many.end());
   return all;
 }

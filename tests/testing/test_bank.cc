@@ -58,7 +58,6 @@ fl_vip encode(const TestVip& in, std::uint32_t number) {
   out.choices = in.choices;
   out.mss = in.mss;
   out.flags = in.flags;
-  fl_set_vip_reserves(&out, in.reserves);
   out.vip = number;
   out.active_members = static_cast<std::uint32_t>(in.members.size());
   return out;

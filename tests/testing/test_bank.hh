@@ -41,7 +41,6 @@ struct TestVip {
   std::vector<std::uint32_t> earlier = {};
   std::uint16_t mss = 0;
   std::uint8_t flags = 0;
-  std::uint32_t reserves = 0;  // that control asks for (fl_set_vip_reserves)
 };
 
 inline constexpr std::uint32_t kTestSlots = 1009;

@@ -212,10 +212,10 @@ TEST(Reserves, AreNotLookedAtWhileACandidateHasACoreFree) {
   }
 }
 
-TEST(Reserves, OfFewNodesAreManyAndAnotherNodeAsksAfterAllOfThem) {
+TEST(Reserves, OfTheOnlyNodeAreManyAndAnotherNodeAsksAfterTheFirstOfThem) {
   for (std::uint64_t flow = 0; flow < 100; ++flow) {
     testing::TestTable table = pool(40, 3);
-    table.vips[0].reserves = 16;
+    table.vips[0].flags = FL_VIP_ONLY_NODE;
     for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) table.vips[0].slots.push_back(i % 40);
     World w(table);
     auto& backends = w.worker.page().backends;
@@ -225,14 +225,14 @@ TEST(Reserves, OfFewNodesAreManyAndAnotherNodeAsksAfterAllOfThem) {
     EXPECT_EQ(w.choose(flow), last);
     const auto list = asked(w, flow);
     EXPECT_NE(std::find(list.begin(), list.end(), "b" + std::to_string(last)), list.end())
-        << "another node asks all of them";
+        << "a node that comes later asks so far";
   }
 }
 
-TEST(Reserves, OfFewNodesTakeTurns) {
+TEST(Reserves, OfTheOnlyNodeTakeTurns) {
   for (std::uint64_t flow = 0; flow < 100; ++flow) {
     testing::TestTable table = pool(40, 3);
-    table.vips[0].reserves = 16;
+    table.vips[0].flags = FL_VIP_ONLY_NODE;
     for (std::uint32_t i = 0; i < testing::kTestSlots; ++i) table.vips[0].slots.push_back(i % 40);
     World w(table);
     for (std::uint32_t b = 0; b < 40; ++b) {

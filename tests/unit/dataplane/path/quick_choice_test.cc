@@ -27,7 +27,7 @@ class Worlds {
     testing::TestVip vip{.prefix = "203.0.113.20"};
     vip.choices = static_cast<std::uint8_t>(1 + pick(4));
     vip.encapsulation = pick(2) == 0 ? FL_ENCAP_GUE : FL_ENCAP_IPIP;
-    vip.reserves = pick(2) == 0 ? 2 * pick(32) : 0;
+    vip.flags = pick(2) == 0 ? FL_VIP_ONLY_NODE : 0;
     const unsigned backends = 1 + pick(20);
     for (unsigned b = 0; b < backends; ++b) {
       const std::string at = std::to_string(b + 1);

@@ -20,20 +20,12 @@ TEST(Reserves, AreAsManyAsAHopListCanName) {
   }
 }
 
-TEST(Reserves, AreAsManyAsControlAsksForWhereAListNamesThem) {
-  for (const std::uint32_t asked : {2U, 16U, 62U}) {
-    fl_vip vip{};
-    vip.flags = FL_VIP_NO_ECHO;
-    fl_set_vip_reserves(&vip, asked);
-    EXPECT_EQ(fl_vip_reserves(vip.flags), asked);
-    for (const std::uint32_t encapsulation : {FL_ENCAP_GUE, FL_ENCAP_IPIP, FL_ENCAP_L2})
-      EXPECT_EQ(fl_reserves(3, encapsulation, 4, vip.flags), asked);
-    EXPECT_EQ(fl_reserves(1, FL_ENCAP_GUE, 4, vip.flags), 0U) << "plain Maglev";
-    EXPECT_EQ(fl_reserves(3, FL_ENCAP_GUE, 6, vip.flags), 0U) << "no room in lists";
-    EXPECT_EQ(vip.flags & FL_VIP_NO_ECHO, FL_VIP_NO_ECHO);
-    fl_set_vip_reserves(&vip, 0);
-    EXPECT_EQ(vip.flags, FL_VIP_NO_ECHO);
-  }
+TEST(Reserves, OfTheOnlyNodeAreManyExceptWhereThereAreNone) {
+  for (const std::uint32_t encapsulation : {FL_ENCAP_GUE, FL_ENCAP_IPIP, FL_ENCAP_L2})
+    EXPECT_EQ(fl_reserves(3, encapsulation, 4, FL_VIP_ONLY_NODE), FL_RESERVES_OF_ONLY_NODE);
+  EXPECT_EQ(fl_reserves(1, FL_ENCAP_GUE, 4, FL_VIP_ONLY_NODE), 0U) << "plain Maglev";
+  EXPECT_EQ(fl_reserves(3, FL_ENCAP_GUE, 6, FL_VIP_ONLY_NODE), 0U) << "no room in lists";
+  EXPECT_EQ(fl_reserves(3, FL_ENCAP_GUE, 4, FL_VIP_NO_ECHO), 2U) << "another flag";
 }
 
 TEST(Reserves, EverybodyWhoMayBeOneIsAskedWherePacketsHaveRoom) {
