@@ -26,6 +26,9 @@ constexpr base::Nanoseconds kWakeUp = base::kMillisecond;
 
 // Handed-over flows forgotten per poll: a note costs one cache miss.
 constexpr unsigned kNotesPerPoll = 32;
+// Pieces of a flush, 16 KiB of the table each, at one time of a worker that does not run: those who
+// follow its entries wait for it. 128 MiB take 5 s.
+constexpr unsigned kPiecesPerTend = 16;
 // How long the gate goes on forwarding for a worker whose gateway does not answer.
 constexpr base::Nanoseconds kGatewayPatience = 2 * base::kSecond;
 
@@ -64,6 +67,8 @@ Worker::Worker(Setup setup)
   context_.decisions = setup.decisions == 0 ? nullptr : &decisions_;
   context_.relatives.tables = setup.tables_of_all;
   context_.relatives.inherited = &inherited_;
+  context_.relatives.order = &flush_.begun();
+  if (setup.pages_of_all != nullptr) context_.relatives.pages = setup.pages_of_all->worker;
   context_.fragments = &fragments_;
   context_.peers = setup.peers;
   if (context_.peers != nullptr) context_.peers->set(context_.worker, &fragments_.table);
@@ -141,7 +146,7 @@ void Worker::tend() {
   path::Inheritance note;
   while (handed_over_.try_pop(note)) path::hand_over(context_, note);
   path::maintain(context_);
-  flush_.step(context_);
+  for (unsigned piece = 0; piece < kPiecesPerTend; ++piece) flush_.step(context_);
   ownership_.unlock();
   tables_.go_offline();
 }

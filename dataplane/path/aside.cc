@@ -9,34 +9,9 @@
 namespace fairlead::path {
 namespace {
 
-/// The member of an entry, if it can serve the vip. The table may be another worker's that is
-/// writing: two looks that agree, and a member of the vip, are good enough for one packet.
-KnownMember serving_member(
-    const steer::TableView& table,
-    const fl_vip& vip,
-    const flow::FlowTable& flows,
-    std::uint64_t hash
-) {
-  const flow::Position at = flows.find(hash);
-  if (at == flow::kNoPosition) return {};
-  const std::uint32_t number = flows.member(at);
-  const bool guess = !flow::is_open(flows.state(at));
-  if (flows.find(hash) != at || !table.serves(number, vip)) return {};
-  return {number, guess};
-}
-
-/// Another worker's that has the flow open, else the first that knows it.
-KnownMember known_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
-  const auto& tables = context.relatives.tables;
-  KnownMember guess;
-  for (std::size_t worker = 0; worker < tables.size(); ++worker) {
-    if (worker == context.worker || !tables[worker].attached()) continue;
-    const KnownMember found = serving_member(context.table, vip, tables[worker], hash);
-    if (found.number == FL_NO_MEMBER) continue;
-    if (!found.guess) return found;
-    if (guess.number == FL_NO_MEMBER) guess = found;
-  }
-  return guess;
+/// Of use for one packet: the member serves.
+KnownFlow if_serving(const WorkerContext& context, const fl_vip& vip, const KnownFlow& known) {
+  return known.exists() && context.table.serves(known.member, vip) ? known : KnownFlow{};
 }
 
 void place(WorkerContext& context, Burst& burst, unsigned i) {
@@ -83,15 +58,24 @@ bool is_for_a_vip(const WorkerContext& context, const Burst& burst, unsigned i) 
   return context.table.has_address(tuple.destination[0], tuple.destination[1], tuple.family);
 }
 
-std::uint32_t member_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
-  return known_at_peers(context, vip, hash).number;
+KnownFlow known_at_peers(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
+  const auto& tables = context.relatives.tables;
+  KnownFlow guess;
+  for (std::uint32_t worker = 0; worker < tables.size(); ++worker) {
+    if (worker == context.worker || !tables[worker].attached()) continue;
+    const KnownFlow found = if_serving(context, vip, known_by(context, vip, hash, worker));
+    if (!found.exists()) continue;
+    if (!found.is_guess()) return found;
+    if (!guess.exists()) guess = found;
+  }
+  return guess;
 }
 
-KnownMember known_member(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
-  const KnownMember own = serving_member(context.table, vip, context.flows, hash);
-  if (own.number != FL_NO_MEMBER && !own.guess) return own;
-  const KnownMember other = known_at_peers(context, vip, hash);
-  return other.number != FL_NO_MEMBER && (own.number == FL_NO_MEMBER || !other.guess) ? other : own;
+KnownFlow known_flow(const WorkerContext& context, const fl_vip& vip, std::uint64_t hash) {
+  const KnownFlow own = if_serving(context, vip, known_here(context, vip, hash));
+  if (own.exists() && !own.is_guess()) return own;
+  const KnownFlow other = known_at_peers(context, vip, hash);
+  return other.exists() && (!own.exists() || !other.is_guess()) ? other : own;
 }
 
 void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {
@@ -106,11 +90,10 @@ void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i) {
   if (vip == nullptr) return punt(burst, i, FL_REASON_ICMP);
   burst.vip[i] = vip;
   burst.hash[i] = steer::tuple_hash(context.table.hash_key(), flow);
-  if (const KnownMember known = known_member(context, *vip, burst.hash[i]);
-      known.number != FL_NO_MEMBER) {
+  if (const KnownFlow known = known_flow(context, *vip, burst.hash[i]); known.exists()) {
     ++context.page->icmp_errors;
-    if (known.guess) burst.seeking |= 1U << i;
-    return go_to(context, burst, i, known.number);
+    if (known.is_guess()) burst.seeking |= 1U << i;
+    return go_to(context, burst, i, known.member);
   }
   const std::uint32_t member =
       vip->table_size == 0 ? FL_NO_MEMBER : first_candidate(context.table, *vip, burst.hash[i]);

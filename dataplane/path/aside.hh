@@ -7,6 +7,7 @@
 
 #include "dataplane/path/burst.hh"
 #include "dataplane/path/context.hh"
+#include "dataplane/path/known_flow.hh"
 
 namespace fairlead::path {
 
@@ -25,17 +26,13 @@ void relay_icmp_error(WorkerContext& context, Burst& burst, unsigned i);
 void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i);
 void place_later_fragment(WorkerContext& context, Burst& burst, unsigned i);
 
-struct KnownMember {
-  std::uint32_t number = FL_NO_MEMBER;
-  bool guess = false;  // the flow's packets ask others too (Burst::seeking)
-};
-/// Where the flow `hash` of a vip goes, as far as some worker of this process knows: the member of
-/// its entry, active or draining, else FL_NO_MEMBER. Changes nothing.
-[[nodiscard]] KnownMember known_member(
+/// Where the flow `hash` of a vip goes, as far as some worker of this process knows: an entry whose
+/// member is active or draining; an open one before others. Changes nothing.
+[[nodiscard]] KnownFlow known_flow(
     const WorkerContext& context, const fl_vip& vip, std::uint64_t hash
 );
-/// The number, without a look at this worker's own table.
-[[nodiscard]] std::uint32_t member_at_peers(
+/// The same without a look at this worker's own table.
+[[nodiscard]] KnownFlow known_at_peers(
     const WorkerContext& context, const fl_vip& vip, std::uint64_t hash
 );
 

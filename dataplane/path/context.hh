@@ -46,10 +46,14 @@ struct Inheritance {
   std::uint32_t worker = 0;  // whose table had it
 };
 struct Relatives {
-  std::span<const flow::FlowTable> tables;  // by worker; for reading only, their owners write
-  std::uint64_t former = 0;                 // bit w: look into tables[w]; 0: nowhere
-  base::Nanoseconds until = 0;              // then former becomes 0: what is left there is too old
-  Sink<Inheritance>* inherited = nullptr;   // tells the former owner that it may forget the flow
+  std::span<const flow::FlowTable> tables = {};  // by worker; for reading only, their owners write
+  std::uint64_t former = 0;                      // bit w: look into tables[w]; 0: nowhere
+  base::Nanoseconds until = 0;             // then former becomes 0: what is left there is too old
+  Sink<Inheritance>* inherited = nullptr;  // tells the former owner that it may forget the flow
+  /// What flows are to be forgotten (path/flow_flush.hh), as far as this worker has begun with it;
+  /// null: no such orders. The others say on their pages, by worker, how far they are.
+  const fl_flow_order* order = nullptr;
+  std::span<const fl_worker_page> pages = {};
 };
 
 /// A worker's memory of fragments: 130 KiB.

@@ -16,22 +16,46 @@ constexpr base::Nanoseconds kCatchUp = 100 * base::kMillisecond;
 // At most so often a look at the others' pages: a line that they write for every packet.
 constexpr base::Nanoseconds kRefill = base::kMillisecond;
 
-}  // namespace
-
-void FlowFlush::watch(const fl_flow_order* order, fl_worker_page& page, const fl_workers* all) {
-  order_ = order;
-  all_ = all;
-  if (order == nullptr) return;
-  done_ = __atomic_load_n(&order->sequence, __ATOMIC_ACQUIRE);
-  now_ = {};
-  __atomic_store_n(&page.flush_sequence, done_, __ATOMIC_RELEASE);
+/// By vip and backend; an order about one flow means at most that one.
+bool is_meant(const fl_flow_order& order, const steer::TableView& table, std::uint32_t number) {
+  if (number >= table.member_count()) return false;
+  const fl_member& member = table.member(number);
+  return (order.vip == FL_ANY || order.vip == member.vip) &&
+         (order.backend == FL_ANY || order.backend == member.backend);
 }
 
-bool FlowFlush::is_meant(const WorkerContext& context, std::uint32_t number) const {
-  if (number >= context.table.member_count()) return false;
-  const fl_member& member = context.table.member(number);
-  return (now_.vip == FL_ANY || now_.vip == member.vip) &&
-         (now_.backend == FL_ANY || now_.backend == member.backend);
+}  // namespace
+
+std::uint64_t order_carried_out_by(const WorkerContext& context, unsigned worker) {
+  const auto& pages = context.relatives.pages;
+  return worker < pages.size() ? __atomic_load_n(&pages[worker].flush_sequence, __ATOMIC_ACQUIRE)
+                               : 0;
+}
+
+bool is_to_be_forgotten(
+    const WorkerContext& context,
+    std::uint64_t hash,
+    std::uint32_t number,
+    std::uint64_t carried_out
+) {
+  const fl_flow_order* const order = context.relatives.order;
+  if (order == nullptr || order->sequence == 0 || order->sequence == carried_out) return false;
+  return (order->one_flow == 0 || order->hash == hash) && is_meant(*order, context.table, number);
+}
+
+void FlowFlush::watch(const fl_flow_order* order, fl_worker_page& page, const fl_workers* all) {
+  all_ = all;
+  if (order == order_) return;
+  order_ = order;
+  now_ = {};
+  if (order == nullptr) return;
+  done_ = __atomic_load_n(&order->sequence, __ATOMIC_ACQUIRE);
+  if (fl_flow_order found{}; steer::read_order(*order, done_, found)) {
+    now_ = found;
+  } else {
+    done_ = steer::order_number(*order) - 1;  // one that is being written is for this life
+  }
+  __atomic_store_n(&page.flush_sequence, done_, __ATOMIC_RELEASE);
 }
 
 bool FlowFlush::begin(WorkerContext& context, std::uint64_t wanted) {
@@ -87,7 +111,7 @@ bool FlowFlush::sweep(WorkerContext& context, std::uint32_t bucket) {
   if (now_.per_second != 0) {
     std::int64_t meant = 0;
     context.flows.erase_if(bucket, 1, [&](std::uint32_t member, flow::FlowState) {
-      meant += is_meant(context, member) ? 1 : 0;
+      meant += is_meant(now_, context.table, member) ? 1 : 0;
       return false;
     });
     price_ = std::max<std::int64_t>(meant, 1) * kFlow;
@@ -96,7 +120,7 @@ bool FlowFlush::sweep(WorkerContext& context, std::uint32_t bucket) {
     credit_ -= price_;
   }
   context.flows.erase_if(bucket, 1, [&](std::uint32_t member, flow::FlowState state) {
-    if (!is_meant(context, member)) return false;
+    if (!is_meant(now_, context.table, member)) return false;
     note_ended(context, {member, state}, FL_EVENT_FLUSHED);
     return true;
   });
@@ -105,7 +129,7 @@ bool FlowFlush::sweep(WorkerContext& context, std::uint32_t bucket) {
 
 void FlowFlush::forget_one(WorkerContext& context) {
   const flow::Position at = context.flows.find(now_.hash);
-  if (at == flow::kNoPosition || !is_meant(context, context.flows.member(at))) return;
+  if (at == flow::kNoPosition || !is_meant(now_, context.table, context.flows.member(at))) return;
   note_ended(context, {context.flows.member(at), context.flows.state(at)}, FL_EVENT_FLUSHED);
   context.flows.erase(at);
 }

@@ -150,15 +150,9 @@ Hit apply_tcp(
   }
 }
 
-/// True if the packet's QUIC connection id names another backend than the entry's: the client's
-/// address was somebody else's before, or it has opened a new connection from its old port.
-bool belongs_elsewhere(WorkerContext& context, const Burst& burst, unsigned i, flow::Position at) {
-  if ((burst.vip[i]->flags & FL_VIP_QUIC) == 0) return false;
-  const std::uint32_t named = quic_member(context, burst, i);
-  if (named == FL_NO_MEMBER) return false;
-  if (named != context.flows.member(at)) return true;
-  ++context.page->quic_named;
-  return false;
+/// A first fragment: the flow's whole packets may come to another worker, which has its entry then.
+bool is_fragment(const Burst& burst, unsigned i) {
+  return burst.parsed[i].kind == net::PacketKind::kFirstFragment;
 }
 
 Hit apply_udp(
@@ -168,11 +162,18 @@ Hit apply_udp(
     const fl_member& member,
     flow::Position at
 ) {
-  if (belongs_elsewhere(context, burst, i, at))
+  const std::uint32_t named = quic_member(context, burst, i);
+  // The client's address was somebody else's before, or it has opened a new connection from its old
+  // port.
+  if (named != FL_NO_MEMBER && named != context.flows.member(at))
     return release(context, member, at, FL_EVENT_REUSED);
+  if (named != FL_NO_MEMBER) ++context.page->quic_named;
   const FlowState state = context.flows.state(at);
   const flow::Tick idle = context.flows.idle(at, flow::tick_of(context.now));
   if (idle > context.limits.of(state, true)) return release(context, member, at, FL_EVENT_REUSED);
+  // A copy stays one: the flow counts where its whole packets come, and goes where they go.
+  if (state == FlowState::kAdopted && named == FL_NO_MEMBER && is_fragment(burst, i))
+    return stay(context, at);
   return become(context, member, at, FlowState::kConfirmed);
 }
 

@@ -69,8 +69,8 @@ void forget_old_copy(WorkerContext& context, const fl_vip& vip, std::uint64_t ha
   const flow::Position at = context.flows.find(hash);
   if (at == flow::kNoPosition || context.flows.state(at) != flow::FlowState::kAdopted) return;
   const std::uint32_t member = context.flows.member(at);
-  const KnownMember known = known_member(context, vip, hash);
-  if (known.guess || known.number == member) return;
+  const KnownFlow known = known_flow(context, vip, hash);
+  if (!known.exists() || known.is_guess() || known.member == member) return;
   note_ended(context, {member, flow::FlowState::kAdopted}, FL_EVENT_REROUTED);
   context.flows.erase(at);
 }

@@ -76,7 +76,7 @@ void count_insertion(
 
 bool enter(
     WorkerContext& context,
-    Burst& burst,
+    const Burst& burst,
     unsigned i,
     std::uint32_t member,
     FlowState state,
@@ -99,7 +99,11 @@ bool enter(
 
 /// Enters a flow that began elsewhere, if there is room for it.
 void adopt(
-    WorkerContext& context, Burst& burst, unsigned i, std::uint32_t member, Selection& selection
+    WorkerContext& context,
+    const Burst& burst,
+    unsigned i,
+    std::uint32_t member,
+    Selection& selection
 ) {
   if (enter(context, burst, i, member, FlowState::kAdopted, FlowTable::Evict::kNever, selection))
     count_event(*context.page, burst.vip[i]->vip, FL_EVENT_ADOPTED);
@@ -179,21 +183,46 @@ bool is_whole_tcp(const net::ParsedPacket& packet) {
 
 /// A flow of UDP that another worker has in its table: it began there with a fragment, or this
 /// worker sees its first fragment.
-std::uint32_t flow_of_peer(const WorkerContext& context, const Burst& burst, unsigned i) {
+KnownFlow flow_of_peer(const WorkerContext& context, const Burst& burst, unsigned i) {
   const base::Nanoseconds last = context.peers == nullptr ? 0 : context.peers->fragment_flow_ns();
   const base::Nanoseconds memory = (context.limits.udp + 1) * FL_FLOW_TICK_NS;
   const bool worth_a_look = burst.parsed[i].kind == net::PacketKind::kFirstFragment ||
                             (last != 0 && last + memory > context.now);
-  return worth_a_look ? member_at_peers(context, *burst.vip[i], burst.hash[i]) : FL_NO_MEMBER;
+  return worth_a_look ? known_at_peers(context, *burst.vip[i], burst.hash[i]) : KnownFlow{};
 }
 
-/// What is known of a flow although this worker's table does not have it: of UDP and of fragments.
-std::uint32_t placed_elsewhere(WorkerContext& context, const Burst& burst, unsigned i) {
-  const std::uint32_t named = quic_member(context, burst, i);
-  if (named == FL_NO_MEMBER) return flow_of_peer(context, burst, i);
-  ++context.page->quic_named;
-  ++context.page->quic_moved;
-  return named;
+/// An entry here for a peer's flow: of fragments a copy; whole packets come here from now on, and
+/// the flow is theirs.
+void join(
+    WorkerContext& context,
+    const Burst& burst,
+    unsigned i,
+    const KnownFlow& known,
+    Selection& selection
+) {
+  if (burst.parsed[i].kind == net::PacketKind::kFirstFragment) {
+    if (!known.to_be_forgotten) adopt(context, burst, i, known.member, selection);
+    return;
+  }
+  KnownFlow whole = known;
+  whole.state = FlowState::kConfirmed;  // not its first packet
+  (void)take_over(context, burst, i, whole);
+  selection.strays = true;
+}
+
+/// A flow of UDP, or of a fragment, that is known although this worker's table does not have it.
+std::uint32_t place_elsewhere(
+    WorkerContext& context, Burst& burst, unsigned i, Selection& selection, bool may_enter
+) {
+  if (const std::uint32_t named = quic_member(context, burst, i); named != FL_NO_MEMBER) {
+    ++context.page->quic_named;
+    ++context.page->quic_moved;
+    if (may_enter) adopt(context, burst, i, named, selection);
+    return named;
+  }
+  const KnownFlow known = flow_of_peer(context, burst, i);
+  if (known.exists() && may_enter) join(context, burst, i, known, selection);
+  return known.member;
 }
 
 std::uint32_t decide(
@@ -205,8 +234,7 @@ std::uint32_t decide(
     bool may_enter
 ) {
   if (!is_whole_tcp(burst.parsed[i])) {
-    const std::uint32_t known = placed_elsewhere(context, burst, i);
-    if (known != FL_NO_MEMBER && may_enter) adopt(context, burst, i, known, selection);
+    const std::uint32_t known = place_elsewhere(context, burst, i, selection, may_enter);
     if (known != FL_NO_MEMBER) return known;
   }
   if (arrival == Arrival::kNewFlow && may_enter) {

@@ -197,6 +197,20 @@ TEST(FlowFlush, AnOrderThatWasThereBeforeIsNotCarriedOut) {
   EXPECT_EQ(0U, f.flushed());
 }
 
+TEST(FlowFlush, AnOrderThatIsBeingWrittenWhenItStartsIsCarriedOut) {
+  Flushed f;
+  f.ask(FL_ANY, FL_ANY, 0);
+  f.order.sequence = 2 | steer::kOrderBeingWritten;
+  FlowFlush restarted;
+  restarted.watch(&f.order, f.worker.page());
+  EXPECT_EQ(1U, f.page().flush_sequence);
+  f.order.sequence = 2;
+  for (int i = 0; i < 100 && !f.done(); ++i) restarted.step(f.worker.context());
+
+  EXPECT_TRUE(f.done());
+  EXPECT_EQ(2000U, f.flushed());
+}
+
 constexpr auto kAllTcp = [](std::uint32_t) -> std::uint8_t { return 6; };
 
 // Where a large part of the table has none of them, what it might have forgotten meanwhile is not

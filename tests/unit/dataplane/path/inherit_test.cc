@@ -144,8 +144,8 @@ TEST_F(Inherit, FlowsCanGoBackAgain) {
   for (std::uint16_t client = 1; client <= kFlows; ++client) heir_.run_one(tcp(client, "A"));
   deliver_notes();
   former_.use(after_.view());
-  former_.context().relatives = {tables_, 2, former_.context().now + base::kSecond, nullptr};
-  former_.context().relatives.tables = tables_;
+  former_.context().relatives = {
+      .tables = tables_, .former = 2, .until = former_.context().now + base::kSecond};
 
   for (std::uint16_t client = 1; client <= kFlows; ++client)
     EXPECT_EQ(0U, former_.run_one(tcp(client, "A")).member) << client;
@@ -181,6 +181,43 @@ TEST_F(Inherit, ABackendThatIsDownIsLeft) {
   EXPECT_EQ(1U, heir_.run_one(tcp(1, "A")).member);
 }
 
+TEST_F(Inherit, TheYoungestEntryCountsIfSeveralKnowTheFlow) {
+  testing::TestWorker third;
+  third.use(after_.view());
+  const auto establish_at = [](testing::TestWorker& worker, std::uint16_t client) {
+    worker.run_one(tcp(client, "S"));
+    worker.run_one(tcp(client, "A"));
+  };
+  establish_at(former_, 1);
+  establish_at(third, 2);
+  for (testing::TestWorker* worker : {&former_, &third, &heir_}) worker->advance(2 * base::kSecond);
+  establish_at(third, 1);
+  establish_at(former_, 2);
+  begin_inheritance();
+  tables_ = {former_.context().flows, heir_.context().flows, third.context().flows};
+  heir_.context().relatives.tables = tables_;
+  heir_.context().relatives.former = 1U << 0 | 1U << 2;
+
+  EXPECT_EQ(1U, heir_.run_one(tcp(1, "A")).member) << "the third worker's";
+  EXPECT_EQ(0U, heir_.run_one(tcp(2, "A")).member) << "the first worker's";
+}
+
+// A client whose backend is silent repeats its SYN; an earlier connection of the same port is in
+// another worker's table.
+TEST_F(Inherit, WhatTheOwnTableHasLetGoIsNotBroughtBack) {
+  former_.run_one(tcp(1, "S"));
+  former_.run_one(tcp(1, "A"));
+  heir_.use(before_.view());
+  EXPECT_EQ(0U, heir_.run_one(tcp(1, "S")).member);
+  begin_inheritance();
+  fl_backend_counters& silent = heir_.page().backends[0];
+  silent.ejected_until_ns = heir_.context().now + base::kSecond;
+  heir_.use(after_.view());
+
+  EXPECT_EQ(1U, heir_.run_one(tcp(1, "S")).member);
+  EXPECT_EQ(0U, heir_.page().flow_events[FL_EVENT_INHERITED]);
+}
+
 class InheritIntoAFullTable : public Inherit {
  protected:
   InheritIntoAFullTable() : Inherit(2) {}
@@ -214,9 +251,9 @@ TEST_F(Inherit, NoFlowIsMissedWhileTheFormerOwnerWrites) {
   for (unsigned round = 0; round < 200 || churned.load() < 10'000; ++round) {
     testing::TestWorker heir;
     heir.use(after_.view());
-    heir.context().relatives = {tables_, 1, heir.context().now + base::kSecond, nullptr};
     const std::vector<flow::FlowTable> tables = {former_.context().flows};
-    heir.context().relatives.tables = tables;
+    heir.context().relatives = {
+        .tables = tables, .former = 1, .until = heir.context().now + base::kSecond};
     for (std::uint16_t client = 1; client <= kFlows; ++client)
       if (heir.run_one(tcp(client, "A")).member != 0) ++moved;
   }
