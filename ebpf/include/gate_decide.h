@@ -39,23 +39,26 @@ static __always_inline int may_be_elsewhere(const struct fl_work* w) {
   return last && *last && *last + idle + (FL_SEEN_STEP + 1) * FL_FLOW_TICK_NS > w->now;
 }
 
-/// What is known of a flow although this worker's table does not have it. 1: sets w->member.
-static __always_inline int placed_elsewhere(struct fl_work* w) {
-  __u32 known = w->named;
-  if (known != FL_NO_MEMBER) {
-    FL_ADD(w->page, quic_named, 1);
-    FL_ADD(w->page, quic_moved, 1);
-  } else if (may_be_elsewhere(w)) {
-    known = fl_known_at_peers(w);
-  }
-  if (known == FL_NO_MEMBER) return 0;
-  w->member = known & ~FL_GUESS;
-  return 1;
-}
-
 /// An entry for a flow whose backend was not chosen here, if there is room.
 static __always_inline void adopt(struct fl_work* w) {
   if (fl_enter(w, FL_FLOW_ADOPTED, 0)) fl_count_event(w, w->vip, FL_EVENT_ADOPTED);
+}
+
+/// A flow that is known although this worker's table does not have it: it gets an entry here,
+/// unless that would be a copy of what is to be forgotten. 1: sets w->member.
+static __always_inline int place_elsewhere(struct fl_work* w, int may_enter) {
+  if (w->named != FL_NO_MEMBER) {
+    FL_ADD(w->page, quic_named, 1);
+    FL_ADD(w->page, quic_moved, 1);
+    w->member = w->named;
+  } else {
+    const __u32 known = may_be_elsewhere(w) ? fl_known_at_peers(w) : 0;
+    if (!known) return 0;
+    w->member = known & FL_FLOW_MEMBER_MASK;
+    if (known & FL_KNOWN_TO_BE_FORGOTTEN) return 1;
+  }
+  if (may_enter) adopt(w);
+  return 1;
 }
 
 /// A vip that does not track.
@@ -82,10 +85,7 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
     if (!may_enter) fl_count_event(w, w->vip, FL_EVENT_FLOOD);
   }
   if (hit == FL_FOREIGN) may_enter = 0;
-  if ((!tcp || w->piece) && !w->stateless && placed_elsewhere(w)) {
-    if (may_enter) adopt(w);
-    return FL_REASON_NONE;
-  }
+  if ((!tcp || w->piece) && !w->stateless && place_elsewhere(w, may_enter)) return FL_REASON_NONE;
   if (fresh && may_enter && track(w)) return FL_REASON_NONE;
   // Without an entry every packet of the flow has to come to the same backend by itself.
   w->member = fl_first(w, FL_WANT_SERVING);
@@ -94,14 +94,33 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   return FL_REASON_NONE;
 }
 
-/// A flow that some worker's table has, left as it is. 1: its backend serves; sets w->member.
+/// A flow that some worker's table has, left as it is; an open entry goes before others. 1: its
+/// backend serves; sets w->member.
 static __always_inline int take_known(struct fl_work* w) {
-  __u32 known = fl_known_of(w, w->worker);
-  if (known == FL_NO_MEMBER) known = fl_known_at_peers(w);
-  if (known == FL_NO_MEMBER) return 0;
-  w->member = known & ~FL_GUESS;
-  w->seeking = (known & FL_GUESS) != 0;
+  __u32 known = (__u32)fl_known_by(w, w->worker);
+  if (fl_serving_of(w, known) == FL_NO_MEMBER) known = 0;
+  if (!known || !fl_is_open(known)) {
+    const __u32 other = fl_known_at_peers(w);
+    if (other && (!known || fl_is_open(other))) known = other;
+  }
+  if (!known) return 0;
+  w->member = known & FL_FLOW_MEMBER_MASK;
+  w->seeking = !fl_is_open(known);
   return 1;
+}
+
+/// The entry of a fragment's flow may be a copy of another worker's, whose flow has gone on
+/// elsewhere since (path/fragments.cc). Returns where the entry is then, or FL_NO_POSITION.
+__attribute__((noinline)) __u32 fl_without_old_copy(const struct fl_work* w, __u32 at) {
+  if (!w) return FL_NO_POSITION;
+  const struct fl_flow_bucket* const b = fl_bucket(w, at / FL_FLOW_ENTRIES);
+  if (!b) return at;
+  const __u32 word = b->entry[at % FL_FLOW_ENTRIES];
+  if (fl_state_of(word) != FL_FLOW_ADOPTED) return at;
+  const __u32 known = fl_known_at_peers(w);
+  if (!known || !fl_is_open(known) || !((known ^ word) & FL_FLOW_MEMBER_MASK)) return at;
+  fl_erase(w, at, FL_EVENT_REROUTED);
+  return FL_NO_POSITION;
 }
 
 /// The backend of an ICMP error: that of the flow which it speaks of. The flow stays as it is.
@@ -147,6 +166,7 @@ static __always_inline int choose_member(
   __u32 at = fl_find_flow(w, w->worker);
   if (at == FL_NO_POSITION && !w->piece && !(w->vip_flags & FL_VIP_STATELESS)) at = fl_inherit(w);
   if (w->elsewhere) return FL_REASON_NONE;
+  if (w->piece && at != FL_NO_POSITION) at = fl_without_old_copy(w, at);
   const int hit = at != FL_NO_POSITION ? fl_apply(w, at) : FL_RELEASED;
   count_lookup(w, hit == FL_KEPT);
   return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);

@@ -7,56 +7,9 @@
 #ifndef FAIRLEAD_EBPF_GATE_FLOW_H
 #define FAIRLEAD_EBPF_GATE_FLOW_H
 
-#include "ebpf/include/gate_choose.h"
-#include "ebpf/include/gate_ticks.h"
+#include "ebpf/include/gate_known.h"
 
-#define FL_NO_POSITION 0xffffffffu
 #define FL_OVERFLOW_STUCK 255u
-
-static __always_inline struct fl_flow_bucket* fl_bucket_of(__u32 worker, __u32 bucket) {
-  void* const table = bpf_map_lookup_elem(&fl_flow_tables, &worker);
-  return table ? fl_line(table, bucket + 1) : 0;
-}
-static __always_inline struct fl_flow_bucket* fl_bucket(const struct fl_work* w, __u32 bucket) {
-  return fl_bucket_of(w->worker, bucket);
-}
-
-/// Index of the matching entry in a bucket, -1: none.
-static __always_inline int fl_match(const struct fl_flow_bucket* b, __u16 tag, __u32 wanted) {
-#pragma unroll
-  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++) {
-    if (b->tag[i] != tag) continue;
-    const __u32 word = b->entry[i];
-    if ((word & (FL_FLOW_EXTRA_MASK | FL_FLOW_SECOND)) == wanted && (word & FL_FLOW_STATE_MASK))
-      return i;
-  }
-  return -1;
-}
-
-static __always_inline __u32 fl_overflow_count(const struct fl_flow_bucket* b) {
-  __u32 count = 0;
-#pragma unroll
-  for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++) count |= (b->entry[i] >> 31) << i;
-  return count;
-}
-
-/// Where the flow's entry is in a worker's table: bucket * 8 + index, or FL_NO_POSITION.
-static __always_inline __u32 fl_find_flow(const struct fl_work* w, __u32 worker) {
-  const __u32 home = fl_flow_bucket_of(w->hash, w->bucket_mask);
-  const __u16 tag = fl_flow_tag(w->hash);
-  const __u32 extra = fl_flow_extra(w->hash);
-  const __u32 wanted = extra << FL_FLOW_EXTRA_SHIFT;
-  const struct fl_flow_bucket* b = fl_bucket_of(worker, home);
-  if (!b) return FL_NO_POSITION;
-  int at = fl_match(b, tag, wanted);
-  if (at >= 0) return home * FL_FLOW_ENTRIES + (__u32)at;
-  if (!fl_overflow_count(b)) return FL_NO_POSITION;
-  const __u32 second = fl_flow_second_bucket(home, tag, extra, w->bucket_mask);
-  b = fl_bucket_of(worker, second);
-  if (!b) return FL_NO_POSITION;
-  at = fl_match(b, tag, wanted | FL_FLOW_SECOND);
-  return at >= 0 ? second * FL_FLOW_ENTRIES + (__u32)at : FL_NO_POSITION;
-}
 
 static __always_inline void fl_add_overflow(const struct fl_work* w, __u32 bucket, int by) {
   struct fl_flow_bucket* const b = fl_bucket(w, bucket);
@@ -67,41 +20,6 @@ static __always_inline void fl_add_overflow(const struct fl_work* w, __u32 bucke
 #pragma unroll
   for (int i = 0; i < (int)FL_FLOW_ENTRIES; i++)
     b->entry[i] = (b->entry[i] & ~FL_FLOW_COUNT_BIT) | ((changed >> i & 1u) << 31);
-}
-
-static __always_inline int fl_is_open(__u32 word) {
-  const __u32 state = (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
-  return state == FL_FLOW_NEW || state == FL_FLOW_CONFIRMED;
-}
-
-#define FL_GUESS 0x80000000u
-
-/// The member of the flow's entry in a worker's table, if it serves, and FL_GUESS if its backend is
-/// one; else FL_NO_MEMBER. Changes nothing. A global function: for the loop over workers.
-__attribute__((noinline)) __u32 fl_known_of(const struct fl_work* w, __u32 worker) {
-  if (!w) return FL_NO_MEMBER;
-  const __u32 at = fl_find_flow(w, worker);
-  if (at == FL_NO_POSITION) return FL_NO_MEMBER;
-  const struct fl_flow_bucket* const b = fl_bucket_of(worker, at / FL_FLOW_ENTRIES);
-  if (!b) return FL_NO_MEMBER;
-  const __u32 word = b->entry[at % FL_FLOW_ENTRIES];
-  const __u32 number = word & FL_FLOW_MEMBER_MASK;
-  const struct fl_member* const m = fl_member_of(w, number);
-  if (!m || m->vip != w->vip) return FL_NO_MEMBER;
-  if (m->state != FL_MEMBER_ACTIVE && m->state != FL_MEMBER_DRAINING) return FL_NO_MEMBER;
-  return number | (fl_is_open(word) ? 0 : FL_GUESS);
-}
-
-/// The first other worker's that knows the flow (path/aside.cc).
-__attribute__((noinline)) __u32 fl_known_at_peers(const struct fl_work* w) {
-  if (!w) return FL_NO_MEMBER;
-  for (__u32 worker = 0; worker < FL_MAX_WORKERS; worker++) {
-    if (!fl_bucket_of(worker, 0)) break;  // there are no more
-    if (worker == w->worker) continue;
-    const __u32 known = fl_known_of(w, worker);
-    if (known != FL_NO_MEMBER) return known;
-  }
-  return FL_NO_MEMBER;
 }
 
 /// A counter of a vip on this queue's page, by its offset in fl_vip_counters.
@@ -119,9 +37,6 @@ static __always_inline void fl_add_of_vip(const struct fl_work* w, __u32 vip, __
 static __always_inline void fl_count_event(const struct fl_work* w, __u32 vip, __u32 event) {
   FL_ADD(w->page, flow_events[event % FL_EVENT_COUNT], 1);
   FL_ADD_OF_VIP(w, vip, events[event % FL_EVENT_COUNT]);
-}
-static __always_inline __u32 fl_state_of(__u32 word) {
-  return (word & FL_FLOW_STATE_MASK) >> FL_FLOW_STATE_SHIFT;
 }
 static __always_inline __u32 fl_eviction_of(__u32 word) {
   return FL_EVENT_EVICTED_NEW + (fl_state_of(word) - FL_FLOW_NEW) % (FL_FLOW_STATES - 1);
@@ -156,27 +71,6 @@ __attribute__((noinline)) int fl_erase(const struct fl_work* w, __u32 at, __u32 
     fl_add_overflow(w, fl_flow_second_bucket(bucket, tag, extra, w->bucket_mask), -1);
   FL_ADD(w->page, flows, -1);
   return 0;
-}
-
-/// A global function: inlined into the loop over a bucket, its branches multiply.
-__attribute__((noinline)) __u32 fl_idle_limit(const struct fl_work* w, __u32 word) {
-  if (!w) return FL_LONGEST_TICKS;
-  const struct fl_bank* const third = fl_line(&fl_steering, w->bank + 2);
-  if (!third) return FL_LONGEST_TICKS;
-  const __u8* const line = (const __u8*)third;
-#define FL_MS(field) (*(const __u32*)(line + FL_IN_LINE(struct fl_bank, field)))
-#define FL_LIMIT(field) fl_ticks(FL_MS(field))
-  const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
-  const __u32 state = fl_state_of(word);
-  if (member && member->protocol == IPPROTO_UDP)
-    return state == FL_FLOW_NEW ? FL_LIMIT(idle_udp_new_ms)
-                                : fl_ticks_confirmed(FL_MS(idle_udp_ms));
-  if (state == FL_FLOW_CONFIRMED) return fl_ticks_confirmed(FL_MS(idle_confirmed_ms));
-  if (state == FL_FLOW_NEW) return FL_LIMIT(idle_new_ms);
-  if (state == FL_FLOW_RESET) return FL_LIMIT(idle_reset_ms);
-  return state == FL_FLOW_ADOPTED ? FL_LIMIT(idle_adopted_ms) : FL_LIMIT(idle_closing_ms);
-#undef FL_LIMIT
-#undef FL_MS
 }
 
 /// A place in a bucket for a new entry, -1: none. Free ones first, then expired ones.
@@ -361,7 +255,10 @@ __attribute__((noinline)) int fl_apply(struct fl_work* w, __u32 at) {
   if (w->protocol == IPPROTO_UDP) {
     const int named = w->named != FL_NO_MEMBER;
     // A connection id counts more than the flow.
-    if (expired || (named && w->named != number)) fate.state = 0;
+    if (expired || (named && w->named != number))
+      fate.state = 0;
+    else if (w->piece && state == FL_FLOW_ADOPTED && !named)
+      fate.state = state;  // a copy stays one: the flow counts where its whole packets come
     if (named && w->named == number) FL_ADD(w->page, quic_named, 1);
   } else if (state == FL_FLOW_NEW) {
     fate = fl_tcp_on_new(w, backend, says);

@@ -9,39 +9,32 @@
 
 #include "ebpf/include/gate_flow.h"
 
-/// What the flow's entry in a worker's table says: its member and state, in their places; 0: there
-/// is none that its owner would still use.
-__attribute__((noinline)) __u32 fl_legacy_of(const struct fl_work* w, __u32 worker) {
-  if (!w) return 0;
-  const __u32 at = fl_find_flow(w, worker);
-  if (at == FL_NO_POSITION) return 0;
-  const struct fl_flow_bucket* const b = fl_bucket_of(worker, at / FL_FLOW_ENTRIES);
-  if (!b) return 0;
-  const __u32 word = b->entry[at % FL_FLOW_ENTRIES];
-  const __u16 idle = fl_flow_idle(fl_tick(w->now), b->seen[at % FL_FLOW_ENTRIES]);
-  const struct fl_member* const m = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
-  if (!m || m->vip != w->vip || idle > fl_idle_limit(w, word)) return 0;
-  return word & (FL_FLOW_MEMBER_MASK | FL_FLOW_STATE_MASK);
-}
-
 /// Enters the flow as another worker's table has it, before the state machine sees the packet: a
 /// forged SYN moves nothing, a half-open flow completes where it began. Returns the position of the
-/// entry; FL_NO_POSITION: nobody knows the flow, or (w->elsewhere) there was no room.
+/// entry; FL_NO_POSITION: nobody knows the flow, or (w->elsewhere) its entry stays where it is:
+/// there is no room here, or it is to be forgotten.
 __attribute__((noinline)) __u32 fl_inherit(struct fl_work* w) {
   if (!w) return FL_NO_POSITION;
-  __u32 word = 0;
+  __u64 best = 0;
   for (__u32 worker = 0; worker < FL_MAX_WORKERS; worker++) {
     if (!fl_bucket_of(worker, 0)) break;  // there are no more
     if (worker == w->worker) continue;
-    word = fl_legacy_of(w, worker);
-    if (word) break;
+    const __u64 known = fl_known_by(w, worker);
+    // The youngest: an older one was left behind by an earlier change.
+    if (known && (!best || known >> FL_KNOWN_IDLE_SHIFT < best >> FL_KNOWN_IDLE_SHIFT))
+      best = known;
   }
+  const __u32 word = (__u32)best;
   if (!word) return FL_NO_POSITION;
   const __u32 state = fl_state_of(word);
   const struct fl_member* const member = fl_member_of(w, word & FL_FLOW_MEMBER_MASK);
   if (!member) return FL_NO_POSITION;
   w->member = word & FL_FLOW_MEMBER_MASK;
-  if (!fl_enter(w, state, state == FL_FLOW_CONFIRMED)) {
+  const int stays = (word & FL_KNOWN_TO_BE_FORGOTTEN) != 0;
+  if (stays || !fl_enter(w, state, state == FL_FLOW_CONFIRMED)) {
+    // As the state machine has it: a SYN on a flow that is not open is a new connection.
+    if (w->protocol == IPPROTO_TCP && fl_is_plain_syn(w->tcp_flags) && !fl_is_open(word))
+      return FL_NO_POSITION;
     w->elsewhere = member->state == FL_MEMBER_ACTIVE || member->state == FL_MEMBER_DRAINING;
     w->seeking = !fl_is_open(word);
     return FL_NO_POSITION;

@@ -2,6 +2,7 @@
 // Several queues: the gate looks into the other workers' flow tables where the data plane does, for
 // flows that change their queue, fragments, what follows them, and ICMP errors, which NICs spread
 // by addresses alone.
+#include <cstring>
 #include <ctime>
 
 #include <unistd.h>
@@ -158,6 +159,114 @@ TEST_F(GatePeers, AClosedFlowsPortIsANewConnectionAtAnotherQueueToo) {
 TEST_F(GatePeers, AnIcmpErrorFindsItsFlow) {
   begin_with(whole());
   EXPECT_EQ(1, at_worker_1(too_big_for_router()));
+}
+
+TEST_F(GatePeers, AnIcmpErrorDoesNotFollowAFlowThatHasTimedOut) {
+  begin_with(whole());
+  gate->advance(21 * base::kSecond);
+  EXPECT_EQ(2, backend_of(gate->run(too_big_for_router())));
+  EXPECT_EQ(2, at_worker_1(too_big_for_router()));
+}
+
+/// Flows that a worker's page says to be in flight.
+std::uint64_t in_flight(const fl_worker_page& page) {
+  std::uint64_t sum = 0;
+  for (const fl_backend_counters& backend : page.backends) sum += backend.in_flight;
+  return sum;
+}
+
+TEST_F(GatePeers, ACopyForFragmentsIsNotInFlight) {
+  begin_with(whole());
+  EXPECT_EQ(1, at_worker_1(first_fragment()));
+  EXPECT_EQ(1, at_worker_1(first_fragment()));
+  EXPECT_EQ(1U, in_flight(gate->page(0)));
+  EXPECT_EQ(0U, in_flight(gate->page(1)));
+}
+
+TEST_F(GatePeers, FragmentsFollowTheirFlowWhenItsBackendWasAwayForAWhile) {
+  begin_with(whole());
+  at_worker_1(first_fragment());
+  at_worker_1(first_fragment());
+  gate->work_as(0);
+  gate->use(world_table({.first = FL_MEMBER_DOWN, .pair_slots = {1}}));
+  EXPECT_EQ(2, backend_of(gate->run(whole())));
+  gate->use(world_table({}));
+
+  EXPECT_EQ(2, at_worker_1(first_fragment()));
+}
+
+TEST_F(GatePeers, AnIcmpErrorFollowsTheFlowRatherThanACopyForItsFragments) {
+  begin_with(whole());
+  at_worker_1(first_fragment());
+  gate->work_as(0);
+  gate->use(world_table({.first = FL_MEMBER_DOWN, .pair_slots = {1}}));
+  EXPECT_EQ(2, backend_of(gate->run(whole())));
+  gate->use(world_table({}));
+
+  EXPECT_EQ(2, at_worker_1(too_big_for_router()));
+}
+
+// Worker 0's entry is of the connection before: the client has used its port again.
+TEST_F(GatePeers, TheYoungestEntryCountsIfSeveralKnowTheFlow) {
+  const auto segment = [](const char* flags) {
+    return packet().ipv4(kClient4, kPair).tcp(40000, 80, flags);
+  };
+  begin_with(segment("S"));
+  gate->run(segment("FA"));
+  gate->advance(2 * base::kSecond);
+  EXPECT_EQ(2, at_worker_1(segment("S")));
+  EXPECT_EQ(2, at_worker_1(segment("A")));
+
+  gate->work_as(2);
+  EXPECT_EQ(2, backend_of(gate->run(segment("A"))));
+}
+
+/// Worker 1 has carried out an order that means all, worker 0 is at work on it.
+class GateInFlush : public GatePeers {
+ protected:
+  void order_all() {
+    fl_flow_order& order = gate->order();
+    order.vip = order.backend = FL_ANY;
+    order.sequence = gate->page(1).flush_sequence = 1;
+  }
+  void finish() {
+    std::memset(
+        gate->flows().data() + FL_LINE_BYTES, 0, gate->flows().header().parameter * FL_LINE_BYTES
+    );
+    gate->page(0).flush_sequence = 1;
+  }
+};
+
+TEST_F(GateInFlush, WhatAnotherWorkerHasYetToForgetIsFollowedAndNotCopied) {
+  const Frame segment = packet().ipv4(kClient4, kPair).tcp(40000, 80, "A");
+  begin_with(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"));
+  gate->run(segment);
+  order_all();
+
+  EXPECT_EQ(1, at_worker_1(segment));
+  finish();
+  EXPECT_EQ(2, at_worker_1(segment));
+}
+
+TEST_F(GateInFlush, NorForAFragment) {
+  begin_with(whole());
+  order_all();
+
+  EXPECT_EQ(1, at_worker_1(first_fragment()));
+  finish();
+  EXPECT_EQ(2, at_worker_1(first_fragment()));
+}
+
+TEST_F(GateInFlush, WhatTheOrderDoesNotMeanIsTakenOver) {
+  const Frame segment = packet().ipv4(kClient4, kPair).tcp(40000, 80, "A");
+  begin_with(packet().ipv4(kClient4, kPair).tcp(40000, 80, "S"));
+  gate->run(segment);
+  order_all();
+  gate->order().vip = 0;  // the pair's is another
+
+  EXPECT_EQ(1, at_worker_1(segment));
+  finish();
+  EXPECT_EQ(1, at_worker_1(segment));
 }
 
 }  // namespace

@@ -179,6 +179,9 @@ std::vector<PacketCase> owners() {
   const Message about_any = [](PacketBuilder& p) {
     p.icmp(3, 4, 1400).ipv4(kAnyPort, kClient4).df().tcp(443, 40000, "A").payload(20);
   };
+  const Message about_udp = [](PacketBuilder& p) {
+    p.icmp(3, 3).ipv4(kPairUdp, kClient4).udp(53, 40000).payload(1);
+  };
   const Frame syn = packet().ipv4(kClient4, kPair).tcp(40000, 80, "S");
   const Frame ack = packet().ipv4(kClient4, kPair).tcp(40000, 80, "A");
   return {
@@ -201,6 +204,13 @@ std::vector<PacketCase> owners() {
        .then = World{.first = FL_MEMBER_DRAINING, .pair_slots = {1}},
        .in = in4(kPair, about_pair),
        .out = relayed4(kPair, about_pair)},
+      {.says =
+           "A flow that has timed out leads its ICMP errors nowhere, though nobody has swept it.",
+       .before = {{0, packet().ipv4(kClient4, kPairUdp).udp(40000, 53).payload(1)}},
+       .then = World{.pair_slots = {1}},
+       .after_ms = 21000,
+       .in = in4(kPairUdp, about_udp),
+       .out = relayed4(kPairUdp, about_udp, kSecond4)},
       {.says = "The quoted source port names the vip, not its address alone.",
        .in = in4(kAnyPort, about_any),
        .out = relayed4(kAnyPort, about_any, kSecond4)},

@@ -113,6 +113,9 @@ GateWorld::GateWorld(std::uint64_t flow_buckets)
       )),
       second_flows_(make(
           "flows.1", {FL_REGION_FLOWS, flow::FlowTable::region_bytes(flow_buckets), flow_buckets}
+      )),
+      third_flows_(make(
+          "flows.2", {FL_REGION_FLOWS, flow::FlowTable::region_bytes(flow_buckets), flow_buckets}
       )) {
   load();
   reset();
@@ -123,10 +126,12 @@ std::byte* GateWorld::bank() {
 }
 
 void GateWorld::reset() {
-  for (shm::Region* const flows : {&flows_, &second_flows_})
+  for (shm::Region* const flows : {&flows_, &second_flows_, &third_flows_})
     std::memset(flows->data() + FL_LINE_BYTES, 0, flows->header().parameter * FL_LINE_BYTES);
   work_as(0);
-  std::memset(static_cast<void*>(&page()), 0, sizeof(fl_worker_page));
+  for (unsigned worker = 0; worker < 3; ++worker)
+    std::memset(static_cast<void*>(&page(worker)), 0, sizeof(fl_worker_page));
+  order() = {};
   const Meter meter{};
   const std::uint32_t first = 0;
   // Of worker 0.
@@ -180,7 +185,7 @@ void GateWorld::load() {
   if (bpf_map__set_inner_map_fd(tables, flows_.fd()) != 0) fail("inner map");
   if (bpf_object__load(object_.get()) != 0) fail("the verifier refuses the gate");
   std::uint32_t worker = 0;
-  for (const int flows : {flows_.fd(), second_flows_.fd()}) {
+  for (const int flows : {flows_.fd(), second_flows_.fd(), third_flows_.fd()}) {
     if (bpf_map_update_elem(bpf_map__fd(tables), &worker, &flows, BPF_ANY) != 0) fail("flow table");
     ++worker;
   }

@@ -31,7 +31,7 @@ class GateWorld {
   /// As the data plane's tests have it: own MAC, gateways, MTU 1500.
   [[nodiscard]] static fl_gate_settings usual_settings();
 
-  /// The frames that follow come to the queue of worker 0 or 1, each of which has a flow table.
+  /// The frames that follow come to the queue of worker 0, 1 or 2, each of which has a flow table.
   void work_as(std::uint8_t worker);
 
   /// There is, or was, a control; it has just seen every backend answer, or none.
@@ -48,11 +48,16 @@ class GateWorld {
   };
   Result run(const Frame& frame);
   /// As if so much time had passed: what has a time becomes older. Ticks pass at whole multiples of
-  /// FL_FLOW_TICK_NS since the beginning, as with a clock that starts at such a multiple.
+  /// FL_FLOW_TICK_NS since the beginning, as with a clock that starts at such a multiple. Of flows
+  /// only those of worker 0.
   void advance(base::Nanoseconds by);
 
   [[nodiscard]] fl_worker_page& page(unsigned worker = 0) {
     return workers_.at<fl_workers>(0)->worker[worker];
+  }
+  /// The order to forget flows, which the test writes and carries out.
+  [[nodiscard]] fl_flow_order& order() {
+    return *steering_.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
   }
   /// The bank in force.
   [[nodiscard]] std::byte* bank();
@@ -83,6 +88,7 @@ class GateWorld {
   shm::Region workers_;
   shm::Region flows_;
   shm::Region second_flows_;
+  shm::Region third_flows_;
   base::Nanoseconds elapsed_ = 0;
   std::uint64_t generation_ = 0;
 };
