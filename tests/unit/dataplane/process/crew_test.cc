@@ -319,6 +319,41 @@ TEST_F(CrewOnRings, WorkersTogetherForgetFlowsNoFasterThanTheOrderSays) {
   EXPECT_GE(flushed, kRate / 2);
 }
 
+// Whoever gets a flow in the middle of a flush, starts in it or rests in it: in the end nothing of
+// before the order is left. (Whoever is forgotten goes to b2, but for one slot.)
+TEST_F(CrewOnRings, AFlushForgetsFlowsThatChangeTheirWorkerMeanwhile) {
+  RingPort& port = add_station(3);
+  start(2);
+  establish(port, 3);
+  publish(1, 10000);
+  auto* const order = steering_region_.at<fl_flow_order>(FL_FLOW_ORDER_OFFSET);
+  order->vip = FL_ANY;
+  order->backend = FL_ANY;
+  order->per_second = kFlows / 2;  // so this takes seconds
+  __atomic_store_n(&order->sequence, std::uint64_t{1}, __ATOMIC_RELEASE);
+  for (const unsigned workers : {3U, 1U, 2U, 3U}) {
+    ASSERT_TRUE(crew_->arrange(stations_, workers));
+    for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 3], client, "A");
+    collect_all(port);
+  }
+  const auto all_done = [&] {
+    for (unsigned w = 0; w < crew_->known(); ++w)
+      if (__atomic_load_n(&page(w).flush_sequence, __ATOMIC_ACQUIRE) != 1) return false;
+    return true;
+  };
+  const base::Nanoseconds deadline = sys::monotonic_ns() + 60 * base::kSecond;
+  while (!all_done() && sys::monotonic_ns() < deadline) tick();
+  ASSERT_TRUE(all_done());
+
+  backends_.clear();
+  for (unsigned client = 0; client < kFlows; ++client) receive(port.rx[client % 3], client, "A");
+  collect_all(port);
+  const auto stayed = std::count_if(backends_.begin(), backends_.end(), [](const auto& flow) {
+    return flow.second.count(1) != 0;
+  });
+  EXPECT_LE(stayed, 1) << "of " << kFlows;
+}
+
 std::atomic<bool> hangs{false};
 std::atomic<bool> shall_hang{true};
 
