@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// yaml-cpp's events into our tree; its exceptions end here.
+// libyaml's events into our tree.
 #include "control/config/yaml.hh"
 
-#include <sstream>
+#include <cstring>
+#include <optional>
+#include <string_view>
 #include <utility>
+#include <yaml.h>
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
-
+#include "control/config/yaml_text.hh"
 #include "dataplane/base/printable.hh"
 
 namespace fairlead::config {
@@ -17,158 +17,237 @@ namespace {
 constexpr std::size_t kMaxDepth = 32;
 
 struct Refused {
-  int line;
+  int line = 1;
   std::string what;
 };
 
-// Builds the tree on a stack of containers that are not closed yet.
-class TreeBuilder final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add(make(Value::Kind::kNull, mark, anchor));
-  }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { no_anchor(line_of(mark)); }
-  void OnScalar(
-      const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text
-  ) override {
-    Value value = make(Value::Kind::kScalar, mark, anchor);
-    value.quoted = tag == "!";
-    if (!value.quoted && (text == "~" || text == "null")) value.kind = Value::Kind::kNull;
-    value.text = text;
-    add(std::move(value));
-  }
-  void OnSequenceStart(
-      const YAML::Mark& mark,
-      const std::string&,
-      YAML::anchor_t anchor,
-      YAML::EmitterStyle::value style
-  ) override {
-    push(make(Value::Kind::kList, mark, anchor), style);
-  }
-  void OnSequenceEnd() override { pop(); }
-  void OnMapStart(
-      const YAML::Mark& mark,
-      const std::string&,
-      YAML::anchor_t anchor,
-      YAML::EmitterStyle::value style
-  ) override {
-    push(make(Value::Kind::kMap, mark, anchor), style);
-  }
-  void OnMapEnd() override { pop(); }
+bool is_null(std::string_view plain) {
+  return plain.empty() || plain == "~" || plain == "null" || plain == "Null" || plain == "NULL";
+}
 
-  [[nodiscard]] Value take() { return std::move(root_); }
+/// Builds the tree on a stack of containers that are not closed yet.
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(YamlText& text) : text_(text) {}
+
+  /// An event within a document. False: refused().
+  bool take(const yaml_event_t& event) {
+    const YamlText::Place at = text_.at(event.start_mark.index);
+    if (text_.has_foreign() && event.type == YAML_SCALAR_EVENT && !is_text(event, at)) return false;
+    switch (event.type) {
+      case YAML_ALIAS_EVENT:
+        return no_anchor(at.line);
+      case YAML_SCALAR_EVENT:
+        return take_scalar(event.data.scalar, at);
+      case YAML_SEQUENCE_START_EVENT: {
+        const auto& list = event.data.sequence_start;
+        if (list.anchor != nullptr) return no_anchor(at.line);
+        return push(Value::Kind::kList, at, list.style == YAML_FLOW_SEQUENCE_STYLE);
+      }
+      case YAML_MAPPING_START_EVENT: {
+        const auto& map = event.data.mapping_start;
+        if (map.anchor != nullptr) return no_anchor(at.line);
+        return push(Value::Kind::kMap, at, map.style == YAML_FLOW_MAPPING_STYLE);
+      }
+      default:  // an end
+        return pop();
+    }
+  }
+
+  [[nodiscard]] Value take_root() { return std::move(root_); }
+  [[nodiscard]] const Refused& refused() const { return refused_; }
 
  private:
   struct Open {
     Value value;
     Entry entry;  // of a map: the key that waits for its value
     bool has_key = false;
+    [[nodiscard]] bool wants_key() const { return value.kind == Value::Kind::kMap && !has_key; }
   };
+  using Scalar = decltype(yaml_event_t{}.data.scalar);
 
-  static int line_of(const YAML::Mark& mark) { return mark.line + 1; }
-  [[noreturn]] static void no_anchor(int line) {
-    throw Refused{line, "anchors and aliases are not supported, write the value out"};
+  bool refuse(int line, std::string what) {
+    refused_ = {line, std::move(what)};
+    return false;
   }
-  static Value make(Value::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (anchor != YAML::NullAnchor) no_anchor(line_of(mark));
+  /// Cost: a look ahead in the text, so only where there is something to find.
+  bool is_text(const yaml_event_t& scalar, const YamlText::Place& begin) {
+    const auto byte = text_.foreign_in(begin.byte, text_.at(scalar.end_mark.index).byte);
+    if (!byte) return true;
+    const std::string hex = text_.hex(*byte);
+    return refuse(begin.line, "byte " + hex + " is no text in UTF-8, only comments may have such");
+  }
+  bool no_anchor(int line) {
+    return refuse(line, "anchors and aliases are not supported, write the value out");
+  }
+  static Value make(Value::Kind kind, const YamlText::Place& at) {
     Value value;
     value.kind = kind;
-    value.line = line_of(mark);
-    value.column = mark.column;
+    value.line = at.line;
+    value.column = at.column;
     return value;
   }
-  void push(Value value, YAML::EmitterStyle::value style) {
-    value.flow = style == YAML::EmitterStyle::Flow;
-    if (stack_.size() >= kMaxDepth) throw Refused{value.line, "nested deeper than 32 levels"};
-    stack_.push_back(Open{std::move(value), {}, false});
+
+  bool take_scalar(const Scalar& scalar, const YamlText::Place& at) {
+    if (scalar.anchor != nullptr) return no_anchor(at.line);
+    const std::string_view text(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    const bool quoted = scalar.tag == nullptr
+                            ? scalar.style != YAML_PLAIN_SCALAR_STYLE
+                            : std::strcmp(reinterpret_cast<const char*>(scalar.tag), "!") == 0;
+    const bool null = scalar.tag == nullptr && !quoted && is_null(text);
+    if (!stack_.empty() && stack_.back().wants_key()) return take_key(null, text, at);
+    Value value = make(null ? Value::Kind::kNull : Value::Kind::kScalar, at);
+    value.quoted = quoted;
+    value.text = text;
+    return add(std::move(value));
   }
-  void pop() {
+  bool take_key(bool null, std::string_view text, const YamlText::Place& at) {
+    if (null) return no_key(at.line);
+    Open& open = stack_.back();
+    for (const Entry& e : open.value.entries) {
+      if (e.key != text) continue;
+      return refuse(
+          at.line,
+          base::quoted(text) + " is given twice (first in line " + std::to_string(e.line) +
+              "), remove one of them"
+      );
+    }
+    open.entry.key = text;
+    open.entry.line = at.line;
+    open.entry.column = at.column;
+    open.has_key = true;
+    return true;
+  }
+  bool no_key(int line) { return refuse(line, "a key must be a plain word, as in 'port: 80'"); }
+
+  bool push(Value::Kind kind, const YamlText::Place& at, bool flow) {
+    if (!stack_.empty() && stack_.back().wants_key()) return no_key(at.line);
+    if (stack_.size() >= kMaxDepth) return refuse(at.line, "nested deeper than 32 levels");
+    stack_.push_back(Open{make(kind, at), {}, false});
+    stack_.back().value.flow = flow;
+    return true;
+  }
+  bool pop() {
     Value done = std::move(stack_.back().value);
     stack_.pop_back();
-    add(std::move(done));
+    return add(std::move(done));
   }
-  void add(Value value) {
+  bool add(Value value) {
     if (stack_.empty()) {
       root_ = std::move(value);
-      return;
+      return true;
     }
     Open& open = stack_.back();
     if (open.value.kind == Value::Kind::kList) {
       open.value.items.push_back(std::move(value));
-    } else if (!open.has_key) {
-      take_key(open, value);
-    } else {
-      open.entry.value = std::move(value);
-      // The parser sees a missing value at the next token, perhaps lines below.
-      if (open.entry.value.kind == Value::Kind::kNull) open.entry.value.line = open.entry.line;
-      open.value.entries.push_back(std::move(open.entry));
-      open.entry = {};
-      open.has_key = false;
+      return true;
     }
-  }
-  static void take_key(Open& open, Value& key) {
-    if (key.kind != Value::Kind::kScalar) {
-      throw Refused{key.line, "a key must be a plain word, as in 'port: 80'"};
-    }
-    for (const Entry& e : open.value.entries) {
-      if (e.key == key.text) {
-        throw Refused{
-            key.line,
-            base::quoted(key.text) + " is given twice (first in line " + std::to_string(e.line) +
-                "), remove one of them"};
-      }
-    }
-    open.entry.key = std::move(key.text);
-    open.entry.line = key.line;
-    open.entry.column = key.column;
-    open.has_key = true;
+    open.entry.value = std::move(value);
+    // The parser sees a missing value at the next token, perhaps lines below.
+    if (open.entry.value.kind == Value::Kind::kNull) open.entry.value.line = open.entry.line;
+    constexpr std::size_t kFew = 4;  // keys that a backend has
+    if (open.value.entries.empty()) open.value.entries.reserve(kFew);
+    open.value.entries.push_back(std::move(open.entry));
+    open.entry = {};
+    open.has_key = false;
+    return true;
   }
 
+  YamlText& text_;
   Value root_;
   std::vector<Open> stack_;
+  Refused refused_;
 };
 
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
+/// The parser and its event in hand.
+class Events {
+ public:
+  /// Requires: the text outlives it.
+  explicit Events(const YamlText& text) {
+    (void)yaml_parser_initialize(&parser_);
+    yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+    const std::string_view bytes = text.bytes();
+    yaml_parser_set_input_string(
+        &parser_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()
+    );
   }
-  return text;
+  ~Events() {
+    yaml_event_delete(&event_);
+    yaml_parser_delete(&parser_);
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  /// Null: the text is no YAML; see problem().
+  const yaml_event_t* next() {
+    yaml_event_delete(&event_);
+    return yaml_parser_parse(&parser_, &event_) != 0 ? &event_ : nullptr;
+  }
+
+  Refused problem(YamlText& text) const {
+    const std::string problem = parser_.problem == nullptr ? "no memory" : parser_.problem;
+    const auto [line, column, byte] = text.at(parser_.problem_mark.index);
+    if (byte < text.bytes().size() && text.bytes()[byte] == '\t')
+      return {line, "not YAML: a tab, indent with spaces"};
+    std::string what = "not YAML: " + problem;
+    if (parser_.context != nullptr) {
+      const int from = text.at(parser_.context_mark.index).line;
+      what += std::string(" ") + parser_.context;
+      if (from != line) what += " that begins in line " + std::to_string(from);
+    }
+    return {line, what + ", check indentation and quotes"};
+  }
+
+ private:
+  yaml_parser_t parser_{};
+  yaml_event_t event_{};
+};
+
+/// The first document. `empty`: there is none.
+std::optional<Refused> read_document(
+    Events& events, YamlText& text, TreeBuilder& builder, bool& empty
+) {
+  while (const yaml_event_t* event = events.next()) {
+    if (event->type == YAML_STREAM_START_EVENT) continue;
+    if (event->type == YAML_DOCUMENT_START_EVENT) {
+      empty = false;
+      continue;
+    }
+    if (event->type == YAML_DOCUMENT_END_EVENT || event->type == YAML_STREAM_END_EVENT)
+      return std::nullopt;
+    if (!builder.take(*event)) return builder.refused();
+  }
+  return events.problem(text);
+}
+
+/// Nothing may follow it.
+std::optional<Refused> read_end(Events& events, YamlText& text) {
+  const yaml_event_t* event = events.next();
+  if (event != nullptr && event->type == YAML_STREAM_END_EVENT) return std::nullopt;
+  if (event != nullptr) event = events.next();  // what the document begins with
+  if (event == nullptr) return events.problem(text);
+  const int line = text.at(event->start_mark.index).line;
+  return Refused{line, "second document in one file, remove the '---' before it"};
 }
 
 }  // namespace
 
 base::Result<Value> parse_yaml(const std::string& text, const std::string& name) {
-  const auto refuse = [&name](int line, const std::string& what) {
-    return base::invalid(name + ":" + std::to_string(line) + ": " + one_line(what));
+  const auto refuse = [&name](const Refused& refused) {
+    return base::invalid(name + ":" + std::to_string(refused.line) + ": " + refused.what);
   };
-  try {
-    std::istringstream in(text);
-    YAML::Parser parser(in);
-    TreeBuilder first;
-    if (!parser.HandleNextDocument(first)) {
-      return refuse(1, "file is empty, start from config/fairlead.yaml");
-    }
-    Value root = first.take();
-    if (root.kind == Value::Kind::kNull) {
-      return refuse(1, "file is empty, start from config/fairlead.yaml");
-    }
-    if (root.kind != Value::Kind::kMap) {
-      return refuse(root.line, "a configuration is a map of sections, as in 'node: {id: lb1}'");
-    }
-    TreeBuilder second;
-    if (parser.HandleNextDocument(second)) {
-      return refuse(second.take().line, "second document in one file, remove the '---' before it");
-    }
-    return root;
-  } catch (const Refused& refused) {
-    return refuse(refused.line, refused.what);
-  } catch (const YAML::ParserException& e) {
-    return refuse(e.mark.line + 1, "not YAML: " + e.msg + ", check indentation and quotes");
-  } catch (const std::exception& e) {
-    return refuse(1, std::string("not YAML: ") + e.what());
-  }
+  YamlText read(text);
+  Events events(read);
+  TreeBuilder builder(read);
+  bool empty = true;
+  if (const auto refused = read_document(events, read, builder, empty)) return refuse(*refused);
+  Value root = builder.take_root();
+  if (empty || root.kind == Value::Kind::kNull)
+    return refuse({1, "file is empty, start from config/fairlead.yaml"});
+  if (root.kind != Value::Kind::kMap)
+    return refuse({root.line, "a configuration is a map of sections, as in 'node: {id: lb1}'"});
+  if (const auto refused = read_end(events, read)) return refuse(*refused);
+  return root;
 }
 
 }  // namespace fairlead::config

@@ -32,19 +32,6 @@ bool continues(char c) {
   return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
 }
 
-/// Bytes of the UTF-8 character that `text` begins with; 0: it begins with none (RFC 3629).
-std::size_t character_bytes(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return 1;
-  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  if (overlong || beyond) return 0;
-  return std::all_of(text.begin() + 1, text.begin() + bytes, continues) ? bytes : 0;
-}
-
 /// Characters that are not seen or that turn others around (bidirectional text).
 bool hides(std::string_view character) {
   if (character.size() != 3) return false;
@@ -63,6 +50,18 @@ std::string_view beginning(std::string_view text, std::size_t most) {
 }
 
 }  // namespace
+
+std::size_t character_bytes(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return 1;
+  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) return 0;
+  const auto second = static_cast<unsigned char>(text[1]);
+  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+  if (overlong || beyond) return 0;
+  return std::all_of(text.begin() + 1, text.begin() + bytes, continues) ? bytes : 0;
+}
 
 std::string printable(std::string_view text) {
   std::string out;

@@ -12,6 +12,10 @@ namespace fairlead::base {
 inline constexpr std::size_t kMostQuoted = 60;
 inline constexpr std::size_t kMostMessage = 1000;
 
+/// Bytes of the UTF-8 character that `text` begins with; 0: it begins with none (RFC 3629).
+/// Requires: not empty.
+std::size_t character_bytes(std::string_view text);
+
 /// `text` as one line that no terminal takes for a command: control bytes become \n, \t, \x1b;
 /// those of Unicode (C1, invisible, text direction) and what is no UTF-8 too. The rest stays.
 std::string printable(std::string_view text);

@@ -55,7 +55,7 @@ MAY_INCLUDE: dict[str, list[str]] = {
 # What pure folders must not see: DPDK, logging, YAML, gRPC, files, clocks, environment.
 PURE = ["dataplane/base", "dataplane/net", "dataplane/steer", "dataplane/flow", "dataplane/path",
         "control/model", "control/policy", "control/staging", "control/steering"]
-IMPURE = re.compile(r"#include <(rte_|spdlog|yaml-cpp|grpc|fstream|iostream|filesystem|fcntl\.h|sys/mman)"
+IMPURE = re.compile(r"#include <(rte_|spdlog|yaml\.h|grpc|fstream|iostream|filesystem|fcntl\.h|sys/mman)"
                     r"|\b(clock_gettime|steady_clock::now|system_clock::now|getenv)\b")
 
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"')

@@ -31,11 +31,12 @@ inline const Refusal kRefusals[] = {
     {"broken YAML",
      "node: {id: lb1\n"
      "vips: [\n",
-     "c.yaml:2: not YAML: end of map flow not found, check indentation and quotes"},
+     "c.yaml:2: not YAML: did not find expected ',' or '}' while parsing a flow mapping that "
+     "begins in line 1, check indentation and quotes"},
     {"a tab for indentation",
      "node:\n"
      "\tid: lb1\n",
-     "c.yaml:2: not YAML: illegal map value, check indentation and quotes"},
+     "c.yaml:2: not YAML: a tab, indent with spaces"},
     {"a second document",
      VIP "---\n" VIP,
      "c.yaml:3: second document in one file, remove the '---' before it"},
