@@ -117,6 +117,14 @@ void put_node(const NodeIntent& node, fl_bank& bank) {
   bank.idle_udp_new_ms = node.idle_udp_new_ms;
 }
 
+void add_padded(steer::LineChecksum& sum, const void* data, std::size_t bytes) {
+  const std::size_t whole = bytes / FL_LINE_BYTES * FL_LINE_BYTES;
+  unsigned char last[FL_LINE_BYTES] = {};
+  if (bytes > whole) std::memcpy(last, static_cast<const char*>(data) + whole, bytes - whole);
+  sum.add(data, whole);
+  sum.add(last, sizeof last);
+}
+
 /// Appends sections to a bank, each at a line.
 class BankWriter {
  public:
@@ -130,6 +138,19 @@ class BankWriter {
     if (bytes > 0) std::memcpy(to, data, bytes);
     std::memset(to + bytes, 0, padded - bytes);
     next_ += lines(bytes);
+    return line;
+  }
+  /// The same of records of a line each, with their numbers.
+  std::uint32_t add(
+      const std::vector<fl_member>& records, const std::vector<MemberNumbers>& numbers
+  ) {
+    const std::uint32_t line = next_;
+    auto* to = reinterpret_cast<fl_member*>(bank_.data() + std::size_t{line} * FL_LINE_BYTES);
+    for (std::size_t n = 0; n < records.size(); ++n) {
+      to[n] = records[n];
+      put(numbers[n], to[n]);
+    }
+    next_ += static_cast<std::uint32_t>(records.size());
     return line;
   }
   [[nodiscard]] std::uint32_t used_bytes() const { return next_ * FL_LINE_BYTES; }
@@ -191,7 +212,7 @@ Result<std::size_t> encode(
   count(plan.members->size() * sizeof(fl_member));
   for (const SharedTable& t : std::set(plan.tables.begin(), plan.tables.end()))
     count(t->slots.size() * sizeof(std::uint32_t));
-  for (const auto& members : plan.pools_members) count(members.size() * sizeof members[0]);
+  for (const PoolMembers& pool : plan.pools_members) count(pool->size() * sizeof(std::uint32_t));
   for (const auto& servers : plan.quic) count(servers.size() * sizeof(fl_quic_server));
   count(names.size());
   if (needed > bank.size() || needed > UINT32_MAX)
@@ -214,7 +235,7 @@ Result<std::size_t> encode(
   put_node(plan.node, header);
   header.index_mask = static_cast<std::uint32_t>(index.size() - 1);
   header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
-  header.members_line = writer.add(plan.members->data(), plan.members->size() * sizeof(fl_member));
+  header.members_line = writer.add(*plan.numbers->book->records, *plan.members);
   std::vector<fl_vip> vips = plan.vips;
   const auto add_words = [&](const std::vector<std::uint32_t>& words) {
     return writer.add(words.data(), words.size() * sizeof words[0]);
@@ -224,7 +245,7 @@ Result<std::size_t> encode(
     const auto [at, first] = slots_lines.try_emplace(plan.tables[i], 0);
     if (first) at->second = add_words(plan.tables[i]->slots);
     vips[i].slots_line = at->second;
-    vips[i].pool_line = add_words(plan.pools_members[i]);
+    vips[i].pool_line = add_words(*plan.pools_members[i]);
     if (plan.quic[i].empty()) continue;
     vips[i].quic_line =
         writer.add(plan.quic[i].data(), plan.quic[i].size() * sizeof(fl_quic_server));
@@ -239,30 +260,31 @@ Result<std::size_t> encode(
   return header.used_bytes;
 }
 
+void close_records(Book& book, std::vector<fl_member> records) {
+  book.names = names_section(book);
+  book.records = std::make_shared<const std::vector<fl_member>>(std::move(records));
+  steer::LineChecksum sum;
+  sum.add(book.records->data(), book.records->size() * sizeof(fl_member));
+  add_padded(sum, book.names.data(), book.names.size());
+  book.sum = sum.value();
+}
+
 std::uint64_t content_of(const Plan& plan) {
   steer::LineChecksum sum;
   fl_bank header{};
   put_node(plan.node, header);
   header.digest = plan.digest;
+  header.checksum = plan.numbers->book->sum;
   sum.add(&header, sizeof header);
   sum.add(plan.vips.data(), plan.vips.size() * sizeof(fl_vip));
-  sum.add(plan.members->data(), plan.members->size() * sizeof(fl_member));
-  const auto add_padded = [&](const void* data, std::size_t bytes) {
-    const std::size_t whole = bytes / FL_LINE_BYTES * FL_LINE_BYTES;
-    unsigned char last[FL_LINE_BYTES] = {};
-    if (bytes > whole) std::memcpy(last, static_cast<const char*>(data) + whole, bytes - whole);
-    sum.add(data, whole);
-    sum.add(last, sizeof last);
-  };
+  add_padded(sum, plan.members->data(), plan.members->size() * sizeof(MemberNumbers));
   std::vector<std::uint64_t> tables;  // vips have the sizes
   for (const SharedTable& t : plan.tables) tables.push_back(t->checksum);
-  add_padded(tables.data(), tables.size() * sizeof tables[0]);
-  for (const auto& members : plan.pools_members)
-    add_padded(members.data(), members.size() * sizeof members[0]);
+  add_padded(sum, tables.data(), tables.size() * sizeof tables[0]);
+  for (const PoolMembers& pool : plan.pools_members)
+    add_padded(sum, pool->data(), pool->size() * sizeof(std::uint32_t));
   for (const auto& servers : plan.quic)
-    add_padded(servers.data(), servers.size() * sizeof(fl_quic_server));
-  const std::string& names = plan.numbers->book->names;
-  add_padded(names.data(), names.size());
+    add_padded(sum, servers.data(), servers.size() * sizeof(fl_quic_server));
   return sum.value();
 }
 

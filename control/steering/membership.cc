@@ -40,9 +40,10 @@ class Registrar {
       const Book& before,
       base::Nanoseconds hold,
       base::Nanoseconds now,
-      std::vector<fl_member>& records
+      std::vector<fl_member>& records,
+      std::vector<MemberNumbers>& numbers
   )
-      : book_(before), records_(records), hold_(hold), now_(now) {}
+      : book_(before), records_(records), numbers_(numbers), hold_(hold), now_(now) {}
 
   Result<Book> run(const std::vector<PoolIntent>& pools) {
     book_.rows.clear();
@@ -112,17 +113,19 @@ class Registrar {
   /// Members without a key keep their record (late packets are still counted for the right
   /// backend) but are free.
   void mark_free() {
+    numbers_.resize(records_.size());
     std::vector<bool> used(records_.size(), false);
     for (const auto& [key, number] : book_.members.used()) used[number] = true;
     for (std::size_t i = 0; i < used.size(); ++i)
       if (!used[i]) {
-        records_[i].state = FL_MEMBER_FREE;
+        numbers_[i].state = FL_MEMBER_FREE;
         if (records_[i].family == 0) records_[i].family = 4;
       }
   }
 
   Book book_;
   std::vector<fl_member>& records_;
+  std::vector<MemberNumbers>& numbers_;
   base::Nanoseconds hold_;
   base::Nanoseconds now_;
 };
@@ -141,22 +144,30 @@ Result<Book> next_book(
     const std::vector<PoolIntent>& pools,
     std::uint32_t idle_ms,
     base::Nanoseconds now,
-    std::vector<fl_member>& records
+    std::vector<fl_member>& records,
+    std::vector<MemberNumbers>& numbers
 ) {
   const base::Nanoseconds hold = idle_ms * base::kMillisecond + kHoldMargin;
-  return Registrar(before, hold, now, records).run(pools);
+  return Registrar(before, hold, now, records, numbers).run(pools);
 }
 
-void put_numbers(const BackendIntent& intent, fl_member& m) {
-  m.state = static_cast<std::uint8_t>(intent.state);
-  m.weight = intent.state == FL_MEMBER_ACTIVE ? intent.weight : 0;
-  m.inverse_weight = intent.inverse_weight;
-  fl_set_member_parallel(&m, intent.parallel);
-  if (m.inverse_weight == 0)  // 2^20 / weight, as policy::score_inverse_weight
-    m.inverse_weight = intent.weight == 0 ? UINT32_MAX : (1u << 20) / intent.weight;
+MemberNumbers take_numbers(fl_member& record) {
+  const MemberNumbers numbers{
+      record.weight,
+      record.inverse_weight,
+      static_cast<std::uint16_t>(fl_member_parallel(&record)),
+      record.state};
+  put({}, record);
+  return numbers;
 }
 
-PoolMeaning meaning_of(const model::Vip& vip, const std::vector<std::uint32_t>& order) {
+fl_member Plan::member(std::uint32_t number) const {
+  fl_member record = (*numbers->book->records)[number];
+  put((*members)[number], record);
+  return record;
+}
+
+PoolMeaning Meanings::of(const model::Vip& vip, const std::vector<std::uint32_t>& order) {
   PoolMeaning out;
   const auto number = [](std::string& text, std::uint64_t n) { text += std::to_string(n) + "\n"; };
   out.vip = vip.name + "\n" + vip.prefix.to_string() + "\n";
@@ -170,13 +181,21 @@ PoolMeaning meaning_of(const model::Vip& vip, const std::vector<std::uint32_t>& 
     number(out.vip, config.number);
     number(out.vip, config.server_id_bytes);
   }
-  out.ends.reserve(order.size());
+  MembersMeaning members;
+  members.ends.reserve(order.size());
   for (const std::uint32_t i : order) {
     const model::Backend& b = vip.backends[i];
-    out.members += b.id + "\n" + b.address.to_string() + "\n";
-    for (const std::uint8_t byte : b.server_id) number(out.members, byte);
-    out.ends.push_back(static_cast<std::uint32_t>(out.members.size()));
+    members.text += b.id + "\n" + b.address.to_string() + "\n";
+    for (const std::uint8_t byte : b.server_id) number(members.text, byte);
+    members.ends.push_back(static_cast<std::uint32_t>(members.text.size()));
   }
+  const auto known = known_.find(members.text);
+  if (known != known_.end() && known->second->ends == members.ends) {
+    out.members = known->second;
+    return out;
+  }
+  out.members = std::make_shared<const MembersMeaning>(std::move(members));
+  known_.emplace(out.members->text, out.members);
   return out;
 }
 

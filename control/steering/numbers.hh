@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/steering/steering.hh"
+#include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
 
@@ -84,27 +85,40 @@ struct MemberKey {
   friend auto operator<=>(const MemberKey&, const MemberKey&) = default;
 };
 
-/// A vip's table, and where the configuration has the backends that its positions mean.
+/// Where the configuration has the backends that a table's positions mean.
+using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
+
+/// A vip's table.
 struct VipTable {
-  SharedTable table;                 // null: none yet
-  std::vector<std::uint32_t> order;  // by position; none: not known (restored)
-  SharedBase asked;                  // stored base whose fit is known
+  SharedTable table;  // null: none yet
+  Order order;        // null: not known (restored)
+  SharedBase asked;   // stored base whose fit is known
   bool fits = false;
 };
 
-/// What a vip and its members mean by names and addresses, as text: part of the digest.
+/// What a pool's members mean by names and addresses, as text: part of the digest. Equal ones are
+/// the same object.
+struct MembersMeaning {
+  std::string text;                 // by rising id
+  std::vector<std::uint32_t> ends;  // of each member's
+};
+/// The same of a vip with its members.
 struct PoolMeaning {
   std::string vip;
-  std::string members;              // by rising id
-  std::vector<std::uint32_t> ends;  // of each member's text
+  std::shared_ptr<const MembersMeaning> members;
 };
 
-/// A pool's members by position, as the last plan numbered them.
+/// A pool's members, as the last plan numbered them.
 struct MemberRow {
   std::uint64_t edition = 0;  // of the intent
   std::uint32_t vip = 0;
+  // As the configuration lists them.
   std::vector<std::uint32_t> members;
   std::vector<std::uint32_t> backends;
+  // By position in the table: what a plan needs of 100,000 members lies side by side.
+  Order order;
+  std::vector<std::uint32_t> configured;  // weights
+  PoolMembers pool;
   PoolMeaning meaning;
 };
 
@@ -113,7 +127,11 @@ struct Book {
   Numbering<std::string> vips;
   Numbering<std::string> backends;
   Numbering<MemberKey> members;
-  std::string names;            // section of a bank
+  std::string names;  // section of a bank
+  /// By member number, without their MemberNumbers.
+  std::shared_ptr<const std::vector<fl_member>> records =
+      std::make_shared<const std::vector<fl_member>>();
+  std::uint64_t sum = 0;        // of names and records
   std::vector<MemberRow> rows;  // by intent; none: restored
   HashKey key{};                // that tables were made with
 };
@@ -121,14 +139,26 @@ struct Book {
 /// Everything that must survive from one plan to the next.
 struct Plan::Numbers {
   std::shared_ptr<const Book> book = std::make_shared<const Book>();
-  std::shared_ptr<const std::vector<fl_member>> records =
-      std::make_shared<const std::vector<fl_member>>();  // by member number
-  std::map<std::uint32_t, VipTable> tables;              // by vip number
-  std::uint32_t idle_ms = 0;                             // longest time-out ever in force
+  std::shared_ptr<const std::vector<MemberNumbers>> members =
+      std::make_shared<const std::vector<MemberNumbers>>();  // by member number
+  std::map<std::uint32_t, VipTable> tables;                  // by vip number
+  std::uint32_t idle_ms = 0;                                 // longest time-out ever in force
 };
 
 /// The names section of a bank.
 std::string names_section(const Book& book);
+
+/// Puts names, records and their sum, once all else is known. `records`: by member number.
+void close_records(Book& book, std::vector<fl_member> records);
+
+inline void put(const MemberNumbers& numbers, fl_member& record) {
+  record.state = static_cast<std::uint8_t>(numbers.state);
+  record.weight = numbers.weight;
+  record.inverse_weight = numbers.inverse_weight;
+  fl_set_member_parallel(&record, numbers.parallel);
+}
+/// Out of a record, which has none then.
+MemberNumbers take_numbers(fl_member& record);
 
 /// Checksum of all that a bank says but its generation and time.
 std::uint64_t content_of(const Plan& plan);

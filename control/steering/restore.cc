@@ -152,18 +152,22 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   FL_TRY(restore_names(names.vips, book.vips, now));
   FL_TRY(restore_names(names.backends, book.backends, now));
   FL_TRY(restore_members(table, names, book, now));
-  book.names = names_section(book);
+  std::vector<fl_member> records(table.members().begin(), table.members().end());
+  std::vector<MemberNumbers> members;
+  members.reserve(records.size());
+  for (fl_member& record : records) members.push_back(take_numbers(record));
+  numbers.members = std::make_shared<const std::vector<MemberNumbers>>(std::move(members));
+  close_records(book, std::move(records));
   numbers.book = std::make_shared<const Book>(std::move(book));
-  numbers.records = std::make_shared<const std::vector<fl_member>>(
-      table.members().begin(), table.members().end()
-  );
   Tables tables;
   for (const fl_vip& v : table.vips()) {
     if (names.vip(v.vip).empty()) return unusable("vip " + std::to_string(v.vip) + " has no name");
     FL_ASSIGN(Pool pool, pool_of(table, names, v));
     plan.tables.push_back(tables.add(table, v, std::move(pool)));
     numbers.tables[v.vip].table = plan.tables.back();
-    plan.pools_members.emplace_back(table.pool(v).begin(), table.pool(v).end());
+    plan.pools_members.push_back(std::make_shared<const std::vector<std::uint32_t>>(
+        table.pool(v).begin(), table.pool(v).end()
+    ));
     plan.vips.push_back(v);
     plan.vips.back().slots_line = 0;
     plan.vips.back().pool_line = 0;
@@ -173,7 +177,7 @@ Result<Steering> Steering::restore(const steer::TableView& table, base::Nanoseco
   plan.node = node_of(table.bank());
   numbers.idle_ms = longest_idle_ms(plan.node);
   plan.digest = table.digest();
-  plan.members = numbers.records;
+  plan.members = numbers.members;
   plan.numbers = std::make_shared<const Plan::Numbers>(std::move(numbers));
   plan.content = content_of(plan);
   steering.commit(plan);

@@ -11,7 +11,6 @@
 #include "control/steering/numbers.hh"
 #include "control/steering/quic_index.hh"
 #include "control/steering/validate.hh"
-#include "dataplane/steer/score.h"
 
 namespace fairlead::steering {
 
@@ -25,7 +24,7 @@ namespace {
 class Planner {
  public:
   Planner(const Plan::Numbers& committed, const NodeIntent& node, base::Nanoseconds now)
-      : numbers_(committed), records_(*committed.records), now_(now) {
+      : numbers_(committed), members_(*committed.members), now_(now) {
     plan_.node = node;
     numbers_.idle_ms = std::max(numbers_.idle_ms, longest_idle_ms(node));
   }
@@ -33,47 +32,79 @@ class Planner {
   /// `known`: knows() says so.
   Result<Plan> run(const std::vector<PoolIntent>& pools, bool known) {
     known_ = known;
-    if (!known) {
-      FL_ASSIGN(next_, next_book(*numbers_.book, pools, numbers_.idle_ms, now_, records_));
-      forget_tables();
-    }
+    if (!known) FL_TRY(open_book(pools));
     const Book& book = known ? *numbers_.book : next_;
+    plan_.pools.reserve(pools.size());
     for (std::size_t i = 0; i < pools.size(); ++i) {
       plan_.pools.push_back(planned(pools[i], book.rows[i]));
-      FL_TRY(build(pools[i], plan_.pools.back()));
+      FL_TRY(build(pools[i], book.rows[i], plan_.pools.back()));
     }
-    order_vips();
-    numbers_.records = std::make_shared<const std::vector<fl_member>>(std::move(records_));
-    plan_.members = numbers_.records;
-    if (!known) close_book(pools);
+    order_vips(book);
+    numbers_.members = std::make_shared<const std::vector<MemberNumbers>>(std::move(members_));
+    plan_.members = numbers_.members;
+    if (!known) numbers_.book = std::make_shared<const Book>(std::move(next_));
     digest();
     plan_.numbers = std::make_shared<const Plan::Numbers>(std::move(numbers_));
     return std::move(plan_);
   }
 
  private:
-  /// What names mean, after the pools' orders are known.
-  void close_book(const std::vector<PoolIntent>& pools) {
+  /// All that is looked up by name, for this plan and those that know its pools.
+  Result<bool> open_book(const std::vector<PoolIntent>& pools) {
+    std::vector<fl_member> records = *numbers_.book->records;
+    FL_ASSIGN(next_, next_book(*numbers_.book, pools, numbers_.idle_ms, now_, records, members_));
+    forget_tables();
+    Meanings meanings;
+    for (std::size_t i = 0; i < pools.size(); ++i) {
+      MemberRow& row = next_.rows[i];
+      place(pools[i].vip.backends, row);
+      row.meaning = meanings.of(pools[i].vip, *row.order);
+    }
+    close_records(next_, std::move(records));
     next_.key = plan_.node.hash_key;
-    next_.names = names_section(next_);
-    for (std::size_t i = 0; i < pools.size(); ++i)
-      next_.rows[i].meaning = meaning_of(pools[i].vip, numbers_.tables.at(next_.rows[i].vip).order);
-    numbers_.book = std::make_shared<const Book>(std::move(next_));
+    return true;
   }
 
-  /// The pool's numbers; puts what its intents say into the member records.
+  /// What positions in the pool's table mean.
+  void place(const std::vector<model::Backend>& backends, MemberRow& row) {
+    VipTable& vip = numbers_.tables[row.vip];
+    if (!still_orders(vip, backends)) {
+      vip.order = order_of(backends);
+      orders_anew_.insert(row.vip);
+    }
+    row.order = vip.order;
+    std::vector<std::uint32_t> pool;
+    pool.reserve(backends.size());
+    row.configured.reserve(backends.size());
+    for (const std::uint32_t i : *vip.order) {
+      pool.push_back(row.members[i]);
+      row.configured.push_back(backends[i].weight);
+    }
+    row.pool = std::make_shared<const std::vector<std::uint32_t>>(std::move(pool));
+  }
+
+  static Order order_of(const std::vector<model::Backend>& backends) {
+    std::vector<std::uint32_t> order(backends.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return backends[a].id < backends[b].id;
+    });
+    return std::make_shared<const std::vector<std::uint32_t>>(std::move(order));
+  }
+
+  /// The pool's numbers, with what its intents say of each member.
   PlannedPool planned(const PoolIntent& pool, const MemberRow& row) {
     PlannedPool planned;
     planned.name = pool.vip.name;
     planned.vip = row.vip;
     planned.backends.resize(row.members.size());
     for (std::size_t i = 0; i < row.members.size(); ++i) {
-      fl_member& record = records_[row.members[i]];
-      put_numbers(pool.backends[i], record);
+      MemberNumbers& numbers = members_[row.members[i]];
+      numbers = numbers_of(pool.backends[i]);
       PlannedBackend& backend = planned.backends[i];
       backend.member = row.members[i];
       backend.backend = row.backends[i];
-      backend.weight = record.weight;
+      backend.weight = numbers.weight;
     }
     return planned;
   }
@@ -95,18 +126,19 @@ class Planner {
 
   /// Whether `table` still says where the vip's backends are, by rising id.
   static bool still_orders(const VipTable& table, const std::vector<model::Backend>& backends) {
-    if (table.table == nullptr || table.order.size() != backends.size()) return false;
+    if (table.table == nullptr || table.order == nullptr) return false;
+    if (table.order->size() != backends.size()) return false;
     const std::vector<std::string>& ids = *table.table->ids;
     for (std::size_t i = 0; i < ids.size(); ++i)
-      if (backends[table.order[i]].id != ids[i]) return false;
+      if (backends[(*table.order)[i]].id != ids[i]) return false;
     return true;
   }
 
   /// The ids of backends in the vip's order: those that it or another vip has if they are the same.
   Ids ids_of(const std::vector<model::Backend>& backends, const VipTable& vip) {
     std::vector<std::string> ids;
-    ids.reserve(vip.order.size());
-    for (const std::uint32_t i : vip.order) ids.push_back(backends[i].id);
+    ids.reserve(vip.order->size());
+    for (const std::uint32_t i : *vip.order) ids.push_back(backends[i].id);
     if (vip.table != nullptr && *vip.table->ids == ids) return vip.table->ids;
     for (const Ids& known : ids_)
       if (*known == ids) return known;
@@ -114,25 +146,15 @@ class Planner {
     return ids_.back();
   }
 
-  /// What the pool's table follows from; puts the order of its backends.
-  TableInput input_of(const PoolIntent& pool, VipTable& vip) {
-    const std::vector<model::Backend>& backends = pool.vip.backends;
+  /// What the pool's table follows from.
+  TableInput input_of(const PoolIntent& pool, const MemberRow& row, VipTable& vip) {
     TableInput in;
     in.previous = vip.table;
-    if (known_ || still_orders(vip, backends)) {
-      in.ids = vip.table->ids;
-    } else {
-      vip.order.resize(backends.size());
-      std::iota(vip.order.begin(), vip.order.end(), 0U);
-      std::sort(vip.order.begin(), vip.order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return backends[a].id < backends[b].id;
-      });
-      in.ids = ids_of(backends, vip);
-    }
-    in.members.reserve(backends.size());
-    for (const std::uint32_t i : vip.order) {
-      const BackendIntent& intent = pool.backends[i];
-      in.members.push_back({backends[i].weight, intent.weight, intent.state == FL_MEMBER_ACTIVE});
+    in.ids = orders_anew_.count(row.vip) == 0 ? vip.table->ids : ids_of(pool.vip.backends, vip);
+    in.members.resize(row.order->size());
+    for (std::size_t rank = 0; rank < in.members.size(); ++rank) {
+      const BackendIntent& intent = pool.backends[(*row.order)[rank]];
+      in.members[rank] = {row.configured[rank], intent.weight, intent.state == FL_MEMBER_ACTIVE};
     }
     if (!known_ || vip.asked != pool.base) {
       vip.asked = pool.base;
@@ -163,18 +185,18 @@ class Planner {
   }
 
   /// The pool's table, after its previous one.
-  Result<bool> build(const PoolIntent& pool, PlannedPool& planned) {
+  Result<bool> build(const PoolIntent& pool, const MemberRow& row, PlannedPool& planned) {
     VipTable& vip = numbers_.tables[planned.vip];
-    const auto next = follow(input_of(pool, vip));
+    const auto next = follow(input_of(pool, row, vip));
     if (!next) return base::annotate("vip " + pool.vip.name, next.error());
     vip.table = next->table;
     planned.table_size = static_cast<std::uint32_t>(vip.table->slots.size());
     planned.slots_moved = next->moved;
-    members_[planned.vip].reserve(vip.order.size());
-    for (std::size_t rank = 0; rank < vip.order.size(); ++rank) {
-      planned.backends[vip.order[rank]].slots = vip.table->counts[rank];
-      planned.backends[vip.order[rank]].slots_before = next->slots_before[rank];
-      members_[planned.vip].push_back(planned.backends[vip.order[rank]].member);
+    const std::vector<std::uint32_t>& order = *row.order;
+    for (std::size_t rank = 0; rank < order.size(); ++rank) {
+      PlannedBackend& backend = planned.backends[order[rank]];
+      backend.slots = vip.table->counts[rank];
+      backend.slots_before = next->slots_before[rank];
     }
     plan_.vips.push_back(vip_record(pool.vip, planned));
     if (pool.only_node) plan_.vips.back().flags |= FL_VIP_ONLY_NODE;
@@ -207,14 +229,16 @@ class Planner {
     return v;
   }
 
-  void order_vips() {
+  void order_vips(const Book& book) {
+    std::map<std::uint32_t, PoolMembers> pools;  // by vip number
+    for (const MemberRow& row : book.rows) pools.emplace(row.vip, row.pool);
     std::sort(plan_.vips.begin(), plan_.vips.end(), [](const fl_vip& a, const fl_vip& b) {
       return a.vip < b.vip;
     });
     for (fl_vip& v : plan_.vips) {
       plan_.tables.push_back(numbers_.tables[v.vip].table);
-      plan_.pools_members.push_back(std::move(members_[v.vip]));
-      v.pool_size = static_cast<std::uint16_t>(plan_.pools_members.back().size());
+      plan_.pools_members.push_back(pools.at(v.vip));
+      v.pool_size = static_cast<std::uint16_t>(plan_.pools_members.back()->size());
       plan_.quic.push_back(std::move(quic_[v.vip]));
       if (!plan_.quic.back().empty())
         v.quic_mask = static_cast<std::uint32_t>(plan_.quic.back().size() - 1);
@@ -229,29 +253,55 @@ class Planner {
     for (std::size_t i = 0; i < plan_.pools.size(); ++i) {
       by_name[plan_.pools[i].name] = i;
       const PoolMeaning& m = numbers_.book->rows[i].meaning;
-      most += m.vip.size() + m.members.size() + (m.ends.size() + 1) * 2 * kDigits;
+      most += m.vip.size() + m.members->text.size() + (m.members->ends.size() + 1) * 2 * kDigits;
     }
     std::string text;
     text.reserve(most);
-    for (const auto& [name, i] : by_name)
-      append_meaning(plan_.pools[i], numbers_.book->rows[i].meaning, text);
+    std::vector<Told> told;
+    for (const auto& [name, i] : by_name) append_meaning(numbers_.book->rows[i], told, text);
     plan_.digest = keyed_hash(plan_.node.hash_key, text);
   }
 
-  void append_meaning(const PlannedPool& planned, const PoolMeaning& meaning, std::string& text)
-      const {
-    const VipTable& table = numbers_.tables.at(planned.vip);
-    text += meaning.vip;
-    std::size_t at = 0;
-    for (std::size_t rank = 0; rank < meaning.ends.size(); ++rank) {
-      text.append(meaning.members, at, meaning.ends[rank] - at);
-      at = meaning.ends[rank];
-      const fl_member& m = (*plan_.members)[planned.backends[table.order[rank]].member];
-      append_number(text, m.state);
-      append_number(text, m.weight);
+  /// A pool's part of the text but its vip's line, and what it follows from.
+  struct Told {
+    std::shared_ptr<const MembersMeaning> meaning;
+    SharedTable table;
+    std::vector<std::uint64_t> numbers;  // state and weight of each member
+    std::size_t begin = 0;
+    std::size_t bytes = 0;
+  };
+
+  /// Equal pools say the same: 100 vips of 1000 backends are one text to write and 99 to copy.
+  void append_meaning(const MemberRow& row, std::vector<Told>& told, std::string& text) const {
+    text += row.meaning.vip;
+    Told mine{row.meaning.members, numbers_.tables.at(row.vip).table, {}, text.size(), 0};
+    mine.numbers.reserve(row.pool->size());
+    for (const std::uint32_t n : *row.pool) {
+      const MemberNumbers& m = (*plan_.members)[n];
+      mine.numbers.push_back(std::uint64_t{m.state} << 32 | m.weight);
     }
-    append_number(text, table.table->slots.size());
-    append_number(text, table.table->meaning);
+    const auto same = std::find_if(told.begin(), told.end(), [&](const Told& t) {
+      return t.meaning == mine.meaning && t.table == mine.table && t.numbers == mine.numbers;
+    });
+    if (same != told.end()) {
+      text.append(text, same->begin, same->bytes);
+      return;
+    }
+    append_members(mine, text);
+    mine.bytes = text.size() - mine.begin;
+    told.push_back(std::move(mine));
+  }
+
+  static void append_members(const Told& told, std::string& text) {
+    std::size_t at = 0;
+    for (std::size_t rank = 0; rank < told.numbers.size(); ++rank) {
+      text.append(told.meaning->text, at, told.meaning->ends[rank] - at);
+      at = told.meaning->ends[rank];
+      append_number(text, told.numbers[rank] >> 32);
+      append_number(text, told.numbers[rank] & UINT32_MAX);
+    }
+    append_number(text, told.table->slots.size());
+    append_number(text, told.table->meaning);
   }
 
   static void append_number(std::string& text, std::uint64_t number) {
@@ -264,12 +314,12 @@ class Planner {
   static constexpr std::size_t kDigits = 21;  // of 64 bits, and the end of the line
 
   Plan::Numbers numbers_;
-  std::vector<fl_member> records_;  // by member number
-  bool known_ = false;              // no pool has changed its members
-  Book next_;                       // unless known
+  std::vector<MemberNumbers> members_;   // by member number
+  bool known_ = false;                   // no pool has changed its members
+  Book next_;                            // unless known
+  std::set<std::uint32_t> orders_anew_;  // vip numbers: their tables are of other backends
   base::Nanoseconds now_;
   std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;          // by vip number
-  std::map<std::uint32_t, std::vector<std::uint32_t>> members_;        // by vip number
   std::vector<Ids> ids_;                                               // that no table had before
   std::multimap<SharedTable, std::pair<TableInput, NextTable>> done_;  // by the previous table
   std::multimap<std::uint64_t, SharedTable> tables_;                   // by checksum

@@ -73,6 +73,18 @@ struct PlannedPool {
   std::vector<PlannedBackend> backends;  // in the order of the intent
 };
 
+/// What plans say of a member; the rest of its record stays until a pool changes its members.
+struct MemberNumbers {
+  std::uint32_t weight = 0;  // as in the table: 0 unless active
+  std::uint32_t inverse_weight = 0;
+  std::uint16_t parallel = 0;  // at most 255
+  std::uint16_t state = FL_MEMBER_FREE;
+  friend bool operator==(const MemberNumbers&, const MemberNumbers&) = default;
+};
+
+/// Numbers of members, by position in a table.
+using PoolMembers = std::shared_ptr<const std::vector<std::uint32_t>>;
+
 /// A finished plan: nothing is changed until it is encoded, published and committed.
 struct Plan {
   std::vector<PlannedPool> pools;
@@ -82,11 +94,13 @@ struct Plan {
 
   // What the bank is made of; for encode() and commit().
   NodeIntent node;
-  std::vector<fl_vip> vips;         // by rising vip number; lines are set by encode()
-  std::vector<SharedTable> tables;  // per entry of vips; equal pools have the same
-  std::vector<std::vector<std::uint32_t>> pools_members;  // per entry of vips: numbers by position
-  std::vector<std::vector<fl_quic_server>> quic;          // per entry of vips: index of server ids
-  std::shared_ptr<const std::vector<fl_member>> members;  // by number
+  std::vector<fl_vip> vips;                       // by rising vip number; lines are set by encode()
+  std::vector<SharedTable> tables;                // per entry of vips; equal pools have the same
+  std::vector<PoolMembers> pools_members;         // per entry of vips
+  std::vector<std::vector<fl_quic_server>> quic;  // per entry of vips: index of server ids
+  std::shared_ptr<const std::vector<MemberNumbers>> members;  // by number
+  /// The whole record of a member.
+  [[nodiscard]] fl_member member(std::uint32_t number) const;
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan
 };

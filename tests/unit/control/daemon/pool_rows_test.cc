@@ -79,7 +79,8 @@ class Control {
   [[nodiscard]] std::string members(const steering::Plan& plan, const std::string& name) const {
     std::string out;
     const auto v = steering_.vip_number(name);
-    for (const fl_member& m : *plan.members) {
+    for (std::uint32_t n = 0; n < plan.members->size(); ++n) {
+      const fl_member m = plan.member(n);
       if (!v || m.state == FL_MEMBER_FREE || m.vip != *v) continue;
       for (const std::string& id : rows.index().backends())
         if (steering_.backend_number(id) == m.backend) out += id + " ";
