@@ -36,13 +36,23 @@ bool any_lives(const Node& node, base::Nanoseconds now) {
   });
 }
 
+/// Of a data plane that lives, but without a thread: the table is tended all the same, and who gets
+/// its flows waits for that.
+bool rests(const fl_workers& workers, std::size_t number, base::Nanoseconds now) {
+  const std::uint32_t running = __atomic_load_n(&workers.workers_running, __ATOMIC_RELAXED);
+  return running != 0 && number >= running && alive(workers.worker[0], now) &&
+         workers.worker[number].pid == workers.worker[0].pid;
+}
+
 bool at_work(const Node& node, base::Nanoseconds now) {
   const fl_flow_order& order = order_of(node);
   // Nobody takes up what a control that died left half written.
   if (order.sequence == 0 || (order.sequence & steer::kOrderBeingWritten) != 0) return false;
-  const auto pages = api::pages(node.regions.worker_pages());
-  return std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
-    return alive(page, now) && !done(page, order);
+  const fl_workers& workers = node.regions.worker_pages();
+  const auto pages = api::pages(workers);
+  return std::any_of(pages.begin(), pages.end(), [&](const fl_worker_page& page) {
+    const auto number = static_cast<std::size_t>(&page - workers.worker);
+    return (alive(page, now) || rests(workers, number, now)) && !done(page, order);
   });
 }
 

@@ -82,6 +82,24 @@ TEST_F(Flush, IsRefusedWhileALivingWorkerIsAtWorkOnTheOneBefore) {
   EXPECT_EQ(order().sequence, 2U);
 }
 
+// Nobody beats for a worker that rests, but its table is swept, and others follow its flows until
+// then.
+TEST_F(Flush, IsRefusedWhileTheTableOfAWorkerThatRestsIsBeingSwept) {
+  live(0);
+  pages().worker_count = 2;
+  pages().workers_running = 1;
+  ASSERT_TRUE(flush(R"({"vip":"web"})").contains("result"));
+  finish(0);
+
+  EXPECT_EQ(flush(R"({"backend":"b1"})")["code"], "failed_precondition");
+  finish(1);
+  EXPECT_TRUE(flush(R"({"backend":"b1"})").contains("result"));
+
+  finish(0);
+  pages().worker[1].pid = 4711;  // of a data plane before this one
+  EXPECT_TRUE(flush(R"({"vip":"web"})").contains("result"));
+}
+
 TEST_F(Flush, OneThatAControlLeftHalfWrittenBlocksNobody) {
   live(0);
   order().sequence = 1 | steer::kOrderBeingWritten;
