@@ -189,6 +189,7 @@ base::Result<void> Crew::hand_out(
     const std::function<bool(unsigned worker, const Station&, unsigned queue)>& has
 ) {
   for (unsigned w = 0; w < running_; ++w) {
+    if (!members_[w].worker->taken()) continue;  // it hangs, and may be about to read what it has
     members_[w].assignment =
         assignment_for(stations, w, [&](const Station& s, unsigned q) { return has(w, s, q); });
     members_[w].worker->assign(members_[w].assignment.get());

@@ -372,6 +372,7 @@ TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast)
   start(1);
   const Queue queue = stations_.front()->port.queue(0);
   ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
+  shall_hang = true;
   receive(port.rx[0], 0, "S");
   while (!hangs) std::this_thread::yield();
   const shm::Region second = *shm::Region::anonymous(shm::steering_spec(kBank), 2);
@@ -393,6 +394,27 @@ TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast)
 
   EXPECT_EQ(read(), 1U);
   crew_->stop();  // before the regions go
+}
+
+// It may be about to read what it was given: that is not freed under it. (AddressSanitizer sees
+// it.)
+TEST_F(CrewOnRings, AWorkerThatHangsKeepsWhatItWasGiven) {
+  RingPort& port = add_station(2);
+  start(2);
+  const Queue queue = stations_.front()->port.queue(0);
+  ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
+  hangs = false;
+  shall_hang = true;
+  receive(port.rx[0], 0, "S");
+  while (!hangs) std::this_thread::yield();
+  EXPECT_FALSE(crew_->expect_moves(stations_)) << "given, and not taken";
+  const base::Nanoseconds from = sys::monotonic_ns();
+  EXPECT_FALSE(crew_->expect_moves(stations_)) << "nothing is given before that is taken";
+  shall_hang = false;
+  const base::Nanoseconds deadline = from + 20 * base::kSecond;
+  while (!crew_->expect_moves(stations_) && sys::monotonic_ns() < deadline) tick();
+
+  EXPECT_TRUE(crew_->expect_moves(stations_));
 }
 
 }  // namespace
