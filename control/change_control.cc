@@ -23,8 +23,14 @@ Moment moment(base::Nanoseconds now) {
   return {now, std::chrono::duration_cast<std::chrono::seconds>(wall).count()};
 }
 
-void log_warnings(const config::Config& config) {
-  for (const std::string& warning : config.warnings) sys::log_warn(warning);
+/// Where nodes have files of their own a vip may come to this one that is disabled in the fleet.
+void add_held_vips(
+    const Node& node, const config::Config& next, std::vector<std::string>& warnings
+) {
+  for (const model::Vip& vip : next.vips) {
+    if (find_vip(node, vip.name) == nullptr && node.operators.disabled.count(vip.name) > 0)
+      warnings.push_back("vip " + vip.name + " is disabled by an operator: enable vip " + vip.name);
+  }
 }
 
 }  // namespace
@@ -103,6 +109,7 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
     FL_ASSIGN(done.effect, effect_of(node_, *config, now));
     done.restart = keys_needing_restart(node_.config, *config);
     done.warnings = config->warnings;
+    add_held_vips(node_, *config, done.warnings);
   }
   if (step.replace_file) {
     const auto can = can_replace(file_);
@@ -115,6 +122,7 @@ base::Result<ChangeControl::Done> ChangeControl::carry_out(
   if (step.replace_file) done.file_error = write_file(text);
   const staging::Revision* revision = staging::find(state_, state_.in_force);
   done.etcd_away = share_commit(revision == nullptr ? "" : revision->note);
+  forget_gone();
   return done;
 }
 
@@ -126,7 +134,10 @@ void ChangeControl::put_in_force(config::Config config, By by) {
   ++node_.reloads;
   node_.reload_error.clear();
   // In a fleet an operator's commit ends them everywhere, and no file of one node does.
-  if (!node_.store || by == By::kOperator) node_.operators.weights.clear();
+  if (!node_.store || by == By::kOperator) {
+    node_.operators.weights.clear();
+    node_.operators.ramps_elsewhere.clear();
+  }
   node_.weights.end_hold();
   reconciler_.take_config(std::move(config), decided);
   persist(node_);
@@ -185,7 +196,9 @@ base::Result<bool> ChangeControl::take(
   if (!saved) sys::log_error("the history is not saved: " + saved.error().what);
   const staging::State before = state_;
   if (saved && *saved) state_ = step.next;
-  log_warnings(config);
+  std::vector<std::string> warnings = config.warnings;
+  add_held_vips(node_, config, warnings);
+  for (const std::string& warning : warnings) sys::log_warn(warning);
   for (const std::string& key : keys_needing_restart(node_.config, config))
     sys::log_warn("reload: " + key + " keeps its old value until fairlead-control restarts");
   if (trial) {
@@ -196,6 +209,7 @@ base::Result<bool> ChangeControl::take(
   }
   put_in_force(std::move(config), by);
   tell(before);
+  if (by == By::kFile) forget_gone();
   return true;
 }
 

@@ -29,6 +29,9 @@ class ChangeControl {
   /// changes are refused.
   config::Config begin(config::Config from_file, base::Nanoseconds now);
 
+  /// The same when that is in force: forgets decisions on vips that went while nobody ran.
+  void begun() { forget_gone(); }
+
   /// SIGHUP and `config reload`: the file comes into force, also if it says what is.
   base::Result<bool> reload(const std::string& origin, base::Nanoseconds now);
   /// The same if the file says something new; for a file that changes.
@@ -84,6 +87,9 @@ class ChangeControl {
   enum class By : std::uint8_t { kFile, kOperator, kFleet };
   void put_in_force(config::Config config, By by);
   bool share_commit(const std::string& note);
+  /// Once the configuration in force is not to be taken back by itself, and is every node's: what
+  /// operators decided on vips that are in it no more is forgotten.
+  void forget_gone();
   static void add_ends(const Done& done, Json& out);
   void tell(const staging::State& before, const std::string& refused = "");
   std::string write_file(const std::string& text);

@@ -2,8 +2,10 @@
 // The configuration of a fleet: sections that one node's operator commits and all nodes take.
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "control/actions.hh"
 #include "control/change_control.hh"
 #include "control/config/sections.hh"
 #include "control/fleet/shared_config.hh"
@@ -91,6 +93,21 @@ bool ChangeControl::share_commit(const std::string& note) {
   return false;
 }
 
+// In a fleet whose nodes have vips of their own a vip that is gone here may be another node's, so
+// decisions stay. Where all take one configuration, the node whose operator took the vip away
+// cleans up: after the configuration, so that no node has the vip without the decision.
+void ChangeControl::forget_gone() {
+  const bool ours = !node_.store || (shared_of(node_) && node_.shared_config_error.empty());
+  if (state_.trial || !ours) return;
+  OperatorState next = node_.operators;
+  const std::set<std::string> gone = forget_gone_vips(next, node_.config.vips);
+  if (gone.empty()) return;
+  node_.operators = std::move(next);
+  persist(node_);
+  for (const std::string& vip : gone)
+    sys::log_info("vip is gone, operators' decisions on it are forgotten vip=" + vip);
+}
+
 Answer ChangeControl::share(const api::Request& request) {
   if (!node_.store) {
     return base::fail(
@@ -108,6 +125,7 @@ Answer ChangeControl::share(const api::Request& request) {
   const auto shared = shared_of(node_);
   const bool changes = !shared || shared->text != text;
   if (changes) write_shared(node_, text, request.note.value_or(""));
+  forget_gone();
   sys::log_info("operator shared the configuration revision=" + std::to_string(state_.in_force));
   return Json{
       {"revision", state_.in_force},

@@ -57,6 +57,7 @@ base::Result<bool> Daemon::open_node(config::Config config, base::Nanoseconds no
   reconciler_->take_config(changes_->begin(std::move(config), now), now);
   restore_fleet_weights(*node_);
   for (const std::string& id : node_->operators.left) node_->intake.restore_left(id);
+  if (!node_->store) changes_->begun();
   FL_TRY(node_->exchange.start(
       node_->config, node_->regions.worker_pages(), node_->regions.score_table()
   ));

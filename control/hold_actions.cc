@@ -55,7 +55,9 @@ bool takes(const Node& node, const OperatorState& state, const model::Vip& vip, 
   const auto set = state.weights.find(member);
   const std::uint32_t weight = set == state.weights.end() ? backend.weight : set->second;
   const auto ramp = state.ramps.find(member);
-  const bool ends = ramp != state.ramps.end() && ramp->second.to == 0;  // it will take no more
+  const auto other = state.ramps_elsewhere.find(member);
+  const bool ends = (ramp != state.ramps.end() && ramp->second.to == 0) ||  // takes no more soon
+                    (other != state.ramps_elsewhere.end() && other->second.to == 0);
   return weight > 0 && !ends && state.holds.count(member) == 0 &&
          !node.intake.has_left(backend.id) &&
          node.checks.state(vip.name, backend.id) != health::State::kDown;

@@ -2,6 +2,7 @@
 // The state file: JSON, checked field by field.
 #include "control/operator_state.hh"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -167,6 +168,30 @@ std::string to_text(const OperatorState& state) {
 }
 
 }  // namespace
+
+std::set<std::string> forget_gone_vips(OperatorState& state, const std::vector<model::Vip>& vips) {
+  std::set<std::string> gone;
+  const auto forget = [&](const std::string& name) {
+    const bool there = std::any_of(vips.begin(), vips.end(), [&](const model::Vip& vip) {
+      return vip.name == name;
+    });
+    if (!there) gone.insert(name);
+    return !there;
+  };
+  const auto of_member = [&](const auto& decision) { return forget(decision.first.first); };
+  std::erase_if(state.disabled, forget);
+  std::erase_if(state.holds, of_member);
+  std::erase_if(state.health, of_member);
+  std::erase_if(state.weights, of_member);
+  std::erase_if(state.ramps, of_member);
+  std::erase_if(state.ramps_elsewhere, of_member);
+  return gone;
+}
+
+void end_ramps(OperatorState& state, const Member& member) {
+  state.ramps.erase(member);
+  state.ramps_elsewhere.erase(member);
+}
 
 base::Result<OperatorState> load_operator_state(const std::string& path) {
   struct stat info {};

@@ -7,9 +7,11 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "control/health/checks.hh"
 #include "control/holds.hh"
+#include "control/model/model.hh"
 #include "control/ramps.hh"
 #include "dataplane/base/result.hh"
 
@@ -20,12 +22,20 @@ struct OperatorState {
   bool frozen = false;                      // weights do not follow measurements
   std::map<Member, std::uint32_t> weights;  // in place of configured ones, until the next reload
   Holds holds;                              // drained, in maintenance, off
-  Ramps ramps;                              // weights on their way; of this node alone
+  Ramps ramps;                              // weights on their way, by this node
+  RampsElsewhere ramps_elsewhere;           // by others; not in the file, the fleet knows
   std::set<std::string> disabled;           // vips that take no new flows
   std::map<Member, health::Order> health;   // up or down, whatever probes say
   std::set<std::string> left;               // backends whose agent said goodbye
   friend bool operator==(const OperatorState&, const OperatorState&) = default;
 };
+
+/// Forgets what was decided on vips that are not among these: one that is made again under the same
+/// name begins anew. Returns their names.
+std::set<std::string> forget_gone_vips(OperatorState& state, const std::vector<model::Vip>& vips);
+
+/// A weight was set by hand, or begins another way: no ramp goes on with it, whoever's.
+void end_ramps(OperatorState& state, const Member& member);
 
 /// <runtime_dir>/state.json. A missing file is an empty state; a damaged one is kDataLoss.
 base::Result<OperatorState> load_operator_state(const std::string& path);

@@ -20,7 +20,7 @@ RampsMoved move_ramps(Ramps& ramps, SetWeights& weights, base::Nanoseconds now) 
   for (auto it = ramps.begin(); it != ramps.end();) {
     auto& [member, ramp] = *it;
     const auto set = weights.find(member);
-    const bool ours = set != weights.end() && set->second == ramp.now;
+    const bool ours = set != weights.end();
     if (ours) {
       ramp.now = weight_at(ramp, now);
       out.changed = out.changed || set->second != ramp.now;

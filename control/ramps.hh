@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "control/holds.hh"
@@ -23,6 +24,15 @@ struct Ramp {
   friend bool operator==(const Ramp&, const Ramp&) = default;
 };
 using Ramps = std::map<Member, Ramp>;
+
+/// A ramp that another node of the fleet carries out: its steps come as weights.
+struct RampElsewhere {
+  std::string node;
+  std::uint32_t to = 0;
+  base::Nanoseconds until = 0;
+  friend bool operator==(const RampElsewhere&, const RampElsewhere&) = default;
+};
+using RampsElsewhere = std::map<Member, RampElsewhere>;
 using SetWeights = std::map<Member, std::uint32_t>;
 
 /// On the straight line between its ends.
@@ -31,11 +41,12 @@ std::uint32_t weight_at(const Ramp& ramp, base::Nanoseconds now);
 struct RampsMoved {
   bool changed = false;          // weights or ramps
   std::vector<Member> arrived;   // at their ends
-  std::vector<Member> given_up;  // somebody else set the weight
+  std::vector<Member> given_up;  // the weight was forgotten
 };
 
-/// Takes the steps that are due. A weight that is not what the ramp made of it was set by somebody
-/// else, or forgotten with a new configuration: that counts, and the ramp ends.
+/// Takes the steps that are due. A ramp ends early when its weight is forgotten with a new
+/// configuration; who sets another one takes the ramp away. A weight that is not its last step is
+/// that of another node's ramp, which began at the same time and lost: it does not count.
 RampsMoved move_ramps(Ramps& ramps, SetWeights& weights, base::Nanoseconds now);
 
 }  // namespace fairlead::control

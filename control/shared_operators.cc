@@ -2,8 +2,10 @@
 // One JSON object a decision.
 #include "control/shared_operators.hh"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -41,6 +43,20 @@ Json health_json(const health::Order& order, const Clocks& clocks) {
   Json out{{"up", order.up}};
   if (order.until != 0) out["until_ms"] = wall_of(order.until, clocks);
   return out;
+}
+
+Json ramp_json(
+    const std::string& node, std::uint32_t to, base::Nanoseconds until, const Clocks& clocks
+) {
+  return Json{{"node", node}, {"to", to}, {"until_ms", wall_of(until, clocks)}};
+}
+
+// Throws what nlohmann throws on a wrong type.
+RampElsewhere ramp_of(const Json& row, const Clocks& clocks) {
+  return {
+      row.at("node").get<std::string>(),
+      row.at("to").get<std::uint32_t>(),
+      monotonic_of(row.at("until_ms").get<std::int64_t>(), clocks)};
 }
 
 std::optional<Hold> hold_of(const Json& row, const Clocks& clocks) {
@@ -125,6 +141,8 @@ void take(OperatorState& state, const Name& name, const Json& value, const Clock
   } else if (name.kind == "weight") {
     const auto weight = value.get<std::uint32_t>();
     if (weight <= 10'000) state.weights[name.member] = weight;
+  } else if (name.kind == "ramp") {
+    state.ramps_elsewhere[name.member] = ramp_of(value, clocks);
   }
 }
 
@@ -146,6 +164,14 @@ fleet::Values shared_values(
     const std::string name = name_of("health", member);
     out[name] = text_of(name, health_json(order, clocks), seen, clocks);
   }
+  const auto add_ramp = [&](const Member& member, const Json& ramp) {
+    const std::string name = name_of("ramp", member);
+    out[name] = text_of(name, ramp, seen, clocks);
+  };
+  for (const auto& [member, ramp] : state.ramps_elsewhere)
+    add_ramp(member, ramp_json(ramp.node, ramp.to, ramp.until, clocks));
+  for (const auto& [member, ramp] : state.ramps)
+    add_ramp(member, ramp_json(clocks.node, ramp.to, ramp.until, clocks));
   return out;
 }
 
@@ -157,6 +183,7 @@ OperatorState with_shared_values(
   state.holds.clear();
   state.health.clear();
   state.disabled.clear();
+  state.ramps_elsewhere.clear();
   for (const auto& [text, value] : values) {
     if (text.starts_with(kDisabled)) state.disabled.insert(text.substr(kDisabled.size()));
     const auto name = name_parts(text);
@@ -167,7 +194,27 @@ OperatorState with_shared_values(
       // Skipped, see above.
     }
   }
+  // Our own are known to the fleet by our name; what we do not know of was ended here.
+  const RampsElsewhere all = std::exchange(state.ramps_elsewhere, {});
+  for (const auto& [member, ramp] : all)
+    if (ramp.node != clocks.node) state.ramps_elsewhere[member] = ramp;
+  std::erase_if(state.ramps, [&](const auto& own) {
+    const auto known = all.find(own.first);
+    return known == all.end() || known->second.node != clocks.node;
+  });
   return state;
+}
+
+bool only_steps(
+    const OperatorState& state, const fleet::Values& before, const fleet::Values& after
+) {
+  const auto changes = fleet::changes_between(before, after);
+  return std::all_of(changes.begin(), changes.end(), [&](const fleet::Change& change) {
+    const auto name = name_parts(change.name);
+    if (!name) return false;
+    return name->kind == "ramp" ||
+           (name->kind == "weight" && state.ramps_elsewhere.count(name->member) > 0);
+  });
 }
 
 }  // namespace fairlead::control

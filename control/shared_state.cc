@@ -10,15 +10,19 @@
 #include "control/etcd/settings.hh"
 #include "control/shared_operators.hh"
 #include "control/vip_actions.hh"
+#include "control/weight_actions.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 namespace {
 
-Clocks clocks_now() {
+Clocks clocks_of(const Node& node) {
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return {sys::monotonic_ns(), std::chrono::duration_cast<std::chrono::milliseconds>(wall).count()};
+  return {
+      sys::monotonic_ns(),
+      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count(),
+      node.config.node.id};
 }
 
 void tell_frozen(Node& node) {
@@ -55,6 +59,21 @@ void tell_vips(Node& node, const std::set<std::string>& before) {
     if (after.count(vip) == 0) tell_vip(node, vip, "operator, on another node");
 }
 
+/// Own ramps that the fleet ended.
+void tell_ramps(Node& node, const Ramps& before) {
+  for (const auto& [member, ramp] : before) {
+    if (node.operators.ramps.count(member) > 0) continue;
+    const auto other = node.operators.ramps_elsewhere.find(member);
+    tell_ramp(
+        node,
+        member,
+        "ramp ends",
+        other == node.operators.ramps_elsewhere.end() ? "another weight was set, on another node"
+                                                      : "node " + other->second.node + " ramps it"
+    );
+  }
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<fleet::Store>> open_store(
@@ -72,7 +91,7 @@ base::Result<std::unique_ptr<fleet::Store>> open_store(
 
 void share_operators(Node& node) {
   if (!node.store) return;
-  fleet::Values now = shared_values(node.operators, node.shared_seen, clocks_now());
+  fleet::Values now = shared_values(node.operators, node.shared_seen, clocks_of(node));
   const auto changes = fleet::changes_between(node.shared_seen, now);
   if (changes.empty()) return;
   node.store->write(changes);
@@ -93,7 +112,7 @@ void SharedState::tick(
 }
 
 void SharedState::take_operators(Node& node, Reconciler& reconciler, base::Nanoseconds now) {
-  const Clocks clocks = clocks_now();
+  const Clocks clocks = clocks_of(node);
   const fleet::Values values = node.store->read();
   OperatorState next = with_shared_values(node.operators, values, clocks);
   fleet::Values fresh = shared_values(next, values, clocks);
@@ -110,6 +129,7 @@ void SharedState::take_operators(Node& node, Reconciler& reconciler, base::Nanos
   }
   const Holds before = node.operators.holds;
   const std::set<std::string> disabled = node.operators.disabled;
+  const Ramps ramps = node.operators.ramps;
   const bool thawed = node.operators.frozen && !next.frozen;
   const bool turned = node.operators.frozen != next.frozen;
   node.operators = std::move(next);
@@ -117,9 +137,10 @@ void SharedState::take_operators(Node& node, Reconciler& reconciler, base::Nanos
   persist(node);
   tell_holds(node, before);
   tell_vips(node, disabled);
+  tell_ramps(node, ramps);
   if (turned) tell_frozen(node);
   if (thawed || own != node.shared_seen) {
-    node.weights.end_hold();
+    if (thawed || !only_steps(node.operators, own, node.shared_seen)) node.weights.end_hold();
     reconciler.hasten_policy();
     reconciler.hasten_health();
     reconciler.mark_dirty(now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include "control/api/counters.hh"
 #include "control/model/names.hh"
@@ -41,6 +42,15 @@ std::map<std::uint32_t, std::uint32_t> slot_counts(const Node& node, const fl_vi
 double share(std::uint32_t slots, const fl_vip* vip) {
   if (vip == nullptr || vip->table_size == 0) return 0;
   return static_cast<double>(slots) / vip->table_size;
+}
+
+/// A configured weight on its way, whoever takes its steps; nullopt: it is where it is.
+std::optional<RampElsewhere> ramp_of(const Node& node, const Member& member) {
+  const OperatorState& state = node.operators;
+  if (const auto own = state.ramps.find(member); own != state.ramps.end())
+    return RampElsewhere{node.config.node.id, own->second.to, own->second.until};
+  const auto other = state.ramps_elsewhere.find(member);
+  return other == state.ramps_elsewhere.end() ? std::nullopt : std::optional(other->second);
 }
 
 /// Since when an answer's counters count, if they were cleared.
@@ -145,10 +155,11 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
   const auto* weight = node.weights.find(vip.name, backend.id);
   std::string out = weight == nullptr ? "not weighed yet" : weight->why;
   if (node.operators.weights.count({vip.name, backend.id}) > 0) {
-    const auto ramp = node.operators.ramps.find({vip.name, backend.id});
     out += "; weight set by operator";
-    if (ramp != node.operators.ramps.end())
-      out += ", on its way to " + std::to_string(ramp->second.to);
+    if (const auto ramp = ramp_of(node, {vip.name, backend.id})) {
+      out += ", on its way to " + std::to_string(ramp->to);
+      if (ramp->node != node.config.node.id) out += " by node " + ramp->node;
+    }
     // These measure capacity: a configured weight only fills in for an estimate.
     if (measures(node.config.policy)) out += ", in force only until there is an estimate";
   }
@@ -194,11 +205,10 @@ Json backend_row(
       {"bytes", sum.bytes},
       {"why", why(node, *s.vip, *s.backend)},
   };
-  if (const auto ramp = node.operators.ramps.find({s.vip->name, s.backend->id});
-      ramp != node.operators.ramps.end()) {
-    const base::Nanoseconds until = std::max(ramp->second.until, now);
-    row["ramp_to"] = ramp->second.to;
-    row["ramp_remaining_ms"] = (until - now) / base::kMillisecond;
+  if (const auto ramp = ramp_of(node, {s.vip->name, s.backend->id})) {
+    row["ramp_to"] = ramp->to;
+    row["ramp_remaining_ms"] = (std::max(ramp->until, now) - now) / base::kMillisecond;
+    if (node.store) row["ramp_node"] = ramp->node;
   }
   if (member != nullptr) add_cleared(row, node.cleared.backend_taken(member->backend), now);
   add_report(row, node, *s.backend, now);

@@ -13,7 +13,6 @@ namespace {
 
 void take_effect(Node& node, Reconciler& reconciler, base::Nanoseconds now) {
   persist(node);
-  node.weights.end_hold();
   reconciler.hasten_policy();
   reconciler.mark_dirty(now);
 }
@@ -29,6 +28,32 @@ std::string weight_note(const Node& node, std::uint32_t weight) {
          " follows measurements: it counts until the backend reports";
 }
 
+/// The ramp of a member from what it has to `r.weight`; its first step is where it stands.
+std::uint32_t begin_ramp(
+    OperatorState& state,
+    const Member& member,
+    std::uint32_t from,
+    const api::Request& r,
+    base::Nanoseconds now
+) {
+  end_ramps(state, member);
+  if (!r.ramp || from == *r.weight) return *r.weight;
+  state.ramps.emplace(member, Ramp{from, *r.weight, from, now, now + *r.ramp});
+  return from;
+}
+
+/// Whose ramp a weight ends; "": nobody's but this node's.
+std::string ramps_ended(const OperatorState& before, const std::vector<Selected>& rows) {
+  for (const Selected& row : rows) {
+    const auto ramp = before.ramps_elsewhere.find({row.vip->name, row.backend->id});
+    if (ramp != before.ramps_elsewhere.end())
+      return "ends the ramp that node " + ramp->second.node + " began";
+  }
+  return "";
+}
+
+}  // namespace
+
 void tell_ramp(Node& node, const Member& member, std::string what, std::string cause) {
   sys::log_info(what + " vip=" + member.first + " backend=" + member.second + " by=" + cause);
   api::Event event;
@@ -39,22 +64,6 @@ void tell_ramp(Node& node, const Member& member, std::string what, std::string c
   event.backend = member.second;
   node.happenings.tell(std::move(event));
 }
-
-/// The ramp of a member from what it has to `r.weight`; its first step is where it stands.
-std::uint32_t begin_ramp(
-    OperatorState& state,
-    const Member& member,
-    std::uint32_t from,
-    const api::Request& r,
-    base::Nanoseconds now
-) {
-  state.ramps.erase(member);
-  if (!r.ramp || from == *r.weight) return *r.weight;
-  state.ramps.emplace(member, Ramp{from, *r.weight, from, now, now + *r.ramp});
-  return from;
-}
-
-}  // namespace
 
 Answer set_backend(
     Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
@@ -72,9 +81,14 @@ Answer set_backend(
     next.weights[member] = begin_ramp(next, member, before, r, now);
   }
   FL_TRY(keeps_takers(node, at_the_end, rows));
-  const bool ramps = next.ramps != node.operators.ramps;
+  const bool ramps =
+      next.ramps != node.operators.ramps || next.ramps_elsewhere != node.operators.ramps_elsewhere;
+  std::string note = ramps_ended(node.operators, rows);
   node.operators = std::move(next);
-  if (changed > 0 || ramps) take_effect(node, reconciler, now);
+  if (changed > 0 || ramps) {
+    node.weights.end_hold();
+    take_effect(node, reconciler, now);
+  }
   if (r.ramp && changed > 0)
     tell_ramp(node, {r.vip.value_or(""), *r.backend}, "ramp begins", "operator");
   Json out{{"changed", changed}};
@@ -84,7 +98,8 @@ Answer set_backend(
       "operator set weight=" + std::to_string(*r.weight) + " backend=" + *r.backend +
       " vip=" + r.vip.value_or("all")
   );
-  if (const std::string note = weight_note(node, *r.weight); !note.empty()) out["note"] = note;
+  if (note.empty()) note = weight_note(node, *r.weight);
+  if (!note.empty()) out["note"] = note;
   return out;
 }
 
@@ -94,7 +109,7 @@ void RampWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now) 
   const RampsMoved moved = move_ramps(node.operators.ramps, node.operators.weights, now);
   for (const Member& member : moved.arrived) tell_ramp(node, member, "ramp ends", "its time");
   for (const Member& member : moved.given_up)
-    tell_ramp(node, member, "ramp ends", "another weight was set");
+    tell_ramp(node, member, "ramp ends", "a new configuration came into force");
   if (moved.changed) take_effect(node, reconciler, now);
 }
 

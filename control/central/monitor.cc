@@ -138,7 +138,8 @@ bool Monitor::take_shared() {
   const auto state = store_->state();
   if (!state.known || state.turn == store_turn_) return false;
   store_turn_ = state.turn;
-  const control::Clocks clocks{sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000)};
+  const control::Clocks clocks{
+      sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000), ""};
   fleet::Values values = store_->read();
   values.erase(kGeneration);
   if (values == shared_) return false;

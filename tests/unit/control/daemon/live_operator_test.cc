@@ -190,6 +190,46 @@ TEST(ControlVip, ADisabledVipTakesNothingNewUntilEnabledAlsoAfterSigkill) {
   );
 }
 
+TEST(ControlVip, AVipThatIsMadeAgainIsNotDisabled) {
+  RunningControl control;
+  const auto vips = [&](const std::string& more) {
+    return "node: {id: n, address: 192.0.2.11, runtime_dir: " + control.folder() +
+           "/run}\nmetrics: {listen: off}\nmonitoring: {listen: off}\nhealth: {type: none}\n"
+           "vips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
+           "10.0.0.1}]}" +
+           more + "]\n";
+  };
+  const std::string shop =
+      ", {name: shop, address: 203.0.113.20, port: 80, backends: [{id: b1, address: 10.0.0.1}]}";
+  const auto commit = [&](const std::string& text, const Json& how) {
+    control.result("config load", {{"text", text}, {"name", "t"}});
+    control.result("config commit", how);
+  };
+  const auto state = [&] {
+    return control.result("show vip", {{"vip", "shop"}})["vips"][0].value("state", "");
+  };
+  control.write_file(vips(shop));
+  control.start();
+  control.result("disable vip", {{"vip", "shop"}});
+
+  commit(vips(""), {{"confirm_ms", 600'000}});
+  control.result("config rollback");
+  EXPECT_EQ(state(), "disabled") << "a trial that is taken back changed nothing";
+
+  commit(vips(""), Json::object());
+  commit(vips(shop), Json::object());
+  EXPECT_EQ(state(), "serving");
+
+  // The same by the file, also while nobody runs.
+  control.result("disable vip", {{"vip", "shop"}});
+  control.kill_now();
+  control.write_file(vips(""));
+  control.start();
+  control.write_file(vips(shop));
+  control.signal(SIGHUP);
+  EXPECT_TRUE(RunningControl::eventually([&] { return state() == "serving"; }));
+}
+
 TEST(ControlWeights, ARampArrivesAlsoOverARestartAndAnotherWeightEndsIt) {
   Backend b1(1);
   Backend b2(2);
@@ -215,6 +255,27 @@ TEST(ControlWeights, ARampArrivesAlsoOverARestartAndAnotherWeightEndsIt) {
   control.result("set backend", {{"backend", "b1"}, {"weight", 5}});
   EXPECT_EQ(weight(), 5);
   EXPECT_FALSE(control.backend("b1").contains("ramp_to"));
+}
+
+TEST(ControlWeights, ARampsStepDoesNotEndTheHoldOfWeightsThatWereRestored) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.write_config({&b1, &b2}, "policy: {name: wlc}\n");
+  control.start();
+  const auto configured = [&] { return control.backend("b1").value("configured_weight", 0); };
+  ASSERT_TRUE(RunningControl::eventually([&] { return control.backend("b2")["slots"] > 0; }));
+  int before = 0;
+  control.result("set backend", {{"backend", "b1"}, {"weight", 10000}, {"ramp_ms", 100'000}});
+  ASSERT_TRUE(RunningControl::eventually([&] { return (before = configured()) > 100; }));
+  control.kill_now();
+  control.start();
+
+  EXPECT_TRUE(RunningControl::eventually([&] {
+    const Json rows = control.result("show backend")["backends"];
+    const bool stepped = rows[0]["configured_weight"] > before;
+    return stepped && rows[1].value("why", "").rfind("as published", 0) == 0;
+  }));
 }
 
 }  // namespace

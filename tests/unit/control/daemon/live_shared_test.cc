@@ -36,6 +36,10 @@ class SharedTest : public testing::Test {
            "vips:\n  - {name: web, address: 203.0.113.10, port: 80, backends: [" +
            std::string("{id: b1, address: 10.0.0.1}, {id: ") + second + ", address: 10.0.0.2}]}\n";
   }
+  static std::string shop() {
+    return "  - {name: shop, address: 203.0.113.20, port: 80, backends: [{id: b1, address: "
+           "10.0.0.1}]}\n";
+  }
   static Json etcd_of(const RunningControl& node) { return node.result("show status")["etcd"]; }
   static bool away(const RunningControl& node, bool expected) {
     return RunningControl::eventually([&] { return etcd_of(node)["away"] == expected; });
@@ -152,6 +156,78 @@ TEST_F(SharedTest, ATrialStaysOnItsNodeUntilItIsConfirmed) {
   EXPECT_FALSE(lists(two, "b4"));
   one.result("config confirm");
   EXPECT_TRUE(has(two, "b4"));
+}
+
+TEST_F(SharedTest, AVipThatLeavesTheFleetIsMadeAgainEnabled) {
+  const auto commit = [&](const RunningControl& node, const std::string& id, bool with_shop) {
+    const std::string text = head(id, node) + shared("b2") + (with_shop ? shop() : "");
+    node.result("config load", {{"text", text}, {"name", "t"}});
+    return node.result("config commit");
+  };
+  const auto vip = [](const RunningControl& node) {
+    for (const Json& row : node.result("show vip")["vips"])
+      if (row["name"] == "shop") return row["state"].get<std::string>();
+    return std::string("gone");
+  };
+  const auto everywhere = [&](const std::string& state) {
+    return RunningControl::eventually([&] { return vip(one) == state && vip(two) == state; });
+  };
+  // Vips of its own: another node may have the vip, so the decision stays, and is told.
+  commit(one, "lb1", true);
+  one.result("disable vip", {{"vip", "shop"}});
+  commit(one, "lb1", false);
+  EXPECT_EQ(
+      commit(one, "lb1", true)["warnings"],
+      Json::array({"vip shop is disabled by an operator: enable vip shop"})
+  );
+  EXPECT_EQ(vip(one), "disabled");
+
+  one.result("config share");
+  ASSERT_TRUE(everywhere("disabled")) << two.log();
+  commit(two, "lb2", false);
+  ASSERT_TRUE(everywhere("gone"));
+  commit(one, "lb1", true);
+  EXPECT_TRUE(everywhere("serving")) << two.log();
+}
+
+TEST_F(SharedTest, OfTwoNodesThatRampOneBackendOneWinsAndTheOtherSaysSo) {
+  const auto ramp = [](const RunningControl& node, int weight, int ms) {
+    return node.result("set backend", {{"backend", "b1"}, {"weight", weight}, {"ramp_ms", ms}});
+  };
+  const auto by = [](const RunningControl& node) {
+    return node.backend("b1").value("ramp_node", "");
+  };
+  const auto agreed = [&](const std::string& node) {
+    return RunningControl::eventually([&] { return by(one) == node && by(two) == node; });
+  };
+  ramp(one, 9000, 86'400'000);
+  ASSERT_TRUE(agreed("lb1"));
+  EXPECT_EQ(ramp(two, 200, 1500)["note"], "ends the ramp that node lb1 began");
+  ASSERT_TRUE(agreed("lb2"));
+  EXPECT_NE(one.log().find("ramp ends vip=web backend=b1 by=node lb2 ramps it"), std::string::npos);
+  EXPECT_TRUE(one.eventually([&] {
+    return one.backend("b1")["configured_weight"] == 200 && by(one).empty() && by(two).empty();
+  }));
+
+  // Both at once, as far as they know: etcd is away.
+  etcd.kill_all();
+  ASSERT_TRUE(away(one, true) && away(two, true));
+  ramp(one, 9000, 86'400'000);
+  ramp(two, 5000, 86'400'000);
+  etcd.start_all();
+  ASSERT_TRUE(one.eventually([&] { return !by(one).empty() && by(one) == by(two); }));
+  const bool first = by(one) == "lb1";
+  EXPECT_NE(
+      (first ? two : one).log().find(first ? "node lb1 ramps it" : "lb2 ramps it\n"),
+      std::string::npos
+  );
+  EXPECT_EQ(one.backend("b1")["ramp_to"], first ? 9000 : 5000);
+  // A weight that is set ends it, whoever takes the steps.
+  (first ? two : one).result("set backend", {{"backend", "b1"}, {"weight", 50}});
+  EXPECT_TRUE(one.eventually([&] {
+    return by(one).empty() && by(two).empty() && one.backend("b1")["configured_weight"] == 50 &&
+           two.backend("b1")["configured_weight"] == 50;
+  }));
 }
 
 }  // namespace

@@ -68,5 +68,24 @@ TEST_F(StateFile, DamagedIsRefusedWhole) {
   }
 }
 
+TEST(OperatorDecisions, GoWithTheirVip) {
+  OperatorState state;
+  state.disabled = {"shop", "web"};
+  state.holds[{"shop", "b1"}] = Hold{HoldKind::kMaint};
+  state.holds[{"web", "b1"}] = Hold{HoldKind::kDrain};
+  state.health[{"old", "b1"}] = {false, 0};
+  state.frozen = true;
+  model::Vip web;
+  web.name = "web";
+
+  EXPECT_EQ(forget_gone_vips(state, {web}), (std::set<std::string>{"old", "shop"}));
+
+  EXPECT_EQ(state.disabled, std::set<std::string>{"web"});
+  EXPECT_EQ(state.holds.size(), 1U);
+  EXPECT_TRUE(state.health.empty());
+  EXPECT_TRUE(state.frozen);
+  EXPECT_TRUE(forget_gone_vips(state, {web}).empty());
+}
+
 }  // namespace
 }  // namespace fairlead::control

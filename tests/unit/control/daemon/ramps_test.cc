@@ -36,15 +36,15 @@ TEST(Ramp, ArrivesAndIsOver) {
   EXPECT_TRUE(ramps.empty());
 }
 
-TEST(Ramp, AWeightThatSomebodyElseSetStays) {
+TEST(Ramp, GoesOnOverAStepOfAnotherNodesRampThatLost) {
   Ramps ramps{{kB1, {20, 40, 20, 1000 * kS, 1010 * kS}}};
   SetWeights weights{{kB1, 7}};
 
   const RampsMoved moved = move_ramps(ramps, weights, 1005 * kS);
 
-  EXPECT_EQ(weights[kB1], 7U);
-  EXPECT_EQ(moved.given_up, std::vector<Member>{kB1});
-  EXPECT_TRUE(ramps.empty());
+  EXPECT_EQ(weights[kB1], 30U);
+  EXPECT_TRUE(moved.given_up.empty());
+  EXPECT_EQ(ramps.size(), 1U);
 }
 
 TEST(Ramp, ANewConfigurationThatForgetsWeightsEndsIt) {

@@ -10,8 +10,8 @@ namespace {
 constexpr base::Nanoseconds kS = base::kSecond;
 
 // One host has been up for an hour, the other for a minute.
-const Clocks kHere{3600 * kS, 1'700'000'000'000};
-const Clocks kThere{60 * kS, 1'700'000'000'000};
+const Clocks kHere{3600 * kS, 1'700'000'000'000, "lb1"};
+const Clocks kThere{60 * kS, 1'700'000'000'000, "lb2"};
 
 OperatorState decisions() {
   OperatorState state;
@@ -47,7 +47,7 @@ TEST(SharedOperators, WhatTheFleetHasAlreadyIsNotSaidAgain) {
   const auto values = shared_values(decisions(), {}, kHere);
   const OperatorState read = with_shared_values({}, values, kThere);
   // Clocks tremble, the maintenance began before this host did, flows are counted by each.
-  const Clocks later{61 * kS, 1'700'000'001'300};
+  const Clocks later{61 * kS, 1'700'000'001'300, "lb2"};
   EXPECT_EQ(shared_values(read, values, later), values);
 
   OperatorState over = read;
@@ -75,6 +75,38 @@ TEST(SharedOperators, WhatCannotBeReadIsSkipped) {
       {"config", "{\"text\":\"vips: []\"}"},
       {"color/web/b1", "red"}};
   EXPECT_EQ(with_shared_values({}, values, kHere), OperatorState{});
+}
+
+TEST(SharedOperators, ARampIsOfTheNodeThatTheFleetHasItFrom) {
+  const Member b1{"web", "b1"};
+  OperatorState here;
+  here.weights[b1] = 10;
+  here.ramps[b1] = {10, 90, 10, 3600 * kS, 3660 * kS};
+  const auto values = shared_values(here, {}, kHere);
+
+  // The other node had begun one too, and hears that this one's is in etcd.
+  OperatorState there;
+  there.weights[b1] = 10;
+  there.ramps[b1] = {10, 20, 10, 60 * kS, 90 * kS};
+  there = with_shared_values(there, values, kThere);
+  EXPECT_TRUE(there.ramps.empty());
+  EXPECT_EQ(there.ramps_elsewhere, (RampsElsewhere{{b1, {"lb1", 90, 120 * kS}}}));
+  EXPECT_EQ(shared_values(there, values, kThere), values) << "and has nothing to say to it";
+  EXPECT_EQ(with_shared_values(here, values, kHere).ramps, here.ramps) << "the winner goes on";
+
+  // A step on the way is no new word of an operator; a weight, or another kind of decision, is.
+  fleet::Values step = values;
+  step["weight/web/b1"] = "11";
+  EXPECT_TRUE(only_steps(there, values, step));
+  EXPECT_FALSE(only_steps(here, values, step));
+  step["weight/web/b2"] = "11";
+  EXPECT_FALSE(only_steps(there, values, step));
+
+  end_ramps(there, b1);
+  there.weights[b1] = 7;
+  here = with_shared_values(here, shared_values(there, values, kThere), kHere);
+  EXPECT_TRUE(here.ramps.empty()) << "a weight set there ends the ramp here";
+  EXPECT_EQ(here.weights.at(b1), 7U);
 }
 
 }  // namespace
