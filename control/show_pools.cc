@@ -180,12 +180,9 @@ Json backend_row(
 ) {
   const auto number = member_number(node, s.vip->name, s.backend->id);
   const fl_member* member = number ? &node.publisher.table().member(*number) : nullptr;
-  const auto sum =
-      member == nullptr
-          ? api::BackendSum{}
-          : node.cleared.backend(
-                api::backend_sum(node.regions.worker_pages(), member->backend), member->backend
-            );
+  const auto sum = member == nullptr
+                       ? api::BackendSum{}
+                       : node.cleared.backend(node.regions.worker_pages(), member->backend);
   const auto found = number ? slots.find(*number) : slots.end();
   const std::uint32_t owned = found == slots.end() ? 0 : found->second;
   Json row{

@@ -21,9 +21,4 @@ struct PortBaseline {
   std::map<std::pair<std::uint16_t, std::uint64_t>, std::uint64_t> xstats;  // by device and id
 };
 
-/// A counter below its baseline was begun anew by its device.
-inline std::uint64_t since(std::uint64_t now, std::uint64_t then) {
-  return now >= then ? now - then : now;
-}
-
 }  // namespace fairlead::dataplane

@@ -5,6 +5,7 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/base/counter.hh"
 #include "dataplane/forward.hh"
 #include "dataplane/steer/handover.h"
 #include "dataplane/sys/system_clock.hh"
@@ -12,6 +13,7 @@
 namespace fairlead::dataplane {
 namespace {
 
+using base::since;
 using nlohmann::json;
 
 PortCounters since_cleared(const Station& station) {

@@ -77,8 +77,8 @@ TEST(StatsBaseline, OneVipOrBackendIsClearedAlone) {
 
   EXPECT_EQ(cleared.vip_sum(*workers, 3).packets, 2U);
   EXPECT_EQ(cleared.vip_sum(*workers, 4).packets, 80U);
-  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 5), 5).packets, 1U);
-  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 6), 6).packets, 60U);
+  EXPECT_EQ(cleared.backend(*workers, 5).packets, 1U);
+  EXPECT_EQ(cleared.backend(*workers, 6).packets, 60U);
   EXPECT_EQ(value(cleared.worker(1, workers->worker[1]), "rx_packets"), 100U);
   EXPECT_EQ(cleared.taken(), 0U);
   EXPECT_EQ(cleared.vip_taken(3), 7U);
@@ -86,7 +86,49 @@ TEST(StatsBaseline, OneVipOrBackendIsClearedAlone) {
   EXPECT_EQ(cleared.backend_taken(5), 8U);
   cleared.take(*workers, 0, 9);
   EXPECT_EQ(cleared.vip_taken(3), 9U) << "with all";
-  EXPECT_EQ(cleared.backend(api::backend_sum(*workers, 6), 6).packets, 0U);
+  EXPECT_EQ(cleared.backend(*workers, 6).packets, 0U);
+}
+
+TEST(StatsBaseline, APageThatBeganAnewIsShownWholeAlsoWhereItIsPastTheBaseline) {
+  const auto workers = std::make_unique<fl_workers>();
+  workers->worker_count = 2;
+  for (unsigned w = 0; w < 2; ++w) {
+    fl_worker_page& page = workers->worker[w];
+    page.bursts = 1000;
+    page.rx_packets = page.vips[3].packets = page.backends[5].packets = 100;
+    page.drops[FL_REASON_NO_VIP] = 10;
+  }
+  StatsBaseline cleared;
+  cleared.take(*workers, 0, 5);
+
+  fl_worker_page& anew = workers->worker[1];
+  anew.bursts = 4;
+  anew.rx_packets = anew.vips[3].packets = anew.backends[5].packets = 130;
+  anew.drops[FL_REASON_NO_VIP] = 3;
+  workers->worker[0].backends[5].packets += 1;
+
+  EXPECT_EQ(value(cleared.worker(1, anew), "rx_packets"), 130U);
+  EXPECT_EQ(value(cleared.vip(1, anew, 3), "packets"), 130U);
+  EXPECT_EQ(cleared.reason(1, anew, FL_REASON_NO_VIP).drops, 3U);
+  EXPECT_EQ(cleared.backend(*workers, 5).packets, 131U);
+  cleared.take_vip(*workers, 3, 6);
+  EXPECT_EQ(cleared.vip_sum(*workers, 3).packets, 0U);
+  EXPECT_EQ(value(cleared.worker(1, anew), "rx_packets"), 130U) << "not hidden by the page before";
+}
+
+TEST(StatsBaseline, WhatAKilledWorkerHadInHandMakesNoGreatNumber) {
+  const auto workers = std::make_unique<fl_workers>();
+  workers->worker_count = 1;
+  fl_worker_page& page = workers->worker[0];
+  page.bursts = 10;
+  page.rx_packets = 1'000'000;
+  StatsBaseline cleared;
+  cleared.take(*workers, 0, 5);
+
+  page.rx_packets -= 32;  // by its successor
+  EXPECT_EQ(value(cleared.worker(0, page), "rx_packets"), 0U);
+  page.rx_packets += 50;
+  EXPECT_EQ(value(cleared.worker(0, page), "rx_packets"), 18U);
 }
 
 }  // namespace
