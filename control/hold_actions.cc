@@ -8,6 +8,7 @@
 #include "control/api/counters.hh"
 #include "control/api/flow_survey.hh"
 #include "control/held_back.hh"
+#include "control/model/names.hh"
 #include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
@@ -109,12 +110,6 @@ void tell(
   node.happenings.tell(std::move(event));
 }
 
-std::string begun(const Hold& hold) {
-  const std::string kind(to_string(hold.kind));
-  return hold.then == Then::kKeep ? kind + " begins"
-                                  : kind + " begins, then " + std::string(to_string(hold.then));
-}
-
 Answer done(
     Node& node,
     Reconciler& reconciler,
@@ -138,9 +133,53 @@ Answer done(
   return out;
 }
 
+/// What a drain is to the vips of one protocol.
+struct DrainOf {
+  std::size_t vips = 0;
+  Hold hold;
+};
+
+/// "drain begins, then reset", and where protocols differ "drain begins, udp: then reset".
+std::string begun(const std::map<net::IpProto, DrainOf>& drains) {
+  const Hold& first = drains.begin()->second.hold;
+  const bool alike = std::all_of(drains.begin(), drains.end(), [&](const auto& drain) {
+    return drain.second.hold.then == first.then;
+  });
+  std::string out = std::string(to_string(first.kind)) + " begins";
+  for (const auto& [protocol, drain] : drains) {
+    if (drain.hold.then == Then::kKeep) continue;
+    out += alike ? ", then " : ", " + std::string(model::to_string(protocol)) + ": then ";
+    out += to_string(drain.hold.then);
+    if (alike) break;
+  }
+  return out;
+}
+
+/// Tells it for each protocol: UDP may have another end. `then` of all only if it is one word.
+void tell_protocols(
+    const std::map<net::IpProto, DrainOf>& drains, base::Nanoseconds now, Json& out
+) {
+  Json rows = Json::array();
+  bool alike = true;
+  for (const auto& [protocol, drain] : drains) {
+    Json row{
+        {"protocol", model::to_string(protocol)},
+        {"vips", drain.vips},
+        {"flows", drain.hold.flows},
+        {"then", to_string(drain.hold.then)}};
+    if (drain.hold.deadline != 0)
+      row["deadline_ms"] = (drain.hold.deadline - now) / base::kMillisecond;
+    rows.push_back(std::move(row));
+    alike = alike && drain.hold.then == drains.begin()->second.hold.then;
+  }
+  if (alike) out["then"] = to_string(drains.begin()->second.hold.then);
+  out["protocols"] = std::move(rows);
+}
+
 Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
   FL_ASSIGN(const auto rows, select(node, r));
   Hold hold;
+  std::map<net::IpProto, DrainOf> drains;
   const auto flows = open_by_member(node, now);
   OperatorState next = node.operators;
   std::size_t changed = 0;
@@ -151,16 +190,21 @@ Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Na
     hold.flows = open == flows.end() ? 0 : open->second;
     FL_ASSIGN(const bool different, begin_hold(next.holds, member, hold));
     changed += different ? 1 : 0;
+    DrainOf& of_protocol = drains[row.vip->protocol];
+    hold.flows += of_protocol.hold.flows;
+    of_protocol = {of_protocol.vips + 1, hold};
   }
   FL_TRY(keeps_takers(node, next, rows));
   FL_ASSIGN(Json out, done(node, reconciler, r, std::move(next), changed, now));
   out["hold"] = to_string(hold.kind);
-  if (hold.kind == HoldKind::kDrain) out["then"] = to_string(hold.then);
+  if (hold.kind == HoldKind::kDrain) tell_protocols(drains, now, out);
   if (const auto& time = r.lasting ? r.lasting : r.deadline; time)
     out["deadline_ms"] = *time / base::kMillisecond;
+  if (r.udp_deadline && drains.count(net::IpProto::kUdp) == 0)
+    out["note"] = "no udp vip has it: the time for udp changes nothing";
   if (r.udp_deadline) out["udp_deadline_ms"] = *r.udp_deadline / base::kMillisecond;
   sys::log_info("operator began " + std::string(to_string(hold.kind)) + " " + spoken(r));
-  if (changed > 0) tell(node, r.vip.value_or(""), *r.backend, begun(hold), "operator");
+  if (changed > 0) tell(node, r.vip.value_or(""), *r.backend, begun(drains), "operator");
   return out;
 }
 

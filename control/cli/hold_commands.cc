@@ -3,6 +3,7 @@
 #include "control/cli/hold_commands.hh"
 
 #include "control/cli/nearest.hh"
+#include "control/cli/pages.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -120,6 +121,31 @@ constexpr ValueKind kKinds[] = {
     {"SWITCH", "on or off", "on", NameSource::kNone, switches, store_switch},
 };
 
+/// How a drain ends; `row`: of all vips, or of those of one protocol.
+std::string drain_end(const Json& row) {
+  const std::string then = cell(row, "then", F::kText);
+  if (then == "-" || then == "keep") return "";
+  const bool timed = row.contains("deadline_ms");
+  return (timed ? "at the latest in " + cell(row, "deadline_ms", F::kMilliseconds)
+                : "when the last has ended") +
+         std::string(": ") + then;
+}
+
+/// The same for every protocol where they differ: of UDP nothing is known but packets, so its time
+/// may be a shorter one.
+std::string drain_ends(const Json& result) {
+  const Json protocols = rows(result, "protocols");
+  std::string out;
+  for (const Json& row : protocols) {
+    const std::string end = drain_end(row);
+    out += "; " + cell(row, "protocol", F::kText) + ", vips: " + cell(row, "vips", F::kCount) +
+           ": " + (end.empty() ? "old ones stay until they end" : end);
+  }
+  if (protocols.size() > 1 && drain_end(protocols[0]) != drain_end(protocols[1])) return out;
+  const std::string end = drain_end(protocols.empty() ? result : protocols[0]);
+  return end.empty() ? "" : ", " + end;
+}
+
 }  // namespace
 
 std::span<const ValueKind> hold_kinds() {
@@ -147,15 +173,9 @@ std::string hold_sentence(const Call& call, const std::string& subject, const Js
   if (call.is("maint backend") && call.arguments.value("switch", "") == "on")
     return subject + ": in maintenance, no new flows";
   if (!call.is("drain backend")) return subject + ": takes new flows again";
-  std::string out = subject + ": draining, no new flows";
-  const std::string then = cell(result, "then", F::kText);
-  if (then == "-" || then == "keep") return out;
-  const bool timed = result.contains("deadline_ms");
-  out += timed ? ", at the latest in " + cell(result, "deadline_ms", F::kMilliseconds)
-               : ", when the last has ended";
-  if (result.contains("udp_deadline_ms"))
-    out += ", of UDP vips in " + cell(result, "udp_deadline_ms", F::kMilliseconds);
-  return out + ": " + then;
+  const std::string note = cell(result, "note", F::kText);
+  return subject + ": draining, no new flows" + drain_ends(result) +
+         (note == "-" ? "" : " (" + note + ")");
 }
 
 Page drain_page(const Json& rows) {

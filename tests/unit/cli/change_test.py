@@ -182,6 +182,15 @@ class ChangeTest(unittest.TestCase):
         self.run_cli("drain b b1 deadline 10m udp 10s then reset")
         self.assertEqual(self.node.requests[-1]["arguments"],
                          {"backend": "b1", "deadline_ms": 600000, "udp_deadline_ms": 10000, "then": "reset"})
+        rows = [{"protocol": "tcp", "vips": 2, "then": "keep"},
+                {"protocol": "udp", "vips": 1, "then": "reset", "deadline_ms": 10000}]
+        for protocols, end in ((rows, "; tcp, vips: 2: old ones stay until they end; udp, vips: 1: at the latest in 10.0 s: reset"),
+                               (rows[1:], ", at the latest in 10.0 s: reset"), (rows[:1], "")):
+            reply = {"ok": True, "result": {"changed": 3, "protocols": protocols}}
+            self.node.raw["drain backend"] = json.dumps(reply).encode() + b"\n"
+            self.assertEqual(self.run_cli("drain b b1 udp 10s")[1],
+                             "OK b1: draining, no new flows" + end + ", pools changed: 3\n")
+        del self.node.raw["drain backend"]
         _, out, _ = self.run_cli("show", "drain")
         self.assertIn("b2       web  drain  draining  1m 1s         100         12     30.0 s  remove", out)
         self.run_cli("maint", "backend", "b1", "off")

@@ -85,9 +85,19 @@ TEST_F(HeldBackend, UdpVipsMayHaveADeadlineOfTheirOwn) {
   EXPECT_LE(end_of("dns").second, 60'000);
 
   control.result("undrain backend", {{"backend", "b1"}});
-  control.result("drain backend", {{"backend", "b1"}, {"udp_deadline_ms", 60'000}});
+  const Json mixed =
+      control.result("drain backend", {{"backend", "b1"}, {"udp_deadline_ms", 60'000}});
+  EXPECT_FALSE(mixed.contains("then"));
+  const Json tcp{{"protocol", "tcp"}, {"vips", 1}, {"flows", 0}, {"then", "keep"}};
+  const Json udp{
+      {"protocol", "udp"}, {"vips", 1}, {"flows", 0}, {"then", "reset"}, {"deadline_ms", 60'000}};
+  EXPECT_EQ(mixed["protocols"], Json::array({tcp, udp}));
   EXPECT_EQ(end_of("web"), (std::pair{Json("keep"), 0}));
   EXPECT_EQ(end_of("dns").first, "reset");
+  const Json none = control.result(
+      "drain backend", {{"backend", "b1"}, {"vip", "web"}, {"udp_deadline_ms", 60'000}}
+  );
+  EXPECT_EQ(none["note"], "no udp vip has it: the time for udp changes nothing");
 }
 
 TEST_F(HeldBackend, MaintenanceIsLiftedByNothingElse) {
