@@ -31,6 +31,7 @@ std::unique_ptr<Exchange> open_exchange(const Target& target) {
     case model::ProbeKind::kHttps:
       return open_http_exchange(target);
     case model::ProbeKind::kGrpc:
+    case model::ProbeKind::kGrpcs:
       return open_grpc_exchange(target);
     case model::ProbeKind::kUdp:
       return std::make_unique<DatagramExchange>(target.talk);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// grpc.health.v1.Health/Check over HTTP/2 without TLS, on a connection of ours: gRPC's own client
-// has threads and connections that it will not give away, and no way into a tunnel.
+// grpc.health.v1.Health/Check over HTTP/2, with or without TLS, on a connection of ours: gRPC's own
+// client has threads and connections that it will not give away, and no way into a tunnel.
 #include <cstring>
 #include <string>
 #include <utility>
@@ -57,7 +57,7 @@ class GrpcExchange final : public Exchange {
     const std::string authority = target.host + ":" + std::to_string(target.port);
     const nghttp2_nv headers[] = {
         header(":method", "POST"),
-        header(":scheme", "http"),
+        header(":scheme", target.kind == model::ProbeKind::kGrpcs ? "https" : "http"),
         header(":path", "/grpc.health.v1.Health/Check"),
         header(":authority", authority),
         header("content-type", "application/grpc"),

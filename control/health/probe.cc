@@ -44,7 +44,9 @@ Probe::Probe(const Target& target, base::Nanoseconds now, const Outlet* outlet)
   // Closing resets: a thousand probes a second would otherwise leave 60,000 sockets in TIME_WAIT.
   const linger reset{1, 0};
   if (!udp) (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  if (kind_ == model::ProbeKind::kHttps) tls_.emplace(fd_.get(), target.talk);
+  // Servers of gRPC refuse a handshake without the protocol's name.
+  if (kind_ == model::ProbeKind::kHttps) tls_.emplace(fd_.get(), target.talk, "");
+  if (kind_ == model::ProbeKind::kGrpcs) tls_.emplace(fd_.get(), target.talk, "h2");
   const SocketAddress to(address, target.port);
   if (::connect(fd_.get(), to.get(), to.size()) != 0 && errno != EINPROGRESS) {
     // At once: there is no route here. Routers' answers come later.

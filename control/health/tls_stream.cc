@@ -2,6 +2,8 @@
 // OpenSSL on non-blocking sockets.
 #include "control/health/tls_stream.hh"
 
+#include <vector>
+
 #include <openssl/err.h>
 
 namespace fairlead::health {
@@ -27,8 +29,14 @@ SSL_CTX* context() {
 
 }  // namespace
 
-TlsStream::TlsStream(int fd, const model::ProbeTalk& talk) : ssl_(SSL_new(context())) {
+TlsStream::TlsStream(int fd, const model::ProbeTalk& talk, std::string_view protocol)
+    : ssl_(SSL_new(context())) {
   if (!ssl_) return;
+  if (!protocol.empty()) {
+    std::vector<unsigned char> list{static_cast<unsigned char>(protocol.size())};
+    list.insert(list.end(), protocol.begin(), protocol.end());
+    (void)SSL_set_alpn_protos(ssl_.get(), list.data(), static_cast<unsigned>(list.size()));
+  }
   (void)SSL_set_fd(ssl_.get(), fd);
   SSL_set_connect_state(ssl_.get());
   if (!talk.tls_name.empty()) (void)SSL_set_tlsext_host_name(ssl_.get(), talk.tls_name.c_str());

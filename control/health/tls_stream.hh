@@ -15,8 +15,8 @@ namespace fairlead::health {
 /// them.
 class TlsStream {
  public:
-  /// `fd` stays the caller's.
-  TlsStream(int fd, const model::ProbeTalk& talk);
+  /// `fd` stays the caller's. `protocol` is asked for by ALPN; "": none is.
+  TlsStream(int fd, const model::ProbeTalk& talk, std::string_view protocol);
 
   enum class Result { kDone, kAgain, kEnd, kFailed };
   /// kDone: `count` bytes were read (written). kAgain: when the socket is ready again.

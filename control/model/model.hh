@@ -55,7 +55,7 @@ struct Backend {
 };
 
 /// kHost: no probe of its own; what the same backend's probes in other pools say about its host.
-enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp, kHost, kHttps, kGrpc, kUdp };
+enum class ProbeKind : std::uint8_t { kNone, kTcp, kHttp, kHost, kHttps, kGrpc, kUdp, kGrpcs };
 constexpr bool probes(ProbeKind kind) {
   return kind != ProbeKind::kNone && kind != ProbeKind::kHost;
 }
@@ -76,9 +76,9 @@ struct ProbeTalk {
   std::vector<StatusRange> status = {{200, 399}};  // http, https
   std::string body;        // http, https: in the first 64 KiB of the body; "": anything
   std::string body_regex;  // the same as an expression of RE2
-  std::string tls_name;    // https: asked for and, with tls_verify, proven; "": none
+  std::string tls_name;    // https, grpcs: asked for and, with tls_verify, proven; "": none
   bool tls_verify = false;
-  std::string service;  // grpc; "": the server as a whole
+  std::string service;  // grpc, grpcs; "": the server as a whole
   std::string send;     // udp: bytes
   std::string expect;   // udp: bytes in the answer; "": any answer
   friend bool operator==(const ProbeTalk&, const ProbeTalk&) = default;

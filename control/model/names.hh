@@ -12,8 +12,8 @@ namespace fairlead::model {
 
 // In the order of the enumerators.
 inline constexpr std::array<std::string_view, 3> kEncapsulationNames = {"ipip", "gue", "l2"};
-inline constexpr std::array<std::string_view, 7> kProbeKindNames = {
-    "none", "tcp", "http", "host", "https", "grpc", "udp"};
+inline constexpr std::array<std::string_view, 8> kProbeKindNames = {
+    "none", "tcp", "http", "host", "https", "grpc", "udp", "grpcs"};
 inline constexpr std::array<std::string_view, 2> kProbeViaNames = {"direct", "tunnel"};
 inline constexpr std::array<std::string_view, 4> kLoadSourceNames = {
     "none", "orca", "prometheus", "agent-check"};

@@ -9,6 +9,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -92,21 +93,30 @@ TEST(ProbeKinds, UdpHearsThatNobodyListens) {
   EXPECT_EQ(probe(target(model::ProbeKind::kUdp, port)).outcome, Outcome::kRefused);
 }
 
-TEST(ProbeKinds, GrpcAsksTheHealthService) {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::ServerBuilder builder;
+/// A gRPC server with the health service, that has a service that serves and one that does not.
+struct GrpcServer {
+  explicit GrpcServer(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&something);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port);
+    server = builder.BuildAndStart();
+    if (server == nullptr) return;
+    server->GetHealthCheckService()->SetServingStatus("app.Shop", true);
+    server->GetHealthCheckService()->SetServingStatus("app.Stock", false);
+  }
   v1::Monitoring::Service something;  // a server needs a service of its own
-  builder.RegisterService(&something);
   int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  const auto server = builder.BuildAndStart();
-  ASSERT_NE(server, nullptr);
-  server->GetHealthCheckService()->SetServingStatus("app.Shop", true);
-  server->GetHealthCheckService()->SetServingStatus("app.Stock", false);
+  std::unique_ptr<grpc::Server> server;
+};
+
+TEST(ProbeKinds, GrpcAsksTheHealthService) {
+  const GrpcServer grpc(grpc::InsecureServerCredentials());
+  ASSERT_NE(grpc.server, nullptr);
   const auto ask = [&](const char* service) {
     model::ProbeTalk talk;
     talk.service = service;
-    return probe(target(model::ProbeKind::kGrpc, static_cast<std::uint16_t>(port), talk));
+    return probe(target(model::ProbeKind::kGrpc, static_cast<std::uint16_t>(grpc.port), talk));
   };
 
   EXPECT_EQ(ask("").outcome, Outcome::kOk);
@@ -144,12 +154,9 @@ TEST(ProbeKinds, GrpcToWhatIsNoGrpc) {
   EXPECT_EQ(probe(target(model::ProbeKind::kGrpc, http1.port())).outcome, Outcome::kBadReply);
 }
 
-/// An HTTPS server with a certificate of its own for `name`, for one connection.
-class TlsServer {
- public:
-  explicit TlsServer(const char* name) : context_(SSL_CTX_new(TLS_server_method())) {
-    EVP_PKEY* key = EVP_RSA_gen(2048);
-    X509* certificate = X509_new();
+/// A certificate of its own for a name, and its key.
+struct SelfSigned {
+  explicit SelfSigned(const char* name) {
     X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
@@ -164,10 +171,42 @@ class TlsServer {
     );
     X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
     X509_sign(certificate, key, EVP_sha256());
-    SSL_CTX_use_certificate(context_, certificate);
-    SSL_CTX_use_PrivateKey(context_, key);
+  }
+  ~SelfSigned() {
     X509_free(certificate);
     EVP_PKEY_free(key);
+  }
+  SelfSigned(const SelfSigned&) = delete;
+  SelfSigned& operator=(const SelfSigned&) = delete;
+  template <typename Write>
+  static std::string pem(const Write& write) {
+    BIO* const memory = BIO_new(BIO_s_mem());
+    write(memory);
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(memory, &text);
+    std::string out(text, static_cast<std::size_t>(size));
+    BIO_free(memory);
+    return out;
+  }
+  [[nodiscard]] std::string certificate_pem() const {
+    return pem([this](BIO* to) { PEM_write_bio_X509(to, certificate); });
+  }
+  [[nodiscard]] std::string key_pem() const {
+    return pem([this](BIO* to) {
+      PEM_write_bio_PrivateKey(to, key, nullptr, nullptr, 0, nullptr, nullptr);
+    });
+  }
+  EVP_PKEY* key = EVP_RSA_gen(2048);
+  X509* certificate = X509_new();
+};
+
+/// An HTTPS server for `name`, for one connection.
+class TlsServer {
+ public:
+  explicit TlsServer(const char* name) : context_(SSL_CTX_new(TLS_server_method())) {
+    const SelfSigned own(name);
+    SSL_CTX_use_certificate(context_, own.certificate);
+    SSL_CTX_use_PrivateKey(context_, own.key);
     std::tie(listener_, port_) = bound(SOCK_STREAM);
     EXPECT_EQ(::listen(listener_.get(), 4), 0);
     thread_ = std::thread([this] { serve(); });
@@ -224,6 +263,34 @@ TEST(ProbeKinds, HttpsRefusesACertificateOfNobodyWhereItIsVerified) {
   talk.tls_name = "shop.test";
   talk.tls_verify = true;
   EXPECT_EQ(probe(target(model::ProbeKind::kHttps, server.port(), talk)).outcome, Outcome::kBadTls);
+}
+
+TEST(ProbeKinds, GrpcOverTlsAsksTheSameAndProvesTheNameIfTold) {
+  const SelfSigned own("shop.test");
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({own.key_pem(), own.certificate_pem()});
+  const GrpcServer grpc(grpc::SslServerCredentials(options));
+  ASSERT_NE(grpc.server, nullptr);
+  const auto ask = [&](model::ProbeKind kind, const char* service, bool verify) {
+    model::ProbeTalk talk;
+    talk.service = service;
+    talk.tls_name = "shop.test";
+    talk.tls_verify = verify;
+    return probe(target(kind, static_cast<std::uint16_t>(grpc.port), talk)).outcome;
+  };
+
+  EXPECT_EQ(ask(model::ProbeKind::kGrpcs, "app.Shop", false), Outcome::kOk);
+  EXPECT_EQ(ask(model::ProbeKind::kGrpcs, "app.Stock", false), Outcome::kNotServing);
+  EXPECT_EQ(ask(model::ProbeKind::kGrpcs, "", true), Outcome::kBadTls) << "nobody vouches for it";
+  EXPECT_NE(ask(model::ProbeKind::kGrpc, "", false), Outcome::kOk) << "it speaks nothing but TLS";
+}
+
+TEST(ProbeKinds, GrpcOverTlsToAServerWithoutTls) {
+  const GrpcServer grpc(grpc::InsecureServerCredentials());
+  EXPECT_EQ(
+      probe(target(model::ProbeKind::kGrpcs, static_cast<std::uint16_t>(grpc.port))).outcome,
+      Outcome::kBadTls
+  );
 }
 
 TEST(ProbeKinds, HttpsToWhatIsNoTls) {
