@@ -59,6 +59,7 @@ Json effect_json(const Effect& effect) {
 
 Json ChangeControl::brief(base::Nanoseconds now) const {
   Json out{{"revision", state_.in_force}, {"pending", state_.pending.has_value()}};
+  if (state_.pending) out["pending_digest"] = staging::pending_digest(state_);
   if (state_.trial) {
     const base::Nanoseconds end = state_.trial->deadline;
     out["trial"] = {
@@ -70,6 +71,7 @@ Json ChangeControl::brief(base::Nanoseconds now) const {
 
 Answer ChangeControl::load(const api::Request& request, base::Nanoseconds now) {
   if (!store_error_.empty()) return base::fail(base::ErrorCode::kDataLoss, store_error_);
+  if (request.pending_digest) FL_TRY(Staging::expect(state_, *request.pending_digest));
   const std::string name = request.name.value_or("pending");
   FL_ASSIGN(const config::Config config, config::parse_config(*request.text, name));
   return stage(name, config, "", now);
@@ -103,9 +105,11 @@ Answer ChangeControl::stage(
   return out;
 }
 
-// A vip is added before its backends: what is pending may lack them, and nothing else.
+// A vip is added before its backends, and the last one may go before the next one comes: what is
+// pending may lack them, and nothing else.
 Answer ChangeControl::edit(const api::Request& request, base::Nanoseconds now) {
   if (!store_error_.empty()) return base::fail(base::ErrorCode::kDataLoss, store_error_);
+  if (request.pending_digest) FL_TRY(Staging::expect(state_, *request.pending_digest));
   if (state_.pending && state_.pending->base != state_.in_force) {
     return base::fail(
         base::ErrorCode::kFailedPrecondition,
@@ -119,13 +123,14 @@ Answer ChangeControl::edit(const api::Request& request, base::Nanoseconds now) {
   edit.vip = request.vip.value_or("");
   edit.backend = request.backend.value_or("");
   edit.values = request.values;
+  if (request.section) edit.section = {"policy", *request.section};
   std::string text = node_.config.text;
   if (state_.pending) {
     FL_ASSIGN(text, store_.pending_text());
   }
   const std::string name = state_.pending ? state_.pending->name : "edited";
   FL_ASSIGN(text, config::edit_config(text, edit));
-  FL_ASSIGN(config::Config config, config::parse_config(text, name, config::Purpose::kSimulate));
+  FL_ASSIGN(config::Config config, config::parse_config(text, name, config::Purpose::kStage));
   auto complete = config::parse_config(text, name);
   const std::string missing = complete ? "" : complete.error().what;
   if (complete) config = std::move(*complete);
@@ -170,6 +175,7 @@ void ChangeControl::add_ends(const Done& done, Json& out) {
 }
 
 Answer ChangeControl::commit(const api::Request& request, base::Nanoseconds now) {
+  if (request.pending_digest) FL_TRY(Staging::expect(state_, *request.pending_digest));
   FL_ASSIGN(
       const staging::Step step,
       Staging(node_.config.changes.history)

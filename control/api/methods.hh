@@ -40,6 +40,8 @@ enum Argument : unsigned {
   kValues = 1 << 25,
   kRamp = 1 << 26,
   kUdpDeadline = 1 << 27,
+  kPending = 1 << 28,
+  kSection = 1 << 29,
 };
 
 struct Method {

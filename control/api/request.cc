@@ -209,8 +209,14 @@ base::Result<bool> fill_change(const Json& arguments, unsigned given, Request& r
   if ((given & kEdit) != 0) {
     FL_ASSIGN(request.edit, word_of(arguments, "edit", {"add", "set", "delete"}));
   }
+  if ((given & kSection) != 0) {
+    FL_ASSIGN(request.section, word_of(arguments, "section", {"rails"}));
+  }
   if ((given & kValues) != 0) {
     FL_ASSIGN(request.values, values_of(arguments));
+  }
+  if ((given & kPending) != 0) {
+    FL_ASSIGN(request.pending_digest, text_of(arguments, "pending_digest"));
   }
   if ((given & kRevision) != 0) {
     FL_ASSIGN(request.revision, revision_of(arguments));

@@ -99,9 +99,11 @@ struct Request {
   std::optional<std::string> name;     // of the file it came from
   std::optional<std::string> note;
   std::optional<std::string> edit;                          // "add", "set", "delete"
+  std::optional<std::string> section;                       // "rails", in place of vip and backend
   std::vector<std::pair<std::string, std::string>> values;  // of an edit: keys and values
-  std::optional<base::Nanoseconds> trial;  // until a commit must be confirmed, 1 s to 24 h
-  std::optional<std::uint64_t> revision;   // from 1
+  std::optional<std::string> pending_digest;  // what must be pending, as the asker saw it; "none"
+  std::optional<base::Nanoseconds> trial;     // until a commit must be confirmed, 1 s to 24 h
+  std::optional<std::uint64_t> revision;      // from 1
 };
 
 /// The question by method and arguments. Errors: as parse_request's.

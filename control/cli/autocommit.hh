@@ -3,7 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <set>
+#include <map>
 #include <string>
 
 #include "control/cli/parse.hh"
@@ -16,11 +16,14 @@ namespace fairlead::cli {
 class Autocommit {
  public:
   void set(bool on) { on_ = on; }
+  [[nodiscard]] bool on() const { return on_; }
   /// True if `call` stages something and is to be committed.
   [[nodiscard]] bool covers(const Call& call) const;
 
-  /// Before the edit. Error, kFailedPrecondition: something is pending that is not this session's.
-  base::Result<void> begin(const Place& place, std::chrono::milliseconds timeout);
+  /// Before the edit: what must be pending when the daemon makes it, for its `pending_digest`. So
+  /// nothing that another session stages between two questions of ours is edited or committed.
+  /// Error, kFailedPrecondition: something is pending that is not this session's.
+  base::Result<std::string> begin(const Place& place, std::chrono::milliseconds timeout);
   /// After it: commits, and gives the commit's reply. An edit that wants another one first (a vip
   /// without backends) stays pending; the reply is the edit's then.
   base::Result<Json> finish(
@@ -29,7 +32,7 @@ class Autocommit {
 
  private:
   bool on_ = false;
-  std::set<std::string> unfinished_;  // sockets of nodes where an edit of this session is pending
+  std::map<std::string, std::string> unfinished_;  // by socket: what this session left pending
 };
 
 }  // namespace fairlead::cli

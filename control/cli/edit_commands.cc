@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <string>
 
 #include "control/cli/nearest.hh"
@@ -115,7 +116,49 @@ base::Result<void> store_setting(std::string_view text, Json& arguments) {
   return {};
 }
 
+/// "10%" or "10": kept as the share that the file has.
+base::Result<void> store_percent(const std::string& key, std::string_view text, Json& arguments) {
+  const std::string_view number = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  const bool whole = error == std::errc() && end == number.data() + number.size();
+  if (!whole || !(value >= 0 && value <= 100))
+    return base::invalid(key + " " + quoted(text) + ": must be 0% to 100%, as in 10%");
+  arguments[key] = value / 100;
+  return {};
+}
+
+base::Result<void> store_step(std::string_view text, Json& arguments) {
+  return store_percent("max_step", text, arguments);
+}
+
+base::Result<void> store_rows(std::string_view text, Json& arguments) {
+  return store_percent("max_moved_rows", text, arguments);
+}
+
+std::string decimal(double value) {
+  char out[32];
+  std::snprintf(out, sizeof out, "%.6g", value);
+  return out;
+}
+
+/// Of `set weights policy`: keys of policy.rails. Rows that may move in a time are counted by the
+/// minute there.
+Json rail_values(const Json& given) {
+  Json out = Json::array();
+  if (given.contains("max_step"))
+    out.push_back({{"key", "max_step"}, {"value", decimal(given["max_step"])}});
+  if (given.contains("max_moved_rows")) {
+    const double periods = 60'000.0 / given.value("interval_ms", 60'000.0);
+    const double share = std::min(1.0, given["max_moved_rows"].get<double>() * periods);
+    out.push_back({{"key", "moved_per_minute"}, {"value", decimal(share)}});
+  }
+  return out;
+}
+
 constexpr ValueKind kKinds[] = {
+    {"STEP", "0% to 100%; 0%: as far as it wants", "10%", NameSource::kNone, nullptr, store_step},
+    {"ROWS", "0% to 100% of a vip's slots; 0%: any", "2%", NameSource::kNone, nullptr, store_rows},
     {"RANGE", "an address or a prefix", "203.0.113.10", NameSource::kNone, nullptr, store_range},
     {"HOST", "an IPv4 or IPv6 address", "10.0.0.9", NameSource::kNone, nullptr, store_host},
     {"TRANSPORT", "tcp or udp", "tcp", NameSource::kNone, transports, store_transport},
@@ -166,6 +209,8 @@ Json edit_arguments(const Call& call) {
     if (given == call.arguments.end()) continue;
     values.push_back({{"key", key}, {"value", given->is_string() ? *given : Json(given->dump())}});
   }
+  if (name == "set weights policy") values = rail_values(call.arguments);
+  if (name == "set weights policy" || name == "config set rails") out["section"] = "rails";
   if (call.arguments.contains("key"))
     values.push_back({{"key", call.arguments["key"]}, {"value", call.arguments["setting"]}});
   if (!values.empty()) out["values"] = std::move(values);

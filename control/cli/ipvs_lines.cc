@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cctype>
 
+#include "control/cli/client.hh"
 #include "control/cli/page.hh"
+#include "control/cli/pages.hh"
+#include "control/config/config.hh"
+#include "control/model/names.hh"
 #include "dataplane/base/printable.hh"
 #include "dataplane/net/addr.hh"
 
@@ -104,7 +108,7 @@ constexpr ValueKind kKinds[] = {
     {"SCHEDULER", "mh", "mh", NameSource::kNone, schedulers, store_scheduler},
 };
 
-/// The vip of a service in force; null: there is none.
+/// The vip of a service; null: there is none.
 const Json* find_vip(const Call& call, const Json& vips) {
   for (const Json& vip : vips) {
     const bool same = text(vip, "address") == text(call.arguments, "address") &&
@@ -115,21 +119,31 @@ const Json* find_vip(const Call& call, const Json& vips) {
   return nullptr;
 }
 
+const Json* find_backend(const std::string& vip, const std::string& address, const Json& backends) {
+  for (const Json& backend : backends)
+    if ((vip.empty() || text(backend, "vip") == vip) && text(backend, "address") == address)
+      return &backend;
+  return nullptr;
+}
+
 /// What -A names a vip: by its service.
 std::string made_name(const Json& service) {
   return text(service, "protocol") + "-" + text(service, "address") + "-" + text(service, "port");
 }
 
-std::string vip_name(const Call& call, const Json* vip) {
+/// Its name where edits go; of one that is to be made, the name that it has in force.
+std::string vip_name(const Call& call, const IpvsTables& tables) {
+  const Json* vip = find_vip(call, tables.staged.vips);
+  if (vip == nullptr) vip = find_vip(call, tables.in_force.vips);
   return vip == nullptr ? made_name(call.arguments) : text(*vip, "name");
 }
 
-std::string backend_name(const Call& call, const std::string& vip, const Json& backends) {
+std::string backend_name(const Call& call, const std::string& vip, const IpvsTables& tables) {
   const std::string server = text(call.arguments, "server");
-  for (const Json& backend : backends)
-    if (text(backend, "vip") == vip && text(backend, "address") == server)
-      return text(backend, "id");
-  return server;
+  const Json* found = find_backend(vip, server, tables.staged.backends);
+  if (found == nullptr) found = find_backend(vip, server, tables.in_force.backends);
+  if (found == nullptr) found = find_backend("", server, tables.in_force.backends);
+  return found == nullptr ? server : text(*found, "id");
 }
 
 /// What -i or -g asks for; "": neither.
@@ -156,27 +170,88 @@ base::Result<void> check_port(const Call& call) {
   );
 }
 
-base::Result<std::vector<std::string>> server_lines(
-    const Call& call, const Json* vip, const Json& backends
+base::Error exists(const std::string& what) {
+  return {base::ErrorCode::kAlreadyExists, what};
+}
+
+/// -a of a backend that is there.
+base::Result<IpvsMeaning> there_already(
+    const Call& call, const std::string& vip, const Json& backend, bool restoring
 ) {
+  const std::string name = "backend " + text(backend, "id") + " of vip " + vip;
+  const std::string wanted = text(call.arguments, "weight");
+  const std::string weight = text(backend, "configured_weight");
+  if (!restoring) {
+    return tl::unexpected(
+        exists("destination already exists: " + name + "; ipvs -e changes its weight")
+    );
+  }
+  if (wanted != "-" && wanted != weight) {
+    return tl::unexpected(exists(
+        name + " is there with weight " + weight + ", not " + wanted +
+        ": ipvs -e changes it, or ipvs -C before ipvs -R"
+    ));
+  }
+  return IpvsMeaning{{}, name + " is there already"};
+}
+
+base::Result<IpvsMeaning> server_meaning(const Call& call, const IpvsTables& tables) {
   FL_TRY(check_port(call));
+  const IpvsPools& pools = call.is("ipvs -e") ? tables.in_force : tables.staged;
+  const Json* const vip = find_vip(call, pools.vips);
   FL_ASSIGN(const std::string encapsulation, forwarding(call, vip));
-  const std::string name = vip_name(call, vip);
-  const std::string backend = backend_name(call, name, backends);
+  const std::string name = vip_name(call, tables);
+  const std::string server = text(call.arguments, "server");
+  const std::string backend = backend_name(call, name, tables);
   const std::string weight = text(call.arguments, "weight");
-  if (call.is("ipvs -d"))
-    return std::vector<std::string>{"del backend " + backend + " vip " + name};
+  if (call.is("ipvs -d")) return IpvsMeaning{{"del backend " + backend + " vip " + name}, ""};
   if (call.is("ipvs -e"))
-    return std::vector<std::string>{
-        "set backend " + backend + " vip " + name + " weight " + weight};
-  std::vector<std::string> lines;
+    return IpvsMeaning{{"set backend " + backend + " vip " + name + " weight " + weight}, ""};
+  if (const Json* const there = find_backend(name, server, pools.backends))
+    return there_already(call, name, *there, tables.restoring);
+  IpvsMeaning meaning;
   if (!encapsulation.empty())
-    lines.push_back("set vip " + name + " encapsulation " + encapsulation);
-  lines.push_back(
-      "add backend " + backend + " vip " + name + " address " + text(call.arguments, "server") +
+    meaning.lines.push_back("set vip " + name + " encapsulation " + encapsulation);
+  meaning.lines.push_back(
+      "add backend " + backend + " vip " + name + " address " + server +
       (weight == "-" ? "" : " weight " + weight)
   );
-  return lines;
+  return meaning;
+}
+
+/// Vips and backends of a pending text, as far as they are asked for here.
+base::Result<IpvsPools> pools_of(const Json& pending) {
+  IpvsPools out;
+  FL_ASSIGN(
+      const config::Config config,
+      config::parse_config(
+          part(pending, "text", Json("")).get<std::string>(), "pending", config::Purpose::kStage
+      )
+  );
+  for (const model::Vip& vip : config.vips) {
+    out.vips.push_back(
+        {{"name", vip.name},
+         {"address", vip.prefix.to_string()},
+         {"port", vip.port},
+         {"protocol", model::to_string(vip.protocol)},
+         {"encapsulation", model::to_string(vip.encapsulation)}}
+    );
+    for (const model::Backend& backend : vip.backends) {
+      out.backends.push_back(
+          {{"id", backend.id},
+           {"vip", vip.name},
+           {"address", backend.address.to_string()},
+           {"configured_weight", backend.weight}}
+      );
+    }
+  }
+  return out;
+}
+
+IpvsMeaning cleared(const IpvsTables& tables) {
+  IpvsMeaning out{{}, "there is no vip"};
+  for (const Json& vip : tables.staged.vips) out.lines.push_back("del vip " + text(vip, "name"));
+  return out;
 }
 
 }  // namespace
@@ -190,32 +265,54 @@ bool stands_for_others(const Call& call) {
   return !call.is("ipvs -L") && !call.is("ipvs -l") && !call.is("ipvs -S") && !call.is("ipvs -R");
 }
 
-base::Result<std::vector<std::string>> ipvs_lines(
-    const Call& call, const Json& vips, const Json& backends
+bool reads_tables(const Call& call) {
+  return call.is("ipvs -C") || (call.arguments.contains("address") && !call.is("ipvs -E"));
+}
+
+base::Result<IpvsTables> ask_tables(
+    const Place& place, const Call& call, bool restoring, std::chrono::milliseconds timeout
 ) {
-  using Lines = std::vector<std::string>;
-  if (call.is("ipvs -C"))
-    return base::invalid("ipvs -C: one letter must not take all vips away, del vip takes one");
+  const std::string& socket = place.control_socket;
+  IpvsTables out;
+  out.restoring = restoring;
+  FL_ASSIGN(const Json vips, ask(socket, "show vip", Json::object(), timeout));
+  FL_ASSIGN(const Json backends, ask(socket, "show backend", Json::object(), timeout));
+  out.in_force = {part(vips, "vips", Json::array()), part(backends, "backends", Json::array())};
+  out.staged = out.in_force;
+  if (call.pattern->rule->method != "config edit") return out;
+  FL_ASSIGN(const Json pending, ask(socket, "show config pending", Json::object(), timeout));
+  if (part(pending, "pending", Json(false)) == Json(true)) {
+    FL_ASSIGN(out.staged, pools_of(pending));
+  }
+  return out;
+}
+
+base::Result<IpvsMeaning> ipvs_meaning(const Call& call, const IpvsTables& tables) {
+  if (call.is("ipvs -C")) return cleared(tables);
   if (call.is("ipvs -E")) {
     return base::invalid(
         "ipvs -E: every vip has the same scheduler; set vip VIP KEY VALUE changes other keys"
     );
   }
-  if (!call.arguments.contains("address")) return Lines{"clear stats"};  // -Z
-  const Json* vip = find_vip(call, vips);
-  if (call.is("ipvs -Z") && vip == nullptr) {
+  if (!call.arguments.contains("address")) return IpvsMeaning{{"clear stats"}, ""};  // -Z
+  const std::string name = vip_name(call, tables);
+  if (call.is("ipvs -Z") && find_vip(call, tables.in_force.vips) == nullptr) {
     return base::fail(
         base::ErrorCode::kNotFound,
         "no vip is " + made_name(call.arguments) + "; show vip lists them"
     );
   }
-  const std::string name = vip_name(call, vip);
-  if (call.is("ipvs -Z")) return Lines{"clear stats vip " + name};
-  if (call.is("ipvs -D")) return Lines{"del vip " + name};
-  if (!call.is("ipvs -A")) return server_lines(call, vip, backends);
-  return Lines{
-      "add vip " + made_name(call.arguments) + " address " + text(call.arguments, "address") +
-      " protocol " + text(call.arguments, "protocol") + " port " + text(call.arguments, "port")};
+  if (call.is("ipvs -Z")) return IpvsMeaning{{"clear stats vip " + name}, ""};
+  if (call.is("ipvs -D")) return IpvsMeaning{{"del vip " + name}, ""};
+  if (!call.is("ipvs -A")) return server_meaning(call, tables);
+  if (find_vip(call, tables.staged.vips) != nullptr) {
+    if (tables.restoring) return IpvsMeaning{{}, "vip " + name + " is there already"};
+    return tl::unexpected(exists("service already exists: it is vip " + name));
+  }
+  return IpvsMeaning{
+      {"add vip " + name + " address " + text(call.arguments, "address") + " protocol " +
+       text(call.arguments, "protocol") + " port " + text(call.arguments, "port")},
+      ""};
 }
 
 std::vector<std::string> ipvs_saved(const Json& vips, const Json& backends) {

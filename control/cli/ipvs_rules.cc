@@ -74,7 +74,9 @@ constexpr Rule kRules[] = {
      "show backend"},
     {"ipvs -R COMMANDS",
      kIpvs,
-     "runs such lines from a file, -: standard input; pending, config commit puts them in force",
+     "runs such lines from a file, -: standard input; pending, config commit puts them in force; "
+     "what is "
+     "there already stays",
      "ipvs -R saved.txt",
      Target::kLocal,
      "",
@@ -86,9 +88,11 @@ constexpr Rule kRules[] = {
      Target::kLocal},
     {"ipvs -C",
      kIpvs,
-     "refused: one letter must not take all vips away, del vip takes one",
+     "del vip for all, pending: nothing happens before config commit, which wants a vip again",
      "ipvs -C",
-     Target::kLocal},
+     Target::kLocal,
+     "",
+     "config edit"},
 };
 
 }  // namespace

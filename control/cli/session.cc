@@ -126,7 +126,9 @@ base::Result<void> Session::print(const std::string& text) {
   return {};
 }
 
-base::Result<Json> Session::ask_at(const Place& place, Target target, const Call& call) {
+base::Result<Json> Session::ask_at(
+    const Place& place, Target target, const Call& call, const std::string& pending
+) {
   const std::string& socket =
       target == Target::kDataplane ? place.dataplane_socket : place.control_socket;
   Json arguments = call.arguments;
@@ -136,6 +138,7 @@ base::Result<Json> Session::ask_at(const Place& place, Target target, const Call
     FL_ASSIGN(arguments, config_arguments(call));
   }
   if (call.pattern->method == "config edit") arguments = edit_arguments(call);
+  if (!pending.empty()) arguments["pending_digest"] = pending;
   auto result = ask(socket, call.pattern->method, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;
@@ -193,9 +196,13 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
   if (call.pattern->rule->target != Target::kLocal) {
     const bool flows = call.pattern->name.rfind("show flow", 0) == 0;
     const bool commits = autocommit_.covers(call);
-    if (commits) FL_TRY(autocommit_.begin(place, settings_.timeout));
+    std::string pending;
+    if (commits) {
+      FL_ASSIGN(pending, autocommit_.begin(place, settings_.timeout));
+    }
     FL_ASSIGN(
-        Json json, flows ? ask_flows(place, call) : ask_at(place, call.pattern->rule->target, call)
+        Json json,
+        flows ? ask_flows(place, call) : ask_at(place, call.pattern->rule->target, call, pending)
     );
     if (!json.is_object()) {
       return base::fail(ErrorCode::kDataLoss, "the daemon's result is not an object");
@@ -271,18 +278,25 @@ base::Result<void> Session::watch(
 
 base::Result<void> Session::run_others(const Line& line, const std::vector<Place>& where) {
   if (where.size() > 1) return base::invalid("ipvs: one node at a time, as in @lb1 ipvs -L");
-  Json vips = Json::object();
-  Json backends = Json::object();
-  if (line.command.arguments.contains("address") && !line.command.is("ipvs -E")) {
-    const std::string& socket = where.front().control_socket;
-    FL_ASSIGN(vips, ask(socket, "show vip", Json::object(), settings_.timeout));
-    FL_ASSIGN(backends, ask(socket, "show backend", Json::object(), settings_.timeout));
+  if (line.command.is("ipvs -C") && autocommit_.on()) {
+    return base::invalid(
+        "ipvs -C: with autocommit it would take the vips away at once, one by one: set autocommit "
+        "off"
+    );
   }
-  FL_ASSIGN(
-      const std::vector<std::string> lines,
-      ipvs_lines(line.command, rows(vips, "vips"), rows(backends, "backends"))
-  );
-  for (const std::string& other : lines) {
+  const Place& place = where.front();
+  IpvsTables tables;
+  tables.restoring = restoring_;
+  if (reads_tables(line.command)) {
+    FL_ASSIGN(tables, ask_tables(place, line.command, restoring_, settings_.timeout));
+  }
+  FL_ASSIGN(const IpvsMeaning meaning, ipvs_meaning(line.command, tables));
+  if (meaning.lines.empty())
+    return print(
+        settings_.json || filter_named(line, "json") ? "{\"changed\":false}\n"
+                                                     : "OK " + meaning.already + "\n"
+    );
+  for (const std::string& other : meaning.lines) {
     FL_ASSIGN(const std::vector<Token> tokens, tokenize(other));
     FL_ASSIGN(Line next, parse(tokens));
     next.filters = line.filters;
@@ -304,6 +318,13 @@ base::Result<void> Session::include(const std::string& path, const std::string& 
   );
 }
 
+base::Result<void> Session::restore(const std::string& path) {
+  const bool before = std::exchange(restoring_, true);
+  auto done = include(path, "ipvs");
+  restoring_ = before;
+  return done;
+}
+
 base::Result<Next> Session::run(const std::vector<Token>& tokens) {
   FL_ASSIGN(const Line line, parse(tokens));
   const Call& command = line.command;
@@ -319,7 +340,7 @@ base::Result<Next> Session::run(const std::vector<Token>& tokens) {
     return Next::kGoOn;
   }
   if (command.is("ipvs -R")) {
-    FL_TRY(include(command.arguments.value("file", std::string()), "ipvs"));
+    FL_TRY(restore(command.arguments.value("file", std::string())));
     return Next::kGoOn;
   }
   if (command.is("set autocommit")) {

@@ -43,7 +43,10 @@ class Session {
 
   base::Result<Json> ask_flows(const Place& place, const Call& call);
   base::Result<Json> flows_once(const Place& place, const Call& call, const Json& arguments);
-  base::Result<Json> ask_at(const Place& place, Target target, const Call& call);
+  /// `pending`: what must be pending for an edit, see Autocommit; "": whatever is.
+  base::Result<Json> ask_at(
+      const Place& place, Target target, const Call& call, const std::string& pending = ""
+  );
   base::Result<Reply> reply_of(const Place& place, const Call& call);
   base::Result<void> print_once(const Line& line, const std::vector<Place>& where);
   base::Result<void> watch(const Line& line, const std::vector<Place>& where, const Call& filter);
@@ -51,12 +54,14 @@ class Session {
   base::Result<void> print(const std::string& text);
   base::Result<void> include(const std::string& path, const std::string& before = "");
   base::Result<void> run_others(const Line& line, const std::vector<Place>& where);
+  base::Result<void> restore(const std::string& path);
   base::Error with_suggestion(base::Error error, const Call& call);
 
   Settings settings_;
   std::FILE* out_;
   Autocommit autocommit_;
-  unsigned included_ = 0;  // files of commands that are being run
+  unsigned included_ = 0;   // files of commands that are being run
+  bool restoring_ = false;  // by ipvs -R
 };
 
 /// True if the answer comes from a file, not from a daemon.

@@ -208,6 +208,7 @@ struct Config {
 enum class Purpose : std::uint8_t {
   kForward,   // control, data plane: a pool must list its backends
   kSimulate,  // fairlead-sim: empty pools are filled from simulation.backends
+  kStage,     // made step by step: pools may be empty, and there may be no vip yet
 };
 
 /// Reads and checks a whole file. The error (always kInvalidArgument) is one line:

@@ -108,6 +108,13 @@ void add_item(Value& parent, const std::string& list, const std::vector<Written>
   entry->value.items.push_back(std::move(item));
 }
 
+base::Error not_in_place() {
+  return {
+      base::ErrorCode::kFailedPrecondition,
+      "the file writes this in a form that cannot be edited in place, change it there and load it: "
+      "config load FILE"};
+}
+
 base::Error no_vip(const std::string& name) {
   return {base::ErrorCode::kNotFound, "no vip " + quoted(name)};
 }
@@ -189,7 +196,54 @@ std::string change_text(
 
 }  // namespace
 
+namespace {
+
+/// The deepest map of a path that is there, and what is to be written in it.
+struct Place {
+  Value* map;
+  std::vector<Written> values;
+};
+
+base::Result<Place> place_of(
+    Value& root, const std::vector<std::string>& path, std::vector<Written> values
+) {
+  Place out{&root, std::move(values)};
+  std::size_t depth = 0;
+  for (; depth < path.size(); ++depth) {
+    Entry* const entry = find_entry(*out.map, path[depth]);
+    if (entry == nullptr) break;
+    if (entry->value.kind != Value::Kind::kMap)
+      return base::invalid("'" + path[depth] + "' is no section in the file, write it as one");
+    out.map = &entry->value;
+  }
+  for (std::size_t i = path.size(); i > depth; --i) {
+    std::string inner;
+    for (const Written& w : out.values)
+      inner += (inner.empty() ? "" : ", ") + w.key + ": " + w.value;
+    out.values = {{path[i - 1], "{" + inner + "}"}};
+  }
+  return out;
+}
+
+base::Result<std::string> edit_section(const std::string& text, const Edit& edit) {
+  if (edit.act != Act::kSet || !edit.vip.empty() || !edit.backend.empty())
+    return base::invalid("a section can only be set, without vip and backend");
+  FL_ASSIGN(Value root, parse_yaml(text, kText));
+  FL_ASSIGN(const std::vector<Written> values, all_written(edit));
+  FL_ASSIGN(const Place place, place_of(root, edit.section, values));
+  TextEdit changed(text);
+  changed.set_values(*place.map, place.values);
+  std::string out = changed.take();
+  set_values(*place.map, place.values);
+  const auto come_out = parse_yaml(out, kText);
+  if (come_out && same(*come_out, root)) return out;
+  return tl::unexpected(not_in_place());
+}
+
+}  // namespace
+
 base::Result<std::string> edit_config(const std::string& text, const Edit& edit) {
+  if (!edit.section.empty()) return edit_section(text, edit);
   if (edit.vip.empty() && (edit.backend.empty() || edit.act == Act::kAdd))
     return base::invalid("which vip? name one");
   FL_ASSIGN(Value root, parse_yaml(text, kText));
@@ -208,11 +262,7 @@ base::Result<std::string> edit_config(const std::string& text, const Edit& edit)
   change_tree(wanted, edit, targets, values);
   const auto come_out = parse_yaml(out, kText);
   if (come_out && same(*come_out, wanted)) return out;
-  return base::fail(
-      base::ErrorCode::kFailedPrecondition,
-      "the file writes this in a form that cannot be edited in place, change it there and load it: "
-      "config load FILE"
-  );
+  return tl::unexpected(not_in_place());
 }
 
 }  // namespace fairlead::config

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Vips and backends added, changed and removed in a configuration's text.
+// Vips and backends added, changed and removed in a configuration's text; values of sections.
 #pragma once
 
 #include <string>
@@ -18,6 +18,8 @@ struct Edit {
   /// Keys and values as one writes them in the file; not for kDelete. A value that begins with a
   /// bracket is YAML, as in "{interval: 2s}".
   std::vector<std::pair<std::string, std::string>> values;
+  /// For kSet, in place of vip and backend: the map of this path, made where it is not there.
+  std::vector<std::string> section = {};
 };
 
 /// The text with the change in it. What the change does not name stays as it is, byte for byte:

@@ -354,7 +354,8 @@ std::vector<model::Vip> load_vips(
   const model::Health defaults = load_health(root);
   VipReader reader(config, defaults, load_default_source(root), purpose, diagnosis);
   const auto items = root.list("vips");
-  if (items.empty()) root.error("vips", "no vip, list at least one (see config/fairlead.yaml)");
+  if (items.empty() && purpose != Purpose::kStage)
+    root.error("vips", "no vip, list at least one (see config/fairlead.yaml)");
   if (items.size() > FL_MAX_VIPS) {
     root.error(
         "vips",

@@ -4,6 +4,8 @@
 #include "control/staging/staging.hh"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <utility>
 
 namespace fairlead::staging {
@@ -45,6 +47,13 @@ std::uint64_t digest_of(std::string_view text) {
   return hash;
 }
 
+std::string pending_digest(const State& state) {
+  if (!state.pending) return "none";
+  char text[24];
+  std::snprintf(text, sizeof text, "%016" PRIx64, state.pending->digest);
+  return text;
+}
+
 const Revision* find(const State& state, std::uint64_t number) {
   const auto found = std::find_if(state.history.begin(), state.history.end(), [&](const auto& r) {
     return r.number == number;
@@ -67,6 +76,15 @@ void Staging::add(
 Step Staging::load(State state, std::string name, std::uint64_t digest, Moment at) {
   state.pending = Pending{std::move(name), state.in_force, digest, at.wall_s};
   return {std::move(state)};
+}
+
+base::Result<bool> Staging::expect(const State& state, std::string_view seen) {
+  if (seen == pending_digest(state)) return true;
+  return not_now(
+      std::string("what is pending is not what this change was made for, somebody ") +
+      (state.pending ? "staged something meanwhile" : "committed or discarded it meanwhile") +
+      ": look again with config diff"
+  );
 }
 
 base::Result<Step> Staging::discard(State state) {

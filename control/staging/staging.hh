@@ -66,6 +66,8 @@ struct Moment {
 
 /// FNV-1a; tells texts apart.
 std::uint64_t digest_of(std::string_view text);
+/// Of what is pending, as expect() wants it.
+std::string pending_digest(const State& state);
 const Revision* find(const State& state, std::uint64_t number);
 
 /// Keeps the newest revisions in a history of `most`, 2 at least.
@@ -75,6 +77,9 @@ class Staging {
 
   /// A checked text becomes pending; the one before is forgotten.
   static Step load(State state, std::string name, std::uint64_t digest, Moment at);
+  /// Whether that is pending which somebody saw: its digest as 16 hexadecimal digits, "none" for
+  /// nothing. Error kFailedPrecondition: another one staged something since, or took it away.
+  static base::Result<bool> expect(const State& state, std::string_view seen);
   /// Error kFailedPrecondition: nothing is pending.
   static base::Result<Step> discard(State state);
   /// Puts the pending text in force, with `trial` only so long unless it is confirmed. Errors, all

@@ -148,6 +148,8 @@ class ChangeTest(unittest.TestCase):
 
     def pending(self, value):
         reply = {"ok": True, "result": {"revision": 2, "pending": value}}
+        if value:
+            reply["result"]["pending_digest"] = "0123456789abcdef"
         self.node.raw["show config history"] = json.dumps(reply).encode() + b"\n"
 
     def test_autocommit_commits_each_edit_of_the_session(self):
@@ -165,6 +167,19 @@ class ChangeTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("this session did not stage", err)
         self.assertEqual([r["command"] for r in self.node.requests], ["show config history"])
+
+    def test_autocommit_names_what_it_saw_so_that_nothing_comes_in_between(self):
+        self.pending(False)
+        edit = {"ok": True, "result": {"revision": 1, "pending": True, "pending_digest": "00c0ffee00c0ffee"}}
+        self.node.raw["config edit"] = json.dumps(edit).encode() + b"\n"
+        self.node.raw["config commit"] = (
+            b'{"ok":false,"code":"failed_precondition","message":"what is pending is not what this change was made for"}\n')
+        status, _, err = self.batch("set autocommit on\ndel backend b1\n")
+        self.assertEqual((status, err.count("\n")), (1, 1))
+        self.assertIn("the change stays pending: what is pending is not", err)
+        _, edited, committed = self.node.requests
+        self.assertEqual(edited["arguments"]["pending_digest"], "none")
+        self.assertEqual(committed["arguments"], {"note": "autocommit", "pending_digest": "00c0ffee00c0ffee"})
 
     def test_autocommit_waits_for_the_first_backend(self):
         self.pending(False)

@@ -28,6 +28,7 @@ class HabitTest(unittest.TestCase):
         self.directory = os.path.join(self.root, "lb1")
         self.node = FakeNode(self.directory)
         self.addCleanup(self.node.stop.set)
+        self.nothing_pending()
 
     def run_cli(self, *words, place=("--runtime-dir", None), stdin="", env=None):
         """Exit status, standard output, standard error."""
@@ -67,8 +68,19 @@ class HabitTest(unittest.TestCase):
         self.node.requests.clear()
         status, _, err = self.run_cli(*words)
         self.assertEqual(err.count("\n"), 0 if status == 0 else 1)
-        looks = ("show vip", "show backend")
+        looks = ("show vip", "show backend", "show config pending")
         return status, [(r["command"], r.get("arguments", {})) for r in self.node.requests if r["command"] not in looks]
+
+    def edits(self, *words):
+        status, changes = self.sent(*words)
+        return status, [arguments for command, arguments in changes if command == "config edit"]
+
+    def nothing_pending(self):
+        self.node.raw["show config pending"] = b'{"ok":true,"result":{"pending":false}}\n'
+
+    def pending_text(self, text):
+        reply = {"ok": True, "result": {"pending": True, "text": text}}
+        self.node.raw["show config pending"] = json.dumps(reply).encode() + b"\n"
 
     def test_letters_of_ipvsadm_change_things_under_our_names(self):
         self.assertEqual(self.sent("ipvs", "-A", "-t", "203.0.113.20:443", "-s", "mh"), (0, [("config edit", {
@@ -89,10 +101,11 @@ class HabitTest(unittest.TestCase):
 
     def test_letters_without_a_meaning_say_why(self):
         service = ("-t", "203.0.113.10:80")
-        for words, says in ((("-C",), "del vip takes one"), (("-E", *service), "the same scheduler"),
+        for words, says in ((("-A", *service), "service already exists: it is vip web"), (("-E", *service), "the same scheduler"),
                             (("-A", *service, "-s", "rr"), "there is one, mh"),
                             (("-A", "-f", "1"), "no firewall marks"), (("-A", "-t", "203.0.113.10"), "ADDRESS:PORT"),
                             (("-a", *service, "-r", "10.0.0.9", "-m"), "no NAT"),
+                            (("-a", *service, "-r", "10.0.0.1"), "destination already exists: backend b1 of vip web"),
                             (("-a", *service, "-r", "10.0.0.9", "-g"), "by ipip, not by l2"),
                             (("-a", *service, "-r", "10.0.0.9:81"), "listens on the vip's port"),
                             (("-Z", "-t", "203.0.113.99:80"), "no vip is tcp-203.0.113.99-80"),
@@ -108,8 +121,26 @@ class HabitTest(unittest.TestCase):
             "-a -t 203.0.113.10:80 -r 10.0.0.2 -i -w 50"]))
         path = os.path.join(self.root, "saved.txt")
         pathlib.Path(path).write_text(saved, encoding="utf-8")
-        status, changes = self.sent("ipvs", "-R", path)
-        self.assertEqual((status, [a["edit"] for _, a in changes]), (0, ["add"] * 3))
+        # What is there already stays, as it is.
+        self.assertEqual(self.edits("ipvs", "-R", path), (0, []))
+        self.assertEqual(self.run_cli("ipvs", "-R", path)[1].splitlines(), [
+            "OK vip web is there already", "OK backend b1 of vip web is there already",
+            "OK backend b2 of vip web is there already"])
+        pathlib.Path(path).write_text(saved.replace("-w 50", "-w 60"), encoding="utf-8")
+        status, out, err = self.run_cli("ipvs", "-R", path)
+        self.assertEqual((status, out.count("\n"), err.count("\n")), (1, 2, 2))
+        self.assertIn(":3: backend b2 of vip web is there with weight 50, not 60", err)
+        # Into a cleared table all of it comes back, under the names that it has in force.
+        self.assertEqual(self.edits("ipvs", "-C"), (0, [{"edit": "delete", "vip": "web"}]))
+        self.pending_text("node: {id: lb1}\nvips: []\n")
+        self.assertEqual(self.run_cli("ipvs", "-C")[:2], (0, "OK there is no vip\n"))
+        pathlib.Path(path).write_text(saved, encoding="utf-8")
+        status, edits = self.edits("ipvs", "-R", path)
+        self.assertEqual((status, [(e["edit"], e["vip"]) for e in edits]), (0, [("add", "web")] * 3))
+        self.nothing_pending()
+        status, _, err = self.run_cli("-f", "-", stdin="set autocommit on\nipvs -C\n")
+        self.assertEqual((status, err.count("\n")), (2, 1))
+        self.assertIn("set autocommit off", err)
         vip = {"name": "net", "address": "203.0.113.0/28", "protocol": "tcp", "port": 0, "encapsulation": "ipip"}
         self.node.raw["show vip"] = json.dumps({"ok": True, "result": {"vips": [vip]}}).encode() + b"\n"
         saved = self.run_cli("ipvs", "-S")[1]

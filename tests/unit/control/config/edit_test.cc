@@ -186,5 +186,27 @@ TEST(Edit, AFormThatCannotBeEditedIsRefusedAndNotSpoiled) {
   );
 }
 
+TEST(Edit, ASectionGetsValuesWhereverItIsOrIsNot) {
+  const Edit step{Act::kSet, "", "", {{"max_step", "0.1"}, {"floor", "0.5"}}, {"policy", "rails"}};
+  for (const auto& [before, after] : {
+           std::pair{
+               "policy: {name: adaptive}\n",
+               "policy: {name: adaptive, rails: {max_step: 0.1, floor: 0.5}}\n"},
+           {"policy:\n  name: wlc   # why\n  rails:\n    max_step: 0  # off\n    floor: 1\nv: 1\n",
+            "policy:\n  name: wlc   # why\n  rails:\n    max_step: 0.1  # off\n    floor: 0.5\nv: "
+            "1\n"},
+           {"vips: []\n", "vips: []\npolicy: {rails: {max_step: 0.1, floor: 0.5}}\n"},
+       }) {
+    const auto text = edit_config(before, step);
+    ASSERT_TRUE(text) << before << text.error().what;
+    EXPECT_EQ(*text, after);
+  }
+  EXPECT_EQ(
+      edit_config("policy: wlc\n", step).error().what,
+      "'policy' is no section in the file, write it as one"
+  );
+  EXPECT_FALSE(edit_config(kBlock, {Act::kDelete, "", "", {}, {"policy"}}));
+}
+
 }  // namespace
 }  // namespace fairlead::config

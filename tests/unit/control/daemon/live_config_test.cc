@@ -326,5 +326,57 @@ TEST_F(StagedConfig, ASlowDiskIsWaitedForBeforeTheDecisionNotAfterIt) {
   EXPECT_GT(std::stoi(log.substr(log.rfind(kept) + kept.size())), 300'000) << "it was waited for";
 }
 
+TEST_F(StagedConfig, TheLastVipMayGoBeforeTheNextOneComes) {
+  const Json gone = control.result("config edit", {{"edit", "delete"}, {"vip", "web"}});
+  EXPECT_NE(gone["incomplete"].get<std::string>().find("no vip"), std::string::npos);
+  EXPECT_NE(
+      refused("config commit")["message"].get<std::string>().find("no vip"), std::string::npos
+  );
+  EXPECT_TRUE(has_backend("b1"));
+  const Json port{{"key", "port"}, {"value", "80"}};
+  const Json address{{"key", "address"}, {"value", "203.0.113.10"}};
+  control.result(
+      "config edit", {{"edit", "add"}, {"vip", "web"}, {"values", Json::array({address, port})}}
+  );
+  const Json host{{"key", "address"}, {"value", b3.address()}};
+  control.result(
+      "config edit",
+      {{"edit", "add"}, {"vip", "web"}, {"backend", "b3"}, {"values", Json::array({host})}}
+  );
+  control.result("config commit");
+  EXPECT_TRUE(has_backend("b3"));
+  EXPECT_FALSE(has_backend("b1"));
+}
+
+TEST_F(StagedConfig, WhatAnotherSessionStagedIsNotTakenAlong) {
+  const auto remove = [](const char* backend, const std::string& seen) {
+    return Json{{"edit", "delete"}, {"vip", "web"}, {"backend", backend}, {"pending_digest", seen}};
+  };
+  const Json first = control.result("config edit", remove("b1", "none"));
+  const std::string mine = first["pending_digest"];
+  EXPECT_EQ(control.result("show config history")["pending_digest"], mine);
+
+  load(new_text);  // another session
+
+  const std::string says =
+      "what is pending is not what this change was made for, somebody staged "
+      "something meanwhile: look again with config diff";
+  EXPECT_EQ(refused("config edit", remove("b2", mine))["message"], says);
+  EXPECT_EQ(refused("config commit", {{"pending_digest", mine}})["message"], says);
+  EXPECT_EQ(
+      refused("config load", {{"text", old_text}, {"pending_digest", "none"}})["code"],
+      "failed_precondition"
+  );
+  EXPECT_EQ(control.result("show config history")["revision"], 1);
+  control.result(
+      "config commit", {{"pending_digest", control.result("show config history")["pending_digest"]}}
+  );
+  EXPECT_EQ(
+      refused("config commit", {{"pending_digest", mine}})["message"],
+      "what is pending is not what this change was made for, somebody committed or discarded it "
+      "meanwhile: look again with config diff"
+  );
+}
+
 }  // namespace
 }  // namespace fairlead::control

@@ -219,5 +219,21 @@ TEST(Staging, RefusesWhatMakesNoSenseAndSaysWhatToDo) {
   for (const Case& c : cases) EXPECT_EQ(refusal(c.step), c.says);
 }
 
+TEST(Staging, WhoeverSawSomethingElsePendingIsRefused) {
+  const State b = Staging::load(started(), "b.yaml", kB, kNow).next;
+  const State c = Staging::load(b, "edited", kC, kNow).next;
+
+  EXPECT_TRUE(Staging::expect(started(), "none"));
+  EXPECT_TRUE(Staging::expect(b, "000000000000000b"));
+  EXPECT_EQ(pending_digest(c), "000000000000000c");
+  for (const auto& outcome : {Staging::expect(b, "none"), Staging::expect(c, pending_digest(b))}) {
+    ASSERT_FALSE(outcome);
+    EXPECT_NE(outcome.error().what.find("somebody staged something meanwhile"), std::string::npos);
+  }
+  const auto gone = Staging::expect(started(), pending_digest(b));
+  ASSERT_FALSE(gone);
+  EXPECT_NE(gone.error().what.find("committed or discarded it meanwhile"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fairlead::staging
