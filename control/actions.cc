@@ -12,6 +12,7 @@
 #include "control/route_watch.hh"
 #include "control/shared_state.hh"
 #include "control/show.hh"
+#include "control/table_diff.hh"
 #include "control/vip_actions.hh"
 #include "control/weight_actions.hh"
 #include "dataplane/sys/log.hh"
@@ -87,6 +88,8 @@ Answer perform(
       return show_backend(node, r, now);
     case Command::kShowTable:
       return show_table(node, r);
+    case Command::kShowTableDiff:
+      return show_table_diff(node, r);
     case Command::kShowFlow:
     case Command::kShowFlowList:
     case Command::kShowFlowStats:

@@ -44,54 +44,6 @@ json show_status(const Forwarder& f) {
       {"generation", f.table.generation()}};
 }
 
-/// Queues of one port that a worker serves, as text: "0,2".
-std::string queues_of(const Station& station, unsigned worker) {
-  std::string text;
-  for (const unsigned q : items_of(station.owners, worker)) {
-    text += (text.empty() ? "" : ",") + std::to_string(q);
-  }
-  return text;
-}
-
-/// Null for what a second without packets cannot tell.
-json known(bool is_known, double value) {
-  return is_known ? json(value) : json(nullptr);
-}
-
-json show_core(const Forwarder& f) {
-  json cores = json::array();
-  for (unsigned w = 0; w < f.crew->running(); ++w) {
-    const fl_worker_page& page = f.crew->worker(w).page();
-    const Pulse& pulse = f.crew->pulse(w);
-    std::string ports;
-    for (const auto& station : f.stations) {
-      const std::string queues = queues_of(*station, w);
-      if (queues.empty()) continue;
-      ports += (ports.empty() ? "" : " ") + std::to_string(station->number) + ":" + queues;
-    }
-    cores.push_back({
-        {"worker", w},
-        {"core", page.core},
-        {"socket", socket_of_core(page.core)},
-        {"role", "worker"},
-        {"forwards", who_forwards(f, {w})},
-        {"queues", ports},
-        {"busy", pulse.busy_share()},
-        {"busy_cycles", page.busy_cycles},
-        {"idle_cycles", page.idle_cycles},
-        {"pps", pulse.pps()},
-        {"cycles_per_packet", known(pulse.pps() > 0, pulse.cycles_per_packet())},
-        {"latency_p50_us", known(pulse.latency().samples != 0, pulse.latency().p50_ns / 1e3)},
-        {"latency_p99_us", known(pulse.latency().samples != 0, pulse.latency().p99_ns / 1e3)},
-        {"flows", page.flows},
-        {"inherited", page.flow_events[FL_EVENT_INHERITED]},
-        {"generation", page.ack},
-    });
-  }
-  if (cores.empty()) return {{"cores", cores}, {"forwards", who_forwards(f, {})}};
-  return {{"cores", cores}};
-}
-
 std::size_t jemalloc_figure(const char* name) {
   std::size_t value = 0;
   std::size_t size = sizeof value;
@@ -290,8 +242,8 @@ const std::vector<Form>& forms() {
       {"clear stats", {}, {{"port", kNumber}}, clear_ports},
       {"show core",
        {},
-       {},
-       [](Forwarder& f, const json&) { return base::Result<json>(show_core(f)); }},
+       {{"worker", kNumber}},
+       [](Forwarder& f, const json& arguments) { return show_core(f, arguments); }},
       {"show memory",
        {},
        {},

@@ -92,6 +92,7 @@ void follow_vips(Forwarder& forwarder);
 std::string who_forwards(const Forwarder& forwarder, const std::vector<unsigned>& workers);
 
 /// `show port` and its relatives; `arguments` as in docs/control-socket.md.
+base::Result<nlohmann::json> show_core(const Forwarder& f, const nlohmann::json& arguments);
 base::Result<nlohmann::json> show_port(const Forwarder& f, const nlohmann::json& arguments);
 
 /// `clear stats`: show port counts from now on, for one port or all.

@@ -13,6 +13,7 @@ constexpr Method kMethods[] = {
     {"show vip", Command::kShowVip, kVip, 0, false},
     {"show backend", Command::kShowBackend, kVip | kBackend, 0, false},
     {"show table", Command::kShowTable, kVip, kVip, false},
+    {"show table diff", Command::kShowTableDiff, kVip, kVip, false},
     {"show flow", Command::kShowFlow, kVip | kBackend | kWorker | kTuple, 0, false},
     {"show flow tuple", Command::kShowFlow, kTuple, kTuple, false},
     {"show flow list",

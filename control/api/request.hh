@@ -23,6 +23,7 @@ enum class Command : std::uint8_t {
   kShowVip,
   kShowBackend,
   kShowTable,
+  kShowTableDiff,
   kShowFlow,
   kShowFlowList,
   kShowFlowStats,

@@ -223,24 +223,6 @@ constexpr Column kPortInfo[] = {
     {"table kept because", "kept_table_because"},
 };
 
-constexpr Column kCores[] = {
-    {"WORKER", "worker", F::kNumber},
-    {"CORE", "core", F::kNumber},
-    {"ROLE", "role"},
-    {"FORWARDS", "forwards"},
-    {"PORT:QUEUES", "queues"},
-    {"BUSY", "busy", F::kPercent},
-    {"BUSY CYCLES", "busy_cycles", F::kCount},
-    {"IDLE CYCLES", "idle_cycles", F::kCount},
-    {"RATE", "pps", F::kPps},
-    {"CYCLES/PACKET", "cycles_per_packet", F::kCount},
-    {"P50", "latency_p50_us", F::kMicroseconds},
-    {"P99", "latency_p99_us", F::kMicroseconds},
-    {"INHERITED", "inherited", F::kCount},
-    {"ENTRIES", "flows", F::kCount},
-    {"GENERATION", "generation", F::kNumber},
-};
-
 void add_cleared(const Json& result, Page& page) {
   if (result.contains("cleared_s"))
     page.blocks.emplace_back(
@@ -301,13 +283,6 @@ Page port_page(const Call& call, const Json& result) {
   return page;
 }
 
-Page core_page(const Json& result) {
-  const Json cores = rows(result, "cores");
-  if (!cores.empty()) return {{table_of(cores, kCores)}};
-  const std::string who = part(result, "forwards", Json("nobody")).get<std::string>();
-  return {{"no worker runs; who forwards: " + who}};
-}
-
 /// A backend's agent counts once, whatever vips the backend serves.
 Page agents_page(const Json& backends) {
   Json kept = Json::array();
@@ -346,6 +321,7 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
   if (call.pattern->method == "show backend")
     return {{table_of(rows(result, "backends"), kBackends, 2)}};
+  if (call.pattern->method == "show table diff") return table_diff_page(result);
   if (name == "show table") {
     return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
   }

@@ -22,6 +22,9 @@ void add_fleet(const Json& result, Page& page);
 Page nodes_page(const Json& result);
 Page digest_page(const Json& result);
 Page vip_stats_page(const Json& result);
+/// Workers in rows, or one with all that it counts.
+Page core_page(const Json& result);
+Page table_diff_page(const Json& result);
 /// A table of the flow events [{event, count, text}] that happened, if any did.
 void add_flow_events(const Json& events, Page& page);
 

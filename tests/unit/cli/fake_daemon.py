@@ -39,6 +39,11 @@ CONTROL = {
                    "last_moved": 67, "shares": [
                        {"backend": "b1", "weight": 100, "slots": 43691, "share": 0.66665},
                        {"backend": "b2", "weight": 50, "slots": 21846, "share": 0.33335}]},
+    "show table diff": {"vip": "web", "generation": 7, "generation_before": 6, "size": 65537, "size_before": 65537,
+                        "slots_moved": 67, "backends": [
+                            {"backend": "b2", "state_before": "active", "state": "draining", "weight_before": 50,
+                             "weight": 50, "slots_before": 21913, "slots": 21846, "share_before": 0.33436,
+                             "share": 0.33334, "gained": 0, "lost": 67}]},
     "show flow": {"workers": [{"worker": 0, "buckets": 131072, "entries": 7, "new": 1,
                                "confirmed": 5, "closing": 1}],
                   "backends": [{"backend": "b1", "vip": "web", "flows": 7}]},

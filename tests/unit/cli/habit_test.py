@@ -162,6 +162,24 @@ class HabitTest(unittest.TestCase):
         self.assertRegex(out, "not heard +lb2 lb3\n")
         self.assertRegex(out, "all nodes agree +not known")
 
+    def test_a_table_says_what_changed_last_and_what_would_next(self):
+        status, out, _ = self.run_cli("show table web diff prev")
+        self.assertEqual((status, self.node.requests[-1]), (0, {"command": "show table diff", "arguments": {"vip": "web"}}))
+        self.assertRegex(out, "slots moved +67\n")
+        self.assertIn("b2       active        draining  50             50      33.44 %       33.33 %  21846       0    67", out)
+        self.assertEqual(self.run_cli("show table web diff")[1], out)
+        self.assertEqual(self.run_cli("show table web diff pending")[1], self.run_cli("config diff vip web")[1])
+
+    def test_one_worker_in_detail(self):
+        row = {"worker": 3, "core": 2, "queues": "0:3", "busy": 0.5, "uptime_s": 61, "packets_per_burst": 4.5,
+               "queue_list": [{"port": 0, "queue": 3, "device": "net_tap0"}], "counters": {"rx_packets": 1234567},
+               "reasons": [{"name": "no_vip", "drops": 0, "punts": 7, "answers": 0}]}
+        self.node.raw["show core"] = json.dumps({"ok": True, "result": {"cores": [row]}}).encode() + b"\n"
+        status, out, _ = self.run_cli("show core 3")
+        self.assertEqual((status, self.node.requests[-1]), (0, {"command": "show core", "arguments": {"worker": 3}}))
+        for text in ("runs for       1m 1s\n", "rx_packets  1,234,567\n", "   0      3  net_tap0\n", "no_vip      0              7         0\n"):
+            self.assertIn(text, out)
+
     def test_count_has_a_line_for_each_table(self):
         self.assertEqual(self.run_cli("show flow | count")[1], "1 WORKER\n1 BACKEND\n")
         self.assertEqual(self.run_cli("show table web | count")[1], "2\n")

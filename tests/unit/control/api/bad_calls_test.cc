@@ -71,6 +71,7 @@ const Bad kBad[] = {
     {"POST", "/v1/show/backend", R"({"a\nb":1})", NO_ARGUMENT("show backend", "a\\nb")},
     {"POST", "/v1/freeze/weights", R"({"for":"1h"})", NO_ARGUMENT("freeze weights", "for")},
     {"GET", "/v1/show/table", "", NEEDS("show table", "vip")},
+    {"GET", "/v1/show/table/diff", "", NEEDS("show table diff", "vip")},
     {"POST", "/v1/set/backend", "", NEEDS("set backend", "backend")},
     {"POST", "/v1/set/backend", R"({"backend":"b1"})", NEEDS("set backend", "weight")},
     {"POST", "/v1/drain/backend", "{}", NEEDS("drain backend", "backend")},

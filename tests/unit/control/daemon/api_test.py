@@ -183,7 +183,7 @@ vips:
         for name, method in SERVICE.methods_by_name.items():
             words = "".join(" " + c.lower() if c.isupper() else c for c in name).split()
             reads = words[0] == "show" and words[1:] not in (["config"], ["config", "running"], ["config", "pending"])
-            if not reads or name in ("ShowTable", "ShowFlowTuple"):
+            if not reads or name in ("ShowTable", "ShowTableDiff", "ShowFlowTuple"):
                 continue
             with self.subTest(name):
                 status, answer = self.http("GET", "/v1/" + "/".join(words))

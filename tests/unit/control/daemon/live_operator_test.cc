@@ -158,6 +158,46 @@ TEST(Operator, ATableIsDumpedFromThePublishedBank) {
   EXPECT_EQ(api::dump_table(steering, "ftp", stderr).error().what, "no vip 'ftp'");
 }
 
+TEST(Operator, ATableSaysWhatTheLastGenerationChangedInIt) {
+  Backend b1{1};
+  Backend b2{2};
+  RunningControl control;
+  control.write_config({&b1, &b2}, "policy: {name: static}\n", ", type: none");
+  control.start();
+  ASSERT_TRUE(control.eventually([&] { return control.result("show status")["generation"] == 1; }));
+  const char* const ask = R"({"command":"show table diff","arguments":{"vip":"web"}})";
+  EXPECT_EQ(control.ask(ask)["code"], "unavailable") << "there is nothing before the first";
+
+  control.result("set backend", {{"backend", "b1"}, {"weight", 10}});
+  ASSERT_TRUE(control.eventually([&] { return control.result("show status")["generation"] == 2; }));
+  control.kill_now();  // the bank before is in shared memory
+  control.start();
+
+  const Json diff = control.result("show table diff", {{"vip", "web"}});
+  const Json table = control.result("show table", {{"vip", "web"}});
+  EXPECT_EQ(diff["generation_before"], 1);
+  EXPECT_EQ(diff["size"], diff["size_before"]);
+  const Json& rows = diff["backends"];
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["weight_before"], 100);
+  EXPECT_EQ(rows[0]["weight"], 10);
+  EXPECT_EQ(rows[0]["gained"], 0);
+  EXPECT_EQ(rows[1]["lost"], 0);
+  EXPECT_EQ(rows[0]["lost"], diff["slots_moved"]);
+  EXPECT_EQ(rows[1]["gained"], diff["slots_moved"]);
+  EXPECT_GT(diff["slots_moved"], 1000);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(rows[i]["slots"], table["shares"][i]["slots"]);
+    EXPECT_EQ(
+        rows[i]["slots"].get<int>() - rows[i]["slots_before"].get<int>(),
+        rows[i]["gained"].get<int>() - rows[i]["lost"].get<int>()
+    );
+  }
+  EXPECT_EQ(
+      control.ask(R"({"command":"show table diff","arguments":{"vip":"x"}})")["code"], "not_found"
+  );
+}
+
 TEST(ControlVip, ADisabledVipTakesNothingNewUntilEnabledAlsoAfterSigkill) {
   Backend b1(1);
   Backend b2(2);
