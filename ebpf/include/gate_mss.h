@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/// The MSS option of SYNs (net/mss.hh, path/mss_clamp.cc) for the gate.
+/// The MSS options of SYNs (net/mss.hh, path/mss_clamp.cc) for the gate.
 #ifndef FAIRLEAD_EBPF_GATE_MSS_H
 #define FAIRLEAD_EBPF_GATE_MSS_H
 
@@ -23,28 +23,37 @@ fl_told_mtu(const struct fl_work* w, const struct fl_packet* p, __u32 mtu) {
   return mtu > taken ? mtu - taken : 0;
 }
 
-/// Position of the MSS option's value among a SYN's options, 0 and up; negative: none, or they make
-/// no sense.
-__attribute__((noinline)) int fl_find_mss(const struct fl_tcp_options* o, __u32 bytes) {
-  if (!o) return -1;
+/// Lowers every MSS among a SYN's options that is larger than `most`, up to where they make no
+/// sense; o->change says what that does to the checksum.
+__attribute__((noinline)) int fl_lower_mss(struct fl_tcp_options* o, __u32 bytes, __u32 most) {
+  if (!o) return 0;
   __u32 at = 0;
   for (__u32 step = 0; step < FL_TCP_OPTIONS; step++) {
-    if (at >= bytes || at >= FL_TCP_OPTIONS - 1) return -1;
+    if (at >= bytes || at >= FL_TCP_OPTIONS - 1) return 0;
     const __u32 kind = o->byte[at & 63];
-    if (!kind) return -1;
+    if (!kind) return 0;
     if (kind == 1) {
       at++;
       continue;
     }
     const __u32 length = o->byte[(at + 1) & 63];
-    if (at + 1 >= bytes || length < 2 || at + length > bytes) return -1;
-    if (kind == 2) return length == 4 ? (int)(at + 2) : -1;
+    if (at + 1 >= bytes || length < 2 || at + length > bytes) return 0;
+    const __u32 offered = (__u32)o->byte[(at + 2) & 63] << 8 | o->byte[(at + 3) & 63];
+    if (kind == 2 && length == 4 && offered > most) {
+      o->byte[(at + 2) & 63] = (__u8)(most >> 8);
+      o->byte[(at + 3) & 63] = (__u8)most;
+      // At an odd place the two bytes lie in two words of the sum: swapped, their weights are
+      // right.
+      const __u16 before = at % 2 ? (__u16)offered : bpf_htons((__u16)offered);
+      const __u16 after = at % 2 ? (__u16)most : bpf_htons((__u16)most);
+      o->change += (__u32)(__u16)~before + after;
+    }
     at += length;
   }
-  return -1;
+  return 0;
 }
 
-/// Lowers the MSS that a SYN offers to what the vip allows. 1: something was changed.
+/// Lowers what a SYN offers as MSS to what the vip allows. 1: something was changed.
 __attribute__((noinline)) int fl_clamp_mss(
     struct xdp_md* ctx, const struct fl_packet* p, const struct fl_work* w, __u32 mtu
 ) {
@@ -69,17 +78,10 @@ __attribute__((noinline)) int fl_clamp_mss(
   FL_KEEP(behind_first);
   if (behind_first > FL_TCP_OPTIONS - 4) return 0;
   if (bpf_xdp_load_bytes(ctx, p->l4 + sizeof *tcp, options.byte, behind_first + 4)) return 0;
-  const int found = fl_find_mss(&options, bytes);
-  if (found < 0) return 0;
-  const __u32 at = (__u32)found & 63;
-  const __u32 offered = (__u32)options.byte[at] << 8 | options.byte[(at + 1) & 63];
-  if (offered <= most) return 0;
-  __u8 lower[2] = {(__u8)(most >> 8), (__u8)most};
-  if (bpf_xdp_store_bytes(ctx, p->l4 + sizeof *tcp + at, lower, 2)) return 0;
-  // At an odd place the two bytes lie in two words of the sum: swapped, their weights are right.
-  const __u16 before = at % 2 ? (__u16)offered : bpf_htons((__u16)offered);
-  const __u16 after = at % 2 ? (__u16)most : bpf_htons((__u16)most);
-  tcp->check = (__u16)~fl_fold((__u16)~tcp->check + (__u32)(__u16)~before + after);
+  fl_lower_mss(&options, bytes, most);
+  if (!options.change) return 0;
+  if (bpf_xdp_store_bytes(ctx, p->l4 + sizeof *tcp, options.byte, behind_first + 4)) return 0;
+  tcp->check = (__u16)~fl_fold((__u16)~tcp->check + options.change);
   return 1;
 }
 

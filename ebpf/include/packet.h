@@ -14,6 +14,7 @@
 /// Of a SYN; filled up to 64, so that an index can be bounded by a mask.
 struct fl_tcp_options {
   __u8 byte[64];
+  __u32 change; /* of the sum over them, by fl_lower_mss(); not folded; 0: none */
 };
 
 enum fl_piece { FL_WHOLE, FL_FIRST_FRAGMENT, FL_LATER_FRAGMENT };

@@ -206,6 +206,45 @@ std::vector<PacketCase> automatic_mss_rows() {
   };
 }
 
+/// A SYN with two MSS options, the second at an odd place, and a smaller limit than its last one.
+Frame syn_with_two(PacketBuilder head, unsigned first, unsigned second) {
+  const auto high = [](unsigned mss) { return static_cast<std::uint8_t>(mss >> 8); };
+  const auto low = [](unsigned mss) { return static_cast<std::uint8_t>(mss & 0xff); };
+  return head.tcp(40000, 80, "S")
+      .data_offset(8)
+      .bytes({2, 4, high(first), low(first), 1, 2, 4, high(second), low(second), 1, 1, 0});
+}
+
+std::vector<PacketCase> several_mss_rows() {
+  const PacketBuilder in = packet().ipv4(kClient4, kIpip4);
+  const Frame inner = syn_with_two(packet().ipv4(kClient4, kIpip4).ttl(63), 500, 1200);
+  return {
+      {.says = "Of two MSS options the last counts, for Linux: both are lowered.",
+       .world = {.mss = 1200},
+       .in = syn_with_two(in, 500, 1460),
+       .out =
+           sent().ipv4(kNode4, kBackend4).df().protocol(4).bytes(lowered(inner, 20, 1460, 1200))},
+      {.says = "An MSS option of a wrong length has no value: the next one is lowered.",
+       .world = {.mss = 1200},
+       .in = PacketBuilder(in).tcp(40000, 80, "S").data_offset(7).bytes({2, 3, 5, 2, 4, 5, 180, 0}),
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .protocol(4)
+                  .bytes(lowered(
+                      packet()
+                          .ipv4(kClient4, kIpip4)
+                          .ttl(63)
+                          .tcp(40000, 80, "S")
+                          .data_offset(7)
+                          .bytes({2, 3, 5, 2, 4, 4, 176, 0}),
+                      20,
+                      1460,
+                      1200
+                  ))},
+  };
+}
+
 std::vector<PacketCase> mss_rows() {
   return {
       {.says = "A SYN offers no more than the vip's MSS.",
@@ -367,7 +406,8 @@ std::vector<PacketCase> udp_checksum_rows() {
 std::vector<PacketCase> outer_cases() {
   std::vector<PacketCase> all = header_rows();
   all.push_back(of_a_known_flow());
-  for (auto* part : {entropy_rows, mss_rows, automatic_mss_rows, udp_checksum_rows}) {
+  for (auto* part :
+       {entropy_rows, mss_rows, several_mss_rows, automatic_mss_rows, udp_checksum_rows}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }

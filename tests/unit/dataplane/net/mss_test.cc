@@ -2,6 +2,7 @@
 // The MSS option: found among others, never looked for outside the header, checksum kept right.
 #include "dataplane/net/mss.hh"
 
+#include <algorithm>
 #include <rapidcheck.h>
 #include <vector>
 
@@ -31,38 +32,56 @@ std::uint16_t sum(const Bytes& bytes) {
   return static_cast<std::uint16_t>(total);
 }
 
+/// Where the options' values lie.
+std::vector<std::size_t> places(const Bytes& tcp) {
+  std::vector<std::size_t> out;
+  for_each_mss(tcp, [&](std::size_t at) { out.push_back(at); });
+  return out;
+}
+using Places = std::vector<std::size_t>;
+
 TEST(Mss, IsFoundAmongOtherOptions) {
-  EXPECT_EQ(find_mss(segment({2, 4, 5, 180})), 22U);
-  EXPECT_EQ(find_mss(segment({1, 1, 3, 3, 7, 2, 4, 5, 180})), 27U);
-  EXPECT_EQ(find_mss(segment({4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 2, 4, 5, 180})), 34U);
+  EXPECT_EQ(places(segment({2, 4, 5, 180})), Places{22});
+  EXPECT_EQ(places(segment({1, 1, 3, 3, 7, 2, 4, 5, 180})), Places{27});
+  EXPECT_EQ(places(segment({4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 2, 4, 5, 180})), Places{34});
+}
+
+TEST(Mss, EachOfSeveralIsFoundUpToWhatMakesNoSense) {
+  EXPECT_EQ(places(segment({2, 4, 1, 244, 2, 4, 5, 180})), (Places{22, 26}));
+  EXPECT_EQ(places(segment({2, 3, 5, 2, 4, 5, 180})), Places{25});  // the first has no value
+  EXPECT_EQ(places(segment({2, 4, 1, 244, 8, 1, 2, 4, 5, 180})), Places{22});
 }
 
 TEST(Mss, IsNotFoundWhereOptionsMakeNoSense) {
-  EXPECT_EQ(find_mss(segment({})), 0U);
-  EXPECT_EQ(find_mss(segment({0, 2, 4, 5, 180})), 0U);      // after the end
-  EXPECT_EQ(find_mss(segment({8, 0, 2, 4, 5, 180})), 0U);   // length 0
-  EXPECT_EQ(find_mss(segment({2, 3, 5, 180})), 0U);         // MSS of the wrong length
-  EXPECT_EQ(find_mss(segment({3, 40, 2, 4, 5, 180})), 0U);  // beyond the header
-  EXPECT_EQ(find_mss(Bytes(19)), 0U);
+  EXPECT_EQ(places(segment({})), Places());
+  EXPECT_EQ(places(segment({0, 2, 4, 5, 180})), Places());      // after the end
+  EXPECT_EQ(places(segment({8, 0, 2, 4, 5, 180})), Places());   // length 0
+  EXPECT_EQ(places(segment({2, 3, 5, 180})), Places());         // MSS of the wrong length
+  EXPECT_EQ(places(segment({3, 40, 2, 4, 5, 180})), Places());  // beyond the header
+  EXPECT_EQ(places(Bytes(19)), Places());
 }
 
 TEST(Mss, NoByteOutsideIsReadWhereverTheSegmentEnds) {
   const Bytes whole = segment({4, 2, 1, 2, 4, 5, 180});
   for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) {
     const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes));
-    const std::size_t at = find_mss(cut);
-    EXPECT_TRUE(at == 0 || at + 2 <= bytes);
+    for (const std::size_t at : places(cut)) EXPECT_LE(at + 2, bytes);
   }
 }
 
 TEST(Mss, ClampingKeepsTheChecksumRight) {
-  const bool held = rc::check("any option place, any MSS, any limit", [] {
-    Bytes options(*rc::gen::inRange<std::size_t>(0, 5), kTcpOptionNop);
-    const auto offered = *rc::gen::arbitrary<std::uint16_t>();
-    options.insert(
-        options.end(),
-        {2, 4, static_cast<std::uint8_t>(offered >> 8), static_cast<std::uint8_t>(offered)}
+  const bool held = rc::check("any option places, any MSS, any limit", [] {
+    const auto offers = *rc::gen::container<std::vector<std::uint16_t>>(
+        *rc::gen::inRange<std::size_t>(1, 6), rc::gen::arbitrary<std::uint16_t>()
     );
+    Bytes options;
+    for (const std::uint16_t offered : offers) {
+      options.insert(options.end(), *rc::gen::inRange<std::size_t>(0, 4), kTcpOptionNop);
+      options.insert(
+          options.end(),
+          {2, 4, static_cast<std::uint8_t>(offered >> 8), static_cast<std::uint8_t>(offered)}
+      );
+    }
     Bytes tcp = segment(options);
     const std::uint16_t checksum = static_cast<std::uint16_t>(~sum(tcp));
     tcp[16] = static_cast<std::uint8_t>(checksum >> 8);
@@ -71,13 +90,15 @@ TEST(Mss, ClampingKeepsTheChecksumRight) {
 
     const bool changed = clamp_mss(tcp, most);
 
-    RC_ASSERT(changed == (offered > most));
+    RC_ASSERT(changed == (*std::max_element(offers.begin(), offers.end()) > most));
     RC_ASSERT(sum(tcp) == 0xffff);
-    const std::size_t at = find_mss(tcp);
-    RC_ASSERT(
-        static_cast<std::uint32_t>(tcp[at] << 8 | tcp[at + 1]) ==
-        std::min<std::uint32_t>(offered, most)
-    );
+    const Places found = places(tcp);
+    RC_ASSERT(found.size() == offers.size());
+    for (std::size_t k = 0; k < found.size(); ++k)
+      RC_ASSERT(
+          static_cast<std::uint32_t>(tcp[found[k]] << 8 | tcp[found[k] + 1]) ==
+          std::min<std::uint32_t>(offers[k], most)
+      );
   });
 
   EXPECT_TRUE(held);
