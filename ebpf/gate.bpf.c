@@ -96,18 +96,14 @@ static __always_inline int answer(
   return reason;
 }
 
-/// The backend of a packet that nothing is wrong with: sets w->member; returns an enum fl_reason or
-/// FL_LEFT_TO_KERNEL.
+/// The backend of a packet that nothing is wrong with: sets w->member; returns an enum fl_reason.
 static __always_inline int choose(
     struct xdp_md* ctx, struct fl_work* w, struct fl_packet* p, __u32 vip_line
 ) {
   if (!w->bank) return FL_REASON_NO_TABLE;
   if (p->piece == FL_LATER_FRAGMENT) return fl_place_later(w, p);
-  int reason = FL_LEFT_TO_KERNEL;
-  if (vip_line) {
-    if (!prepare(w, p, vip_line)) return FL_REASON_NO_TABLE;
-    reason = p->quoted ? choose_for_error(w) : choose_member(ctx, w, p);
-  }
+  if (!prepare(w, p, vip_line)) return FL_REASON_NO_TABLE;
+  const int reason = p->quoted ? choose_for_error(w) : choose_member(ctx, w, p);
   if (p->piece) fl_note_first(w, p, reason);
   return reason;
 }
@@ -117,7 +113,6 @@ static __always_inline int handle(
     struct xdp_md* ctx, struct fl_work* w, struct fl_packet* p, __u32 vip_line, int reason
 ) {
   if (!reason) reason = choose(ctx, w, p, vip_line);
-  if (reason == FL_LEFT_TO_KERNEL) return count(FL_GATE_NO_VIP, XDP_PASS);
   if (!reason) reason = fl_forward(ctx, p, w);
   if (reason && p->piece == FL_FIRST_FRAGMENT) fl_note_refused(w);
   int answered = 0;
@@ -145,19 +140,17 @@ struct {
   __type(value, struct fl_scratch);
 } fl_gate_scratch SEC(".maps");
 
-/// A packet of a vip: to whoever owns the queue.
+/// A packet of a vip: to whoever owns the queue. What is the kernel's never comes here: the data
+/// plane, whose interface the kernel owns, could only drop it.
 static __always_inline int serve(
-    struct xdp_md* ctx, struct fl_scratch* on, __u32 bank, __u32 vip_line, int reason
+    struct xdp_md* ctx, struct fl_scratch* on, __u32 vip_line, int reason
 ) {
   struct fl_packet* const p = &on->packet;
   struct fl_work* const w = &on->work;
   __u32 queue = ctx->rx_queue_index;
   const int has_socket = bpf_map_lookup_elem(&xsks_map, &queue) != 0;
-  __builtin_memset(w, 0, sizeof *w);
-  w->bank = bank;
   w->worker = worker_of(queue);
   w->page = FL_FIRST_PAGE + w->worker * FL_PAGE_LINES;
-  w->now = bpf_ktime_get_coarse_ns();
   struct fl_sign* const sign =
       w->worker < FL_MAX_WORKERS ? fl_line(&fl_worker_lines, w->page + 1) : 0;
   enum fl_turn turn = FL_TURN_DATAPLANE;
@@ -166,10 +159,6 @@ static __always_inline int serve(
     if (!has_socket) return count(FL_GATE_NO_SOCKET, XDP_PASS);
     return count(FL_GATE_REDIRECTED, (int)bpf_redirect_map(&xsks_map, queue, XDP_PASS));
   }
-  if (reason == FL_REASON_ICMP) {
-    if (turn == FL_TURN_GATE) fl_end_turn(sign);
-    return count(FL_GATE_ICMP, XDP_PASS);
-  }
   w->stateless = turn != FL_TURN_GATE;
   const int verdict = handle(ctx, w, p, vip_line, reason);
   if (turn == FL_TURN_GATE) {
@@ -177,6 +166,12 @@ static __always_inline int serve(
     fl_end_turn(sign);
   }
   return verdict;
+}
+
+static __always_inline void begin_work(struct fl_work* w, __u32 bank) {
+  __builtin_memset(w, 0, sizeof *w);
+  w->bank = bank;
+  w->now = bpf_ktime_get_coarse_ns();
 }
 
 /// What counts a packet that is the kernel's, by what its parser said.
@@ -212,20 +207,23 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
   struct fl_packet* const p = &on->packet;
   const __u32 bank = fl_bank_in_force();
   int reason = fl_parse_packet(ctx, p);
-  if (reason == FL_REASON_ICMP && !p->neighbour_discovery) reason = fl_read_icmp(ctx, p);
+  if (reason == FL_REASON_ICMP) reason = fl_read_icmp(ctx, p);
   __u32 vip_line = 0;
   if (!reason && bank && p->piece != FL_LATER_FRAGMENT) vip_line = fl_find_vip(bank, p);
   if (vip_line && p->family == 4 && !p->quoted && !p->piece) fl_remember_vip(bank, vip_line, p);
   if (!vip_line) {
     if (!reason && p->quoted) reason = FL_REASON_ICMP;
     const int whole = !reason && !p->piece;
-    const int unasked = p->neighbour_discovery || (whole && bank);
+    const int unasked = reason == FL_REASON_ICMP || (whole && bank);
     const int vip = unasked ? 0 : configured_vip(p, whole);
     if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES)))
       reason = FL_REASON_ICMP;
-    if (!vip) return leave_to_kernel(reason);
+    if (!vip || reason == FL_REASON_ICMP) return leave_to_kernel(reason);
   }
-  return serve(ctx, on, bank, vip_line, reason);
+  begin_work(&on->work, bank);
+  if (!reason && bank && p->piece && fl_is_kernels_piece(&on->work, p, vip_line))
+    return leave_to_kernel(reason);
+  return serve(ctx, on, vip_line, reason);
 }
 
 SEC("xdp")

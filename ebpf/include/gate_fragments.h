@@ -16,9 +16,6 @@ struct {
   __type(value, struct fl_gate_first);
 } fl_gate_fragments SEC(".maps");
 
-/// To the kernel: no vip serves the datagram's port.
-#define FL_LEFT_TO_KERNEL (-1)
-
 /// Names a datagram (path/fragment_table.cc, datagram_hash()).
 static __always_inline __u64 fl_datagram_hash(const struct fl_work* w, const struct fl_packet* p) {
   const uint64_t* const key = fl_line(&fl_steering, w->bank + 1);
@@ -48,9 +45,7 @@ __attribute__((noinline)) int fl_note_first(
       .member = w->member,
       .port = (__u16)(p->ports >> 16),
       .protocol = p->protocol,
-      .fate = reason == FL_LEFT_TO_KERNEL ? FL_FIRST_PUNTED
-              : reason                    ? FL_FIRST_DROPPED
-                                          : FL_FIRST_FORWARDED};
+      .fate = reason ? FL_FIRST_DROPPED : FL_FIRST_FORWARDED};
   bpf_map_update_elem(&fl_gate_fragments, &datagram, &first, BPF_ANY);
   fl_go_together(w, datagram);
   if (reason) return 0;
@@ -67,14 +62,37 @@ static __always_inline void fl_note_refused(const struct fl_work* w) {
   if (first) first->fate = FL_FIRST_DROPPED;
 }
 
-/// The backend of a later fragment: sets w->member; returns an enum fl_reason or FL_LEFT_TO_KERNEL.
+/// Whether a fragment to a vip's address is the kernel's, whoever's turn it is: no vip serves its
+/// datagram's port. The data plane could not give it to the kernel. `vip_line`: of the first
+/// fragment's vip, 0: none. A global function: only fragments pay for it.
+__attribute__((noinline)) int fl_is_kernels_piece(
+    struct fl_work* w, const struct fl_packet* p, __u32 vip_line
+) {
+  if (!w || !p) return 0;
+  const __u64 datagram = fl_datagram_hash(w, p);
+  struct fl_gate_first* const known = bpf_map_lookup_elem(&fl_gate_fragments, &datagram);
+  if (p->piece == FL_LATER_FRAGMENT) {
+    if (!known || known->fate != FL_FIRST_PUNTED) return 0;
+    if (w->now > known->seen_ns + FL_GATE_DATAGRAM_LIFE_NS) return 0;
+    known->seen_ns = w->now;
+    return 1;
+  }
+  if (vip_line) {  // the identification comes round again: this datagram is another
+    if (known && known->fate == FL_FIRST_PUNTED) bpf_map_delete_elem(&fl_gate_fragments, &datagram);
+    return 0;
+  }
+  const struct fl_gate_first first = {.seen_ns = w->now, .fate = FL_FIRST_PUNTED};
+  bpf_map_update_elem(&fl_gate_fragments, &datagram, &first, BPF_ANY);
+  return 1;
+}
+
+/// The backend of a later fragment: sets w->member; returns an enum fl_reason.
 __attribute__((noinline)) int fl_place_later(struct fl_work* w, struct fl_packet* p) {
   if (!w || !p) return FL_REASON_FRAGMENT;
   const __u64 datagram = fl_datagram_hash(w, p);
   struct fl_gate_first* const first = bpf_map_lookup_elem(&fl_gate_fragments, &datagram);
   if (!first || w->now > first->seen_ns + FL_GATE_DATAGRAM_LIFE_NS) return FL_REASON_FRAGMENT_EARLY;
   first->seen_ns = w->now;
-  if (first->fate == FL_FIRST_PUNTED) return FL_LEFT_TO_KERNEL;
   if (first->fate != FL_FIRST_FORWARDED) return FL_REASON_FRAGMENT;
   p->protocol = first->protocol;
   p->ports = (__u32)first->port << 16;

@@ -39,7 +39,6 @@ struct fl_packet {
   __u8 ttl;
   __u8 fragmented; /* ICMP in a fragment */
   __u8 quoted;     /* an ICMP error: source, destination, protocol and ports are its flow's */
-  __u8 neighbour_discovery; /* 1: ICMPv6 of this link (RFC 4861), for the kernel alone */
 };
 
 #define FL_TCP_FIN 0x01
@@ -203,22 +202,6 @@ __attribute__((noinline)) int fl_walk_headers(struct xdp_md* ctx, struct fl_walk
   return fl_may_be_skipped((__u8)walk->protocol) ? FL_REASON_IPV6_EXTENSIONS : FL_REASON_NONE;
 }
 
-#define FL_ND_ROUTER_SOLICITATION 133
-#define FL_ND_REDIRECT 137
-
-/// RFC 4861: types 133 to 137. A hop limit below 255 came through a router: not neighbour
-/// discovery, and not let through to the kernel as such.
-static __always_inline int fl_is_neighbour_discovery(
-    struct xdp_md* ctx, __u32 offset, __u8 hop_limit
-) {
-  void* data = (void*)(long)ctx->data;
-  void* data_end = (void*)(long)ctx->data_end;
-  if (hop_limit != 255 || offset > FL_MAX_OFFSET) return 0;
-  const __u8* type = data + fl_bounded(offset);
-  if ((void*)(type + 1) > data_end) return 0;
-  return *type >= FL_ND_ROUTER_SOLICITATION && *type <= FL_ND_REDIRECT;
-}
-
 static __always_inline int fl_parse_packet6(
     struct xdp_md* ctx, void* data, void* data_end, __u32 l3, struct fl_packet* p
 ) {
@@ -241,7 +224,6 @@ static __always_inline int fl_parse_packet6(
   p->l4 = walk.offset;
   if (!walked && p->protocol == IPPROTO_ICMPV6) {
     p->fragmented = walk.fragment_start != 0;
-    p->neighbour_discovery = (__u8)fl_is_neighbour_discovery(ctx, walk.offset, hop_limit);
     return FL_REASON_ICMP;
   }
   if (fl_is_martian6(p)) return FL_REASON_MARTIAN_SOURCE;

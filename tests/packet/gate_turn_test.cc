@@ -20,8 +20,10 @@
 #include "dataplane/steer/handover.h"
 #include "dataplane/sys/system_clock.hh"
 #include "dataplane/sys/unique_fd.hh"
+#include "ebpf/include/gate_first_fragment.h"
 #include "tests/packet/packet_case.hh"
 #include "tests/testing/gate_world.hh"
+#include "tests/testing/icmp_message.hh"
 
 namespace fairlead::packet_table {
 namespace {
@@ -113,6 +115,50 @@ TEST_F(GateTurn, ALivingDataPlaneGetsItsPacketsInItsSocket) {
   EXPECT_EQ(sent(datagram()), "redirected");
   EXPECT_EQ(sign().owner, FL_OWNER_DATAPLANE);
   EXPECT_EQ(gate->page().rx_packets, 0U) << "the page is another's to write";
+}
+
+// The data plane could only drop it: its interface is the kernel's, and it has no way back.
+TEST_F(GateTurn, IcmpThatIsTheKernelsDoesNotGoToTheSocket) {
+  World world;
+  world.kernel_echoes = true;
+  gate->use(world_table(world));
+  data_plane_owns(0);
+  const auto to = [](const char* vip) { return packet().ipv4(kClient4, vip); };
+  const auto echo = testing::echo4(8, 40);
+  EXPECT_EQ(sent(to(kIpip4).protocol(1).bytes(echo)), "icmp") << "echo: kernel";
+  EXPECT_EQ(sent(to(kGue4).ipv4_fragment(0, true).protocol(1).bytes(echo)), "icmp");
+  EXPECT_EQ(sent(to(kGue4).protocol(1).ipv4_fragment(6, false).payload(8)), "icmp");
+  EXPECT_EQ(sent(to(kGue4).options(4).protocol(1).bytes(echo)), "icmp");
+  EXPECT_EQ(sent(to(kGue4).protocol(1).bytes({13, 0, 0, 0, 0, 1, 0, 1})), "icmp") << "timestamp";
+  EXPECT_EQ(sent(to(kGue4).protocol(1).bytes(echo)), "redirected") << "the data plane answers it";
+  const Frame answer = packet().ipv4(kIpip4, kClient4).tcp(80, 40000, "A").payload(600);
+  const auto error = testing::fragmentation_needed(1400, answer);
+  EXPECT_EQ(sent(packet().ipv4("192.0.2.1", kIpip4).protocol(1).bytes(error)), "redirected");
+  EXPECT_EQ(gate->page().rx_packets, 0U);
+}
+
+TEST_F(GateTurn, FragmentsToAPortThatIsNotServedDoNotGoToTheSocket) {
+  data_plane_owns(0);
+  const auto first = [](std::uint16_t port) {
+    return packet()
+        .ipv4(kClient4, kPairUdp)
+        .id(77)
+        .ipv4_fragment(0, true)
+        .udp(40000, port)
+        .udp_length(24)
+        .payload(8);
+  };
+  const Frame later =
+      packet().ipv4(kClient4, kPairUdp).id(77).protocol(17).ipv4_fragment(2, false).payload(8);
+  EXPECT_EQ(sent(later), "redirected") << "whose it is is not known yet";
+  EXPECT_EQ(sent(first(9999)), "no_vip");
+  EXPECT_EQ(sent(later), "no_vip");
+  EXPECT_EQ(sent(first(53)), "redirected") << "the identification came round";
+  EXPECT_EQ(sent(later), "redirected");
+  EXPECT_EQ(sent(first(9999)), "no_vip");
+  gate->advance(FL_GATE_DATAGRAM_LIFE_NS + base::kSecond);
+  data_plane_owns(0);
+  EXPECT_EQ(sent(later), "redirected") << "too late";
 }
 
 TEST_F(GateTurn, WithoutAClaimTheGateForwardsThoughThereIsASocket) {

@@ -80,6 +80,55 @@ def case_kernel(build: Path) -> None:
         assert books["rx"] == books["tx"] == len(CLIENTS) and books["dropped"] == 0, books
 
 
+def case_kernel_vip(build: Path) -> None:
+    """A vip that is also an address of the node, beside a data plane on AF_XDP: what the data plane does not do for it is the
+    kernel's, whoever's turn it is: echo (`echo: kernel`), in fragments and with options too, ICMP's timestamps, and UDP to a port
+    that no vip serves, in fragments too."""
+    with LoneNode(build, AF_XDP) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "tx", "off")
+        node.in_node("ip", "link", "set", "lo", "up")
+        node.in_node("ip", "addr", "add", VIP + "/32", "dev", "lo")
+        node.in_peer("ip", "route", "add", VIP, "via", "10.77.0.1")
+        node.write_config({"b1": 100}, rest="    echo: kernel\n    health: {type: none}\nmetrics: {listen: off}\n")
+        node.start_control()
+        node.start()
+        wait_for("gateway resolved", lambda: gateway(node))
+        wait_for("table in force", lambda: node.status()["generation"] >= 1)
+        ask_kernel(node)
+        assert node.stop() == 0
+        ask_kernel(node)
+        assert node.books()["dropped"] == 0, node.books()
+
+
+def ask_kernel(node: LoneNode) -> None:
+    ask_echo(node, VIP)
+    ask_icmp(node, 8, b"a" * 56)
+    ask_icmp(node, 8, b"a" * 3000)
+    ask_icmp(node, 8, b"a" * 56, options=b"\1\1\1\1")
+    ask_icmp(node, 13, bytes(12))
+    with node.socket_in(node.node_ns) as there, node.socket_in(node.peer_ns) as here:
+        there.bind((VIP, 9999))
+        here.connect((VIP, 9999))
+        for question in (b"x" * 100, b"x" * 3000):
+            here.send(question)
+            assert there.recv(9000) == question
+
+
+def ask_icmp(node: LoneNode, kind: int, body: bytes, options: bytes = b"") -> None:
+    """The vip answers an ICMP message of this kind: an echo request or one of timestamps."""
+    with node.socket_in(node.peer_ns, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
+        if options:
+            icmp.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, options)
+        request = struct.pack(">BBHHH", kind, 0, 0, 4712, len(body)) + body
+        icmp.sendto(request[:2] + struct.pack(">H", checksum(request)) + request[4:], (VIP, 0))
+        while True:  # the peer's own requests are not seen here, answers to earlier ones may be
+            reply, (who, _) = icmp.recvfrom(9000)
+            head = (reply[0] & 15) * 4
+            if who == VIP and reply[head] in (0, 14) and reply[head + 4:head + 8] == request[4:8]:
+                return
+
+
 def inner_packet(raw: socket.socket) -> bytes | None:
     """What is in the next tunnel to a backend; None if nothing comes."""
     while True:

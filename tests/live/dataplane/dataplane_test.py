@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from client_cases import case_answers, case_flows, case_kernel
+from client_cases import case_answers, case_flows, case_kernel, case_kernel_vip
 from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues, case_gate_vips, case_gateless
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
@@ -322,6 +322,7 @@ CASES = {
     "forwards": case_forwards,
     "forwards-af-xdp": lambda build: case_forwards(build, AF_XDP),
     "kernel-af-xdp": case_kernel,
+    "kernel-vip": case_kernel_vip,
     "gate-fits": case_gate_fits,
     "gate-generic": case_gate_generic,
     "gate-held": case_gate_held,
