@@ -5,6 +5,7 @@
 #include "dataplane/path/candidates.hh"
 #include "dataplane/path/flow_state.hh"
 #include "dataplane/path/new_flow_meter.hh"
+#include "dataplane/path/no_client.hh"
 #include "dataplane/path/pipeline.hh"
 #include "dataplane/path/quic.hh"
 #include "dataplane/path/quick_choice.hh"
@@ -156,7 +157,8 @@ std::uint32_t track_new_flow(
   // It may have come before in this burst.
   const flow::Home home = context.flows.home_of(hash);
   const bool met = home.has_tag || (selection.strays && home.overflowed);
-  if (number == FL_NO_MEMBER || met || home.free == flow::kNoPosition) [[unlikely]]
+  const bool odd = met || home.free == flow::kNoPosition || is_no_client(context, burst, i);
+  if (number == FL_NO_MEMBER || odd) [[unlikely]]
     return false;
   context.flows.insert_at_home(home.free, hash, number, FlowState::kNew, selection.tick);
   ++selection.begun;
@@ -294,6 +296,7 @@ void select_packet(WorkerContext& context, Burst& burst, unsigned i, Selection& 
   const bool look = (burst.unknown >> i & 1U) == 0 || selection.begun != 0 || selection.strays;
   const Hit hit = look ? look_again(context, burst, i) : Hit::kReleased;
   if (hit == Hit::kKept) return;
+  if (is_no_client(context, burst, i)) return drop(burst, i, FL_REASON_MARTIAN_SOURCE);
   if (vip.table_size == 0) return drop(burst, i, FL_REASON_NO_BACKEND);
   if ((vip.flags & FL_VIP_STATELESS) != 0) return pass_stateless(context, burst, i);
   const Arrival arrival = arrival_of(burst.parsed[i]);

@@ -21,7 +21,9 @@
   X(FRAGMENT, "fragment", "later fragment whose first one never came, or was not forwarded")      \
   X(IPV6_EXTENSIONS, "ipv6_extensions", "more than 8 extension headers, or one without end")      \
   X(UNSUPPORTED_L4, "unsupported_l4", "neither TCP, UDP nor ICMP, to a vip's address")            \
-  X(MARTIAN_SOURCE, "martian_source", "source is multicast, loopback, unspecified or the vip")    \
+  X(MARTIAN_SOURCE,                                                                               \
+    "martian_source",                                                                             \
+    "source is multicast, loopback, link-local, unspecified or a vip")                            \
   X(ZERO_PORT, "zero_port", "source or destination port 0")                                       \
   X(BAD_TCP_FLAGS, "bad_tcp_flags", "impossible flags: SYN with FIN or RST, or none at all")      \
   X(NO_TABLE, "no_table", "no generation has been published to this data plane yet")              \

@@ -7,6 +7,7 @@
 #include "ebpf/include/gate_meter.h"
 #include "ebpf/include/gate_outer.h"
 #include "ebpf/include/gate_quic.h"
+#include "ebpf/include/vip_match.h"
 
 /// When a flow was last entered from a fragment: its whole packets may come to another queue.
 struct {
@@ -94,6 +95,18 @@ __attribute__((noinline)) int decide(struct fl_work* w, int hit) {
   return FL_REASON_NONE;
 }
 
+/// Whether no flow may begin at a packet's source: it is a vip (nobody would begin, the services
+/// would answer each other), or holds on its link alone (RFC 3927 2.7, RFC 4291 2.5.6). Flows that
+/// are known are not asked. A global function: its callers have little stack left.
+__attribute__((noinline)) int fl_is_no_client(const struct fl_packet* p) {
+  if (!p) return 0;
+  const __u32 first = (__u32)p->source[0] & 0xffff; /* as on the wire */
+  if (p->family == 4 ? first == 0xfea9 : (first & 0xc0ff) == 0x80fe) return 1;
+  struct fl_destination source = {.family = p->family, .protocol = FL_VIP_KEY_ADDRESS};
+  __builtin_memcpy(source.address, p->source, sizeof source.address);
+  return fl_is_vip(&source) != 0;
+}
+
 /// A flow that some worker's table has, left as it is; an open entry goes before others. 1: its
 /// backend serves; sets w->member.
 static __always_inline int take_known(struct fl_work* w) {
@@ -138,9 +151,10 @@ static __always_inline int choose_for_error(struct fl_work* w) {
 
 /// The same without the right to write: as the flow table says, or as its packets would be placed
 /// without an entry.
-static __always_inline int choose_stateless(struct fl_work* w) {
+static __always_inline int choose_stateless(struct fl_work* w, const struct fl_packet* p) {
   w->member = w->named;
   if (w->member != FL_NO_MEMBER || take_known(w)) return FL_REASON_NONE;
+  if (fl_is_no_client(p)) return FL_REASON_MARTIAN_SOURCE;
   return decide(w, FL_RELEASED);
 }
 
@@ -162,14 +176,15 @@ static __always_inline int choose_member(
     struct xdp_md* ctx, struct fl_work* w, const struct fl_packet* p
 ) {
   if (w->vip_flags & FL_VIP_QUIC) w->named = fl_quic_member(ctx, w, p);
-  if (w->stateless) return choose_stateless(w);
+  if (w->stateless) return choose_stateless(w, p);
   __u32 at = fl_find_flow(w, w->worker);
   if (at == FL_NO_POSITION && !w->piece && !(w->vip_flags & FL_VIP_STATELESS)) at = fl_inherit(w);
   if (w->elsewhere) return FL_REASON_NONE;
   if (w->piece && at != FL_NO_POSITION) at = fl_without_old_copy(w, at);
   const int hit = at != FL_NO_POSITION ? fl_apply(w, at) : FL_RELEASED;
   count_lookup(w, hit == FL_KEPT);
-  return hit == FL_KEPT ? FL_REASON_NONE : decide(w, hit);
+  if (hit == FL_KEPT) return FL_REASON_NONE;
+  return fl_is_no_client(p) ? FL_REASON_MARTIAN_SOURCE : decide(w, hit);
 }
 
 /// Fills in what the vip says and the flow hash. 1: done. A global function: its callers have

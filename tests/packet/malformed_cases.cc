@@ -276,6 +276,75 @@ std::vector<PacketCase> hostile_cases() {
   };
 }
 
+/// At these sources no flow may begin.
+std::vector<PacketCase> no_client_cases() {
+  World stateless;
+  stateless.udp_stateless = true;
+  std::vector<PacketCase> rows = {
+      dropped(
+          "A datagram from one vip to another: their services would answer each other for ever.",
+          packet().ipv4(kGue4, kIpip4).udp(53, 53).payload(4),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A SYN from another vip, whatever its port and protocol.",
+          packet().ipv4(kPairUdp, kIpip4).tcp(40000, 80, "S"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "An ACK of no known connection from another vip.",
+          packet().ipv4(kGue4, kIpip4).tcp(80, 80, "A"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A SYN in a VLAN from another vip.",
+          packet().vlan(7).ipv4(kGue4, kIpip4).tcp(40000, 80, "S"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A SYN from an address in a vip's prefix.",
+          packet().ipv4("198.18.5.200", kIpip4).tcp(40000, 80, "S"),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A datagram from one IPv6 vip to another.",
+          packet().ipv6(kGue6, kIpip6).udp(53, 53).payload(4),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      dropped(
+          "A first fragment from another vip.",
+          packet().ipv4(kGue4, kIpip4).ipv4_fragment(0, true).udp(53, 53).payload(8),
+          FL_REASON_MARTIAN_SOURCE
+      ),
+      {.says = "A vip that does not track looks at sources too.",
+       .world = stateless,
+       .in = packet().ipv4(kGue4, kPairUdp).udp(53, 53).payload(4),
+       .verdict = steer::Verdict::kDrop,
+       .reason = FL_REASON_MARTIAN_SOURCE},
+      {.says = "A source just outside a vip's prefix is a client's.",
+       .in = packet().ipv4("198.18.6.1", kIpip4).tcp(40000, 80, "S"),
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .ipv4("198.18.6.1", kIpip4)
+                  .ttl(63)
+                  .tcp(40000, 80, "S")},
+  };
+  for (const char* source : {"169.254.0.1", "169.254.255.254"})
+    rows.push_back(dropped(
+        std::string("A link-local source is not forwarded: ") + source + ".",
+        packet().ipv4(source, kIpip4).tcp(40000, 80, "S"),
+        FL_REASON_MARTIAN_SOURCE
+    ));
+  for (const char* source : {"fe80::1", "febf::1"})
+    rows.push_back(dropped(
+        std::string("A link-local source is not forwarded: ") + source + ".",
+        packet().ipv6(source, kIpip6).tcp(40000, 80, "S"),
+        FL_REASON_MARTIAN_SOURCE
+    ));
+  return rows;
+}
+
 std::vector<PacketCase> martian_cases() {
   std::vector<PacketCase> rows;
   for (const char* source :
@@ -311,7 +380,7 @@ std::vector<PacketCase> martian_cases() {
 
 std::vector<PacketCase> malformed_cases() {
   std::vector<PacketCase> all = ip_cases();
-  for (auto* part : {extension_cases, l4_cases, hostile_cases, martian_cases}) {
+  for (auto* part : {extension_cases, l4_cases, hostile_cases, martian_cases, no_client_cases}) {
     auto rows = part();
     all.insert(all.end(), rows.begin(), rows.end());
   }
