@@ -12,6 +12,7 @@ namespace fairlead::dataplane {
 namespace {
 
 constexpr base::Nanoseconds kWarnEvery = 30 * base::kSecond;
+constexpr unsigned kLargestMtu = 65535;  // IP packets have no more
 
 bool same(const path::NextHops& a, const path::NextHops& b) {
   return a.own == b.own && a.gateway4 == b.gateway4 && a.gateway6 == b.gateway6 && a.mtu == b.mtu;
@@ -40,11 +41,12 @@ void NeighbourTable::expire(base::Nanoseconds now) {
 
 Neighbours::Neighbours(Setup setup)
     : setup_(std::move(setup)),
+      mtu_(setup_.mtu),
       boxes_(setup_.workers),
       offered_(setup_.workers, false),
       listens_(setup_.workers, false) {
   hops_.own = setup_.own.mac;
-  hops_.mtu = setup_.mtu;
+  hops_.mtu = mtu_;
   if (setup_.port.gateway_mac) hops_.gateway4 = hops_.gateway6 = *setup_.port.gateway_mac;
 }
 
@@ -78,7 +80,10 @@ void Neighbours::collect(base::Nanoseconds now) {
   if (!setup_.interface) return;
   const auto kernel = kernel_interface(*setup_.interface);
   if (!kernel) return;
-  if (setup_.follow_mtu) hops_.mtu = kernel->mtu;
+  if (setup_.follow_interface) {
+    mtu_ = std::min(kernel->mtu, kLargestMtu);
+    setup_.own.mac = kernel->mac;
+  }
   const auto known = kernel_neighbours(kernel->index);
   if (!known) return;
   table_.replace(*known, now);
@@ -92,6 +97,8 @@ net::MacAddr Neighbours::mac_of(const std::optional<net::IpAddr>& address) const
 
 bool Neighbours::update(const std::vector<Unresolved>& backends) {
   path::NextHops next = hops_;
+  next.own = setup_.own.mac;
+  next.mtu = mtu_;
   next.gateway4 = mac_of(gateway4_);
   next.gateway6 = mac_of(gateway6_);
   std::vector<net::MacAddr> macs;
@@ -111,7 +118,8 @@ bool Neighbours::update(const std::vector<Unresolved>& backends) {
 void Neighbours::log_change(const path::NextHops& next) const {
   sys::log_info(
       "next hops device=" + setup_.port.device + " gateway4=" + next.gateway4.to_string() +
-      " gateway6=" + next.gateway6.to_string() + " mtu=" + std::to_string(next.mtu)
+      " gateway6=" + next.gateway6.to_string() + " mtu=" + std::to_string(next.mtu) +
+      " mac=" + next.own.to_string()
   );
 }
 

@@ -60,7 +60,7 @@ class Neighbours {
     std::optional<std::string> interface;  // the kernel's; empty: own ARP and ND
     OwnAddresses own;
     std::uint16_t mtu = 1500;
-    bool follow_mtu = false;  // the interface's MTU is the port's
+    bool follow_interface = false;  // its MTU and MAC address are the port's
     unsigned workers = 1;
     std::function<void(const Frame&)> send;  // own ARP and ND: puts a question on the wire
   };
@@ -83,6 +83,11 @@ class Neighbours {
     return hops_.gateway4.is_zero() ? hops_.gateway6 : hops_.gateway4;
   }
 
+  /// The MTU and the source address that workers are told: where the kernel has the interface too,
+  /// what they are now.
+  [[nodiscard]] std::uint32_t mtu() const { return hops_.mtu; }
+  [[nodiscard]] const net::MacAddr& own_mac() const { return hops_.own; }
+
   static constexpr base::Nanoseconds kPeriod = 100 * base::kMillisecond;  // something is missing
   static constexpr base::Nanoseconds kQuietPeriod = 500 * base::kMillisecond;  // all is known
   static constexpr base::Nanoseconds kRoutesPeriod = 2 * base::kSecond;
@@ -102,6 +107,7 @@ class Neighbours {
   std::optional<net::IpAddr> gateway4_;
   std::optional<net::IpAddr> gateway6_;
   NeighbourTable table_;
+  std::uint32_t mtu_;  // newest of the interface, as its MAC address is in setup_.own
   path::NextHops hops_;
   std::vector<net::MacAddr> backends_;                  // newest, by backend number
   std::array<std::vector<net::MacAddr>, 2> published_;  // what workers read, in turn

@@ -89,6 +89,7 @@ class Port {
   [[nodiscard]] const std::string& device() const { return device_; }
   [[nodiscard]] unsigned queues() const { return static_cast<unsigned>(queues_.size()); }
   [[nodiscard]] Queue queue(unsigned number) const { return queues_[number]; }
+  /// These two as they were when the port was opened.
   [[nodiscard]] const net::MacAddr& mac() const { return mac_; }
   [[nodiscard]] std::uint16_t mtu() const { return mtu_; }
   [[nodiscard]] const std::string& driver() const { return driver_; }

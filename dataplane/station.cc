@@ -47,7 +47,7 @@ base::Result<void> Station::resolve_with(const Setup& setup) {
   Neighbours::Setup next;
   next.port = setup.configured;
   next.interface = port.interface();
-  next.follow_mtu = next.interface.has_value();
+  next.follow_interface = next.interface.has_value();
   if (punt == PuntPath::kTap) {
     FL_ASSIGN(Tap opened, Tap::open(number, setup.configured.punt_tap, port.mac()));
     tap = std::make_unique<Tap>(std::move(opened));

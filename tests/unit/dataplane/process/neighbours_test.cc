@@ -1,10 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Resolution on a port of our own: asking, learning, forgetting, telling the workers.
+// Next hops of a port: asking, learning, forgetting, telling the workers, and what the kernel says
+// of its interface. The functions that ask the kernel are defined here and take the library's
+// place.
 #include "dataplane/neighbours.hh"
 
 #include <gtest/gtest.h>
 
+#include "dataplane/kernel_neighbours.hh"
+
 namespace fairlead::dataplane {
+namespace {
+
+KernelInterface interface_now;  // what the kernel says
+std::vector<Neighbour> neighbours_now;
+
+}  // namespace
+
+base::Result<KernelInterface> kernel_interface(const std::string&) {
+  return interface_now;
+}
+base::Result<std::vector<Neighbour>> kernel_neighbours(unsigned) {
+  return neighbours_now;
+}
+void provoke_resolution(const net::IpAddr&, const std::string&) {}
+std::optional<net::IpAddr> default_gateway(net::Family, const std::string&) {
+  return std::nullopt;
+}
+
 namespace {
 
 using base::kMillisecond;
@@ -154,6 +176,68 @@ TEST_F(OwnPort, ResolvesBackendsByNumber) {
   ASSERT_TRUE(neighbours.box(0).take(hops));
   ASSERT_EQ(hops.backend_macs.size(), 8U);
   EXPECT_EQ(hops.backend_macs[7], kNewMac);
+}
+
+/// A port whose interface the kernel has too.
+class KernelPort : public testing::Test {
+ protected:
+  void SetUp() override {
+    interface_now = {};
+    interface_now.mtu = 1500;
+    interface_now.mac = kNodeMac;
+    neighbours_now = {{kRouter, kRouterMac}};
+  }
+  static Neighbours::Setup setup() {
+    Neighbours::Setup s;
+    s.port.device = "net_af_packet0,iface=eth9";
+    s.port.gateway = kRouter;
+    s.interface = "eth9";
+    s.follow_interface = true;
+    s.own = {kNodeMac, kNode, std::nullopt};
+    return s;
+  }
+};
+
+TEST_F(KernelPort, TellsTheWorkersOfAnotherMtuAndOfAnotherMacAndOfNothingElse) {
+  Neighbours neighbours(setup());
+  neighbours.begin(0);
+  path::NextHops hops;
+  neighbours.tick({}, kSecond);
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  EXPECT_EQ(hops.mtu, 1500U);
+  EXPECT_EQ(hops.own, kNodeMac);
+  neighbours.tick({}, 2 * kSecond);
+  EXPECT_TRUE(neighbours.box(0).empty()) << "nothing changed";
+
+  base::Nanoseconds now = 2 * kSecond;
+  for (const unsigned mtu : {1400U, 9000U, 65536U}) {
+    interface_now.mtu = mtu;
+    neighbours.tick({}, now += kSecond);
+    ASSERT_TRUE(neighbours.box(0).take(hops)) << mtu;
+    EXPECT_EQ(hops.mtu, std::min(mtu, 65535U));
+    EXPECT_EQ(neighbours.mtu(), hops.mtu) << "what the console says";
+  }
+  interface_now.mac = kNewMac;
+  neighbours.tick({}, now += kSecond);
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  EXPECT_EQ(hops.own, kNewMac);
+  EXPECT_EQ(neighbours.own_mac(), kNewMac);
+  EXPECT_EQ(hops.gateway4, kRouterMac);
+}
+
+TEST_F(KernelPort, ThatOnlyResolvesThroughATapKeepsItsOwnMtuAndMac) {
+  auto s = setup();
+  s.follow_interface = false;
+  Neighbours neighbours(std::move(s));
+  neighbours.begin(0);
+  interface_now.mtu = 9000;
+  interface_now.mac = kNewMac;
+  neighbours.tick({}, kSecond);
+
+  path::NextHops hops;
+  ASSERT_TRUE(neighbours.box(0).take(hops));
+  EXPECT_EQ(hops.mtu, 1500U);
+  EXPECT_EQ(hops.own, kNodeMac);
 }
 
 }  // namespace

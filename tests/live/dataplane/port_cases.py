@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cases of dataplane_test.py about ports and their interfaces, which change at run time."""
+from __future__ import annotations
+
+import socket
+import struct
+from pathlib import Path
+
+from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, VIP, LoneNode, checksum, send, start, tunnelled,
+                       wait_for)
+
+IPIP = 20
+
+
+def large_frame(to: bytes, length: int) -> bytes:
+    """A TCP segment to the vip with this IP length, not to be cut."""
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, length, 0, 0x4000, 64, 6, 0, socket.inet_aton("198.51.100.1"),
+                     socket.inet_aton(VIP))
+    ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    tcp = struct.pack(">HHIIBBHHH", 2000, 80, 1, 1, 0x50, ACK, 8192, 0, 0)
+    return to + b"\x02\0\0\0\0\x02\x08\0" + ip + tcp + b"x" * (length - 40)
+
+
+def told(node: LoneNode, raw: socket.socket, length: int) -> int | None:
+    """0: a packet of this length was forwarded; else the MTU that its sender was told; None: neither."""
+    raw.send(large_frame(node.node_mac(), length))
+    while True:
+        try:
+            frame = raw.recv(4096)
+        except TimeoutError:
+            return None
+        if frame[12:14] != b"\x08\0" or frame[6:12] == b"\x02\0\0\0\0\x02":
+            continue
+        if frame[23] == 4 and len(frame) == 14 + IPIP + length:
+            return 0
+        quoted = struct.pack(">H", length)  # the answer to this packet, not to one before
+        if frame[23] == 1 and frame[34:36] == b"\x03\x04" and frame[44:46] == quoted:
+            return int(struct.unpack(">H", frame[40:42])[0])
+
+
+def case_mtu(build: Path, device: str = AF_PACKET) -> None:
+    """The interface's MTU becomes smaller and larger at run time: senders are told the one that is in force, and so is the operator."""
+    with LoneNode(build, device) as node:
+        start(node, {"b1": 100})
+        node.in_peer("ip", "link", "set", "fl1", "mtu", "1600")  # what it may receive
+        with node.peer_socket() as raw:
+            for mtu in (1500, 1400, 1560):
+                node.in_node("ip", "link", "set", "fl0", "mtu", str(mtu))
+                wait_for(f"MTU {mtu} is told", lambda: told(node, raw, mtu - IPIP + 1) == mtu - IPIP)
+                assert told(node, raw, mtu - IPIP) == 0, f"the largest packet for MTU {mtu} is not forwarded"
+                assert node.ask("show port")["result"]["ports"][0]["mtu"] == mtu
+        assert node.stop() == 0
+
+
+def case_mac(build: Path) -> None:
+    """The interface's MAC address changes at run time: frames leave with the new one."""
+    with LoneNode(build, AF_PACKET) as node:
+        start(node, {"b1": 100})
+        mac = "02:00:00:00:77:02"
+        node.in_node("ip", "link", "set", "fl0", "address", mac)
+        with node.peer_socket() as raw:
+            def leaves_with() -> str:
+                send(node, raw, SYN, CLIENTS[:1])
+                while True:
+                    try:
+                        frame = raw.recv(2048)
+                    except TimeoutError:
+                        return ""
+                    if frame[12:14] == b"\x08\0" and frame[23] == 4:
+                        return frame[6:12].hex(":")
+            wait_for("frames leave with the new address", lambda: leaves_with() == mac)
+        assert node.ask("show port")["result"]["ports"][0]["mac"] == mac
+        assert node.stop() == 0
