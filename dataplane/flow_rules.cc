@@ -115,6 +115,7 @@ rte_flow* FlowRules::make(const VipMatch& match, Actions wanted) {
     errno_ = -valid;
     return nullptr;
   }
+  touched_ = true;
   // That a rule is valid does not mean that it can be made (platform limits, full tables).
   rte_flow* rule = rte_flow_create(ethdev_, &kIngress, pattern.items(), actions.data(), &error);
   if (rule == nullptr) errno_ = rte_errno;
@@ -133,6 +134,7 @@ bool FlowRules::make_first(const VipMatch& match, Made& made) {
 }
 
 void FlowRules::destroy(rte_flow* rule) {
+  touched_ = true;
   rte_flow_error error{};
   if (rte_flow_destroy(ethdev_, rule, &error) != 0) ++stuck_;
 }
@@ -143,39 +145,52 @@ void FlowRules::give_up(const char* what) {
   why_ = std::string(what) + ": " + std::strerror(error);
 }
 
-// Programming rules has been seen to reset a device's RSS, so that one core got everything.
-void FlowRules::keep_spread() {
-  if (!rss_.enabled()) return;
-  rte_eth_rss_conf now{};
-  if (rte_eth_dev_rss_hash_conf_get(ethdev_, &now) != 0 || now.rss_hf == rss_.hash_types) return;
-  rte_eth_rss_conf again{};
-  again.rss_hf = rss_.hash_types;
-  again.rss_key = rss_.key.empty() ? nullptr : rss_.key.data();
-  again.rss_key_len = static_cast<std::uint8_t>(rss_.key.size());
-  const int result = rte_eth_dev_rss_hash_update(ethdev_, &again);
-  if (result == 0) return;
-  errno_ = -result;
-  give_up("rules removed, they break RSS");
+// Programming rules has been seen to reset a device's RSS, so that one core got everything: also by
+// a rule that was then refused, or one that is gone again.
+bool FlowRules::keep_spread(const std::vector<unsigned>& table) {
+  touched_ = false;
+  if (!rss_.enabled() || rss_in_force(ethdev_, rss_, table)) return false;
+  int result = set_rss(ethdev_, rss_, table);
+  if (result != 0 && !made_.empty()) {
+    errno_ = -result;
+    give_up("rules removed, they break RSS");
+    result = set_rss(ethdev_, rss_, table);
+  }
+  touched_ = result != 0;  // then the next change tries again
+  if (result != 0) {
+    why_ += std::string(why_.empty() ? "" : "; ") +
+            "RSS is lost and cannot be set again: " + std::strerror(-result);
+  }
+  return true;
 }
 
 bool FlowRules::follow(
-    const std::vector<VipMatch>& vips, const std::vector<std::uint16_t>& queues
+    const std::vector<VipMatch>& vips,
+    const std::vector<std::uint16_t>& queues,
+    const std::vector<unsigned>& table
 ) {
   if (vips == asked_ && queues == queues_) return false;
-  const std::size_t had = made_.size();
-  bool changed = false;
   const CapturedStderr captured;  // drivers print what they do not support
-  if (queues != queues_) destroy_all();
+  const bool other_queues = queues != queues_;
   asked_ = vips;
   queues_ = queues;
   why_.clear();
+  const bool changed = bring_to(vips, other_queues);
+  const bool mended = touched_ && keep_spread(table);
+  return changed || mended;
+}
+
+// True if rules changed in the device.
+bool FlowRules::bring_to(const std::vector<VipMatch>& vips, bool other_queues) {
+  const std::size_t had = made_.size();
+  if (other_queues) destroy_all();
   std::erase_if(made_, [&](const Made& made) {
     if (std::find(vips.begin(), vips.end(), made.match) != vips.end()) return false;
     destroy(made.rule);
     return true;
   });
-  changed = made_.size() != had;
-  if (queues.size() > 1 && !rss_.enabled()) {
+  bool changed = made_.size() != had;
+  if (queues_.size() > 1 && !rss_.enabled()) {
     destroy_all();
     why_ = "the device does not hash, and a rule to one queue would load one core";
     return had != 0;
@@ -192,7 +207,6 @@ bool FlowRules::follow(
     made_.push_back(made);
     changed = true;
   }
-  if (changed) keep_spread();
   return changed;
 }
 

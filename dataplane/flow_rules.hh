@@ -46,9 +46,15 @@ class FlowRules {
   ~FlowRules() { clear(); }
 
   /// Makes the device's rules those of `vips` onto `queues`; rules that stay are not touched. After
-  /// a failure there are none, and why() says which call failed; the next change tries again. True
-  /// if rules changed in the device.
-  bool follow(const std::vector<VipMatch>& vips, const std::vector<std::uint16_t>& queues);
+  /// a failure there are none, and why() says which call failed; the next change tries again.
+  /// Whatever happens, RSS is looked at afterwards and set again where the device lost it, with
+  /// `table` as its indirection table (empty: it has none). True if packets may come to other
+  /// queues than before.
+  bool follow(
+      const std::vector<VipMatch>& vips,
+      const std::vector<std::uint16_t>& queues,
+      const std::vector<unsigned>& table = {}
+  );
   /// Removes all.
   void clear();
 
@@ -78,7 +84,8 @@ class FlowRules {
   void destroy(rte_flow* rule);
   void destroy_all();
   void give_up(const char* what);
-  void keep_spread();
+  bool bring_to(const std::vector<VipMatch>& vips, bool other_queues);
+  bool keep_spread(const std::vector<unsigned>& table);
 
   std::uint16_t ethdev_ = 0;
   RssPlan rss_;
@@ -88,7 +95,8 @@ class FlowRules {
   std::vector<std::uint16_t> queues_;
   std::string why_;
   std::size_t stuck_ = 0;
-  int errno_ = 0;  // of the last call that failed
+  int errno_ = 0;         // of the last call that failed
+  bool touched_ = false;  // asked to make or remove a rule since RSS was last known to be in force
 };
 
 }  // namespace fairlead::dataplane

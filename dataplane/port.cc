@@ -287,7 +287,7 @@ bool Port::spread_to(const std::vector<unsigned>& queues) {
 bool Port::follow_vips(const std::vector<VipMatch>& vips) {
   vips_ = vips;
   if (spread_.empty() || ethdevs_.size() != 1) return false;
-  return rules_->follow(vips_, spread_);
+  return rules_->follow(vips_, spread_, table_);
 }
 
 fl_port_steering Port::steering() const {

@@ -43,4 +43,11 @@ std::vector<unsigned> read_table(std::uint16_t ethdev, std::uint16_t size);
 /// Writes it. 0, or a negative errno value.
 int write_table(std::uint16_t ethdev, std::span<const unsigned> queues);
 
+/// Whether the device hashes by the plan's types and key and spreads by `table` (empty: not looked
+/// at). What a device does not tell counts as kept.
+bool rss_in_force(std::uint16_t ethdev, const RssPlan& plan, std::span<const unsigned> table);
+
+/// Sets types, key and table again at run time. 0, or a negative errno value.
+int set_rss(std::uint16_t ethdev, RssPlan& plan, std::span<const unsigned> table);
+
 }  // namespace fairlead::dataplane

@@ -1,144 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rules are negotiated: whatever a driver answers, vip traffic is not lost and never piles up on
-// one core. The rte_flow functions are defined here and take the library's place.
-#include "dataplane/flow_rules.hh"
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <functional>
-#include <set>
-
+// one core.
 #include <arpa/inet.h>
 
-#include <rte_errno.h>
-
-#include <gtest/gtest.h>
-
-#include "tests/unit/dataplane/process/flow_rule_reader.hh"
-
-namespace {
-
-using fairlead::testing::Rule;
-using Action = rte_flow_action;
-using Attr = rte_flow_attr;
-using Error = rte_flow_error;
-using Item = rte_flow_item;
-
-/// What the driver does, and what it was asked.
-struct Driver {
-  std::function<int(const rte_flow_action*)> validate = [](const rte_flow_action*) { return 0; };
-  std::function<int(const rte_flow_action*)> create = validate;  // an errno value, 0: makes it
-  std::set<rte_flow*> rules;
-  std::vector<std::vector<int>> actions;  // of each rule made
-  std::vector<std::vector<std::uint16_t>> queues;
-  std::vector<Rule> made;
-  std::uintptr_t next = 1;
-  unsigned validations = 0;
-  std::uint64_t hits = 0;
-  std::uint64_t hash_types = 0;  // that the device uses now
-  int hash_update = 0;
-  int hash_read = 0;
-  int destroy = 0;
-  int query = 0;
-  unsigned hash_updates = 0;
-};
-Driver driver;
-
-std::vector<int> types_of(const rte_flow_action* action) {
-  std::vector<int> types;
-  for (; action->type != RTE_FLOW_ACTION_TYPE_END; ++action) types.push_back(action->type);
-  return types;
-}
-
-bool has(const rte_flow_action* action, int type) {
-  const auto types = types_of(action);
-  return std::find(types.begin(), types.end(), type) != types.end();
-}
-
-}  // namespace
-
-extern "C" {
-int rte_flow_validate(std::uint16_t, const Attr*, const Item*, const Action* actions, Error*) {
-  ++driver.validations;
-  return driver.validate(actions);
-}
-rte_flow*
-rte_flow_create(std::uint16_t, const Attr* attr, const Item* items, const Action* actions, Error*) {
-  EXPECT_TRUE(attr->ingress);
-  EXPECT_EQ(items[0].type, RTE_FLOW_ITEM_TYPE_ETH);
-  if (const int error = driver.create(actions); error != 0) {
-    rte_errno = error;
-    return nullptr;
-  }
-  driver.actions.push_back(types_of(actions));
-  for (const rte_flow_action* a = actions; a->type != RTE_FLOW_ACTION_TYPE_END; ++a) {
-    if (a->type != RTE_FLOW_ACTION_TYPE_RSS) continue;
-    const auto* rss = static_cast<const rte_flow_action_rss*>(a->conf);
-    driver.queues.emplace_back(rss->queue, rss->queue + rss->queue_num);
-  }
-  driver.made.push_back(fairlead::testing::read_rule(items, actions));
-  auto* rule = reinterpret_cast<rte_flow*>(driver.next++);
-  driver.rules.insert(rule);
-  return rule;
-}
-int rte_flow_destroy(std::uint16_t, rte_flow* rule, rte_flow_error*) {
-  EXPECT_EQ(driver.rules.count(rule), 1U) << "destroyed twice, or never made";
-  if (driver.destroy == 0) driver.rules.erase(rule);
-  return driver.destroy;
-}
-int rte_flow_query(std::uint16_t, rte_flow*, const Action*, void* data, Error*) {
-  auto* count = static_cast<rte_flow_query_count*>(data);
-  count->hits_set = 1;
-  count->hits = driver.hits;
-  return driver.query;
-}
-int rte_eth_dev_rss_hash_conf_get(std::uint16_t, rte_eth_rss_conf* conf) {
-  conf->rss_hf = driver.hash_types;
-  return driver.hash_read;
-}
-int rte_eth_dev_rss_hash_update(std::uint16_t, rte_eth_rss_conf* conf) {
-  ++driver.hash_updates;
-  if (driver.hash_update == 0) driver.hash_types = conf->rss_hf;
-  return driver.hash_update;
-}
-}
+#include "tests/unit/dataplane/process/flow_rule_driver.hh"
 
 namespace fairlead::dataplane {
 namespace {
 
-const std::vector<std::uint16_t> kTwo = {0, 1};
-constexpr std::uint64_t kTypes = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP;
-
-RssPlan rss() {
-  return {kTypes, symmetric_key(40), 128};
-}
-
-VipMatch vip(std::uint32_t number, std::uint8_t family = 4) {
-  VipMatch match;
-  match.family = family;
-  match.prefix_len = family == 4 ? 32 : 128;
-  match.port = static_cast<std::uint16_t>(80 + number);
-  match.address[0] = 203;
-  match.vip = number;
-  return match;
-}
-
-class Rules : public ::testing::Test {
- protected:
-  void SetUp() override {
-    driver = {};
-    driver.hash_types = kTypes;
-  }
-  void refuse(int type, int with) {
-    driver.validate = [type, with](const rte_flow_action* actions) {
-      return has(actions, type) ? -with : 0;
-    };
-  }
-  void refuse_all(int with) {
-    driver.validate = [with](const rte_flow_action*) { return -with; };
-  }
-};
+using testing::Rule;
 
 TEST_F(Rules, EveryVipGetsOneThatSpreadsOverAllQueuesAndMarksAndCounts) {
   FlowRules rules(3, rss());
@@ -289,49 +159,6 @@ TEST_F(Rules, OtherQueuesMeanOtherRules) {
 
   EXPECT_EQ(driver.rules.size(), 1U);
   EXPECT_EQ(driver.queues.back(), (std::vector<std::uint16_t>{0, 1, 2}));
-}
-
-TEST_F(Rules, RssThatTheDriverLostIsSetAgain) {
-  driver.create = [](const rte_flow_action*) {
-    driver.hash_types = 0;  // as a flow director's input set did
-    return 0;
-  };
-  FlowRules rules(3, rss());
-
-  rules.follow({vip(1)}, kTwo);
-
-  EXPECT_EQ(driver.hash_types, kTypes);
-  EXPECT_EQ(rules.count(), 1U);
-}
-
-TEST_F(Rules, WhereRssCannotBeSetAgainTheRulesGo) {
-  driver.create = [](const rte_flow_action*) {
-    driver.hash_types = 0;
-    return 0;
-  };
-  for (const int error : {ENOTSUP, EINVAL, EIO, ENODEV}) {
-    driver.hash_update = -error;
-    FlowRules rules(3, rss());
-
-    rules.follow({vip(1)}, kTwo);
-
-    EXPECT_EQ(rules.count(), 0U);
-    EXPECT_TRUE(driver.rules.empty());
-    EXPECT_NE(rules.why().find("break RSS"), std::string::npos);
-    EXPECT_NE(rules.why().find(strerror(error)), std::string::npos) << rules.why();
-  }
-}
-
-TEST_F(Rules, ADeviceThatDoesNotTellItsHashTypesKeepsItsRules) {
-  for (const int error : {ENOTSUP, EIO, ENODEV}) {
-    driver.hash_read = -error;
-    FlowRules rules(3, rss());
-
-    EXPECT_TRUE(rules.follow({vip(1)}, kTwo));
-
-    EXPECT_EQ(rules.count(), 1U);
-    EXPECT_EQ(driver.hash_updates, 0U);
-  }
 }
 
 TEST_F(Rules, ARuleThatIsNotRemovedIsCountedAndNotAskedForAgain) {
