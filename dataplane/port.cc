@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -32,28 +33,36 @@ std::string where(const std::string& device) {
   return "ports[].device " + base::quoted(device, 200) + ": ";
 }
 
+const char* what_to_check(const std::string& device) {
+  if (device.rfind("net_memif", 0) == 0)
+    return "check that its server runs and that 'socket' names the server's socket";
+  return "check that the interface is up and, for AF_XDP, that "
+         "fairlead-control has attached its gate and no other process has the queue";
+}
+
 base::Error port_error(
     const std::string& device, const char* doing, int result, const std::string& log
 ) {
   const std::string why = log.empty() ? std::strerror(-result) : telling_line(log);
-  if (result == -EPERM || result == -EACCES || log.find("not permitted") != std::string::npos) {
+  // Many drivers answer -1, which is -EPERM, to whatever fails: their words count, if they have
+  // any.
+  const auto says = [&](const char* words) { return log.find(words) != std::string::npos; };
+  if ((log.empty() && result == -EPERM) || result == -EACCES || says("not permitted") ||
+      says("ermission denied")) {
     return {
         base::ErrorCode::kPermissionDenied,
         where(device) +
             "not permitted; run as root or give CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF (" + why +
             ")"};
   }
-  if (log.find("busy") != std::string::npos || result == -EBUSY) {
+  if (says("busy") || result == -EBUSY) {
     return {
         base::ErrorCode::kFailedPrecondition,
         where(device) + "queue is in use by another process; stop that one first (" + why + ")"};
   }
   return {
       base::ErrorCode::kFailedPrecondition,
-      where(device) + "cannot " + doing +
-          "; check that the interface is up and, for AF_XDP, that "
-          "fairlead-control has attached its gate and no other process has the queue (" +
-          why + ")"};
+      where(device) + "cannot " + doing + "; " + what_to_check(device) + " (" + why + ")"};
 }
 
 }  // namespace
@@ -138,8 +147,7 @@ base::Result<void> Port::make_pools(unsigned queues) {
       pools_.push_back(*pool);
     }
     if (pool) return {};
-    for (rte_mempool* made : pools_) rte_mempool_free(made);
-    pools_.clear();
+    free_pools();
     if (!may_halve(sizes_, device_)) return tl::unexpected<base::Error>(pool.error());
     sys::log_warn(
         "memory is short: rings are halved port=" + std::to_string(number_) +
@@ -217,33 +225,50 @@ base::Result<Port> Port::open(
   port.device_ = device;
   port.number_ = number;
   port.interface_ = kernel_interface_of(device);
-  FL_ASSIGN(unsigned queues, queues_of(device, count));
-  FL_TRY(port.find_devices(queues));
-  const auto devices = static_cast<unsigned>(port.ethdevs_.size());
+  if (const auto done = port.set_up(count); !done) {
+    port.close();
+    port.free_pools();  // their names are the number's: the next port with it makes them again
+    return tl::unexpected<base::Error>(done.error());
+  }
+  return port;
+}
+
+base::Result<void> Port::set_up(const QueueCount& count) {
+  FL_ASSIGN(unsigned queues, queues_of(device_, count));
+  FL_TRY(find_devices(queues));
+  const auto devices = static_cast<unsigned>(ethdevs_.size());
   if (devices == 1) {
     rte_eth_dev_info info{};
-    (void)rte_eth_dev_info_get(port.ethdevs_[0], &info);
+    (void)rte_eth_dev_info_get(ethdevs_[0], &info);
     const unsigned most = std::min(info.max_rx_queues, info.max_tx_queues);
     if (most < count.least) {
       return base::invalid(
-          where(device) + "has " + std::to_string(most) + " queues for " +
+          where(device_) + "has " + std::to_string(most) + " queues for " +
           std::to_string(count.least) + " workers; lower workers.count"
       );
     }
     queues = std::min(queues, most);
   }
-  FL_TRY(port.make_pools(queues));
+  FL_TRY(make_pools(queues));
   for (unsigned d = 0; d < devices; ++d) {
-    FL_TRY(port.configure(port.ethdevs_[d], d, devices == 1 ? queues : 1));
+    FL_TRY(configure(ethdevs_[d], d, devices == 1 ? queues : 1));
   }
-  FL_TRY(port.read_link());
-  port.rules_ = std::make_unique<FlowRules>(port.ethdevs_[0], port.rss_);
-  return port;
+  FL_TRY(read_link());
+  rules_ = std::make_unique<FlowRules>(ethdevs_[0], rss_);
+  return {};
 }
 
 base::Result<Port> Port::plug(
     const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
 ) {
+  if (is_pci_device(device) && rte_eal_has_pci() == 0) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        where(device) +
+            "this process was started without a PCI port, so DPDK's PCI bus is off; put the port "
+            "into the configuration and restart fairlead-dataplane"
+    );
+  }
   FL_ASSIGN(const unsigned queues, queues_of(device, count));
   std::vector<std::string> known;
   for (const std::string& one : queue_devices(device, queues)) {
@@ -310,6 +335,10 @@ void Port::close() {
 void Port::unplug() {
   close();
   for (const std::string& one : queue_devices(device_, queues())) forget_device(one);
+  free_pools();
+}
+
+void Port::free_pools() {
   for (rte_mempool* pool : pools_) rte_mempool_free(pool);
   pools_.clear();
 }

@@ -56,7 +56,8 @@ base::Result<unsigned> queues_of(const std::string& device, const QueueCount& co
 class Port {
  public:
   /// Opens `device` (as configured; EAL knows queue_devices() of it) with up to `count.wanted`
-  /// queues, each with its own pool. `number` is its position in the configuration.
+  /// queues, each with its own pool. `number` is its position in the configuration. After an error
+  /// nothing of it is left.
   static base::Result<Port> open(
       const std::string& device,
       unsigned number,
@@ -110,6 +111,8 @@ class Port {
 
  private:
   Port() = default;
+  base::Result<void> set_up(const QueueCount& count);
+  void free_pools();
   base::Result<void> find_devices(unsigned queues);
   base::Result<void> make_pools(unsigned queues);
   base::Result<void> configure(std::uint16_t ethdev, unsigned first_queue, unsigned queues);

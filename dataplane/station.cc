@@ -26,10 +26,17 @@ base::Result<std::unique_ptr<Station>> Station::open(const Setup& setup) {
   const PuntPath path = punt_path(*opened, setup.configured);
   std::unique_ptr<Station> station(new Station(std::move(*opened), setup.number, path));
   station->owners.assign(station->port.queues(), 0);
-  if (path != PuntPath::kNone) FL_TRY(station->make_rings(setup.queues.wanted));
-  FL_TRY(station->resolve_with(setup));
+  if (const auto fitted = station->fit_out(setup); !fitted) {
+    if (setup.plug) station->port.unplug();
+    return tl::unexpected<base::Error>(fitted.error());
+  }
   station->tell();
   return station;
+}
+
+base::Result<void> Station::fit_out(const Setup& setup) {
+  if (punt != PuntPath::kNone) FL_TRY(make_rings(setup.queues.wanted));
+  return resolve_with(setup);
 }
 
 base::Result<void> Station::make_rings(unsigned workers) {

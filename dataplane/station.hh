@@ -52,6 +52,7 @@ class Station {
  private:
   Station(Port opened, unsigned n, PuntPath path)
       : port(std::move(opened)), number(n), punt(path) {}
+  base::Result<void> fit_out(const Setup& setup);
   base::Result<void> make_rings(unsigned workers);
   base::Result<void> resolve_with(const Setup& setup);
   void send(rte_mempool* pool, const Frame& frame);

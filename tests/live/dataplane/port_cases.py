@@ -71,3 +71,15 @@ def case_mac(build: Path) -> None:
             wait_for("frames leave with the new address", lambda: leaves_with() == mac)
         assert node.ask("show port")["result"]["ports"][0]["mac"] == mac
         assert node.stop() == 0
+
+
+def case_ports_refused(build: Path) -> None:
+    """A port that cannot be started says why, and the next one can be added."""
+    with LoneNode(build, AF_PACKET) as node:
+        start(node, {"b1": 100})
+        for _ in range(2):
+            refused = node.ask("add port", device=f"net_memif1,socket={node.folder}/nobody,socket-abstract=no")
+            assert "server runs" in refused["message"] and "root" not in refused["message"], refused
+        node.make_veth("fl2", "fl3", "10.78.0")
+        assert "port 1 added" in node.cli("add", "port", "net_af_packet1,iface=fl2", "gateway", "10.78.0.2")
+        assert node.stop() == 0

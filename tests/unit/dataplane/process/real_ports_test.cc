@@ -22,6 +22,7 @@ namespace {
 int failing_table_update = 0;  // what the next updates answer; 0: they are the library's
 bool refuses_keys = false;     // devices take no RSS key but their own
 bool refuses_rss = false;
+bool refuses_all = false;     // no device can be configured
 unsigned largest_pool = ~0U;  // memory has room for
 int pools = 0;                // that there are, of ports
 
@@ -43,6 +44,7 @@ int rte_eth_dev_rss_reta_update(
 int rte_eth_dev_configure(
     std::uint16_t port, std::uint16_t rx, std::uint16_t tx, const rte_eth_conf* conf
 ) {
+  if (refuses_all) return -EIO;
   if (refuses_rss && conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS) return -ENOTSUP;
   if (refuses_keys && conf->rx_adv_conf.rss_conf.rss_key != nullptr) return -EINVAL;
   static const auto real = library_s("rte_eth_dev_configure", &rte_eth_dev_configure);
@@ -292,6 +294,45 @@ TEST(RealPorts, WhereMemoryIsShortRingsAreHalvedAndNothingIsLeftBehind) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("packet buffers"), std::string::npos) << refused.error().what;
   EXPECT_EQ(pools, 0);
+}
+
+TEST(RealPorts, OneThatCannotBeConfiguredLeavesNothingInTheWayOfTheNext) {
+  (void)environment();
+  pools = 0;
+  for (unsigned i = 0; i < 2; ++i) {
+    refuses_all = true;
+    const auto refused = Port::plug("net_null_fails", 32, {2, 2});
+    refuses_all = false;
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find("cannot be started"), std::string::npos)
+        << refused.error().what;
+    EXPECT_EQ(pools, 0);
+  }
+  auto port = Port::plug("net_null_fails", 32, {2, 2});
+  ASSERT_TRUE(port) << port.error().what;
+  port->unplug();
+}
+
+TEST(RealPorts, AMemifWithoutServerIsNotAQuestionOfPermissions) {
+  (void)environment();
+  const auto port = Port::plug(
+      "net_memif_alone,socket=/tmp/fairlead_nobody_" + std::to_string(::getpid()) +
+          ",socket-abstract=no",
+      33,
+      {1, 1}
+  );
+
+  ASSERT_FALSE(port);
+  EXPECT_EQ(port.error().what.find("root"), std::string::npos) << port.error().what;
+  EXPECT_NE(port.error().what.find("server runs"), std::string::npos) << port.error().what;
+}
+
+TEST(RealPorts, APciDeviceNeedsARestartWhereNoneWasThereAtTheStart) {
+  (void)environment();
+  const auto port = Port::plug("0000:3b:00.0", 34, {1, 1});
+
+  ASSERT_FALSE(port);
+  EXPECT_NE(port.error().what.find("restart"), std::string::npos) << port.error().what;
 }
 
 TEST(RealPorts, TheSameDeviceTwiceIsRefused) {
