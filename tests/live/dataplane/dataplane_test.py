@@ -16,7 +16,7 @@ from client_cases import case_answers, case_flows, case_kernel, case_kernel_vip
 from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues, case_gate_vips, case_gateless
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
-from port_cases import case_mac, case_mtu, case_ports_refused
+from port_cases import case_mac, case_mtu, case_ports_af_xdp, case_ports_refused
 from takeover_cases import case_gate_held, case_gate_tells
 
 
@@ -343,6 +343,7 @@ CASES = {
     "workers-af-xdp": lambda build: case_workers(build, AF_XDP),
     "fewer-workers": case_fewer_workers,
     "ports": case_ports,
+    "ports-af-xdp": case_ports_af_xdp,
     "ports-refused": case_ports_refused,
     "mac": case_mac,
     "mtu": case_mtu,

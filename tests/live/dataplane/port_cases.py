@@ -2,6 +2,7 @@
 """Cases of dataplane_test.py about ports and their interfaces, which change at run time."""
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from pathlib import Path
@@ -70,6 +71,31 @@ def case_mac(build: Path) -> None:
                         return frame[6:12].hex(":")
             wait_for("frames leave with the new address", lambda: leaves_with() == mac)
         assert node.ask("show port")["result"]["ports"][0]["mac"] == mac
+        assert node.stop() == 0
+
+
+def case_ports_af_xdp(build: Path) -> None:
+    """A port on AF_XDP goes and comes back, as often as one likes: its queues can be bound again at once, no descriptor stays, and the
+    flows are where they were."""
+    with LoneNode(build, AF_XDP, workers=1, most=2, queues=2) as node:
+        start(node, {"b1": 100, "b2": 100})
+        node.make_veth("fl2", "fl3", "10.78.0")
+        assert node.ask("add port", device="net_af_packet1,iface=fl2", gateway="10.78.0.2")["ok"]
+        def descriptors() -> int:
+            return len(os.listdir(f"/proc/{node.process.pid}/fd"))
+        with node.peer_socket() as raw:
+            send(node, raw, SYN)
+            before = tunnelled(raw, len(CLIENTS))
+            assert len(before) == len(CLIENTS)
+            open_before = descriptors()
+            for round in range(3):
+                assert node.ask("del port", port=0)["ok"]
+                added = node.ask("add port", device=AF_XDP, gateway="10.77.0.2")
+                assert added["ok"] and added["result"]["port"] == 0, added
+                wait_for("gateways resolved", lambda: all(p["gateway_mac"] for p in node.ask("show port")["result"]["ports"]))
+                send(node, raw, ACK)
+                assert tunnelled(raw, len(CLIENTS)) == before, f"round {round}: flows moved or packets lost"
+            assert descriptors() == open_before, (open_before, descriptors())
         assert node.stop() == 0
 
 
