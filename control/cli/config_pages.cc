@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "control/cli/config_commands.hh"
+#include "control/cli/edit_commands.hh"
 #include "control/cli/pages.hh"
 
 namespace fairlead::cli {
@@ -134,7 +135,7 @@ std::string utc_text(std::int64_t seconds) {
 }
 
 Page config_page(const Call& call, const Json& result) {
-  if (call.pattern->method == "config diff") return diff_page(result);
+  if (call.pattern->method == "config diff" || diff_of(call) == "pending") return diff_page(result);
   if (call.is("show config history")) return history_page(result);
   if (call.is("show config pending")) return pending_page(result);
   if (call.is("show config") || call.is("show config running")) return text_page(result);

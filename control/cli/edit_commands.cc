@@ -156,7 +156,21 @@ Json rail_values(const Json& given) {
   return out;
 }
 
+std::vector<std::string> tables() {
+  return {"prev", "pending"};
+}
+
+base::Result<void> store_against(std::string_view text, Json& arguments) {
+  return store_choice("against", tables(), text, arguments);
+}
+
 constexpr ValueKind kKinds[] = {
+    {"AGAINST",
+     "prev: the generation before, pending: what config commit would put in force",
+     "prev",
+     NameSource::kNone,
+     tables,
+     store_against},
     {"STEP", "0% to 100%; 0%: as far as it wants", "10%", NameSource::kNone, nullptr, store_step},
     {"ROWS", "0% to 100% of a vip's slots; 0%: any", "2%", NameSource::kNone, nullptr, store_rows},
     {"RANGE", "an address or a prefix", "203.0.113.10", NameSource::kNone, nullptr, store_range},
@@ -194,6 +208,10 @@ constexpr ValueKind kKinds[] = {
 
 std::span<const ValueKind> edit_kinds() {
   return kKinds;
+}
+
+std::string diff_of(const Call& call) {
+  return call.arguments.value("against", std::string());
 }
 
 Json edit_arguments(const Call& call) {

@@ -15,4 +15,7 @@ std::span<const ValueKind> edit_kinds();
 /// The arguments of `config edit` as the daemon wants them. Requires: it is one.
 Json edit_arguments(const Call& call);
 
+/// Of `show table VIP diff AGAINST`: "prev" or "pending"; "": any other command.
+std::string diff_of(const Call& call);
+
 }  // namespace fairlead::cli

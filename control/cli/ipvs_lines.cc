@@ -171,7 +171,7 @@ base::Result<void> check_port(const Call& call) {
 }
 
 base::Error exists(const std::string& what) {
-  return {base::ErrorCode::kAlreadyExists, what};
+  return {base::ErrorCode::kInvalidArgument, what};
 }
 
 /// -a of a backend that is there.

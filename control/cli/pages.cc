@@ -7,6 +7,7 @@
 #include <set>
 
 #include "control/cli/config_commands.hh"
+#include "control/cli/edit_commands.hh"
 #include "control/cli/hold_commands.hh"
 #include "control/cli/packet_commands.hh"
 #include "control/cli/run_commands.hh"
@@ -316,12 +317,13 @@ Page page_of(const Call& call, const Json& result) {
   if (name == "show weights") return {{table_of(rows(result, "backends"), kWeights, 2)}};
   if (name == "show events") return events_page(result);
   if (name == "start" || name == "stop") return forwarding_page(result);
-  if (call.pattern->method == "config diff") return config_page(call, result);
+  const std::string diff = diff_of(call);
+  if (call.pattern->method == "config diff" || diff == "pending") return config_page(call, result);
   if (name.find("capture") != std::string::npos) return capture_page(result);
   if (name == "show vip") return {{table_of(rows(result, "vips"), kVips)}};
   if (call.pattern->method == "show backend")
     return {{table_of(rows(result, "backends"), kBackends, 2)}};
-  if (call.pattern->method == "show table diff") return table_diff_page(result);
+  if (diff == "prev") return table_diff_page(result);
   if (name == "show table") {
     return {{list_of(result, kTableHead), table_of(rows(result, "shares"), kTableShares)}};
   }

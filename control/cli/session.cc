@@ -139,7 +139,12 @@ base::Result<Json> Session::ask_at(
   }
   if (call.pattern->method == "config edit") arguments = edit_arguments(call);
   if (!pending.empty()) arguments["pending_digest"] = pending;
-  auto result = ask(socket, call.pattern->method, arguments, settings_.timeout);
+  std::string method = call.pattern->method;
+  if (const std::string against = diff_of(call); !against.empty()) {
+    method = against == "prev" ? "show table diff" : "config diff";
+    arguments = against == "prev" ? Json{{"vip", arguments["vip"]}} : Json::object();
+  }
+  auto result = ask(socket, method, arguments, settings_.timeout);
   if (!result) return tl::unexpected<base::Error>(with_suggestion(result.error(), call));
   return result;
 }
@@ -210,7 +215,7 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
     if (commits) {
       FL_ASSIGN(json, autocommit_.finish(place, json, settings_.timeout));
     }
-    if (call.pattern->method == "config diff")
+    if (call.pattern->method == "config diff" || diff_of(call) == "pending")
       keep_vip(json, call.arguments.value("vip", std::string()));
     if (call.is("show drop")) FL_TRY(select_reason(json, call.arguments.value("reason", "")));
     Page page = page_of(call, json);

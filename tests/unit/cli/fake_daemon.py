@@ -116,7 +116,7 @@ CONTROL = {
     "retire node": {"node": "lb1", "leaving": True},
     "config share": {"revision": 1, "bytes": 812, "changed": True, "etcd_away": False},
     "show config": {"revision": 1, "file": "/etc/c.yaml", "text": "node: {id: lb1}\nvips: []\n"},
-    "show config pending": {"pending": True, "name": "new.yaml", "base": 1, "at_s": 1700000000, "text": "a: 1\n"},
+    "show config pending": {"pending": True, "name": "new.yaml", "base": 1, "at_s": 1700000000, "text": "node: {id: lb1}\nvips: []\n"},
     "show config history": {"revision": 2, "pending": False, "trial": {"before": 1, "remaining_ms": 59000},
                             "revisions": [
                                 {"revision": 2, "at_s": 1700000100, "origin": "commit", "note": "b2 down",

@@ -151,7 +151,7 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
       {"show table", "show table: expected VIP (a vip's name)"},
-      {"show table web now", "show table web: nothing may follow, but there is 'now'"},
+      {"show table web now", "show table web: unknown word 'now', expected diff"},
       {"show status verbose", "show status: nothing may follow, but there is 'verbose'"},
       {"set backend b1", "set backend b1: expected vip or weight"},
       {"set backend b1 weigth 5", "set backend b1: unknown word 'weigth', did you mean 'weight'?"},

@@ -27,8 +27,8 @@ inline const Refusal kHealthRefusals[] = {
      "c.yaml:1: health.rise: '0' is out of range, use 1 to 100"},
     {"an unknown probe",
      "health: {type: htttp}\n" VIP,
-     "c.yaml:1: health.type: 'htttp' is not one of none, tcp, http, host, https, grpc or udp, did "
-     "you mean 'http'?"},
+     "c.yaml:1: health.type: 'htttp' is not one of none, tcp, http, host, https, grpc, udp or "
+     "grpcs, did you mean 'http'?"},
     {"a relative probe path",
      "health: {type: http, path: health}\n" VIP,
      "c.yaml:1: health.path: must begin with '/', have no blanks and at most 256 characters"},
