@@ -6,6 +6,7 @@
 
 #include "control/api/counters.hh"
 #include "control/api/flow_answers.hh"
+#include "dataplane/shm/process_state.hh"
 #include "dataplane/steer/flow_order.hh"
 #include "dataplane/sys/log.hh"
 
@@ -29,19 +30,20 @@ bool done(const fl_worker_page& page, const fl_flow_order& order) {
   return __atomic_load_n(&page.flush_sequence, __ATOMIC_ACQUIRE) == steer::order_number(order);
 }
 
-bool any_lives(const Node& node, base::Nanoseconds now) {
-  const auto pages = api::pages(node.regions.worker_pages());
-  return std::any_of(pages.begin(), pages.end(), [now](const auto& page) {
-    return alive(page, now);
-  });
-}
-
 /// Of a data plane that lives, but without a thread: the table is tended all the same, and who gets
-/// its flows waits for that.
+/// its flows waits for that. Where all rest nobody beats, so the process is asked after.
 bool rests(const fl_workers& workers, std::size_t number, base::Nanoseconds now) {
   const std::uint32_t running = __atomic_load_n(&workers.workers_running, __ATOMIC_RELAXED);
-  return running != 0 && number >= running && alive(workers.worker[0], now) &&
-         workers.worker[number].pid == workers.worker[0].pid;
+  const fl_worker_page& first = workers.worker[0];
+  if (number < running || first.pid == 0 || workers.worker[number].pid != first.pid) return false;
+  return running != 0 ? alive(first, now) : shm::process_lives(first.pid, first.heartbeat_ns);
+}
+
+bool any_lives(const fl_workers& workers, base::Nanoseconds now) {
+  const auto pages = api::pages(workers);
+  return rests(workers, 0, now) || std::any_of(pages.begin(), pages.end(), [now](const auto& page) {
+           return alive(page, now);
+         });
 }
 
 bool at_work(const Node& node, base::Nanoseconds now) {
@@ -57,7 +59,7 @@ bool at_work(const Node& node, base::Nanoseconds now) {
 }
 
 base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanoseconds now) {
-  if (!any_lives(node, now))
+  if (!any_lives(node.regions.worker_pages(), now))
     return base::fail(
         base::ErrorCode::kUnavailable, "no data plane runs on this node: nobody writes flow tables"
     );

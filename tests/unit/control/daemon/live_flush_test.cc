@@ -100,6 +100,21 @@ TEST_F(Flush, IsRefusedWhileTheTableOfAWorkerThatRestsIsBeingSwept) {
   EXPECT_TRUE(flush(R"({"vip":"web"})").contains("result"));
 }
 
+TEST_F(Flush, IsForADataPlaneAtRestToo) {
+  pages().worker_count = 1;
+  pages().workers_running = 0;
+  pages().worker[0].heartbeat_ns = sys::monotonic_ns() - 2 * base::kSecond;
+  pages().worker[0].pid = 1 << 22;  // larger than any
+  EXPECT_EQ(flush(R"({"vip":"web"})")["code"], "unavailable") << "its process has ended";
+
+  pages().worker[0].pid = 1;
+
+  EXPECT_EQ(flush(R"({"vip":"web"})")["result"]["sequence"], 1);
+  EXPECT_EQ(flush(R"({"vip":"web"})")["code"], "failed_precondition") << "its table is to be swept";
+  finish(0);
+  EXPECT_EQ(flush(R"({"vip":"web"})")["result"]["sequence"], 2);
+}
+
 TEST_F(Flush, OneThatAControlLeftHalfWrittenBlocksNobody) {
   live(0);
   order().sequence = 1 | steer::kOrderBeingWritten;
