@@ -202,6 +202,7 @@ std::vector<PacketCase> all_cases() {
         answer_cases,
         echo_request_cases,
         outer_cases,
+        mss_cases,
         seeking_cases,
         hop_list_cases}) {
     auto rows = part();

@@ -93,6 +93,7 @@ std::vector<PacketCase> truncation_cases();
 std::vector<PacketCase> answer_cases();
 std::vector<PacketCase> echo_request_cases();
 std::vector<PacketCase> outer_cases();
+std::vector<PacketCase> mss_cases();
 std::vector<PacketCase> seeking_cases();
 std::vector<PacketCase> hop_list_cases();
 std::vector<PacketCase> all_cases();
