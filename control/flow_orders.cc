@@ -35,7 +35,7 @@ bool done(const fl_worker_page& page, const fl_flow_order& order) {
 bool rests(const fl_workers& workers, std::size_t number, base::Nanoseconds now) {
   const std::uint32_t running = __atomic_load_n(&workers.workers_running, __ATOMIC_RELAXED);
   const fl_worker_page& first = workers.worker[0];
-  if (number < running || first.pid == 0 || workers.worker[number].pid != first.pid) return false;
+  if (number < running || workers.worker[number].pid != first.pid) return false;
   return running != 0 ? alive(first, now) : shm::process_lives(first.pid, first.heartbeat_ns);
 }
 

@@ -165,7 +165,8 @@ TEST_F(SharedTest, AVipThatLeavesTheFleetIsMadeAgainEnabled) {
     return node.result("config commit");
   };
   const auto vip = [](const RunningControl& node) {
-    for (const Json& row : node.result("show vip")["vips"])
+    const Json shown = node.result("show vip");
+    for (const Json& row : shown.at("vips"))
       if (row["name"] == "shop") return row["state"].get<std::string>();
     return std::string("gone");
   };
