@@ -3,7 +3,9 @@
 #include "dataplane/port.hh"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -18,9 +20,12 @@
 #include "dataplane/eal.hh"
 #include "dataplane/kernel_neighbours.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::dataplane {
 namespace {
+
+constexpr base::Nanoseconds kQueueIsFreed = base::kSecond;  // seen: some milliseconds
 
 // After a device was closed, EAL still knows it by its name.
 void forget_device(const std::string& device) {
@@ -192,6 +197,12 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
   }
   while (r != 0 && rss_.enabled()) {
     rss_ = weaker(rss_);
+    r = try_start(ethdev, first_queue, queues);
+  }
+  // After a socket on AF_XDP was closed the kernel gives its queue free in its own time.
+  const base::Nanoseconds deadline = sys::monotonic_ns() + kQueueIsFreed;
+  while (r != 0 && driver_ == "net_af_xdp" && sys::monotonic_ns() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     r = try_start(ethdev, first_queue, queues);
   }
   const std::string log = captured.restore();

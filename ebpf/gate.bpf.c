@@ -159,6 +159,10 @@ static __always_inline int serve(
     if (!has_socket) return count(FL_GATE_NO_SOCKET, XDP_PASS);
     return count(FL_GATE_REDIRECTED, (int)bpf_redirect_map(&xsks_map, queue, XDP_PASS));
   }
+  if (reason == FL_REASON_ECHO && !w->bank) { /* without a table nobody answers here */
+    if (turn == FL_TURN_GATE) fl_end_turn(sign);
+    return count(FL_GATE_ICMP, XDP_PASS);
+  }
   w->stateless = turn != FL_TURN_GATE;
   const int verdict = handle(ctx, w, p, vip_line, reason);
   if (turn == FL_TURN_GATE) {
@@ -216,8 +220,7 @@ __attribute__((noinline)) int fl_go_the_long_way(struct xdp_md* ctx) {
     const int whole = !reason && !p->piece;
     const int unasked = reason == FL_REASON_ICMP || (whole && bank);
     const int vip = unasked ? 0 : configured_vip(p, whole);
-    if (reason == FL_REASON_ECHO && (!bank || (vip & FL_VIP_KERNEL_ECHOES)))
-      reason = FL_REASON_ICMP;
+    if (reason == FL_REASON_ECHO && (vip & FL_VIP_KERNEL_ECHOES)) reason = FL_REASON_ICMP;
     if (!vip || reason == FL_REASON_ICMP) return leave_to_kernel(reason);
   }
   begin_work(&on->work, bank);
