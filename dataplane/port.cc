@@ -199,12 +199,6 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
     rss_ = weaker(rss_);
     r = try_start(ethdev, first_queue, queues);
   }
-  // After a socket on AF_XDP was closed the kernel gives its queue free in its own time.
-  const base::Nanoseconds deadline = sys::monotonic_ns() + kQueueIsFreed;
-  while (r != 0 && driver_ == "net_af_xdp" && sys::monotonic_ns() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    r = try_start(ethdev, first_queue, queues);
-  }
   const std::string log = captured.restore();
   xdp_sockets_.add(XdpSockets::of_this_process().without(others));
   if (r != 0) return tl::unexpected<base::Error>(port_error(device_, "be started", r, log));
@@ -271,17 +265,11 @@ base::Result<void> Port::set_up(const QueueCount& count) {
   return {};
 }
 
-base::Result<Port> Port::plug(
+namespace {
+
+base::Result<Port> plug_once(
     const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
 ) {
-  if (is_pci_device(device) && rte_eal_has_pci() == 0) {
-    return base::fail(
-        base::ErrorCode::kFailedPrecondition,
-        where(device) +
-            "this process was started without a PCI port, so DPDK's PCI bus is off; put the port "
-            "into the configuration and restart fairlead-dataplane"
-    );
-  }
   FL_ASSIGN(const unsigned queues, queues_of(device, count));
   std::vector<std::string> known;
   for (const std::string& one : queue_devices(device, queues)) {
@@ -300,11 +288,40 @@ base::Result<Port> Port::plug(
         (log.empty() ? std::strerror(-r) : telling_line(log)) + ")"
     );
   }
-  auto port = open(device, number, count, checksums);
+  auto port = Port::open(device, number, count, checksums);
   if (!port) {
     for (const std::string& made : known) forget_device(made);
   }
   return port;
+}
+
+/// A queue on AF_XDP that another socket still has.
+bool is_taken(const std::string& device, const base::Result<Port>& port) {
+  return !port && device.rfind("net_af_xdp", 0) == 0 &&
+         port.error().code == base::ErrorCode::kFailedPrecondition;
+}
+
+}  // namespace
+
+base::Result<Port> Port::plug(
+    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+) {
+  if (is_pci_device(device) && rte_eal_has_pci() == 0) {
+    return base::fail(
+        base::ErrorCode::kFailedPrecondition,
+        where(device) +
+            "this process was started without a PCI port, so DPDK's PCI bus is off; put the port "
+            "into the configuration and restart fairlead-dataplane"
+    );
+  }
+  // The kernel gives a queue free in its own time after its socket was closed. All is opened anew:
+  // a queue that was bound before the one that was taken would have two sockets.
+  const base::Nanoseconds deadline = sys::monotonic_ns() + kQueueIsFreed;
+  for (;;) {
+    auto port = plug_once(device, number, count, checksums);
+    if (!is_taken(device, port) || sys::monotonic_ns() > deadline) return port;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 bool Port::spread_to(const std::vector<unsigned>& queues) {
