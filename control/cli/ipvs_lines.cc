@@ -170,10 +170,6 @@ base::Result<void> check_port(const Call& call) {
   );
 }
 
-base::Error exists(const std::string& what) {
-  return {base::ErrorCode::kInvalidArgument, what};
-}
-
 /// -a of a backend that is there.
 base::Result<IpvsMeaning> there_already(
     const Call& call, const std::string& vip, const Json& backend, bool restoring
@@ -182,15 +178,13 @@ base::Result<IpvsMeaning> there_already(
   const std::string wanted = text(call.arguments, "weight");
   const std::string weight = text(backend, "configured_weight");
   if (!restoring) {
-    return tl::unexpected(
-        exists("destination already exists: " + name + "; ipvs -e changes its weight")
-    );
+    return base::invalid("destination already exists: " + name + "; ipvs -e changes its weight");
   }
   if (wanted != "-" && wanted != weight) {
-    return tl::unexpected(exists(
+    return base::invalid(
         name + " is there with weight " + weight + ", not " + wanted +
         ": ipvs -e changes it, or ipvs -C before ipvs -R"
-    ));
+    );
   }
   return IpvsMeaning{{}, name + " is there already"};
 }
@@ -307,7 +301,7 @@ base::Result<IpvsMeaning> ipvs_meaning(const Call& call, const IpvsTables& table
   if (!call.is("ipvs -A")) return server_meaning(call, tables);
   if (find_vip(call, tables.staged.vips) != nullptr) {
     if (tables.restoring) return IpvsMeaning{{}, "vip " + name + " is there already"};
-    return tl::unexpected(exists("service already exists: it is vip " + name));
+    return base::invalid("service already exists: it is vip " + name);
   }
   return IpvsMeaning{
       {"add vip " + name + " address " + text(call.arguments, "address") + " protocol " +

@@ -75,8 +75,7 @@ constexpr Rule kRules[] = {
     {"ipvs -R COMMANDS",
      kIpvs,
      "runs such lines from a file, -: standard input; pending, config commit puts them in force; "
-     "what is "
-     "there already stays",
+     "what is there already stays",
      "ipvs -R saved.txt",
      Target::kLocal,
      "",

@@ -26,8 +26,7 @@ constexpr Rule kCommands[] = {
     {"show table VIP [diff AGAINST]",
      kLook,
      "a vip's Maglev table: slots and share of each backend; diff: what the generation in force "
-     "changed in "
-     "it, or config commit would",
+     "changed in it, or config commit would",
      "show table web",
      Target::kControl},
     {"show flow [vip VIP] [backend BACKEND] [worker WORKER] [file FILE]",
@@ -120,8 +119,7 @@ constexpr Rule kCommands[] = {
     {"show core [WORKER]",
      kLook,
      "the data plane's workers: queues, busy, packets a second, latency of the last second; of "
-     "one: its "
-     "queues and counters too",
+     "one: its queues and counters too",
      "show core 0",
      Target::kDataplane},
     {"show weights [vip VIP]",
