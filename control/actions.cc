@@ -16,18 +16,12 @@
 #include "control/vip_actions.hh"
 #include "control/weight_actions.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 namespace {
 
 using api::Command;
-
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
 
 Answer set_log(const api::Request& r) {
   const sys::LogLevel level = *sys::log_level_named(*r.level);
@@ -121,7 +115,7 @@ Answer perform(
     case Command::kSetBackend:
       return set_backend(node, reconciler, r, now);
     case Command::kReportLoad:
-      return push_reports(node, r, now, wall_us());
+      return push_reports(node, r, now, sys::wall_us());
     case Command::kSetHealth:
       return set_health(node, reconciler, r, now);
     case Command::kShowDrain:

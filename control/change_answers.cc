@@ -7,6 +7,7 @@
 #include "control/config/edit.hh"
 #include "control/config/key_changes.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 namespace {
@@ -16,11 +17,6 @@ using staging::Moment;
 using staging::Staging;
 
 constexpr std::size_t kMostRows = 1000;  // of a diff, in one answer
-
-Moment moment(base::Nanoseconds now) {
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return {now, std::chrono::duration_cast<std::chrono::seconds>(wall).count()};
-}
 
 Json effect_json(const Effect& effect) {
   Json vips = Json::array();
@@ -88,7 +84,7 @@ Answer ChangeControl::stage(
     FL_ASSIGN(effect, effect_of(node_, config, now));
   }
   const staging::Step step =
-      Staging::load(state_, name, staging::digest_of(config.text), moment(now));
+      Staging::load(state_, name, staging::digest_of(config.text), Moment{now, sys::wall_s()});
   FL_TRY(store_.save(state_, step.next, config.text));
   const staging::State before = std::exchange(state_, step.next);
   tell(before);
@@ -179,7 +175,7 @@ Answer ChangeControl::commit(const api::Request& request, base::Nanoseconds now)
   FL_ASSIGN(
       const staging::Step step,
       Staging(node_.config.changes.history)
-          .commit(state_, request.trial, request.note.value_or(""), moment(now))
+          .commit(state_, request.trial, request.note.value_or(""), Moment{now, sys::wall_s()})
   );
   FL_ASSIGN(const Done done, carry_out(step, now));
   sys::log_info(
@@ -209,7 +205,9 @@ Answer ChangeControl::roll_back(const api::Request& request, base::Nanoseconds n
   FL_ASSIGN(
       const staging::Step step,
       Staging(node_.config.changes.history)
-          .roll_back(state_, request.revision, request.note.value_or(""), moment(now))
+          .roll_back(
+              state_, request.revision, request.note.value_or(""), Moment{now, sys::wall_s()}
+          )
   );
   FL_ASSIGN(const Done done, carry_out(step, now));
   sys::log_info(

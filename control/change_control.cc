@@ -18,11 +18,6 @@ using staging::Step;
 
 constexpr base::Nanoseconds kRetry = base::kSecond;  // a trial's end that could not be carried out
 
-Moment moment(base::Nanoseconds now) {
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return {now, std::chrono::duration_cast<std::chrono::seconds>(wall).count()};
-}
-
 /// Where nodes have files of their own a vip may come to this one that is disabled in the fleet.
 void add_held_vips(
     const Node& node, const config::Config& next, std::vector<std::string>& warnings
@@ -59,7 +54,10 @@ config::Config ChangeControl::begin(config::Config from_file, base::Nanoseconds 
   state_ = std::move(loaded->state);
   const Staging staging(from_file.changes.history);
   const Step step = staging.resume(
-      state_, staging::digest_of(from_file.text), loaded->boot_id == boot_id(), moment(now)
+      state_,
+      staging::digest_of(from_file.text),
+      loaded->boot_id == boot_id(),
+      Moment{now, sys::wall_s()}
   );
   config::Config config = from_file;
   std::string text = from_file.text;
@@ -189,7 +187,9 @@ base::Result<bool> ChangeControl::take(
   FL_TRY(effect_of(node_, config, now));
   const Staging staging(config.changes.history);
   const bool trial = state_.trial.has_value();
-  const Step step = staging.take_file(state_, staging::digest_of(config.text), origin, moment(now));
+  const Step step = staging.take_file(
+      state_, staging::digest_of(config.text), origin, Moment{now, sys::wall_s()}
+  );
   const auto saved = store_error_.empty() ? store_.save(state_, step.next, config.text)
                                           : base::Result<bool>(false);
   // An operator who reloads wants this file in force, whether its history can be kept or not.
@@ -245,7 +245,8 @@ void ChangeControl::reload_if_changed(base::Nanoseconds now) {
 
 void ChangeControl::tick(base::Nanoseconds now) {
   if (now < retry_at_) return;
-  const auto step = Staging(node_.config.changes.history).expire(state_, moment(now));
+  const auto step =
+      Staging(node_.config.changes.history).expire(state_, Moment{now, sys::wall_s()});
   if (!step) return;
   const std::uint64_t given_up = state_.in_force;
   const auto done = carry_out(*step, now);

@@ -10,6 +10,7 @@
 #include "control/config/sections.hh"
 #include "control/fleet/shared_config.hh"
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 namespace {
@@ -19,13 +20,8 @@ std::optional<fleet::SharedConfig> shared_of(const Node& node) {
   return fleet::shared_config(node.store->read());
 }
 
-std::int64_t wall_s() {
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(wall).count();
-}
-
 void write_shared(Node& node, const std::string& text, const std::string& note) {
-  node.store->write({fleet::change_of({text, node.config.node.id, note, wall_s()})});
+  node.store->write({fleet::change_of({text, node.config.node.id, note, sys::wall_s()})});
   node.shared_config_from = node.config.node.id;
   node.shared_config_error.clear();
 }

@@ -32,13 +32,6 @@ sigset_t handled_signals() {
   return set;
 }
 
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
-
 void read_away(int fd) {
   std::uint64_t count = 0;
   (void)!::read(fd, &count, sizeof count);
@@ -226,7 +219,7 @@ void Daemon::wake() {
 
 monitor::Refusal Daemon::on_report(const monitor::LoadReport& report) {
   const std::lock_guard lock(mutex_);
-  return node_->intake.accept(report, sys::monotonic_ns(), wall_us());
+  return node_->intake.accept(report, sys::monotonic_ns(), sys::wall_us());
 }
 
 void Daemon::on_malformed() {

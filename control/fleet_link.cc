@@ -18,13 +18,6 @@ namespace {
 
 using Verdict = monitor::UpdateChoice::Verdict;
 
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
-
 FleetNode node_of(const v1::NodeRow& row) {
   const v1::NodeReport& r = row.report();
   FleetNode node;
@@ -106,7 +99,7 @@ void FleetLink::look() {
 
 void FleetLink::take(std::size_t monitor, const v1::MonitoringUpdate& update) {
   const base::Nanoseconds now = sys::monotonic_ns();
-  const std::uint64_t wall = wall_us();
+  const std::uint64_t wall = sys::wall_us();
   const std::lock_guard guard(lock_);
   FleetView& fleet = node_.fleet;
   const Verdict verdict = fleet.choice.judge(monitor, update.term(), update.sequence(), now);

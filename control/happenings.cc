@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataplane/sys/log.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
 
@@ -30,10 +31,7 @@ void EventFile::write(const api::Event& event) {
 }
 
 void Happenings::tell(api::Event event) {
-  event.at_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                    std::chrono::system_clock::now().time_since_epoch()
-  )
-                    .count();
+  event.at_us = static_cast<std::int64_t>(sys::wall_us());
   if (event.kind == "weight") return weights_.append(std::move(event));
   event.id = events_.newest() + 1;
   file_.write(event);

@@ -27,19 +27,20 @@ using prometheus::MetricFamily;
 double number(std::uint64_t value) {
   return static_cast<double>(value);
 }
-double seconds(base::Nanoseconds ns) {
-  return static_cast<double>(ns) / 1e9;
-}
-
 void timing(Page& page, const char* name, const char* help, const Timing& t) {
-  page.gauge(name, help, {{"of", "last"}}, seconds(t.last));
-  page.gauge(name, help, {{"of", "max"}}, seconds(t.longest));
-  page.gauge(name, help, {{"of", "mean"}}, t.count == 0 ? 0 : seconds(t.sum) / number(t.count));
+  page.gauge(name, help, {{"of", "last"}}, base::seconds(t.last));
+  page.gauge(name, help, {{"of", "max"}}, base::seconds(t.longest));
+  page.gauge(
+      name, help, {{"of", "mean"}}, t.count == 0 ? 0 : base::seconds(t.sum) / number(t.count)
+  );
 }
 
 void add_node(Page& page, Node& node, base::Nanoseconds now) {
   page.gauge(
-      "fairlead_up_seconds", "Time since fairlead-control started", {}, seconds(now - node.started)
+      "fairlead_up_seconds",
+      "Time since fairlead-control started",
+      {},
+      base::seconds(now - node.started)
   );
   page.gauge(
       "fairlead_generation",
@@ -259,7 +260,7 @@ void add_backend(Page& page, const Node& node, const std::string& id, base::Nano
         "fairlead_backend_report_age_seconds",
         "Since the last believed report",
         labels,
-        seconds(now - report->received_ns)
+        base::seconds(now - report->received_ns)
     );
   }
 }

@@ -5,10 +5,6 @@
 namespace fairlead::control {
 namespace {
 
-double seconds(base::Nanoseconds ns) {
-  return static_cast<double>(ns) / 1e9;
-}
-
 void add_exchange(MetricsPage& page, const Node& node) {
   const exchange::Mirror::State s = node.exchange.state();
   page.gauge(
@@ -18,14 +14,16 @@ void add_exchange(MetricsPage& page, const Node& node) {
       s.fresh ? 1 : 0
   );
   page.gauge("fairlead_exchange_nodes", "Nodes whose counts are known, this one too", {}, s.nodes);
-  page.gauge("fairlead_exchange_age_seconds", "Of the oldest count in use", {}, seconds(s.age));
+  page.gauge(
+      "fairlead_exchange_age_seconds", "Of the oldest count in use", {}, base::seconds(s.age)
+  );
   page.gauge(
       "fairlead_exchange_loop_seconds",
       "From sending counts to the answer, of the last 1024",
       {{"of", "p50"}},
-      seconds(s.loop_p50)
+      base::seconds(s.loop_p50)
   );
-  page.gauge("fairlead_exchange_loop_seconds", "", {{"of", "p99"}}, seconds(s.loop_p99));
+  page.gauge("fairlead_exchange_loop_seconds", "", {{"of", "p99"}}, base::seconds(s.loop_p99));
   page.counter("fairlead_exchange_rounds_total", "Begun", {}, static_cast<double>(s.rounds));
   page.counter(
       "fairlead_exchange_answers_total", "Of all monitors", {}, static_cast<double>(s.answers)

@@ -14,10 +14,6 @@ using Labels = MetricsPage::Labels;
 double number(std::uint64_t value) {
   return static_cast<double>(value);
 }
-double seconds(base::Nanoseconds ns) {
-  return static_cast<double>(ns) / 1e9;
-}
-
 void add_held_back(Page& page, const Node& node, base::Nanoseconds now) {
   for (const HeldBack& held : node.held_back) {
     const Labels labels{{"worker", std::to_string(held.holder.worker)}};
@@ -25,7 +21,7 @@ void add_held_back(Page& page, const Node& node, base::Nanoseconds now) {
         "fairlead_worker_behind_seconds",
         "How long a worker has kept a generation that is not the newest; absent: it is not behind",
         labels,
-        seconds(now - held.since)
+        base::seconds(now - held.since)
     );
     page.gauge(
         "fairlead_worker_keeps_generation",
@@ -38,7 +34,7 @@ void add_held_back(Page& page, const Node& node, base::Nanoseconds now) {
       "fairlead_change_waits_seconds",
       "How long a change has waited because workers keep every bank; 0: none does",
       {},
-      node.waits_since == 0 ? 0 : seconds(now - node.waits_since)
+      node.waits_since == 0 ? 0 : base::seconds(now - node.waits_since)
   );
 }
 

@@ -18,11 +18,8 @@ namespace fairlead::control {
 namespace {
 
 Clocks clocks_of(const Node& node) {
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
   return {
-      sys::monotonic_ns(),
-      std::chrono::duration_cast<std::chrono::milliseconds>(wall).count(),
-      node.config.node.id};
+      sys::monotonic_ns(), static_cast<std::int64_t>(sys::wall_us() / 1000), node.config.node.id};
 }
 
 void tell_frozen(Node& node) {

@@ -18,14 +18,6 @@ using nlohmann::json;
 
 constexpr base::Nanoseconds kLeaveTimeout = 500 * base::kMillisecond;
 
-std::uint64_t unix_us() {
-  using std::chrono::system_clock;
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch())
-          .count()
-  );
-}
-
 void fill(v1::LoadReport& report, const Load& load) {
   report.set_cpu_utilization(load.cpu_utilization.value_or(0));
   report.set_mem_utilization(load.mem_utilization.value_or(0));
@@ -113,7 +105,7 @@ void Agent::report() {
   v1::LoadReport report;
   report.set_backend_id(config_.backend);
   report.set_sequence(last_.sequence() + 1);
-  report.set_timestamp_unix_us(unix_us());
+  report.set_timestamp_unix_us(sys::wall_us());
   report.set_period_us((measured_at_ == 0 ? config_.report_interval : now - measured_at_) / 1000);
   fill(report, load);
   if (now >= counted_at_ + base::kSecond) add_counters(report, now);

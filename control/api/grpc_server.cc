@@ -70,9 +70,9 @@ base::Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const Tls& tl
   return grpc::SslServerCredentials(options);
 }
 
-class Servers final : public GrpcServer {
+class GrpcServers final : public GrpcServer {
  public:
-  ~Servers() override {
+  ~GrpcServers() override {
     listener_.reset();  // nobody comes any more
     for (auto& [methods, server] : servers_) {
       server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
@@ -136,7 +136,7 @@ class Servers final : public GrpcServer {
 base::Result<std::unique_ptr<GrpcServer>> GrpcServer::start(
     const std::string& socket, const std::string& listen, const Tls& tls, Dispatch& dispatch
 ) {
-  auto servers = std::make_unique<Servers>();
+  auto servers = std::make_unique<GrpcServers>();
   if (!socket.empty()) FL_TRY(servers->listen_unix(socket, dispatch));
   if (!listen.empty()) FL_TRY(servers->listen_tcp(listen, tls, dispatch));
   return std::unique_ptr<GrpcServer>(std::move(servers));

@@ -257,10 +257,10 @@ class UnixHttp final : public httplib::Server {
   std::set<int> open_;
 };
 
-class Servers final : public HttpServer {
+class HttpServers final : public HttpServer {
  public:
-  Servers(Dispatch& dispatch, const Tls& tls) : answers_(dispatch, tls) {}
-  ~Servers() override {
+  HttpServers(Dispatch& dispatch, const Tls& tls) : answers_(dispatch, tls) {}
+  ~HttpServers() override {
     answers_.end();
     listener_.reset();
     if (unix_) unix_->end();
@@ -312,7 +312,7 @@ class Servers final : public HttpServer {
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(
     const std::string& socket, const std::string& listen, const Tls& tls, Dispatch& dispatch
 ) {
-  auto servers = std::make_unique<Servers>(dispatch, tls);
+  auto servers = std::make_unique<HttpServers>(dispatch, tls);
   if (!socket.empty()) FL_TRY(servers->listen_unix(socket));
   if (!listen.empty()) {
     const std::size_t colon = listen.rfind(':');

@@ -33,13 +33,6 @@ constexpr base::Nanoseconds kNodeGone = 3 * base::kSecond;
 constexpr const char* kGeneration = "generation";  // in etcd: of weights, the highest so far
 constexpr base::Nanoseconds kLogEvery = 10 * base::kSecond;
 
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
-
 sigset_t handled_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -76,7 +69,7 @@ base::Result<bool> Monitor::start(const config::Config& config) {
   if (!signals_.valid() || !wake_.valid()) return base::system_error("read signals", errno);
   FL_TRY(open_fleet(config));
   // Milliseconds of 1970: a monitor that is started again goes on above where it was.
-  sequence_ = wall_us() / 1000;
+  sequence_ = sys::wall_us() / 1000;
   FL_ASSIGN(
       exchange_, exchange::Server::start(options_.listen, exchange::Key(config.fleet.hash_key))
   );
@@ -139,7 +132,7 @@ bool Monitor::take_shared() {
   if (!state.known || state.turn == store_turn_) return false;
   store_turn_ = state.turn;
   const control::Clocks clocks{
-      sys::monotonic_ns(), static_cast<std::int64_t>(wall_us() / 1000), ""};
+      sys::monotonic_ns(), static_cast<std::int64_t>(sys::wall_us() / 1000), ""};
   fleet::Values values = store_->read();
   values.erase(kGeneration);
   if (values == shared_) return false;
@@ -305,7 +298,7 @@ void Monitor::log_figures() {
 
 monitor::Refusal Monitor::on_report(const monitor::LoadReport& report) {
   const base::Nanoseconds now = sys::monotonic_ns();
-  const std::uint64_t wall = wall_us();
+  const std::uint64_t wall = sys::wall_us();
   const std::lock_guard lock(mutex_);
   return intake_.accept(report, now, wall);
 }

@@ -12,7 +12,7 @@ namespace {
 
 using F = Format;
 
-constexpr Column kKeys[] = {{"KEY", "key"}, {"BEFORE", "before"}, {"AFTER", "after"}};
+constexpr Column kChangedKeys[] = {{"KEY", "key"}, {"BEFORE", "before"}, {"AFTER", "after"}};
 constexpr Column kVips[] = {
     {"VIP", "vip"},
     {"CHANGE", "change"},
@@ -38,10 +38,6 @@ constexpr Column kRevisions[] = {
     {"NOTE", "note"},
 };
 
-std::string text(const Json& object, const char* key, F format = F::kText) {
-  return cell(object, key, format);
-}
-
 bool flag(const Json& object, const char* key) {
   return part(object, key, Json(false)) == true;
 }
@@ -63,21 +59,21 @@ void add_list(Page& page, const Json& result, const char* key, const std::string
 std::string trial_text(const Json& result) {
   const Json trial = part(result, "trial", Json::object());
   if (trial.empty()) return "";
-  return ", on trial: goes back to " + text(trial, "before") + " in " +
-         text(trial, "remaining_ms", F::kMilliseconds) + " unless config confirm";
+  return ", on trial: goes back to " + cell(trial, "before") + " in " +
+         cell(trial, "remaining_ms", F::kMilliseconds) + " unless config confirm";
 }
 
 std::string moves(const Json& result) {
-  return text(result, "slots_moved", F::kCount) + " slots move, " +
-         text(result, "flows_affected", F::kCount) + " live flows are affected";
+  return cell(result, "slots_moved", F::kCount) + " slots move, " +
+         cell(result, "flows_affected", F::kCount) + " live flows are affected";
 }
 
 Page diff_page(const Json& result) {
   Page page;
   const Json keys = rows(result, "keys");
   if (keys.empty())
-    page.blocks.emplace_back("no key differs from revision " + text(result, "revision"));
-  if (!keys.empty()) page.blocks.emplace_back(table_of(keys, kKeys));
+    page.blocks.emplace_back("no key differs from revision " + cell(result, "revision"));
+  if (!keys.empty()) page.blocks.emplace_back(table_of(keys, kChangedKeys));
   const Json vips = rows(result, "vips");
   const Json backends = rows(result, "backends");
   if (!vips.empty()) page.blocks.emplace_back(table_of(vips, kVips));
@@ -92,10 +88,10 @@ Page history_page(const Json& result) {
   for (Json& row : revisions) row["at"] = when(row);
   Page page{{table_of(revisions, kRevisions)}};
   page.blocks.emplace_back(
-      "revision " + text(result, "revision") + " is in force" + trial_text(result) +
+      "revision " + cell(result, "revision") + " is in force" + trial_text(result) +
       (flag(result, "pending") ? "; another configuration is pending" : "")
   );
-  if (result.contains("error")) page.blocks.emplace_back("no history: " + text(result, "error"));
+  if (result.contains("error")) page.blocks.emplace_back("no history: " + cell(result, "error"));
   return page;
 }
 
@@ -114,12 +110,12 @@ Page text_page(const Json& result) {
 
 Page pending_page(const Json& result) {
   if (!flag(result, "pending")) return {{std::string("nothing is pending")}};
-  Page page = text_page(result);
-  page.blocks.insert(
-      page.blocks.begin(),
-      "# pending: " + text(result, "name") + ", loaded over revision " + text(result, "base") +
-          " at " + when(result)
+  Page page;
+  page.blocks.emplace_back(
+      "# pending: " + cell(result, "name") + ", loaded over revision " + cell(result, "base") +
+      " at " + when(result)
   );
+  for (Block& block : text_page(result).blocks) page.blocks.push_back(std::move(block));
   return page;
 }
 
@@ -144,21 +140,21 @@ Page config_page(const Call& call, const Json& result) {
     if (warning.is_string()) page.blocks.emplace_back("warning: " + warning.get<std::string>());
   std::string line = "OK ";
   if (result.contains("incomplete")) {
-    line += "pending over revision " + text(result, "revision") +
-            ", not complete yet: " + text(result, "incomplete");
+    line += "pending over revision " + cell(result, "revision") +
+            ", not complete yet: " + cell(result, "incomplete");
   } else if (part(result, "pending", Json(true)).get<bool>() &&
              (call.is("config load") || call.pattern->method == "config edit")) {
-    line += "pending over revision " + text(result, "revision") + ": " + moves(result) +
+    line += "pending over revision " + cell(result, "revision") + ": " + moves(result) +
             "; config diff shows them, config commit puts it in force";
   } else if (call.is("config discard")) {
     line += "the pending configuration is forgotten";
   } else if (call.is("config share")) {
-    line += "the fleet's configuration is that of revision " + text(result, "revision");
+    line += "the fleet's configuration is that of revision " + cell(result, "revision");
     if (part(result, "etcd_away", false)) line += ", once etcd is back";
   } else if (call.is("config confirm") || call.is("config reload")) {
-    line += "revision " + text(result, "revision") + " is in force";
+    line += "revision " + cell(result, "revision") + " is in force";
   } else {
-    line += "revision " + text(result, "revision") + " is in force" + trial_text(result) + ", " +
+    line += "revision " + cell(result, "revision") + " is in force" + trial_text(result) + ", " +
             moves(result);
   }
   if (!call.is("config share") && part(result, "etcd_away", false))
@@ -166,7 +162,7 @@ Page config_page(const Call& call, const Json& result) {
   page.blocks.emplace_back(line);
   add_list(page, result, "needs_restart", "keeps its old value until a restart: ");
   if (result.contains("file_error"))
-    page.blocks.emplace_back("but not in the file, " + text(result, "file_error"));
+    page.blocks.emplace_back("but not in the file, " + cell(result, "file_error"));
   return page;
 }
 

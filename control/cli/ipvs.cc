@@ -9,7 +9,7 @@
 namespace fairlead::cli {
 namespace {
 
-std::string text(const Json& row, const char* key) {
+std::string text_or_zero(const Json& row, const char* key) {
   const std::string shown = cell(row, key, Format::kText);
   return shown == "-" ? "0" : shown;
 }
@@ -19,7 +19,7 @@ std::string endpoint(const std::string& address, const std::string& port) {
 }
 
 std::string forward(const Json& vip) {
-  return text(vip, "encapsulation") == "l2" ? "Route" : "Tunnel";  // ipvsadm's words
+  return text_or_zero(vip, "encapsulation") == "l2" ? "Route" : "Tunnel";  // ipvsadm's words
 }
 
 std::string column(const std::string& value, int width) {  // right-aligned where width > 0
@@ -30,12 +30,14 @@ std::string column(const std::string& value, int width) {  // right-aligned wher
 
 std::string connections(const Json& vip, const Json& backend, const std::string& where) {
   return "  -> " + column(where, -28) + " " + column(forward(vip), -7) + " " +
-         column(text(backend, "weight"), -6) + " " + column(text(backend, "in_flight"), -10) + " 0";
+         column(text_or_zero(backend, "weight"), -6) + " " +
+         column(text_or_zero(backend, "in_flight"), -10) + " 0";
 }
 
 std::string figures(const Json& row, const char* flows, const std::string& left) {
-  return column(left, -33) + column(text(row, flows), 8) + " " + column(text(row, "packets"), 8) +
-         " " + column("0", 8) + " " + column(text(row, "bytes"), 10) + " " + column("0", 8);
+  return column(left, -33) + column(text_or_zero(row, flows), 8) + " " +
+         column(text_or_zero(row, "packets"), 8) + " " + column("0", 8) + " " +
+         column(text_or_zero(row, "bytes"), 10) + " " + column("0", 8);
 }
 
 }  // namespace
@@ -57,14 +59,15 @@ Page ipvs_page(const Json& vips, const Json& backends, const std::string& what) 
                     : "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn"
   ));
   for (const Json& vip : vips) {
-    std::string protocol = text(vip, "protocol");
+    std::string protocol = text_or_zero(vip, "protocol");
     for (char& c : protocol) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const std::string port = text(vip, "port");
-    const std::string head = column(protocol, -4) + " " + endpoint(text(vip, "address"), port);
+    const std::string port = text_or_zero(vip, "port");
+    const std::string head =
+        column(protocol, -4) + " " + endpoint(text_or_zero(vip, "address"), port);
     page.blocks.emplace_back(stats || rate ? figures(vip, "new_flows", head) : head + " mh");
     for (const Json& backend : backends) {
-      if (text(backend, "vip") != text(vip, "name")) continue;
-      const std::string where = endpoint(text(backend, "address"), port);
+      if (text_or_zero(backend, "vip") != text_or_zero(vip, "name")) continue;
+      const std::string where = endpoint(text_or_zero(backend, "address"), port);
       page.blocks.emplace_back(
           stats || rate ? figures(backend, "flows_begun", "  -> " + where)
                         : connections(vip, backend, where)

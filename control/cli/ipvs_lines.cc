@@ -16,10 +16,6 @@
 namespace fairlead::cli {
 namespace {
 
-std::string text(const Json& row, const char* key) {
-  return cell(row, key, Format::kText);
-}
-
 base::Result<void> store_flag(std::string_view given, Json& arguments) {
   if (given == "-t" || given == "--tcp-service") {
     arguments["protocol"] = "tcp";
@@ -111,9 +107,9 @@ constexpr ValueKind kKinds[] = {
 /// The vip of a service; null: there is none.
 const Json* find_vip(const Call& call, const Json& vips) {
   for (const Json& vip : vips) {
-    const bool same = text(vip, "address") == text(call.arguments, "address") &&
-                      text(vip, "port") == text(call.arguments, "port") &&
-                      text(vip, "protocol") == text(call.arguments, "protocol");
+    const bool same = cell(vip, "address") == cell(call.arguments, "address") &&
+                      cell(vip, "port") == cell(call.arguments, "port") &&
+                      cell(vip, "protocol") == cell(call.arguments, "protocol");
     if (same) return &vip;
   }
   return nullptr;
@@ -121,29 +117,29 @@ const Json* find_vip(const Call& call, const Json& vips) {
 
 const Json* find_backend(const std::string& vip, const std::string& address, const Json& backends) {
   for (const Json& backend : backends)
-    if ((vip.empty() || text(backend, "vip") == vip) && text(backend, "address") == address)
+    if ((vip.empty() || cell(backend, "vip") == vip) && cell(backend, "address") == address)
       return &backend;
   return nullptr;
 }
 
 /// What -A names a vip: by its service.
 std::string made_name(const Json& service) {
-  return text(service, "protocol") + "-" + text(service, "address") + "-" + text(service, "port");
+  return cell(service, "protocol") + "-" + cell(service, "address") + "-" + cell(service, "port");
 }
 
 /// Its name where edits go; of one that is to be made, the name that it has in force.
 std::string vip_name(const Call& call, const IpvsTables& tables) {
   const Json* vip = find_vip(call, tables.staged.vips);
   if (vip == nullptr) vip = find_vip(call, tables.in_force.vips);
-  return vip == nullptr ? made_name(call.arguments) : text(*vip, "name");
+  return vip == nullptr ? made_name(call.arguments) : cell(*vip, "name");
 }
 
 std::string backend_name(const Call& call, const std::string& vip, const IpvsTables& tables) {
-  const std::string server = text(call.arguments, "server");
+  const std::string server = cell(call.arguments, "server");
   const Json* found = find_backend(vip, server, tables.staged.backends);
   if (found == nullptr) found = find_backend(vip, server, tables.in_force.backends);
   if (found == nullptr) found = find_backend("", server, tables.in_force.backends);
-  return found == nullptr ? server : text(*found, "id");
+  return found == nullptr ? server : cell(*found, "id");
 }
 
 /// What -i or -g asks for; "": neither.
@@ -151,22 +147,22 @@ base::Result<std::string> forwarding(const Call& call, const Json* vip) {
   if (call.has_flag("-m"))
     return base::invalid("-m: there is no NAT here, replies go straight back: -i or -g");
   const std::string wanted = call.has_flag("-i") ? "ipip" : call.has_flag("-g") ? "l2" : "";
-  const std::string there = vip == nullptr ? wanted : text(*vip, "encapsulation");
+  const std::string there = vip == nullptr ? wanted : cell(*vip, "encapsulation");
   if (!wanted.empty() && wanted != there && !(wanted == "ipip" && there == "gue")) {
     return base::invalid(
-        "vip " + text(*vip, "name") + " sends to all its backends by " + there + ", not by " +
-        wanted + ": set vip " + text(*vip, "name") + " encapsulation changes that"
+        "vip " + cell(*vip, "name") + " sends to all its backends by " + there + ", not by " +
+        wanted + ": set vip " + cell(*vip, "name") + " encapsulation changes that"
     );
   }
   return vip == nullptr ? wanted : "";
 }
 
 base::Result<void> check_port(const Call& call) {
-  const std::string port = text(call.arguments, "server_port");
-  if (port == "-" || port == "0" || port == text(call.arguments, "port")) return {};
+  const std::string port = cell(call.arguments, "server_port");
+  if (port == "-" || port == "0" || port == cell(call.arguments, "port")) return {};
   return base::invalid(
       "server port " + port + ": packets are not rewritten, a backend listens on the vip's port, " +
-      text(call.arguments, "port")
+      cell(call.arguments, "port")
   );
 }
 
@@ -174,9 +170,9 @@ base::Result<void> check_port(const Call& call) {
 base::Result<IpvsMeaning> there_already(
     const Call& call, const std::string& vip, const Json& backend, bool restoring
 ) {
-  const std::string name = "backend " + text(backend, "id") + " of vip " + vip;
-  const std::string wanted = text(call.arguments, "weight");
-  const std::string weight = text(backend, "configured_weight");
+  const std::string name = "backend " + cell(backend, "id") + " of vip " + vip;
+  const std::string wanted = cell(call.arguments, "weight");
+  const std::string weight = cell(backend, "configured_weight");
   if (!restoring) {
     return base::invalid("destination already exists: " + name + "; ipvs -e changes its weight");
   }
@@ -195,9 +191,9 @@ base::Result<IpvsMeaning> server_meaning(const Call& call, const IpvsTables& tab
   const Json* const vip = find_vip(call, pools.vips);
   FL_ASSIGN(const std::string encapsulation, forwarding(call, vip));
   const std::string name = vip_name(call, tables);
-  const std::string server = text(call.arguments, "server");
+  const std::string server = cell(call.arguments, "server");
   const std::string backend = backend_name(call, name, tables);
-  const std::string weight = text(call.arguments, "weight");
+  const std::string weight = cell(call.arguments, "weight");
   if (call.is("ipvs -d")) return IpvsMeaning{{"del backend " + backend + " vip " + name}, ""};
   if (call.is("ipvs -e"))
     return IpvsMeaning{{"set backend " + backend + " vip " + name + " weight " + weight}, ""};
@@ -244,7 +240,7 @@ base::Result<IpvsPools> pools_of(const Json& pending) {
 
 IpvsMeaning cleared(const IpvsTables& tables) {
   IpvsMeaning out{{}, "there is no vip"};
-  for (const Json& vip : tables.staged.vips) out.lines.push_back("del vip " + text(vip, "name"));
+  for (const Json& vip : tables.staged.vips) out.lines.push_back("del vip " + cell(vip, "name"));
   return out;
 }
 
@@ -304,29 +300,29 @@ base::Result<IpvsMeaning> ipvs_meaning(const Call& call, const IpvsTables& table
     return base::invalid("service already exists: it is vip " + name);
   }
   return IpvsMeaning{
-      {"add vip " + name + " address " + text(call.arguments, "address") + " protocol " +
-       text(call.arguments, "protocol") + " port " + text(call.arguments, "port")},
+      {"add vip " + name + " address " + cell(call.arguments, "address") + " protocol " +
+       cell(call.arguments, "protocol") + " port " + cell(call.arguments, "port")},
       ""};
 }
 
 std::vector<std::string> ipvs_saved(const Json& vips, const Json& backends) {
   std::vector<std::string> lines;
   for (const Json& vip : vips) {
-    const std::string address = text(vip, "address");
+    const std::string address = cell(vip, "address");
     if (address.find('/') != std::string::npos) {  // a comment, so that the others can be restored
-      lines.push_back("# vip " + text(vip, "name") + " is a prefix, " + address + ": config save");
+      lines.push_back("# vip " + cell(vip, "name") + " is a prefix, " + address + ": config save");
       continue;
     }
     const bool v6 = address.find(':') != std::string::npos;
-    const std::string service = (text(vip, "protocol") == "udp" ? "-u " : "-t ") +
-                                (v6 ? "[" + address + "]" : address) + ":" + text(vip, "port");
+    const std::string service = (cell(vip, "protocol") == "udp" ? "-u " : "-t ") +
+                                (v6 ? "[" + address + "]" : address) + ":" + cell(vip, "port");
     lines.push_back("-A " + service + " -s mh");
-    const std::string forward = text(vip, "encapsulation") == "l2" ? " -g" : " -i";
+    const std::string forward = cell(vip, "encapsulation") == "l2" ? " -g" : " -i";
     for (const Json& backend : backends) {
-      if (text(backend, "vip") != text(vip, "name")) continue;
+      if (cell(backend, "vip") != cell(vip, "name")) continue;
       lines.push_back(
-          "-a " + service + " -r " + text(backend, "address") + forward + " -w " +
-          text(backend, "configured_weight")
+          "-a " + service + " -r " + cell(backend, "address") + forward + " -w " +
+          cell(backend, "configured_weight")
       );
     }
   }

@@ -48,7 +48,7 @@ struct Page {
 };
 
 /// The field as text, "-" if it is not there; control characters become '?'.
-std::string cell(const nlohmann::json& object, std::string_view key, Format format);
+std::string cell(const nlohmann::json& object, std::string_view key, Format format = Format::kText);
 
 /// A table with a row for each object of the list `rows`; columns that no row has are left out.
 Table table_of(const nlohmann::json& rows, std::span<const Column> columns, std::size_t keys = 1);

@@ -20,10 +20,6 @@ constexpr Column kCandidates[] = {
     {"EJECTED", "ejected", F::kWord},
 };
 
-std::string text(const Json& object, const char* key) {
-  return cell(object, key, F::kText);
-}
-
 bool has(const Json& object, const char* key) {
   return object.is_object() && object.contains(key) && !object[key].is_null();
 }
@@ -33,9 +29,9 @@ bool is_true(const Json& object, const char* key) {
 }
 
 std::string endpoint(const Json& arguments, const char* address, const char* port) {
-  const std::string host = text(arguments, address);
+  const std::string host = cell(arguments, address);
   const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + text(arguments, port);
+  return (v6 ? "[" + host + "]" : host) + ":" + cell(arguments, port);
 }
 
 Json candidates_of(const Json& result) {
@@ -46,8 +42,8 @@ Json candidates_of(const Json& result) {
 std::string flow_sentence(const Json& result) {
   const Json flow = has(result, "flow") ? result["flow"] : Json::object();
   if (!is_true(flow, "found")) return "No flow is known";
-  std::string sentence = "Flow table of worker " + text(flow, "worker") +
-                         " knows it: " + text(flow, "state") + ", on " + text(flow, "backend");
+  std::string sentence = "Flow table of worker " + cell(flow, "worker") +
+                         " knows it: " + cell(flow, "state") + ", on " + cell(flow, "backend");
   if (has(flow, "age_ms")) {
     sentence += ", last packet " + cell(flow, "age_ms", F::kMilliseconds) + " ago";
   }
@@ -58,8 +54,8 @@ std::string candidate_sentence(const Json& result) {
   std::string sentence;
   for (const Json& candidate : candidates_of(result)) {
     sentence += sentence.empty() ? "" : ", ";
-    sentence += text(candidate, "backend") + " (slot " + text(candidate, "slot") + ", " +
-                text(candidate, "state");
+    sentence += cell(candidate, "backend") + " (slot " + cell(candidate, "slot") + ", " +
+                cell(candidate, "state");
     if (has(candidate, "score")) sentence += ", score " + cell(candidate, "score", F::kDecimal);
     sentence += ")";
   }
@@ -69,16 +65,16 @@ std::string candidate_sentence(const Json& result) {
 std::string chosen_sentence(const Json& result) {
   std::string sentence =
       has(result, "chosen")
-          ? "It goes to " + text(result, "chosen") +
-                (has(result, "encapsulation") ? " in " + text(result, "encapsulation") : "")
+          ? "It goes to " + cell(result, "chosen") +
+                (has(result, "encapsulation") ? " in " + cell(result, "encapsulation") : "")
           : "It goes to no backend";
-  if (has(result, "why")) sentence += ": " + text(result, "why");
+  if (has(result, "why")) sentence += ": " + cell(result, "why");
   return sentence;
 }
 
 std::string subject(const Call& call) {
-  std::string who = text(call.arguments, "backend");
-  if (has(call.arguments, "vip")) who += " in vip " + text(call.arguments, "vip");
+  std::string who = cell(call.arguments, "backend");
+  if (has(call.arguments, "vip")) who += " in vip " + cell(call.arguments, "vip");
   return who;
 }
 
@@ -90,7 +86,7 @@ Json memory_row(const Json& result, const char* key, const char* name) {
     if (has(part, field)) row[field] = part[field];
   }
   if (has(part, "allocator_version")) {  // jemalloc's ends with a commit: "5.3.0-0-g54ea..."
-    const std::string version = text(part, "allocator_version");
+    const std::string version = cell(part, "allocator_version");
     row["allocator_version"] = version.substr(0, version.find('-'));
   }
   if (has(part, "error")) row["allocator"] = "not reached";
@@ -105,7 +101,7 @@ void add_list(Json& all, const Json& result, const char* process, const char* ke
   const Json before = all;
   for (const Json& entry : result[process][key]) {
     const bool known = std::any_of(before.begin(), before.end(), [&](const Json& other) {
-      return text(other, "name") == text(entry, "name");
+      return cell(other, "name") == cell(entry, "name");
     });
     if (!known) all.push_back(entry);
   }
@@ -114,7 +110,7 @@ void add_list(Json& all, const Json& result, const char* process, const char* ke
 }  // namespace
 
 Page lookup_page(const Call& call, const Json& result) {
-  const std::string tuple = text(call.arguments, "protocol") + " " +
+  const std::string tuple = cell(call.arguments, "protocol") + " " +
                             endpoint(call.arguments, "src", "sport") + " -> " +
                             endpoint(call.arguments, "dst", "dport");
   if (!has(result, "vip")) {
@@ -122,7 +118,7 @@ Page lookup_page(const Call& call, const Json& result) {
   }
   if (call.has_flag("why")) {
     return {{
-        tuple + " is for vip " + text(result, "vip") + ".",
+        tuple + " is for vip " + cell(result, "vip") + ".",
         flow_sentence(result) + ".",
         candidate_sentence(result) + ".",
         chosen_sentence(result) + ".",
@@ -146,34 +142,34 @@ Page done_page(const Call& call, const Json& result) {
   const std::string& name = call.pattern->name;
   std::string line = "OK ";
   if (name == "set backend") {
-    line += subject(call) + ": weight " + text(call.arguments, "weight") +
+    line += subject(call) + ": weight " + cell(call.arguments, "weight") +
             (has(result, "ramp_ms") ? " in " + cell(result, "ramp_ms", F::kMilliseconds) : "") +
-            (has(result, "note") ? " (" + text(result, "note") + ")" : "");
+            (has(result, "note") ? " (" + cell(result, "note") + ")" : "");
   } else if (is_hold(call)) {
     line += hold_sentence(call, subject(call), result);
   } else if (name == "set worker count") {
-    line += "workers: " + text(result, "before") + " before, " + text(result, "workers") +
+    line += "workers: " + cell(result, "before") + " before, " + cell(result, "workers") +
             (has(result, "forwarding") ? " from start on; forwarding is stopped" : " now");
   } else if (name == "add port") {
-    line += "port " + text(result, "port") + " added";
+    line += "port " + cell(result, "port") + " added";
   } else if (name == "del port") {
-    line += "port " + text(result, "removed") + " removed";
+    line += "port " + cell(result, "removed") + " removed";
   } else if (name == "freeze weights") {
     line += "weights are frozen";
   } else if (name == "thaw weights") {
     line += "weights follow measurements";
   } else if (name == "disable vip") {
-    line += text(call.arguments, "vip") + ": no new flows, open ones go on";
+    line += cell(call.arguments, "vip") + ": no new flows, open ones go on";
   } else if (name == "enable vip") {
-    line += text(call.arguments, "vip") + ": takes new flows";
+    line += cell(call.arguments, "vip") + ": takes new flows";
   } else if (call.pattern->method == "clear stats") {
     line += "what is shown of it counts from now on; metrics go on as they were";
   } else if (name == "clear flow tuple") {
     line += is_true(result, "found")
-                ? "forgets the " + text(result, "state") + " flow on " + text(result, "backend")
+                ? "forgets the " + cell(result, "state") + " flow on " + cell(result, "backend")
                 : "no flow is known";
   } else if (name == "flush flow") {
-    line += "flush " + text(result, "sequence") + ": at most " +
+    line += "flush " + cell(result, "sequence") + ": at most " +
             cell(result, "flows_per_second", F::kCount) +
             " flows a second; show flow stats tells how far it is";
   } else {
@@ -182,11 +178,11 @@ Page done_page(const Call& call, const Json& result) {
   if (has(result, "changed") && result["changed"].is_boolean()) {
     if (!is_true(result, "changed")) line += ", as before";
   } else if (has(result, "changed")) {
-    line += ", pools changed: " + text(result, "changed");
+    line += ", pools changed: " + cell(result, "changed");
   }
   if (has(result, "flows")) line += ", flows on it: " + cell(result, "flows", F::kCount);
-  if (has(result, "waits")) return {{line + ", " + text(result, "waits")}};
-  if (has(result, "generation")) line += ", from generation " + text(result, "generation") + " on";
+  if (has(result, "waits")) return {{line + ", " + cell(result, "waits")}};
+  if (has(result, "generation")) line += ", from generation " + cell(result, "generation") + " on";
   return {{line}};
 }
 

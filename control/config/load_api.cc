@@ -8,11 +8,9 @@ namespace fairlead::config {
 namespace {
 
 std::string file_of(const Section& s, std::string_view key, bool needed) {
-  std::string path = s.text(key, "");
+  std::string path = s.file(key);
   if (path.empty() && needed && !s.has(key)) {
     s.error(key, "is missing: the API goes over TCP only with mutual TLS, name a PEM file");
-  } else if (!path.empty() && path.front() != '/') {
-    s.error(key, base::quoted(path) + " must begin with '/'");
   }
   return path;
 }

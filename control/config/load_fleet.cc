@@ -42,12 +42,6 @@ bool is_host_and_port(std::string_view text) {
   return port && *port >= 1 && *port <= 65535 && (plain || is_endpoint(text));
 }
 
-std::string file_of(const Section& s, std::string_view key) {
-  std::string path = s.text(key, "");
-  if (!path.empty() && path.front() != '/') s.error(key, "must be a path that begins with '/'");
-  return path;
-}
-
 Etcd load_etcd(const Section& s) {
   Etcd e;
   for (const Value& item : s.list("endpoints")) {
@@ -65,10 +59,10 @@ Etcd load_etcd(const Section& s) {
     s.error("prefix", "must begin with '/' and not end with it, for example /fairlead");
   }
   e.user = s.text("user", "");
-  e.password_file = file_of(s, "password_file");
-  e.ca_file = file_of(s, "ca_file");
-  e.cert_file = file_of(s, "cert_file");
-  e.key_file = file_of(s, "key_file");
+  e.password_file = s.file("password_file");
+  e.ca_file = s.file("ca_file");
+  e.cert_file = s.file("cert_file");
+  e.key_file = s.file("key_file");
   if (e.user.empty() != e.password_file.empty())
     s.error("user", "needs password_file, and that needs user");
   if (e.cert_file.empty() != e.key_file.empty())

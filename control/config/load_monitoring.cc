@@ -32,18 +32,11 @@ std::vector<std::string> load_monitors(const Section& s) {
   return out;
 }
 
-std::string file_of(const Section& s, std::string_view key) {
-  std::string path = s.text(key, "");
-  if (!path.empty() && path.front() != '/')
-    s.error(key, base::quoted(path) + " must begin with '/'");
-  return path;
-}
-
 MonitoringTls load_tls(const Section& s) {
   MonitoringTls tls;
-  tls.certificate = file_of(s, "certificate");
-  tls.key = file_of(s, "key");
-  tls.ca = file_of(s, "ca");
+  tls.certificate = s.file("certificate");
+  tls.key = s.file("key");
+  tls.ca = s.file("ca");
   const bool any = tls != MonitoringTls{};
   for (const auto& [key, path] :
        {std::pair{"certificate", &tls.certificate}, {"key", &tls.key}, {"ca", &tls.ca}})

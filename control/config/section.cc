@@ -31,7 +31,7 @@ std::string joined(std::span<const std::string_view> words) {
   return out;
 }
 
-std::string number(double value) {
+std::string number_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
@@ -147,6 +147,12 @@ std::string Section::text(std::string_view key, std::string fallback) const {
   return *raw;
 }
 
+std::string Section::file(std::string_view key) const {
+  std::string path = text(key, "");
+  if (!path.empty() && path.front() != '/') error(key, base::quoted(path) + " must begin with '/'");
+  return path;
+}
+
 std::string Section::name(std::string_view key, std::string fallback) const {
   record(key, {.kind = KeyKind::kName, .fallback = fallback});
   const auto raw = scalar(key, kNameForm);
@@ -180,14 +186,15 @@ std::uint64_t Section::whole(std::string_view key, Range range, std::uint64_t fa
 }
 
 double Section::real(std::string_view key, double above, double most, double fallback) const {
-  const std::string form = "a number above " + number(above) + " and at most " + number(most);
+  const std::string form =
+      "a number above " + number_text(above) + " and at most " + number_text(most);
   record(
       key,
       {.kind = KeyKind::kReal,
        .least = above,
        .most = most,
        .range = form,
-       .fallback = number(fallback)}
+       .fallback = number_text(fallback)}
   );
   const auto raw = scalar(key, form);
   if (!raw) return fallback;

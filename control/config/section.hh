@@ -71,6 +71,8 @@ class Section {
 
   // Each returns the fallback where the key is absent or wrong.
   std::string text(std::string_view key, std::string fallback) const;
+  /// A path that begins with '/'; \"\" if the key is absent.
+  std::string file(std::string_view key) const;
   /// 1 to 64 of letters, digits and . _ : - ; the form of names and ids.
   std::string name(std::string_view key, std::string fallback) const;
   std::uint64_t whole(std::string_view key, Range range, std::uint64_t fallback) const;

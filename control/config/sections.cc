@@ -17,16 +17,18 @@ bool is_shared(std::string_view key) {
   return std::find(std::begin(kShared), std::end(kShared), key) != std::end(kShared);
 }
 
-struct Section {
+struct TextSection {
   std::string key;
   int line = 1;
   std::string text;  // up to the next section, with the line break
 };
 
 /// What stands above the first key (comments) is left out.
-base::Result<std::vector<Section>> sections_of(const std::string& text, const std::string& name) {
+base::Result<std::vector<TextSection>> sections_of(
+    const std::string& text, const std::string& name
+) {
   FL_ASSIGN(const Value tree, parse_yaml(text, name));
-  std::vector<Section> out;
+  std::vector<TextSection> out;
   for (const Entry& entry : tree.entries) {
     if (!out.empty() && entry.line <= out.back().line) {
       return base::invalid(
@@ -44,7 +46,7 @@ base::Result<std::vector<Section>> sections_of(const std::string& text, const st
     if (next > 0) out[next - 1].text += text.substr(at, end - at);
     at = end;
   }
-  for (Section& section : out)
+  for (TextSection& section : out)
     if (section.text.empty() || section.text.back() != '\n') section.text += '\n';
   return out;
 }
@@ -58,7 +60,7 @@ std::span<const std::string_view> shared_sections() {
 base::Result<std::string> shared_part(const std::string& text, const std::string& name) {
   FL_ASSIGN(const auto sections, sections_of(text, name));
   std::string out;
-  for (const Section& section : sections)
+  for (const TextSection& section : sections)
     if (is_shared(section.key)) out += section.text;
   return out;
 }
@@ -68,7 +70,7 @@ base::Result<std::string> with_shared(
 ) {
   FL_ASSIGN(const auto mine, sections_of(own, name));
   FL_ASSIGN(const auto theirs, sections_of(shared, "the fleet's configuration"));
-  for (const Section& section : theirs) {
+  for (const TextSection& section : theirs) {
     if (is_shared(section.key)) continue;
     return base::invalid(
         "the fleet's configuration:" + std::to_string(section.line) + ": " +
@@ -76,7 +78,7 @@ base::Result<std::string> with_shared(
     );
   }
   std::string out;
-  for (const Section& section : mine)
+  for (const TextSection& section : mine)
     if (!is_shared(section.key)) out += section.text;
   return out + shared;
 }

@@ -18,13 +18,6 @@
 namespace fairlead::exchange {
 namespace {
 
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
-
 std::span<const fl_worker_page> pages(const fl_workers& workers) {
   const std::uint32_t count = __atomic_load_n(&workers.worker_count, __ATOMIC_RELAXED);
   return {workers.worker, std::min(count, FL_MAX_WORKERS)};
@@ -50,7 +43,7 @@ Client::Client(const Settings& settings, const fl_workers& workers, fl_scores& s
       mirror_(
           key_,
           {.node = key_.identity(settings.node),
-           .first_sequence = wall_us(),
+           .first_sequence = sys::wall_us(),
            .monitors = settings.monitors.size(),
            .interval = settings.interval}
       ) {

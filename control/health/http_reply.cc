@@ -26,7 +26,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 /// The value of a header; "" where it is absent.
-std::string_view header(std::string_view head, std::string_view name) {
+std::string_view header_value(std::string_view head, std::string_view name) {
   while (!head.empty()) {
     const auto end = head.find('\n');
     const std::string_view line = head.substr(0, end);
@@ -88,8 +88,8 @@ std::optional<HttpBody> http_body(std::string_view reply) {
   if (end == reply.npos) return std::nullopt;
   const std::string_view head = reply.substr(0, end);
   const std::string_view rest = reply.substr(end + 4);
-  if (same_word(header(head, "transfer-encoding"), "chunked")) return without_chunks(rest);
-  const std::string_view length = header(head, "content-length");
+  if (same_word(header_value(head, "transfer-encoding"), "chunked")) return without_chunks(rest);
+  const std::string_view length = header_value(head, "content-length");
   if (length.empty()) return HttpBody{std::string(rest), false, true};
   const auto bytes = number(length, 10);
   if (!bytes) return HttpBody{{}, false, false};

@@ -13,10 +13,10 @@
 namespace fairlead::monitor {
 namespace {
 
-using Report = xds::data::orca::v3::OrcaLoadReport;
-using Service = xds::service::orca::v3::OpenRcaService;
+using OrcaReport = xds::data::orca::v3::OrcaLoadReport;
+using OpenRca = xds::service::orca::v3::OpenRcaService;
 
-LoadReport from_wire(const Report& m, std::uint64_t period_us, std::uint64_t completed) {
+LoadReport orca_report(const OrcaReport& m, std::uint64_t period_us, std::uint64_t completed) {
   LoadReport r;
   r.cpu = m.cpu_utilization();
   r.memory = m.mem_utilization();
@@ -31,14 +31,14 @@ LoadReport from_wire(const Report& m, std::uint64_t period_us, std::uint64_t com
 /// One stream; gRPC's threads read it. Its owner waits until they are done with it: it has part in
 /// the channel, and where one of gRPC's own threads lets go of the last one, gRPC 1.51 aborts
 /// (grpc_cq_internal_unref).
-class Stream final : public grpc::ClientReadReactor<Report> {
+class Stream final : public grpc::ClientReadReactor<OrcaReport> {
  public:
   Stream(
       std::shared_ptr<Reporter> reporter,
       std::shared_ptr<grpc::Channel> channel,
       std::uint64_t period_us
   )
-      : reporter_(std::move(reporter)), stub_(Service::NewStub(channel)), period_us_(period_us) {}
+      : reporter_(std::move(reporter)), stub_(OpenRca::NewStub(channel)), period_us_(period_us) {}
 
   ~Stream() override {
     std::unique_lock lock(mutex_);
@@ -70,9 +70,9 @@ class Stream final : public grpc::ClientReadReactor<Report> {
       completed_ += message_.rps_fractional() * static_cast<double>(period_us_) / 1e6;
       const bool countable = completed_ >= 0 && completed_ < 1e18;
       if (reporter_) {
-        reporter_->report(
-            from_wire(message_, period_us_, countable ? static_cast<std::uint64_t>(completed_) : 0)
-        );
+        reporter_->report(orca_report(
+            message_, period_us_, countable ? static_cast<std::uint64_t>(completed_) : 0
+        ));
       }
     }
     StartRead(&message_);
@@ -87,11 +87,11 @@ class Stream final : public grpc::ClientReadReactor<Report> {
   std::mutex mutex_;  // a cancelled stream reports no more
   std::condition_variable ended_;
   std::shared_ptr<Reporter> reporter_;
-  std::unique_ptr<Service::Stub> stub_;
+  std::unique_ptr<OpenRca::Stub> stub_;
   std::uint64_t period_us_;
   grpc::ClientContext context_;
   xds::service::orca::v3::OrcaLoadReportRequest request_;
-  Report message_;
+  OrcaReport message_;
   double completed_ = 0;
   bool done_ = false;
 };

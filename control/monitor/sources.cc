@@ -20,10 +20,7 @@ void Reporter::report(LoadReport report) {
   report.backend_id = backend_;
   report.origin = origin_;
   report.sequence = ++sequence_;
-  const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  report.timestamp_us =
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(wall).count()
-      );
+  report.timestamp_us = sys::wall_us();
   (void)sink_.on_report(report);
 }
 

@@ -38,14 +38,13 @@ namespace fairlead::policy {
 
 namespace {
 
-constexpr double kContradicts = 0.5;                          // of the claim
-constexpr double kRests = 0.5;                                // utilisation
-constexpr double kSure = 4;                                   // standard deviations
-constexpr double kShown = 0.9;                                // of what it completes
-constexpr double kFalls = 1 / 1.25;                           // a second, on probation, at most
-constexpr double kRises = 4;                                  // and up
-constexpr double kRegained = 1.07;                            // a second, at least, if nobody waits
-constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;  // then an estimate is no longer used
+constexpr double kContradicts = 0.5;  // of the claim
+constexpr double kRests = 0.5;        // utilisation
+constexpr double kSure = 4;           // standard deviations
+constexpr double kShown = 0.9;        // of what it completes
+constexpr double kFalls = 1 / 1.25;   // a second, on probation, at most
+constexpr double kRises = 4;          // and up
+constexpr double kRegained = 1.07;    // a second, at least, if nobody waits
 
 bool known(const BackendState& s, base::Nanoseconds now, const Parameters& parameters) {
   return s.last_report != 0 && now < s.last_report + kForgotten &&

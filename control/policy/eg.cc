@@ -16,8 +16,8 @@
 namespace fairlead::policy {
 
 namespace {
-constexpr double kEta = 0.25;     // a second
-constexpr double kForget = 0.05;  // a second
+constexpr double kEta = 0.25;         // a second
+constexpr double kForgetRate = 0.05;  // a second
 }  // namespace
 
 std::vector<double> eg_moves(const std::vector<BackendView>& views, double seconds) {
@@ -36,7 +36,7 @@ std::vector<double> eg_moves(const std::vector<BackendView>& views, double secon
   const double time = std::clamp(seconds, 0.0, 2.0);
   std::vector<double> moves(views.size());
   for (std::size_t i = 0; i < views.size(); ++i) {
-    moves[i] = -kForget * time * views[i].residual;
+    moves[i] = -kForgetRate * time * views[i].residual;
     if (mean <= 0 || cost[i] <= 0) continue;
     // Costs fall with capacity by themselves; what counts is the difference at equal occupancy.
     const double usual = mean * (weight / static_cast<double>(views.size())) / views[i].capacity;

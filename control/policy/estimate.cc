@@ -22,7 +22,7 @@ constexpr double kOddFactor = 10;  // larger differences must be seen twice
 // A backend that is asked for next to nothing shows nothing; what was measured before is then worth
 // less from second to second.
 constexpr double kAsked = 20;     // completions in a window
-constexpr double kRests = 0.1;    // utilisation
+constexpr double kIdle = 0.1;     // utilisation
 constexpr double kHopes = 1.07;   // a second, of the estimate, up to what was lost
 constexpr double kForgets = 0.5;  // a second, of the completions in it, down to a window's
 constexpr double kFades = 0.999;  // a second, of what was lost, down to the estimate
@@ -55,7 +55,7 @@ void feed_capacity(const Parameters& parameters, double measured, double n, Back
 void hope(const Parameters& parameters, double seconds, BackendState& s) {
   s.lost *= std::pow(kFades, seconds);
   if (s.lost <= s.capacity) s.lost = 0;
-  if (s.lost <= 0 || s.window_done >= kAsked || s.utilization >= kRests) return;
+  if (s.lost <= 0 || s.window_done >= kAsked || s.utilization >= kIdle) return;
   s.capacity = std::min(s.lost, s.capacity * std::pow(kHopes, seconds));
   s.seen = std::max(
       std::min(s.seen, parameters.window_completions), s.seen * std::pow(kForgets, seconds)

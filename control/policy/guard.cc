@@ -12,7 +12,7 @@ constexpr double kWindow = 5;        // seconds
 constexpr double kSettle = 1;        // seconds of a window that count for nobody
 constexpr double kForget = 0.99;     // per sample
 constexpr double kTolerated = 1.10;  // the learner may be so much slower
-constexpr double kSure = 2.0;        // standard errors
+constexpr double kSureErrors = 2.0;  // standard errors
 constexpr double kEnough = 4;        // samples of either arm
 constexpr double kMostPenalty = 3600;
 }  // namespace
@@ -32,7 +32,7 @@ bool Guard::learner_is_worse() const {
   if (learner_.weight < kEnough || baseline_.weight < kEnough) return false;
   const double difference = learner_.mean() - baseline_.mean() - std::log(kTolerated);
   const double error = std::sqrt(learner_.variance_of_mean() + baseline_.variance_of_mean());
-  return difference > kSure * error;
+  return difference > kSureErrors * error;
 }
 
 void Guard::observe(double seconds, double latency_us) {

@@ -40,6 +40,9 @@ const ActorParameters& trained_actor();
 
 class Trainer;
 
+/// An estimate or a latency without a report for so long is no longer used.
+inline constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;
+
 /// Constants of the policies; the defaults are those of the studies.
 struct Parameters {
   base::Nanoseconds report_period = 100 * base::kMillisecond;  // of the agents

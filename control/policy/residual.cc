@@ -17,7 +17,6 @@ constexpr double kMostMoved = 0.10;  // of the pool's score mass, in one update
 constexpr double kLeastMove = 0.02;
 constexpr double kFailing = 0.05;             // share of errors
 constexpr double kFailingFactor = -0.693147;  // a half
-constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;
 
 double pool_latency(const std::vector<BackendView>& views) {
   double sum = 0;

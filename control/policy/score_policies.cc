@@ -26,7 +26,6 @@ namespace {
 
 constexpr double kQuantile = 0.84;
 constexpr double kHot = 0.125;
-constexpr base::Nanoseconds kForgotten = 10 * base::kSecond;
 
 double latency_factor(double usual, double latency) {
   return usual > 0 && latency > 0 ? std::clamp(usual / latency, 0.125, 3.0) : 1.0;

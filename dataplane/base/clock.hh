@@ -14,6 +14,10 @@ inline constexpr Nanoseconds kMicrosecond = 1000;
 inline constexpr Nanoseconds kMillisecond = 1000 * kMicrosecond;
 inline constexpr Nanoseconds kSecond = 1000 * kMillisecond;
 
+[[nodiscard]] constexpr double seconds(Nanoseconds ns) {
+  return static_cast<double>(ns) / static_cast<double>(kSecond);
+}
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -27,6 +27,10 @@ enum class IpProto : std::uint8_t {
   kDestination = 60,
 };
 
+/// As a header has them.
+inline constexpr std::uint8_t kProtoTcp = static_cast<std::uint8_t>(IpProto::kTcp);
+inline constexpr std::uint8_t kProtoUdp = static_cast<std::uint8_t>(IpProto::kUdp);
+
 /// An IPv4 or IPv6 address in network byte order. An IPv4 address uses the first four bytes and
 /// leaves the rest zero, which is also its form in steer/abi.h.
 struct IpAddr {

@@ -9,7 +9,6 @@ namespace fairlead::path {
 
 namespace {
 
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
 constexpr std::uint32_t kConfirmed = FL_FLOW_CONFIRMED << FL_FLOW_STATE_SHIFT;
 
 /// What nearly all packets are: of a confirmed flow, and not saying anything about its state. Then
@@ -24,7 +23,7 @@ bool keep_quietly(
   const fl_member& member = context.table.member(number);
   const net::ParsedPacket& packet = burst.parsed[i];
   const bool serves = (member.state == FL_MEMBER_ACTIVE) | (member.state == FL_MEMBER_DRAINING);
-  const bool speaks = packet.tuple.protocol == kTcp
+  const bool speaks = packet.tuple.protocol == net::kProtoTcp
                           ? (packet.tcp_flags & (net::kTcpSyn | net::kTcpFin | net::kTcpRst)) != 0
                           : (burst.vip[i]->flags & FL_VIP_QUIC) != 0 ||
                                 context.flows.idle(at, now) > context.limits.udp;
@@ -39,8 +38,9 @@ bool keep_quietly(
 
 void note_unknown(Burst& burst, unsigned i) {
   const net::ParsedPacket& packet = burst.parsed[i];
-  const bool begins = packet.tuple.protocol == kTcp && packet.kind == net::PacketKind::kFlow &&
-                      is_plain_syn(packet.tcp_flags) && has_quick_choice(*burst.vip[i]);
+  const bool begins = packet.tuple.protocol == net::kProtoTcp &&
+                      packet.kind == net::PacketKind::kFlow && is_plain_syn(packet.tcp_flags) &&
+                      has_quick_choice(*burst.vip[i]);
   burst.unknown |= 1U << i;
   burst.beginning |= begins ? 1U << i : 0;
 }

@@ -12,9 +12,6 @@ namespace {
 
 static_assert(kBurstPackets == flow::FlowTable::ConfirmedFlows::kMost);
 
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
-constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(net::IpProto::kUdp);
-
 /// Bit i: the packet begins or ends a connection.
 std::uint32_t speaking(const Burst& burst) {
   std::uint32_t out = 0;
@@ -29,7 +26,7 @@ std::uint32_t speaking(const Burst& burst) {
 /// Bit i: a SYN, and no SYN-ACK.
 std::uint32_t plain_syns(const Burst& burst) {
   constexpr std::uint32_t kLooked = 0xff00U | net::kTcpSyn | net::kTcpAck;
-  constexpr std::uint32_t kWanted = std::uint32_t{kTcp} << 8 | net::kTcpSyn;
+  constexpr std::uint32_t kWanted = std::uint32_t{net::kProtoTcp} << 8 | net::kTcpSyn;
   std::uint32_t out = 0;
   for (unsigned at = 0; at < burst.count; at += net::kLanes) {
     const net::Lanes info = net::load_lanes(&burst.plain.l4[at]) & kLooked;
@@ -129,7 +126,7 @@ void keep_all(
         table.member_count(),
         vip->vip,
         flow::tick_of(context.now),
-        vip->protocol == kUdp ? context.limits.udp : flow::Tick{0xffff},
+        vip->protocol == net::kProtoUdp ? context.limits.udp : flow::Tick{0xffff},
     };
     std::uint32_t kept = packets & found;
     for (std::uint32_t left = kept; left != 0; left &= left - 1) {

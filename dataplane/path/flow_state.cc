@@ -10,8 +10,6 @@ namespace {
 
 using flow::FlowState;
 
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
-
 /// An ACK so long after an RST (more than 250 ms) shows that the client lives.
 constexpr flow::Tick kTicksToRevive = 2;
 
@@ -196,7 +194,7 @@ Hit apply_packet(WorkerContext& context, Burst& burst, unsigned i, flow::Positio
     return release(context, member, at, FL_EVENT_REROUTED);
   }
   const net::ParsedPacket& packet = burst.parsed[i];
-  const Hit hit = packet.tuple.protocol == kTcp
+  const Hit hit = packet.tuple.protocol == net::kProtoTcp
                       ? apply_tcp(context, member, packet.tcp_flags, at, burst.retried[i])
                       : apply_udp(context, burst, i, member, at);
   if (hit == Hit::kKept) {

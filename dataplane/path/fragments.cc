@@ -11,9 +11,6 @@ namespace {
 
 using Fate = FirstFragment::Fate;
 
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
-constexpr std::uint8_t kUdp = static_cast<std::uint8_t>(net::IpProto::kUdp);
-
 const fl_vip* find_vip(
     const steer::TableView& table,
     const net::FiveTuple& tuple,
@@ -49,7 +46,7 @@ std::optional<FirstFragment> find_first(WorkerContext& context, std::uint64_t da
 
 /// Whole packets of the flow may come to another worker: it has to look here.
 void note_fragment_flow(WorkerContext& context, const net::ParsedPacket& packet) {
-  if (context.peers == nullptr || packet.tuple.protocol != kUdp) return;
+  if (context.peers == nullptr || packet.tuple.protocol != net::kProtoUdp) return;
   if (context.peers->fragment_flow_ns() + base::kSecond < context.now)
     context.peers->note_fragment_flow(context.now);
 }
@@ -95,7 +92,8 @@ void place_first_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   note_fragment_flow(context, packet);
   if (burst.chosen[i] == nullptr) return remember(context, burst, i, datagram, Fate::kDropped);
   ++context.page->fragments_first;
-  const Fate forwarded = packet.tuple.protocol == kTcp ? Fate::kForwardTcp : Fate::kForwardUdp;
+  const Fate forwarded =
+      packet.tuple.protocol == net::kProtoTcp ? Fate::kForwardTcp : Fate::kForwardUdp;
   // Too big, no next hop: encap() says so, and nobody could put the others together without it.
   const bool goes = can_be_sent(context, burst, i);
   remember(context, burst, i, datagram, goes ? forwarded : Fate::kDropped);
@@ -116,7 +114,7 @@ void place_later_fragment(WorkerContext& context, Burst& burst, unsigned i) {
   }
   if (first->fate == Fate::kPunted) return punt(burst, i, FL_REASON_NO_VIP);
   if (first->fate == Fate::kDropped) return drop(burst, i, FL_REASON_FRAGMENT);
-  const std::uint8_t protocol = first->fate == Fate::kForwardTcp ? kTcp : kUdp;
+  const std::uint8_t protocol = first->fate == Fate::kForwardTcp ? net::kProtoTcp : net::kProtoUdp;
   const fl_vip* const vip = find_vip(context.table, packet.tuple, protocol, first->port_raw);
   // A new generation between two fragments may have taken vip or backend away.
   if (vip == nullptr || !context.table.serves(first->member, *vip))

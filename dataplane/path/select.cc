@@ -16,8 +16,6 @@ namespace {
 using flow::FlowState;
 using flow::FlowTable;
 
-constexpr std::uint8_t kTcp = static_cast<std::uint8_t>(net::IpProto::kTcp);
-
 /// What there is to know within a burst.
 struct Selection {
   bool use_external;
@@ -49,7 +47,7 @@ enum class Arrival : std::uint8_t {
 };
 
 Arrival arrival_of(const net::ParsedPacket& packet) {
-  if (packet.tuple.protocol != kTcp) return Arrival::kNewFlow;
+  if (packet.tuple.protocol != net::kProtoTcp) return Arrival::kNewFlow;
   if (is_plain_syn(packet.tcp_flags)) return Arrival::kNewFlow;
   constexpr std::uint8_t kAll = net::kTcpSyn | net::kTcpAck | net::kTcpFin | net::kTcpRst;
   return (packet.tcp_flags & kAll) == net::kTcpAck ? Arrival::kMidLife : Arrival::kPassing;
@@ -128,7 +126,7 @@ void log_decision(WorkerContext& context, const Burst& burst, unsigned i, std::u
 std::uint32_t track_new_flow(
     WorkerContext& context, Burst& burst, unsigned i, Selection& selection
 ) {
-  const bool tcp = burst.parsed[i].tuple.protocol == kTcp;
+  const bool tcp = burst.parsed[i].tuple.protocol == net::kProtoTcp;
   const NewFlow flow{burst.vip[i], burst.hash[i], tcp && !burst.retried[i], burst.retried[i]};
   const std::uint32_t member = choose_backend(context, flow, selection.use_external);
   if (member == FL_NO_MEMBER) return member;
@@ -180,7 +178,7 @@ void count_ordinary(WorkerContext& context, const Selection& selection) {
 }
 
 bool is_whole_tcp(const net::ParsedPacket& packet) {
-  return packet.tuple.protocol == kTcp && packet.kind == net::PacketKind::kFlow;
+  return packet.tuple.protocol == net::kProtoTcp && packet.kind == net::PacketKind::kFlow;
 }
 
 /// A flow of UDP that another worker has in its table: it began there with a fragment, or this

@@ -25,6 +25,7 @@
 
 #include "control/api/fairlead.grpc.pb.h"
 #include "control/exchange/client.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace {
 
@@ -136,20 +137,13 @@ class Agent final : public grpc::ClientWriteReactor<v1::LoadReport> {
   std::atomic<bool> busy_{false};
 };
 
-std::uint64_t wall_us() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-  );
-}
-
 /// A tenth of the agents every 10 ms. Returns the reports that were sent.
 std::uint64_t report_until(std::vector<std::unique_ptr<Agent>>& agents, Clock::time_point end) {
   std::uint64_t sent = 0;
   auto next = Clock::now();
   for (std::size_t turn = 0; Clock::now() < end; ++turn) {
     for (std::size_t i = turn % 10; i < agents.size(); i += 10)
-      sent += agents[i]->tell(wall_us()) ? 1 : 0;
+      sent += agents[i]->tell(sys::wall_us()) ? 1 : 0;
     next += std::chrono::milliseconds(10);
     std::this_thread::sleep_until(next);
   }

@@ -9,7 +9,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-void put16(Bytes& out, unsigned v) {
+void put_field(Bytes& out, unsigned v) {
   out.push_back(static_cast<std::uint8_t>(v >> 8));
   out.push_back(static_cast<std::uint8_t>(v));
 }
@@ -31,10 +31,10 @@ Bytes pseudo6(std::string_view source, std::string_view destination, std::size_t
     const auto address = net::IpAddr::parse(text).value();
     out.insert(out.end(), address.bytes.begin(), address.bytes.end());
   }
-  put16(out, 0);
-  put16(out, static_cast<unsigned>(bytes));
-  put16(out, 0);
-  put16(out, 58);
+  put_field(out, 0);
+  put_field(out, static_cast<unsigned>(bytes));
+  put_field(out, 0);
+  put_field(out, 58);
   return out;
 }
 
@@ -69,7 +69,7 @@ Bytes echo6(
 
 Bytes fragmentation_needed(std::uint16_t mtu, const Frame& frame) {
   Bytes out = {3, 4, 0, 0, 0, 0};
-  put16(out, mtu);
+  put_field(out, mtu);
   quote(out, frame, 576 - 20 - 8);
   fill_checksum(out);
   return out;
@@ -79,8 +79,8 @@ Bytes packet_too_big(
     std::uint32_t mtu, const Frame& frame, std::string_view source, std::string_view destination
 ) {
   Bytes out = {2, 0, 0, 0};
-  put16(out, mtu >> 16);
-  put16(out, mtu & 0xffff);
+  put_field(out, mtu >> 16);
+  put_field(out, mtu & 0xffff);
   quote(out, frame, 1280 - 40 - 8);
   fill_checksum(out, pseudo6(source, destination, out.size()));
   return out;

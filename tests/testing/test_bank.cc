@@ -117,7 +117,7 @@ std::vector<fl_quic_server> quic_index(const TestVip& vip, std::uint32_t first_m
   return index;
 }
 
-void put_address(const std::string& text, std::uint8_t* to, std::size_t bytes) {
+void copy_address(const std::string& text, std::uint8_t* to, std::size_t bytes) {
   if (text.empty()) return;
   const auto address = net::IpAddr::parse(text).value();
   std::memcpy(to, address.bytes.data(), bytes);
@@ -159,13 +159,13 @@ TestBank::TestBank(const TestTable& table) {
   bank.used_bytes = (line + slot_lines) * FL_LINE_BYTES;
   bank.names_line = bank.index_line;
   std::copy(std::begin(kTestKey), std::end(kTestKey), bank.hash_key);
-  put_address(table.node_address4, bank.node_address4, 4);
-  put_address(table.node_address6, bank.node_address6, 16);
+  copy_address(table.node_address4, bank.node_address4, 4);
+  copy_address(table.node_address6, bank.node_address6, 16);
   const auto source = [](const std::string& outer, const std::string& node) {
     return outer.empty() ? node : outer;
   };
-  put_address(source(table.outer_source4, table.node_address4), bank.outer_source4, 4);
-  put_address(source(table.outer_source6, table.node_address6), bank.outer_source6, 16);
+  copy_address(source(table.outer_source4, table.node_address4), bank.outer_source4, 4);
+  copy_address(source(table.outer_source6, table.node_address6), bank.outer_source6, 16);
   put_outer(table, bank);
   bank.icmp_error_limit = table.icmp_error_limit;
   bank.icmp_echo_limit = table.icmp_echo_limit;

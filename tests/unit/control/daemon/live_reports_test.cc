@@ -9,6 +9,7 @@
 
 #include "control/api/fairlead.grpc.pb.h"
 #include "dataplane/shm/region.hh"
+#include "dataplane/sys/system_clock.hh"
 #include "tests/unit/control/daemon/running_control.hh"
 
 namespace fairlead::control {
@@ -27,13 +28,10 @@ class Agent {
   }
 
   static v1::LoadReport report(const std::string& id, std::uint64_t sequence) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
     v1::LoadReport r;
     r.set_backend_id(id);
     r.set_sequence(sequence);
-    r.set_timestamp_unix_us(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(now).count()
-    ));
+    r.set_timestamp_unix_us(sys::wall_us());
     r.set_cpu_utilization(0.25);
     r.set_rps_fractional(100);
     r.set_active_connections(5);

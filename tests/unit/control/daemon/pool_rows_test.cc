@@ -12,7 +12,7 @@
 namespace fairlead::control {
 namespace {
 
-model::Vip vip(const std::string& name, std::uint8_t number, std::vector<std::string> ids) {
+model::Vip vip_of(const std::string& name, std::uint8_t number, std::vector<std::string> ids) {
   model::Vip out;
   out.name = name;
   out.prefix = {net::IpAddr::v4(203, 0, 113, number), 32};
@@ -29,9 +29,9 @@ model::Vip vip(const std::string& name, std::uint8_t number, std::vector<std::st
 
 std::vector<model::Vip> equal_vips() {
   return {
-      vip("api", 1, {"b3", "b1", "b2"}),
-      vip("web", 2, {"b3", "b1", "b2"}),
-      vip("dns", 3, {"b3", "b1", "b2"})};
+      vip_of("api", 1, {"b3", "b1", "b2"}),
+      vip_of("web", 2, {"b3", "b1", "b2"}),
+      vip_of("dns", 3, {"b3", "b1", "b2"})};
 }
 
 /// Control without its processes: configuration, operators, checks, agents, weights, tables.
@@ -133,8 +133,8 @@ TEST(PoolIndex, FindsByNameWhatItHasByPosition) {
 TEST(PoolIndex, EqualPoolsHaveOneShapeAndOthersTheirOwn) {
   auto vips = equal_vips();
   vips[2].backends[0].capacity = 8;
-  vips.push_back(vip("mail", 4, {"b1", "b2", "b3"}));
-  vips.push_back(vip("few", 5, {"b3", "b1", "b2"}));
+  vips.push_back(vip_of("mail", 4, {"b1", "b2", "b3"}));
+  vips.push_back(vip_of("few", 5, {"b3", "b1", "b2"}));
   vips.back().choices = 1;
   const PoolIndex index(vips);
 
@@ -236,9 +236,9 @@ TEST(PoolRows, BackendsThatComeGoAndAreRenamedHaveTheirOwnRows) {
   control.publish();
 
   auto vips = equal_vips();
-  vips[0].backends.erase(vips[0].backends.begin());            // b3 leaves api
-  vips[1].backends.push_back(vip("", 0, {"b0"}).backends[0]);  // b0 joins web
-  vips[2].backends[1].id = "c1";                               // b1 of dns is called c1 now
+  vips[0].backends.erase(vips[0].backends.begin());               // b3 leaves api
+  vips[1].backends.push_back(vip_of("", 0, {"b0"}).backends[0]);  // b0 joins web
+  vips[2].backends[1].id = "c1";                                  // b1 of dns is called c1 now
   control.configure(vips);
   control.weigh();
   const steering::Plan plan = control.publish();

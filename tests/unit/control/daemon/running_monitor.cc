@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "control/api/fairlead.grpc.pb.h"
+#include "dataplane/sys/system_clock.hh"
 #include "tests/unit/control/daemon/running_control.hh"
 
 namespace fairlead::control {
@@ -78,13 +79,10 @@ std::string RunningMonitor::log() const {
 }
 
 void RunningMonitor::report(const std::string& backend, std::uint64_t sequence, double cpu) const {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   v1::LoadReport r;
   r.set_backend_id(backend);
   r.set_sequence(sequence);
-  r.set_timestamp_unix_us(
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count())
-  );
+  r.set_timestamp_unix_us(sys::wall_us());
   r.set_period_us(100'000);
   r.set_cpu_utilization(cpu);
   const auto stub = v1::Monitoring::NewStub(channel_to(at_));

@@ -7,19 +7,18 @@
 namespace fairlead::control {
 namespace {
 
-constexpr base::Nanoseconds kS = base::kSecond;
-
 // One host has been up for an hour, the other for a minute.
-const Clocks kHere{3600 * kS, 1'700'000'000'000, "lb1"};
-const Clocks kThere{60 * kS, 1'700'000'000'000, "lb2"};
+const Clocks kHere{3600 * base::kSecond, 1'700'000'000'000, "lb1"};
+const Clocks kThere{60 * base::kSecond, 1'700'000'000'000, "lb2"};
 
 OperatorState decisions() {
   OperatorState state;
   state.frozen = true;
   state.weights[{"web", "b1"}] = 50;
-  state.holds[{"web", "b2"}] = Hold{HoldKind::kDrain, 3590 * kS, 3660 * kS, Then::kReset, 9, false};
-  state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint, 3000 * kS};
-  state.health[{"web", "b4"}] = {true, 3700 * kS};
+  state.holds[{"web", "b2"}] =
+      Hold{HoldKind::kDrain, 3590 * base::kSecond, 3660 * base::kSecond, Then::kReset, 9, false};
+  state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint, 3000 * base::kSecond};
+  state.health[{"web", "b4"}] = {true, 3700 * base::kSecond};
   state.left.insert("b9");
   state.disabled.insert("shop");
   return state;
@@ -35,10 +34,10 @@ TEST(SharedOperators, AnotherNodeReadsTheSameDecisionsInItsOwnTime) {
   EXPECT_TRUE(read.frozen);
   EXPECT_EQ(read.weights.at({"web", "b1"}), 50U);
   const Hold& drain = read.holds.at({"web", "b2"});
-  EXPECT_EQ(drain.deadline, 120 * kS) << "a minute from now";
+  EXPECT_EQ(drain.deadline, 120 * base::kSecond) << "a minute from now";
   EXPECT_EQ(drain.then, Then::kReset);
   EXPECT_EQ(read.holds.at({"web", "b3"}).kind, HoldKind::kMaint);
-  EXPECT_EQ(read.health.at({"web", "b4"}).until, 160 * kS);
+  EXPECT_EQ(read.health.at({"web", "b4"}).until, 160 * base::kSecond);
   EXPECT_EQ(read.disabled, decisions().disabled);
   EXPECT_EQ(read.left, other.left) << "who left is what monitors say";
 }
@@ -47,7 +46,7 @@ TEST(SharedOperators, WhatTheFleetHasAlreadyIsNotSaidAgain) {
   const auto values = shared_values(decisions(), {}, kHere);
   const OperatorState read = with_shared_values({}, values, kThere);
   // Clocks tremble, the maintenance began before this host did, flows are counted by each.
-  const Clocks later{61 * kS, 1'700'000'001'300, "lb2"};
+  const Clocks later{61 * base::kSecond, 1'700'000'001'300, "lb2"};
   EXPECT_EQ(shared_values(read, values, later), values);
 
   OperatorState over = read;
@@ -57,7 +56,8 @@ TEST(SharedOperators, WhatTheFleetHasAlreadyIsNotSaidAgain) {
 
 TEST(SharedOperators, ADeadlineThatPassedIsTheSameForAHostThatWasNotUpThen) {
   OperatorState state;
-  state.holds[{"web", "b2"}] = Hold{HoldKind::kDrain, 1 * kS, 2 * kS, Then::kReset, 0, true};
+  state.holds[{"web", "b2"}] =
+      Hold{HoldKind::kDrain, 1 * base::kSecond, 2 * base::kSecond, Then::kReset, 0, true};
   const auto values = shared_values(state, {}, kHere);
   const OperatorState read = with_shared_values({}, values, kThere);
   EXPECT_EQ(read.holds.at({"web", "b2"}).deadline, 1U) << "0 would be no deadline";
@@ -81,16 +81,16 @@ TEST(SharedOperators, ARampIsOfTheNodeThatTheFleetHasItFrom) {
   const Member b1{"web", "b1"};
   OperatorState here;
   here.weights[b1] = 10;
-  here.ramps[b1] = {10, 90, 10, 3600 * kS, 3660 * kS};
+  here.ramps[b1] = {10, 90, 10, 3600 * base::kSecond, 3660 * base::kSecond};
   const auto values = shared_values(here, {}, kHere);
 
   // The other node had begun one too, and hears that this one's is in etcd.
   OperatorState there;
   there.weights[b1] = 10;
-  there.ramps[b1] = {10, 20, 10, 60 * kS, 90 * kS};
+  there.ramps[b1] = {10, 20, 10, 60 * base::kSecond, 90 * base::kSecond};
   there = with_shared_values(there, values, kThere);
   EXPECT_TRUE(there.ramps.empty());
-  EXPECT_EQ(there.ramps_elsewhere, (RampsElsewhere{{b1, {"lb1", 90, 120 * kS}}}));
+  EXPECT_EQ(there.ramps_elsewhere, (RampsElsewhere{{b1, {"lb1", 90, 120 * base::kSecond}}}));
   EXPECT_EQ(shared_values(there, values, kThere), values) << "and has nothing to say to it";
   EXPECT_EQ(with_shared_values(here, values, kHere).ramps, here.ramps) << "the winner goes on";
 

@@ -51,7 +51,7 @@ class Listener {
   std::thread thread_;
 };
 
-Target target(TargetId id, std::uint16_t port, model::ProbeKind kind) {
+Target target_at(TargetId id, std::uint16_t port, model::ProbeKind kind) {
   Target t;
   t.id = id;
   t.kind = kind;
@@ -87,13 +87,13 @@ TEST(Prober, TellsGoodFromBad) {
   ASSERT_TRUE(prober.start());
 
   prober.set_targets({
-      target(1, silent.port(), model::ProbeKind::kTcp),
-      target(2, silent.port(), model::ProbeKind::kHttp),
-      target(3, good.port(), model::ProbeKind::kHttp),
-      target(4, moved.port(), model::ProbeKind::kHttp),
-      target(5, broken.port(), model::ProbeKind::kHttp),
-      target(6, ssh.port(), model::ProbeKind::kHttp),
-      target(7, closed, model::ProbeKind::kTcp),
+      target_at(1, silent.port(), model::ProbeKind::kTcp),
+      target_at(2, silent.port(), model::ProbeKind::kHttp),
+      target_at(3, good.port(), model::ProbeKind::kHttp),
+      target_at(4, moved.port(), model::ProbeKind::kHttp),
+      target_at(5, broken.port(), model::ProbeKind::kHttp),
+      target_at(6, ssh.port(), model::ProbeKind::kHttp),
+      target_at(7, closed, model::ProbeKind::kTcp),
   });
   auto results = first_results(prober, 7);
 
@@ -112,7 +112,7 @@ TEST(Prober, ProbesAgainAfterTheInterval) {
   Listener silent("");
   Prober prober;
   ASSERT_TRUE(prober.start());
-  prober.set_targets({target(1, silent.port(), model::ProbeKind::kTcp)});
+  prober.set_targets({target_at(1, silent.port(), model::ProbeKind::kTcp)});
 
   std::vector<ProbeResult> seen;
   for (int i = 0; i < 500 && seen.size() < 3; ++i) {
@@ -133,7 +133,7 @@ TEST(Prober, KeepsUpWithAThousandTargets) {
   { closed = Listener("").port(); }
   std::vector<Target> targets;
   for (TargetId id = 1; id <= 1000; ++id) {
-    targets.push_back(target(id, closed, model::ProbeKind::kTcp));
+    targets.push_back(target_at(id, closed, model::ProbeKind::kTcp));
     targets.back().interval = base::kSecond;
   }
   Prober prober;
@@ -149,10 +149,10 @@ TEST(Prober, RemovedTargetsAreNotProbed) {
   Listener silent("");
   Prober prober;
   ASSERT_TRUE(prober.start());
-  prober.set_targets({target(1, silent.port(), model::ProbeKind::kTcp)});
+  prober.set_targets({target_at(1, silent.port(), model::ProbeKind::kTcp)});
   ASSERT_EQ(first_results(prober, 1).size(), 1U);
 
-  prober.set_targets({target(2, silent.port(), model::ProbeKind::kTcp)});
+  prober.set_targets({target_at(2, silent.port(), model::ProbeKind::kTcp)});
   ASSERT_EQ(first_results(prober, 1).count(2), 1U);
   std::set<TargetId> later;
   for (int i = 0; i < 3; ++i) {

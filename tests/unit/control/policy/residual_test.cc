@@ -6,23 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/control/policy/one_backend.hh"
+
 namespace fairlead::policy {
 namespace {
 
-BackendView view(double active) {
-  BackendView v;
-  v.capacity = 200;
-  v.parallel = 4;
-  v.active = active;
-  v.rate = 100;
-  v.latency_us = 20000;
-  v.utilization = 0.5;
-  v.fresh = true;
-  return v;
-}
-
 TEST(Rails, BoundEveryMoveAndIgnoreNonsense) {
-  const std::vector<BackendView> views(4, view(2));
+  const std::vector<BackendView> views(4, known_backend(2));
   const auto residuals = rail(views, {50, -50, NAN, 0.001}, {1000, 1000, 1000, 1000});
   double before = 4;
   double after = 0;
@@ -37,15 +27,15 @@ TEST(Rails, BoundEveryMoveAndIgnoreNonsense) {
 }
 
 TEST(Rails, AFailingBackendIsNotPreferred) {
-  BackendView failing = view(0);
+  BackendView failing = known_backend(0);
   failing.error_share = 0.5;
   failing.residual = -0.6;
-  const auto residuals = rail({failing, view(2)}, {0.5, 0}, {1000, 1000});
+  const auto residuals = rail({failing, known_backend(2)}, {0.5, 0}, {1000, 1000});
   EXPECT_LT(residuals[0], -0.6);
 }
 
 TEST(Rails, ResidualsStayWithinTheirRangeHoweverOftenTheyArePushed) {
-  std::vector<BackendView> views(4, view(2));
+  std::vector<BackendView> views(4, known_backend(2));
   for (int turn = 0; turn < 200; ++turn) {
     const auto residuals = rail(views, {5, -5, 0, 0}, {1000, 1000, 1000, 1000});
     for (std::size_t i = 0; i < 4; ++i) views[i].residual = residuals[i];
@@ -55,10 +45,15 @@ TEST(Rails, ResidualsStayWithinTheirRangeHoweverOftenTheyArePushed) {
 }
 
 TEST(Rails, AStaleBackendsResidualHalves) {
-  BackendView stale = view(2);
+  BackendView stale = known_backend(2);
   stale.fresh = false;
   stale.residual = 0.4;
-  EXPECT_DOUBLE_EQ(rail({stale, view(2), view(2), view(2)}, {5, 0, 0, 0}, {1, 1, 1, 1})[0], 0.2);
+  EXPECT_DOUBLE_EQ(
+      rail(
+          {stale, known_backend(2), known_backend(2), known_backend(2)}, {5, 0, 0, 0}, {1, 1, 1, 1}
+      )[0],
+      0.2
+  );
 }
 
 }  // namespace

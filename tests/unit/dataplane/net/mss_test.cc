@@ -24,7 +24,7 @@ Bytes segment(const Bytes& options) {
   return out;
 }
 
-std::uint16_t sum(const Bytes& bytes) {
+std::uint16_t folded_sum(const Bytes& bytes) {
   std::uint32_t total = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i)
     total += static_cast<std::uint32_t>(bytes[i]) << (i % 2 == 0 ? 8 : 0);
@@ -83,7 +83,7 @@ TEST(Mss, ClampingKeepsTheChecksumRight) {
       );
     }
     Bytes tcp = segment(options);
-    const std::uint16_t checksum = static_cast<std::uint16_t>(~sum(tcp));
+    const std::uint16_t checksum = static_cast<std::uint16_t>(~folded_sum(tcp));
     tcp[16] = static_cast<std::uint8_t>(checksum >> 8);
     tcp[17] = static_cast<std::uint8_t>(checksum);
     const auto most = *rc::gen::inRange<std::uint32_t>(kLeastMss, 65536);
@@ -91,7 +91,7 @@ TEST(Mss, ClampingKeepsTheChecksumRight) {
     const bool changed = clamp_mss(tcp, most);
 
     RC_ASSERT(changed == (*std::max_element(offers.begin(), offers.end()) > most));
-    RC_ASSERT(sum(tcp) == 0xffff);
+    RC_ASSERT(folded_sum(tcp) == 0xffff);
     const Places found = places(tcp);
     RC_ASSERT(found.size() == offers.size());
     for (std::size_t k = 0; k < found.size(); ++k)
