@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "control/api/flow_survey.hh"
-#include "control/config/load_monitoring.hh"
-#include "control/config/load_routes.hh"
 #include "control/intents.hh"
 #include "control/show.hh"
 
@@ -189,14 +187,12 @@ std::vector<std::string> keys_needing_restart(
   differs("monitoring.listen", old.monitoring.listen != fresh.monitoring.listen);
   differs("monitoring.monitors", old.monitoring.monitors != fresh.monitoring.monitors);
   differs("monitoring.exchange", old.monitoring.exchange != fresh.monitoring.exchange);
-  differs(
-      "monitoring.certificate", config::monitoring_tls_of(old) != config::monitoring_tls_of(fresh)
-  );
+  differs("monitoring.certificate", old.monitoring.tls != fresh.monitoring.tls);
   differs("metrics.listen", old.metrics_listen != fresh.metrics_listen);
   differs("policy.log", old.policy_log != fresh.policy_log);
   differs("decision_log", old.decision_log != fresh.decision_log);
   differs("api", old.api != fresh.api);
-  differs("routes", config::routes_of(old) != config::routes_of(fresh));
+  differs("routes", old.routes != fresh.routes);
   differs("changes.directory", old.changes.directory != fresh.changes.directory);
   return keys;
 }
@@ -209,9 +205,11 @@ void keep_process_values(const config::Config& old, config::Config& fresh) {
   fresh.monitoring.listen = old.monitoring.listen;
   fresh.monitoring.monitors = old.monitoring.monitors;
   fresh.monitoring.exchange = old.monitoring.exchange;
+  fresh.monitoring.tls = old.monitoring.tls;
   fresh.metrics_listen = old.metrics_listen;
   fresh.policy_log = old.policy_log;
   fresh.api = old.api;
+  fresh.routes = old.routes;
   fresh.changes.directory = old.changes.directory;
 }
 

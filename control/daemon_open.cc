@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "control/actions.hh"
-#include "control/config/load_monitoring.hh"
 #include "control/daemon.hh"
 #include "control/intents.hh"
 #include "control/take_weights.hh"
@@ -132,7 +131,7 @@ base::Result<bool> Daemon::open_services() {
   );
   FL_TRY(open_api());
   const config::Monitoring& m = node_->config.monitoring;
-  const auto [certificate, key, ca] = config::monitoring_tls_of(node_->config);
+  const auto [certificate, key, ca] = m.tls;
   const monitor::Tls tls{certificate, key, ca};
   if (!m.listen.empty()) {
     auto service = monitor::Service::start(m.listen, tls, *this);

@@ -10,7 +10,6 @@
 
 #include "control/actions.hh"
 #include "control/api/counters.hh"
-#include "control/config/load_routes.hh"
 #include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
@@ -86,7 +85,7 @@ void tell(Node& node, const std::string& before) {
 }  // namespace
 
 void RouteWatch::start(Node& node, std::function<void()> wake) {
-  const config::Routes c = config::routes_of(node.config);
+  const config::Routes& c = node.config.routes;
   routes::Fitness::Limits limits;
   limits.p99 = c.p99_limit;
   fitness_.emplace(limits);

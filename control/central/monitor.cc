@@ -15,7 +15,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "control/config/load_monitoring.hh"
 #include "control/config/sections.hh"
 #include "control/etcd/settings.hh"
 #include "control/fleet/shared_config.hh"
@@ -74,7 +73,7 @@ base::Result<bool> Monitor::start(const config::Config& config) {
       exchange_, exchange::Server::start(options_.listen, exchange::Key(config.fleet.hash_key))
   );
   watch_ = monitor::WatchService::make();
-  const auto [certificate, key, ca] = config::monitoring_tls_of(config);
+  const auto [certificate, key, ca] = config.monitoring.tls;
   FL_ASSIGN(
       service_,
       monitor::Service::start(

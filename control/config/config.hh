@@ -78,12 +78,30 @@ struct Flows {
   friend bool operator==(const Flows&, const Flows&) = default;
 };
 
+/// Mutual TLS with monitors, nodes and agents: PEM files, all three or none.
+struct MonitoringTls {
+  std::string certificate;
+  std::string key;
+  std::string ca;
+  friend bool operator==(const MonitoringTls&, const MonitoringTls&) = default;
+};
+
 struct Monitoring {
   base::Nanoseconds interval = base::kSecond;           // between two runs of the policy
   std::string listen = "0.0.0.0:9200";                  // gRPC; "" : off
   std::vector<std::string> monitors;                    // ADDRESS:PORT; empty: this node is alone
   base::Nanoseconds exchange = 3 * base::kMillisecond;  // between two rounds of counts
+  MonitoringTls tls;
   friend bool operator==(const Monitoring&, const Monitoring&) = default;
+};
+
+/// How routers learn whether this node takes the vips' traffic (docs/routes.md).
+struct Routes {
+  std::string bird;                    // BIRD's control socket; "": none
+  std::string protocol = "fairlead*";  // BIRD's protocols, a pattern
+  std::string hook;                    // called with announce or withdraw; "": none
+  base::Nanoseconds p99_limit = 0;     // of the forwarding latency; 0: none
+  friend bool operator==(const Routes&, const Routes&) = default;
 };
 
 /// The API (docs/api.md). Over TCP only with mutual TLS.
@@ -198,6 +216,7 @@ struct Config {
   std::string policy_log;    // file of the policies' inputs and decisions; "": off
   std::string decision_log;  // file; "": off; default <runtime_dir>/decisions.csv
   Api api;
+  Routes routes;
   Changes changes;
   bool has_simulation = false;
   Simulation simulation;

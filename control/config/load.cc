@@ -314,7 +314,7 @@ base::Result<Config> read_all(
   c.outgoing = load_outgoing(root);
   load_services(root, c);
   c.api = load_api(root, c.metrics_listen, c.monitoring.listen);
-  (void)load_routes(root);  // checked here, read by routes_of()
+  c.routes = load_routes(root);
   load_changes(root.section("changes", {"directory", "history", "watch"}), c);
   load_simulation(root, c, diagnosis);
   c.vips = load_vips(root, c, purpose, diagnosis);

@@ -47,17 +47,6 @@ MonitoringTls load_tls(const Section& s) {
 
 }  // namespace
 
-MonitoringTls monitoring_tls_of(const Config& config) {
-  const auto tree = parse_yaml(config.text, config.file);
-  if (!tree) return {};
-  Diagnosis diagnosis(config.file, nullptr);
-  // Known keys were checked when it was loaded.
-  std::vector<std::string_view> known;
-  for (const Entry& entry : tree->entries) known.push_back(entry.key);
-  return load_tls(Section(&*tree, 1, "", known, diagnosis).section("monitoring", monitoring_keys())
-  );
-}
-
 Monitoring load_monitoring(const Section& root) {
   const Section s = root.section("monitoring", monitoring_keys());
   Monitoring m;
@@ -65,7 +54,7 @@ Monitoring load_monitoring(const Section& root) {
   m.listen = s.listen("listen", m.listen);
   m.monitors = load_monitors(s);
   m.exchange = s.duration("exchange", {base::kMillisecond, 100 * base::kMillisecond}, m.exchange);
-  (void)load_tls(s);
+  m.tls = load_tls(s);
   return m;
 }
 

@@ -3,9 +3,6 @@
 #include "control/config/load_routes.hh"
 
 #include <algorithm>
-#include <vector>
-
-#include "control/config/yaml.hh"
 
 namespace fairlead::config {
 
@@ -33,16 +30,6 @@ Routes load_routes(const Section& root) {
         s.duration("p99_limit", {10 * base::kMicrosecond, 10 * base::kSecond}, r.p99_limit);
   }
   return r;
-}
-
-Routes routes_of(const Config& config) {
-  const auto tree = parse_yaml(config.text, config.file);
-  if (!tree) return {};
-  Diagnosis diagnosis(config.file, nullptr);
-  // Known keys were checked when it was loaded.
-  std::vector<std::string_view> known;
-  for (const Entry& entry : tree->entries) known.push_back(entry.key);
-  return load_routes(Section(&*tree, 1, "", known, diagnosis));
 }
 
 }  // namespace fairlead::config
