@@ -50,7 +50,11 @@ base::Result<Regions> Regions::open(
       r.steering,
       shm::Region::create_or_attach(dir + "/steering", shm::steering_spec(bank_bytes), now)
   );
-  FL_TRY(r.steering.populate());  // a publication must not wait for pages
+  // A publication must not wait for pages; the first is a second away.
+  FL_TRY(r.steering.reserve());
+  if (!r.steering.is_map())
+    r.page_tables =
+        std::jthread(shm::Region::make_page_tables, r.steering.data(), r.steering.bytes());
   FL_ASSIGN(r.scores, shm::Region::create_or_attach(dir + "/scores", shm::scores_spec(), now));
   FL_ASSIGN(r.workers, shm::Region::create_or_attach(dir + "/workers", shm::workers_spec(), now));
   return r;

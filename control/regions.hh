@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dataplane/base/clock.hh"
@@ -21,6 +22,7 @@ struct Regions {
   shm::Region scores;
   shm::Region workers;  // written by workers; control clears acknowledgements of dead ones
   std::vector<shm::Region> flows;  // by worker; only where a gate needs them
+  std::jthread page_tables;        // makes those of `steering`; ends before it
 
   /// Makes the directory, takes the lock, makes the regions or finds those of the last run. Errors:
   /// kAlreadyExists (another control runs), kPermissionDenied, kResourceExhausted.

@@ -2,6 +2,7 @@
 // Creating, checking and mapping regions.
 #include "dataplane/shm/region.hh"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -255,14 +256,25 @@ Result<Region> Region::anonymous(const RegionSpec& spec, base::Nanoseconds now) 
 }
 
 Result<bool> Region::populate() {
+  FL_TRY(reserve());
+  if (!is_map_) make_page_tables(data_, bytes_);
+  return true;
+}
+
+Result<bool> Region::reserve() {
   if (is_map_) return true;  // the kernel made both memory and page tables
   if (::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes_)) != 0 && errno != EOPNOTSUPP)
     return system_error(
         "region " + path_ + ": get " + std::to_string(bytes_ >> 20) + " MiB of shared memory", errno
     );
-  // Page tables too; kernels before 5.14 do not know this, and then the first access makes them.
-  (void)::madvise(data_, bytes_, MADV_POPULATE_WRITE);
   return true;
+}
+
+void Region::make_page_tables(std::byte* data, std::uint64_t bytes) {
+  // Other threads' mmap() and munmap() wait for each step.
+  constexpr std::uint64_t kStep = 2ULL << 20;
+  for (std::uint64_t at = 0; at < bytes; at += kStep)
+    (void)::madvise(data + at, std::min(kStep, bytes - at), MADV_POPULATE_WRITE);
 }
 
 bool Region::replaced() const {

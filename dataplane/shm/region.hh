@@ -85,6 +85,11 @@ class Region {
   /// Gets every page now, so that no later access waits for one or, on a full tmpfs, ends the
   /// process with SIGBUS. Content stays. Errors: kResourceExhausted and the like, told here.
   base::Result<bool> populate();
+  /// The first half of it: the memory is there, and errors are told.
+  base::Result<bool> reserve();
+  /// The second: page tables. Needs the mapping only, so another thread may do it; 256 MiB take a
+  /// third of a second. Kernels before 5.14 cannot, and then the first access makes them.
+  static void make_page_tables(std::byte* data, std::uint64_t bytes);
 
   /// True when `path` no longer names what is mapped: it was replaced or removed; attach again.
   [[nodiscard]] bool replaced() const;
