@@ -84,7 +84,7 @@ bool PoolWeights::same_past(const Pool& a, const Pool& b) {
 bool PoolWeights::turn(
     const PoolIndex& index,
     const Turn& turn,
-    const StandingOf& standing,
+    const StandingsOf& standings,
     const ObservationOf& observe
 ) {
   ++turns_;
@@ -95,9 +95,7 @@ bool PoolWeights::turn(
     Group mine;
     mine.before = pool(index.names()[v]);
     mine.shape = index.pools()[v];
-    mine.standings.reserve(mine.shape->ids.size());
-    for (std::uint32_t i = 0; i < mine.shape->ids.size(); ++i)
-      mine.standings.push_back(standing(v, i));
+    mine.standings = standings(v);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
       return g.shape == mine.shape && g.standings == mine.standings &&
              (g.before == mine.before || same_past(*g.before, *mine.before));

@@ -32,8 +32,8 @@ class PoolWeights {
     bool usable = true;
     friend bool operator==(const Standing&, const Standing&) = default;
   };
-  /// Of a vip and a position in its pool, as the index has them.
-  using StandingOf = std::function<Standing(std::uint32_t vip, std::uint32_t position)>;
+  /// Of a vip's backends, by position in its pool, as the index has them.
+  using StandingsOf = std::function<std::vector<Standing>(std::uint32_t vip)>;
   /// Of a backend by its place in PoolIndex::backends(); asked once for all pools weighed together.
   using ObservationOf = std::function<policy::Observation(std::uint32_t backend)>;
 
@@ -66,7 +66,7 @@ class PoolWeights {
   bool turn(
       const PoolIndex& index,
       const Turn& turn,
-      const StandingOf& standing,
+      const StandingsOf& standings,
       const ObservationOf& observe
   );
 

@@ -182,18 +182,21 @@ void Reconciler::run_policy(base::Nanoseconds now) {
   node_.rows.renew(node_.operators, node_.intake);
   const PoolRows& rows = node_.rows;
   const std::vector<policy::Observation> observed = observe();
-  const auto standing = [&](std::uint32_t vip, std::uint32_t i) {
+  const auto standings = [&](std::uint32_t vip) {
     const PoolRow& row = rows.row(vip);
-    const bool down =
-        row.checks[i] && node_.checks.standing(*row.checks[i]).state == health::State::kDown;
-    return PoolWeights::Standing{
-        row.base_weight[i], !down && row.is_held[i] == 0 && !rows.has_left(vip, i)};
+    std::vector<PoolWeights::Standing> out(row.base_weight.size());
+    for (std::uint32_t i = 0; i < out.size(); ++i) {
+      const bool down =
+          row.checks[i] && node_.checks.standing(*row.checks[i]).state == health::State::kDown;
+      out[i] = {row.base_weight[i], !down && row.is_held[i] == 0 && !rows.has_left(vip, i)};
+    }
+    return out;
   };
   set_rails(node_.weights, node_.config.rails);
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
   const PoolWeights::Turn turn{node_.config.policy, parameters, now};
-  if (node_.weights.turn(rows.index(), turn, standing, [&](std::uint32_t n) {
+  if (node_.weights.turn(rows.index(), turn, standings, [&](std::uint32_t n) {
         return observed[n];
       })) {
     mark_dirty(now);

@@ -80,15 +80,20 @@ bool FleetPolicy::run(const Input& input, const Reports& reports, base::Nanoseco
   const std::set<std::string> down = down_for_most(input.nodes);
   const std::vector<model::Vip>& vips = input.config.vips;
   const control::PoolIndex index(vips);
-  const auto standing = [&](std::uint32_t v, std::uint32_t i) {
-    const model::Backend& backend = vips[v].backends[i];
-    const Key member(vips[v].name, backend.id);
-    const auto by_hand = input.operators.weights.find(member);
-    return control::PoolWeights::Standing{
-        by_hand == input.operators.weights.end() ? backend.weight : by_hand->second,
-        down.count(member.first + "/" + backend.id) == 0 &&
-            input.operators.holds.count(member) == 0 &&
-            input.operators.left.count(backend.id) == 0};
+  const auto standings = [&](std::uint32_t v) {
+    std::vector<control::PoolWeights::Standing> out;
+    out.reserve(vips[v].backends.size());
+    for (const model::Backend& backend : vips[v].backends) {
+      const Key member(vips[v].name, backend.id);
+      const auto by_hand = input.operators.weights.find(member);
+      out.push_back(
+          {by_hand == input.operators.weights.end() ? backend.weight : by_hand->second,
+           down.count(member.first + "/" + backend.id) == 0 &&
+               input.operators.holds.count(member) == 0 &&
+               input.operators.left.count(backend.id) == 0}
+      );
+    }
+    return out;
   };
   const auto observe = [&](std::uint32_t n) {
     const std::string& id = index.backends()[n];
@@ -105,7 +110,7 @@ bool FleetPolicy::run(const Input& input, const Reports& reports, base::Nanoseco
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(input.config.learning));
   const bool changed =
-      pools_.turn(index, {input.config.policy, parameters, now}, standing, observe);
+      pools_.turn(index, {input.config.policy, parameters, now}, standings, observe);
   return renew(vips, changed || !computed_);
 }
 

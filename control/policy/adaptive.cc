@@ -106,11 +106,11 @@ double held(
 }  // namespace
 
 std::vector<double> wrr_weights(
-    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+    const Snapshot& snapshot, const States& states, base::Nanoseconds now
 ) {
   std::vector<double> weights;
-  for (const Backend& b : snapshot.backends) {
-    const BackendState& s = state.backends.at(b.id);
+  for (const BackendState* const of : states) {
+    const BackendState& s = *of;
     const double all = s.rate + s.error_rate;
     const double load =
         all > 0 ? s.utilization + s.error_rate / all * snapshot.parameters.error_penalty : 0;
@@ -121,22 +121,22 @@ std::vector<double> wrr_weights(
 }
 
 std::vector<double> adaptive_weights(
-    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state
+    const Snapshot& snapshot, const States& states, base::Nanoseconds now, double seconds
 ) {
   const Parameters& p = snapshot.parameters;
   std::vector<Stretch> stretch;
   std::vector<double> now_all;
   std::vector<double> least_all;
-  for (const Backend& b : snapshot.backends) {
-    const BackendState& s = state.backends.at(b.id);
+  for (const BackendState* const of : states) {
+    const BackendState& s = *of;
     stretch.push_back({stretch_of(s, s.stretch_base), stretch_of(s, s.parallel)});
     now_all.push_back(stretch.back().now);
     least_all.push_back(stretch.back().least);
   }
   const Stretch usual{median_positive(now_all), median_positive(least_all)};
   std::vector<double> weights;
-  for (std::size_t i = 0; i < snapshot.backends.size(); ++i) {
-    BackendState& s = state.backends.at(snapshot.backends[i].id);
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    BackendState& s = *states[i];
     if (!known(s, now, p) || s.capacity <= 0) {
       s.believed = 0;
       weights.push_back(0);

@@ -27,12 +27,16 @@ std::uint32_t parallel_of(const BackendState& state);
 /// Median of the values above 0; 0 without any.
 double median_positive(std::vector<double> values);
 
+/// What is remembered of a pool's backends, parallel to Snapshot::backends: looked up by id once in
+/// an update.
+using States = std::vector<BackendState*>;
+
 /// Desired weights before the rails, in any unit; 0: not known (the prior is used).
 std::vector<double> wrr_weights(
-    const Snapshot& snapshot, const State& state, base::Nanoseconds now
+    const Snapshot& snapshot, const States& states, base::Nanoseconds now
 );
 std::vector<double> adaptive_weights(
-    const Snapshot& snapshot, base::Nanoseconds now, double seconds, State& state
+    const Snapshot& snapshot, const States& states, base::Nanoseconds now, double seconds
 );
 
 }  // namespace fairlead::policy

@@ -54,8 +54,12 @@ class Control {
     weights.turn(
         rows.index(),
         {model::PolicyName::kWrr, {}, now_},
-        [&](std::uint32_t v, std::uint32_t i) {
-          return PoolWeights::Standing{rows.row(v).base_weight[i], rows.row(v).is_held[i] == 0};
+        [&](std::uint32_t v) {
+          const PoolRow& row = rows.row(v);
+          std::vector<PoolWeights::Standing> out;
+          for (std::size_t i = 0; i < row.base_weight.size(); ++i)
+            out.push_back({row.base_weight[i], row.is_held[i] == 0});
+          return out;
         },
         [&](std::uint32_t n) { return observe(rows.index().backends()[n]); }
     );

@@ -45,8 +45,11 @@ bool turn(
   return weights.turn(
       index,
       {policy, {}, now},
-      [&](std::uint32_t v, std::uint32_t i) {
-        return PoolWeights::Standing{vips[v].backends[i].weight, true};
+      [&](std::uint32_t v) {
+        std::vector<PoolWeights::Standing> out;
+        for (const model::Backend& backend : vips[v].backends)
+          out.push_back({backend.weight, true});
+        return out;
       },
       [&](std::uint32_t n) { return observe(index.backends()[n]); }
   );

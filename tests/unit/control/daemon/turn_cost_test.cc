@@ -66,8 +66,11 @@ class Turns {
     weights_.turn(
         rows_.index(),
         {model::PolicyName::kStatic, {}, now_},
-        [&](std::uint32_t v, std::uint32_t i) {
-          return PoolWeights::Standing{rows_.row(v).base_weight[i] + i + turns_, true};
+        [&](std::uint32_t v) {
+          std::vector<PoolWeights::Standing> out(rows_.row(v).base_weight.size());
+          for (std::uint32_t i = 0; i < out.size(); ++i)
+            out[i] = {rows_.row(v).base_weight[i] + i + turns_, true};
+          return out;
         },
         [](std::uint32_t) { return policy::Observation(); }
     );
