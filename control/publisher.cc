@@ -3,6 +3,8 @@
 #include "control/publisher.hh"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "dataplane/sys/system_clock.hh"
@@ -12,6 +14,8 @@ namespace {
 
 // A worker that has not acknowledged by then hangs or is gone; `show status` tells.
 constexpr base::Nanoseconds kStopWatching = 2 * base::kSecond;
+constexpr base::Nanoseconds kStep = 20 * base::kMicrosecond;
+constexpr base::Nanoseconds kMoment = base::kMillisecond;
 
 }  // namespace
 
@@ -56,8 +60,10 @@ base::Result<Publisher::Outcome> Publisher::publish(
   }
   FL_TRY(steering::encode(plan, bank->generation, now, bank->bytes));
   const base::Nanoseconds published = sys::monotonic_ns();
+  const base::Nanoseconds since = std::min(decided, published);
   writer_.publish(published);
-  awaited_.push_back({writer_.generation(), std::min(decided, published), published});
+  awaited_.push_back({writer_.generation(), since, published});
+  let_workers_follow();
   steering_.commit(plan);
   look_at_current();
   moved_.clear();
@@ -65,14 +71,20 @@ base::Result<Publisher::Outcome> Publisher::publish(
     moved_[pool.name] = pool.slots_moved;
     slots_moved_ += pool.slots_moved;
   }
-  decision_.add(published - awaited_.back().decided);
+  decision_.add(published - since);
   planning_.add(published - now);
   return Outcome::kPublished;
 }
 
-std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
-  std::vector<Followed> followed;
-  if (awaited_.empty()) return followed;
+void Publisher::let_workers_follow() {
+  const base::Nanoseconds end = sys::monotonic_ns() + kMoment;
+  for (see_acknowledgements(); !awaited_.empty() && sys::monotonic_ns() < end;
+       see_acknowledgements())
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kStep));
+}
+
+void Publisher::see_acknowledgements() {
+  if (awaited_.empty()) return;
   const base::Nanoseconds now = sys::monotonic_ns();  // later than the turn's: publishing took time
   const auto state = writer_.acknowledged(writer_.generation(), now);
   if (state.online == 0) awaited_.clear();  // nobody to wait for
@@ -81,13 +93,17 @@ std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
     if (state.lowest >= oldest.generation) {
       acknowledgement_.add(now - oldest.published);
       following_.add(now - oldest.decided);
-      followed.push_back({oldest.generation, now - oldest.decided});
+      followed_.push_back({oldest.generation, now - oldest.decided});
     } else if (now <= oldest.published + kStopWatching) {
       break;
     }
     awaited_.pop_front();
   }
-  return followed;
+}
+
+std::vector<Publisher::Followed> Publisher::watch_acknowledgements() {
+  see_acknowledgements();
+  return std::exchange(followed_, {});
 }
 
 std::uint64_t Publisher::acknowledged(base::Nanoseconds now) const {

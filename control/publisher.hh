@@ -58,8 +58,9 @@ class Publisher {
     base::Nanoseconds since_decision = 0;
   };
   /// Call while waiting(): the generations that every worker has acknowledged since the last call.
+  /// Some have been when publish() returns: see let_workers_follow().
   std::vector<Followed> watch_acknowledgements();
-  [[nodiscard]] bool waiting() const { return !awaited_.empty(); }
+  [[nodiscard]] bool waiting() const { return !awaited_.empty() || !followed_.empty(); }
 
   [[nodiscard]] std::uint64_t generation() const { return writer_.generation(); }
   /// The lowest that a worker has taken up which runs; 0: none runs.
@@ -85,6 +86,12 @@ class Publisher {
  private:
   Publisher(shm::Region& steering, shm::Region& workers) : writer_(steering, workers) {}
   void look_at_current();
+  /// A thread that is urgent keeps a worker whose core it shares from taking up what it published
+  /// for as long as it goes on: so it sleeps at once, in small steps, until all have, or a moment
+  /// is over. What else follows a publication comes after. Workers with cores of their own need no
+  /// step.
+  void let_workers_follow();
+  void see_acknowledgements();
 
   shm::GenerationWriter writer_;
   steering::Steering steering_;
@@ -97,7 +104,8 @@ class Publisher {
     base::Nanoseconds decided = 0;
     base::Nanoseconds published = 0;
   };
-  std::deque<Awaited> awaited_;  // published, not acknowledged by all; the oldest first
+  std::deque<Awaited> awaited_;     // published, not acknowledged by all; the oldest first
+  std::vector<Followed> followed_;  // not told yet
   Timing decision_;
   Timing acknowledgement_;
   Timing following_;
