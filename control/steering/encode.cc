@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 #include <map>
-#include <set>
 #include <string>
 
 #include "control/steering/numbers.hh"
@@ -125,40 +124,108 @@ void add_padded(steer::LineChecksum& sum, const void* data, std::size_t bytes) {
   sum.add(last, sizeof last);
 }
 
-/// Appends sections to a bank, each at a line.
-class BankWriter {
+/// Where sections lie, each at a line, behind the header and one another.
+class Layout {
  public:
-  explicit BankWriter(std::span<std::byte> bank) : bank_(bank) {}
-
-  /// Returns: the section's first line. Requires: room (encode() has checked it).
-  std::uint32_t add(const void* data, std::size_t bytes) {
-    const std::uint32_t line = next_;
-    std::byte* to = bank_.data() + std::size_t{line} * FL_LINE_BYTES;
-    const std::size_t padded = std::size_t{lines(bytes)} * FL_LINE_BYTES;
-    if (bytes > 0) std::memcpy(to, data, bytes);
-    std::memset(to + bytes, 0, padded - bytes);
+  /// Returns: the section's first line.
+  std::uint64_t add(std::uint64_t bytes) {
+    const std::uint64_t line = next_;
     next_ += lines(bytes);
     return line;
   }
-  /// The same of records of a line each, with their numbers.
-  std::uint32_t add(
-      const std::vector<fl_member>& records, const std::vector<MemberNumbers>& numbers
-  ) {
-    const std::uint32_t line = next_;
-    auto* to = reinterpret_cast<fl_member*>(bank_.data() + std::size_t{line} * FL_LINE_BYTES);
-    for (std::size_t n = 0; n < records.size(); ++n) {
-      to[n] = records[n];
-      put(numbers[n], to[n]);
-    }
-    next_ += static_cast<std::uint32_t>(records.size());
-    return line;
-  }
-  [[nodiscard]] std::uint32_t used_bytes() const { return next_ * FL_LINE_BYTES; }
+  [[nodiscard]] std::uint64_t bytes() const { return next_ * FL_LINE_BYTES; }
 
  private:
-  std::span<std::byte> bank_;
-  std::uint32_t next_ = lines(FL_BANK_HEADER_BYTES);
+  std::uint64_t next_ = lines(FL_BANK_HEADER_BYTES);
 };
+
+/// Writes lines of a bank one after the other and sums them up while they are in the nearest cache:
+/// a bank of 100,000 members has 8 MB.
+class BankWriter {
+ public:
+  explicit BankWriter(std::span<std::byte> bank) : to_(bank.data()) {}
+
+  /// A section, the last line filled up. Requires: room.
+  void add(const void* data, std::size_t bytes) {
+    const auto* from = static_cast<const std::byte*>(data);
+    const std::size_t whole = bytes / FL_LINE_BYTES * FL_LINE_BYTES;
+    for (std::size_t at = 0; at < whole; at += kPiece) put(from + at, std::min(kPiece, whole - at));
+    if (bytes == whole) return;
+    std::byte last[FL_LINE_BYTES] = {};
+    std::memcpy(last, from + whole, bytes - whole);
+    put(last, sizeof last);
+  }
+  template <typename T>
+  void add(const std::vector<T>& list) {
+    add(list.data(), list.size() * sizeof(T));
+  }
+  /// The same of records of a line each, with their numbers.
+  void add(const std::vector<fl_member>& records, const std::vector<MemberNumbers>& numbers) {
+    for (std::size_t n = 0; n < records.size(); ++n) {
+      fl_member record = records[n];
+      steering::put(numbers[n], record);
+      put(&record, sizeof record);
+    }
+  }
+  [[nodiscard]] std::uint64_t checksum() const { return sum_.value(); }
+
+ private:
+  static constexpr std::size_t kPiece = 4096;
+
+  void put(const void* data, std::size_t bytes) {
+    std::memcpy(to_, data, bytes);
+    sum_.add(to_, bytes);
+    to_ += bytes;
+  }
+
+  std::byte* to_;
+  steer::LineChecksum sum_;
+};
+
+/// The bank's header but its checksum, and the vips with their lines.
+struct Head {
+  fl_bank bank{};
+  std::vector<fl_vip> vips;
+  std::vector<SharedTable> tables;  // in the order of their lines, each once
+  std::uint64_t needed = 0;         // bytes of the whole bank
+};
+
+/// The order here is that of encode().
+Head head_of(const Plan& plan, std::size_t index_entries, std::size_t names_bytes) {
+  Head head;
+  fl_bank& bank = head.bank;
+  bank.digest = plan.digest;
+  bank.vip_count = static_cast<std::uint32_t>(plan.vips.size());
+  bank.member_count = static_cast<std::uint32_t>(plan.members->size());
+  put_node(plan.node, bank);
+  Layout layout;
+  bank.index_mask = static_cast<std::uint32_t>(index_entries - 1);
+  const auto add = [&](std::uint64_t bytes) {
+    return static_cast<std::uint32_t>(layout.add(bytes));
+  };
+  bank.index_line = add(index_entries * sizeof(std::uint16_t));
+  bank.members_line = add(plan.members->size() * sizeof(fl_member));
+  head.vips = plan.vips;
+  std::map<SharedTable, std::uint32_t> slots_lines;
+  for (std::size_t i = 0; i < head.vips.size(); ++i) {
+    const auto [at, first] = slots_lines.try_emplace(plan.tables[i], 0);
+    if (first) {
+      at->second = add(plan.tables[i]->slots.size() * sizeof(std::uint32_t));
+      head.tables.push_back(plan.tables[i]);
+    }
+    head.vips[i].slots_line = at->second;
+  }
+  for (std::size_t i = 0; i < head.vips.size(); ++i) {
+    head.vips[i].pool_line = add(plan.pools_members[i]->size() * sizeof(std::uint32_t));
+    if (!plan.quic[i].empty())
+      head.vips[i].quic_line = add(plan.quic[i].size() * sizeof(fl_quic_server));
+  }
+  bank.vips_line = add(plan.vips.size() * sizeof(fl_vip));
+  bank.names_bytes = static_cast<std::uint32_t>(names_bytes);
+  bank.names_line = add(names_bytes);
+  head.needed = layout.bytes();
+  return head;
+}
 
 }  // namespace
 
@@ -203,61 +270,33 @@ Result<std::size_t> encode(
   const std::vector<fl_shape> shapes = shapes_of(plan.vips);
   FL_CHECK(shapes.size() <= FL_MAX_SHAPES);  // validate()
   const std::string& names = plan.numbers->book->names;
-  std::uint64_t needed = FL_BANK_HEADER_BYTES;
-  const auto count = [&](std::uint64_t bytes) {
-    needed += std::uint64_t{lines(bytes)} * FL_LINE_BYTES;
-  };
-  count(index.size() * sizeof index[0]);
-  count(plan.vips.size() * sizeof(fl_vip));
-  count(plan.members->size() * sizeof(fl_member));
-  for (const SharedTable& t : std::set(plan.tables.begin(), plan.tables.end()))
-    count(t->slots.size() * sizeof(std::uint32_t));
-  for (const PoolMembers& pool : plan.pools_members) count(pool->size() * sizeof(std::uint32_t));
-  for (const auto& servers : plan.quic) count(servers.size() * sizeof(fl_quic_server));
-  count(names.size());
-  if (needed > bank.size() || needed > UINT32_MAX)
+  Head head = head_of(plan, index.size(), names.size());
+  if (head.needed > bank.size() || head.needed > UINT32_MAX)
     return fail(
         ErrorCode::kResourceExhausted,
-        "the tables need " + std::to_string(needed) + " bytes, a steering bank has " +
+        "the tables need " + std::to_string(head.needed) + " bytes, a steering bank has " +
             std::to_string(bank.size()) +
             ": raise memory.steering_bank, or lower table_size of some vips"
     );
+  head.bank.generation = generation;
+  head.bank.built_ns = built_ns;
+  head.bank.used_bytes = static_cast<std::uint32_t>(head.needed);
+  head.bank.shape_count = static_cast<std::uint32_t>(shapes.size());
+  std::copy(shapes.begin(), shapes.end(), head.bank.shapes);
 
   BankWriter writer(bank);
-  fl_bank header{};
-  header.generation = generation;
-  header.digest = plan.digest;
-  header.built_ns = built_ns;
-  header.vip_count = static_cast<std::uint32_t>(plan.vips.size());
-  header.member_count = static_cast<std::uint32_t>(plan.members->size());
-  header.shape_count = static_cast<std::uint32_t>(shapes.size());
-  std::copy(shapes.begin(), shapes.end(), header.shapes);
-  put_node(plan.node, header);
-  header.index_mask = static_cast<std::uint32_t>(index.size() - 1);
-  header.index_line = writer.add(index.data(), index.size() * sizeof index[0]);
-  header.members_line = writer.add(*plan.numbers->book->records, *plan.members);
-  std::vector<fl_vip> vips = plan.vips;
-  const auto add_words = [&](const std::vector<std::uint32_t>& words) {
-    return writer.add(words.data(), words.size() * sizeof words[0]);
-  };
-  std::map<SharedTable, std::uint32_t> slots_lines;
-  for (std::size_t i = 0; i < vips.size(); ++i) {
-    const auto [at, first] = slots_lines.try_emplace(plan.tables[i], 0);
-    if (first) at->second = add_words(plan.tables[i]->slots);
-    vips[i].slots_line = at->second;
-    vips[i].pool_line = add_words(*plan.pools_members[i]);
-    if (plan.quic[i].empty()) continue;
-    vips[i].quic_line =
-        writer.add(plan.quic[i].data(), plan.quic[i].size() * sizeof(fl_quic_server));
+  writer.add(&head.bank, sizeof head.bank);
+  writer.add(index);
+  writer.add(*plan.numbers->book->records, *plan.members);
+  for (const SharedTable& table : head.tables) writer.add(table->slots);
+  for (std::size_t i = 0; i < head.vips.size(); ++i) {
+    writer.add(*plan.pools_members[i]);
+    writer.add(plan.quic[i]);
   }
-  header.vips_line = writer.add(vips.data(), vips.size() * sizeof(fl_vip));
-  header.names_bytes = static_cast<std::uint32_t>(names.size());
-  header.names_line = writer.add(names.data(), names.size());
-  header.used_bytes = writer.used_bytes();
-  auto* out = reinterpret_cast<fl_bank*>(bank.data());
-  std::memcpy(static_cast<void*>(out), &header, sizeof header);
-  out->checksum = steer::bank_checksum(out, header.used_bytes);
-  return header.used_bytes;
+  writer.add(head.vips);
+  writer.add(names.data(), names.size());
+  reinterpret_cast<fl_bank*>(bank.data())->checksum = writer.checksum();
+  return head.needed;
 }
 
 void close_records(Book& book, std::vector<fl_member> records) {
