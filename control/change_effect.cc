@@ -77,13 +77,18 @@ class Comparison {
         rehashed_(node.config.fleet.hash_key != next.fleet.hash_key) {}
 
   Effect run(const std::vector<steering::PoolIntent>& intents, const steering::Plan& plan) {
-    for (std::size_t i = 0; i < plan.pools.size(); ++i) pool(intents[i].vip, plan.pools[i]);
+    for (std::size_t i = 0; i < plan.pools.size(); ++i)
+      pool(intents[i].vip, plan.pools[i], plan.backends(i));
     gone_vips();
     return std::move(effect_);
   }
 
  private:
-  void pool(const model::Vip& vip, const steering::PlannedPool& planned) {
+  void pool(
+      const model::Vip& vip,
+      const steering::PlannedPool& planned,
+      const std::vector<steering::PlannedBackend>& backends
+  ) {
     const model::Vip* old = find_vip(node_, vip.name);
     VipEffect row{vip.name, "", planned.table_size, planned.slots_moved, 0};
     if (old == nullptr) row.change = "added";
@@ -92,7 +97,7 @@ class Comparison {
     std::set<std::string> kept;
     for (std::size_t i = 0; i < vip.backends.size(); ++i) {  // removed ones are not
       kept.insert(vip.backends[i].id);
-      backend(vip, vip.backends[i], planned.backends[i], all, row);
+      backend(vip, vip.backends[i], backends[i], all, row);
     }
     for (const auto& [key, published] : before_.members) {
       if (key.first == vip.name && kept.count(key.second) == 0) removed(key, published, row);

@@ -217,26 +217,38 @@ void IntentRows::describe(const IntentInput& in, std::size_t v) {
   removed_[v] = removed;
 }
 
-void IntentRows::put_numbers(const IntentInput& in, std::size_t v) {
+IntentRows::Given IntentRows::given_to(const IntentInput& in, std::size_t v) const {
   const PoolRow& row = in.rows.row(v);
-  const std::vector<std::uint32_t>& kept = kept_[v];
-  steering::PoolIntent& pool = pools_[v];
-  const bool tcp = pool.vip.protocol == net::IpProto::kTcp;
-  const auto check = [&](std::uint32_t i) -> const health::Standing& {
-    return row.checks[i] ? in.checks.standing(*row.checks[i]) : kNotInTheBook;
-  };
-  std::vector<MemberFacts> facts;
-  facts.reserve(kept.size());
-  for (const std::uint32_t i : kept)
-    facts.push_back(facts_of(row.held[i], row.disabled || in.rows.has_left(v, i), check(i), tcp));
-  const auto states = member_states(facts, pool.vip.health.min_healthy_pct);
-  const SharedShape& shape = in.rows.index().pools()[v];
-  const auto* weighed = in.weights.row(pool.vip.name);
-  const auto weights = weights_as(weighed, shape);
-  for (std::size_t k = 0; k < kept.size(); ++k) {
-    const std::uint32_t i = kept[k];
-    const std::uint32_t whole = weights[i] == nullptr ? row.base_weight[i] : weights[i]->weight;
-    const std::uint32_t share = check(i).share_pct;
+  const model::Vip& vip = pools_[v].vip;
+  const bool tcp = vip.protocol == net::IpProto::kTcp;
+  Given given{
+      in.rows.index().pools()[v],
+      in.weights.row(vip.name),
+      vip.health.min_healthy_pct,
+      kept_[v],
+      row.base_weight,
+      {},
+      {}};
+  given.facts.reserve(given.kept.size());
+  given.share_pct.reserve(given.kept.size());
+  for (const std::uint32_t i : given.kept) {
+    const health::Standing& check =
+        row.checks[i] ? in.checks.standing(*row.checks[i]) : kNotInTheBook;
+    given.facts.push_back(facts_of(row.held[i], row.disabled || in.rows.has_left(v, i), check, tcp)
+    );
+    given.share_pct.push_back(check.share_pct);
+  }
+  return given;
+}
+
+void IntentRows::put_numbers(const IntentInput& in, const Given& given, steering::PoolIntent& pool)
+    const {
+  const auto states = member_states(given.facts, given.min_healthy_pct);
+  const auto weights = weights_as(given.weighed, given.shape);
+  for (std::size_t k = 0; k < given.kept.size(); ++k) {
+    const std::uint32_t i = given.kept[k];
+    const std::uint32_t whole = weights[i] == nullptr ? given.base_weight[i] : weights[i]->weight;
+    const std::uint32_t share = given.share_pct[k];
     const std::uint32_t weight =
         whole == 0 || share == 100 ? whole : std::max(1U, whole * share / 100);
     pool.backends[k] = intent_of(states[k], weight, in.knows_parallel, weights[i]);
@@ -250,11 +262,22 @@ const std::vector<steering::PoolIntent>& IntentRows::renew(const IntentInput& in
   pools_.resize(vips);
   kept_.resize(vips);
   removed_.resize(vips);
+  std::vector<std::pair<Given, std::size_t>> put;  // and the first vip with it
   for (std::size_t v = 0; v < vips; ++v) {
     if (all || removed_[v] != in.rows.row(v).removed) describe(in, v);
     pools_[v].base = stored_base(in.bases, pools_[v].vip.name);
     pools_[v].only_node = in.one_node;
-    put_numbers(in, v);
+    Given given = given_to(in, v);
+    const auto same =
+        std::find_if(put.begin(), put.end(), [&](const auto& p) { return p.first == given; });
+    if (same != put.end()) {
+      pools_[v].backends = pools_[same->second].backends;
+      pools_[v].numbers = pools_[same->second].numbers;
+      continue;
+    }
+    put_numbers(in, given, pools_[v]);
+    pools_[v].numbers = ++numbers_;
+    put.emplace_back(std::move(given), v);
   }
   return pools_;
 }

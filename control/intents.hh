@@ -16,6 +16,7 @@ struct MemberFacts {
   bool draining = false;
   bool off = false;       // an operator's word: down whatever health says
   bool in_doubt = false;  // down only a moment ago: its flows stay
+  friend bool operator==(const MemberFacts&, const MemberFacts&) = default;
 };
 
 /// State of every backend of a pool, in order.
@@ -51,14 +52,27 @@ class IntentRows {
   const std::vector<steering::PoolIntent>& renew(const IntentInput& in);
 
  private:
+  /// What the numbers of a pool follow from. Vips for which it is equal have them from the first.
+  struct Given {
+    SharedShape shape;
+    const PoolWeights::Row* weighed = nullptr;
+    std::uint32_t min_healthy_pct = 0;
+    std::vector<std::uint32_t> kept;
+    std::vector<std::uint32_t> base_weight;
+    std::vector<MemberFacts> facts;       // of those kept
+    std::vector<std::uint8_t> share_pct;  // likewise
+    friend bool operator==(const Given&, const Given&) = default;
+  };
   void describe(const IntentInput& in, std::size_t vip);
-  void put_numbers(const IntentInput& in, std::size_t vip);
+  [[nodiscard]] Given given_to(const IntentInput& in, std::size_t vip) const;
+  void put_numbers(const IntentInput& in, const Given& given, steering::PoolIntent& pool) const;
 
   std::vector<steering::PoolIntent> pools_;
   std::vector<std::vector<std::uint32_t>> kept_;     // by vip: positions of those not removed
   std::vector<std::vector<std::uint32_t>> removed_;  // as they were when described
   std::uint64_t seen_ = 0;                           // edition of the node's rows
   std::uint64_t editions_ = 0;                       // given to pools
+  std::uint64_t numbers_ = 0;                        // likewise, see PoolIntent::numbers
 };
 /// The same as if `next` were in force: backends that are new count as healthy, the others keep
 /// what is known of them, and the policy's factor on their weight.

@@ -188,9 +188,10 @@ std::uint32_t TableRouting::prepare(const Shipment& shipment, Time now) {
     generation->view = *view;
     number_of_.assign(setup_->backends.size(), 0);
     position_of_.assign(FL_MAX_BACKENDS, kNoBackend);
-    for (std::uint32_t b = 0; b < planned.backends.size(); ++b) {
-      number_of_[b] = planned.backends[b].backend;
-      position_of_[planned.backends[b].backend] = b;
+    const std::vector<steering::PlannedBackend> backends = plan->backends(0);
+    for (std::uint32_t b = 0; b < backends.size(); ++b) {
+      number_of_[b] = backends[b].backend;
+      position_of_[backends[b].backend] = b;
     }
     steering_.commit(*plan);
   }

@@ -167,6 +167,23 @@ fl_member Plan::member(std::uint32_t number) const {
   return record;
 }
 
+std::vector<PlannedBackend> Plan::backends(std::size_t pool) const {
+  const MemberRow& row = numbers->book->rows[pool];
+  const PoolTable& table = *numbers->tables.at(row.vip).table;
+  std::vector<PlannedBackend> out(row.members.size());
+  for (std::size_t rank = 0; rank < out.size(); ++rank) {
+    const std::uint32_t i = (*row.order)[rank];
+    const std::uint32_t member = row.members[i];
+    out[i] = {
+        member,
+        row.backends[i],
+        (*members)[member].weight,
+        (*table.counts)[rank],
+        (*pools[pool].slots_before)[rank]};
+  }
+  return out;
+}
+
 PoolMeaning Meanings::of(const model::Vip& vip, const std::vector<std::uint32_t>& order) {
   PoolMeaning out;
   const auto number = [](std::string& text, std::uint64_t n) { text += std::to_string(n) + "\n"; };

@@ -86,7 +86,7 @@ struct MemberKey {
 };
 
 /// Where the configuration has the backends that a table's positions mean.
-using Order = std::shared_ptr<const std::vector<std::uint32_t>>;
+using Order = SharedNumbers;
 
 /// A vip's table.
 struct VipTable {
@@ -115,9 +115,10 @@ struct MemberRow {
   // As the configuration lists them.
   std::vector<std::uint32_t> members;
   std::vector<std::uint32_t> backends;
-  // By position in the table: what a plan needs of 100,000 members lies side by side.
+  // By position in the table: what a plan needs of 100,000 members lies side by side. Equal orders
+  // and weights are one.
   Order order;
-  std::vector<std::uint32_t> configured;  // weights
+  SharedNumbers configured;  // weights
   PoolMembers pool;
   PoolMeaning meaning;
 };

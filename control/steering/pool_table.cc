@@ -115,16 +115,20 @@ std::vector<std::uint32_t> counts_of(const std::vector<std::uint32_t>& words, st
 }
 
 /// Slots that each of the backends had, by its position now.
-std::vector<std::uint32_t> slots_of(const PoolTable* before, const Ids& ids) {
+SharedNumbers slots_of(const PoolTable* before, const Ids& ids) {
+  const auto share = [](std::vector<std::uint32_t> numbers) {
+    return std::make_shared<const std::vector<std::uint32_t>>(std::move(numbers));
+  };
   std::vector<std::uint32_t> out(ids->size(), 0);
-  if (before == nullptr || before->slots.empty()) return out;
-  const std::vector<std::uint32_t> counts =
-      before->counts.empty() ? counts_of(before->slots, before->ids->size()) : before->counts;
+  if (before == nullptr || before->slots.empty()) return share(std::move(out));
+  const SharedNumbers counts = before->counts != nullptr
+                                   ? before->counts
+                                   : share(counts_of(before->slots, before->ids->size()));
   if (same_ids(before->ids, ids)) return counts;
   const std::vector<std::uint32_t> now = positions_in(ids, before->ids);
   for (std::size_t i = 0; i < now.size(); ++i)
-    if (now[i] != kNobody) out[now[i]] = counts[i];
-  return out;
+    if (now[i] != kNobody) out[now[i]] = (*counts)[i];
+  return share(std::move(out));
 }
 
 /// What the next table is derived from.
@@ -193,8 +197,12 @@ SharedTable restored_table(
   return std::make_shared<const PoolTable>(std::move(table));
 }
 
+bool is_equal(const SharedMembers& a, const SharedMembers& b) {
+  return a == b || (a != nullptr && b != nullptr && *a == *b);
+}
+
 bool is_equal(const PoolTable& a, const PoolTable& b) {
-  return a.size == b.size && a.slots == b.slots && a.members == b.members &&
+  return a.size == b.size && a.slots == b.slots && is_equal(a.members, b.members) &&
          a.published == b.published && a.fleet == b.fleet && same_ids(a.ids, b.ids) &&
          is_equal(a.layers.base, b.layers.base) && is_equal(a.layers.weighted, b.layers.weighted);
 }
@@ -202,12 +210,12 @@ bool is_equal(const PoolTable& a, const PoolTable& b) {
 base::Result<NextTable> next_table(const TableInput& in, const HashKey& key) {
   const PoolTable* const previous = in.previous.get();
   const bool same = previous != nullptr && previous->size == in.size &&
-                    previous->members == in.members && same_ids(previous->ids, in.ids);
+                    is_equal(previous->members, in.members) && same_ids(previous->ids, in.ids);
   if (same && previous->fleet == in.fleet.base) return NextTable{in.previous, 0, previous->counts};
   std::vector<std::uint64_t> identities;
   identities.reserve(in.ids->size());
   for (const std::string& id : *in.ids) identities.push_back(keyed_hash(key, id));
-  const LayerInput pool{in.ids, in.members, identities, in.size};
+  const LayerInput pool{in.ids, *in.members, identities, in.size};
   PoolTable table;
   FL_ASSIGN(table.layers, layers_of(previous, pool, in.fleet));
   if (same && table.layers.base == previous->layers.base) {  // the fleet says what was known
@@ -218,7 +226,7 @@ base::Result<NextTable> next_table(const TableInput& in, const HashKey& key) {
   FL_ASSIGN(const SharedLayer published, published_layer(table.layers.weighted, pool));
   table.ids = in.ids;
   table.members = in.members;
-  table.counts = published->counts;
+  table.counts = std::make_shared<const std::vector<std::uint32_t>>(published->counts);
   table.meaning = meaning_of(published->slots);
   table.size = in.size;
   table.fleet = in.fleet.base;

@@ -14,11 +14,18 @@
 
 namespace fairlead::steering {
 
+/// By position; equal ones of several pools are one.
+using SharedNumbers = std::shared_ptr<const std::vector<std::uint32_t>>;
+using SharedMembers = std::shared_ptr<const std::vector<TableMember>>;
+
+/// Whether they say the same; by pointer where it can.
+bool is_equal(const SharedMembers& a, const SharedMembers& b);
+
 struct PoolTable {
   Ids ids;                               // what positions mean
-  std::vector<TableMember> members;      // by position; empty: not known (restored)
+  SharedMembers members;                 // null: not known (restored)
   std::vector<std::uint32_t> slots;      // as in the bank (fl_slot_owner); none: nobody to send to
-  std::vector<std::uint32_t> counts;     // slots of each of `members`
+  SharedNumbers counts;                  // slots of each of `members`; null: restored
   std::uint64_t checksum = 0;            // of slots
   std::uint64_t meaning = 0;             // of the owners, see digest
   std::uint32_t size = 0;                // of the layers below; `slots` may be none
@@ -37,8 +44,8 @@ SharedTable restored_table(
 /// A table as the next generation has it, and what that means for the one before.
 struct NextTable {
   SharedTable table;
-  std::uint32_t moved = 0;                  // slots; all when the size changed or nobody had any
-  std::vector<std::uint32_t> slots_before;  // of each backend
+  std::uint32_t moved = 0;     // slots; all when the size changed or nobody had any
+  SharedNumbers slots_before;  // of each backend
 };
 
 /// Whether two tables are the same, and would be followed by the same.
@@ -46,14 +53,14 @@ bool is_equal(const PoolTable& a, const PoolTable& b);
 
 /// What a pool's next table follows from. Equal ones have one table.
 struct TableInput {
-  SharedTable previous;              // null: there is none
-  Ids ids;                           // the pool's
-  std::vector<TableMember> members;  // by position
+  SharedTable previous;  // null: there is none
+  Ids ids;               // the pool's
+  SharedMembers members;
   std::uint32_t size = 0;
   FleetBase fleet;
   friend bool operator==(const TableInput& a, const TableInput& b) {
     return a.previous == b.previous && a.size == b.size && a.fleet == b.fleet &&
-           a.members == b.members && same_ids(a.ids, b.ids);
+           is_equal(a.members, b.members) && same_ids(a.ids, b.ids);
   }
 };
 

@@ -11,7 +11,9 @@
 namespace fairlead::steering {
 namespace {
 
-std::vector<fl_quic_server> entries(const model::Vip& vip, const PlannedPool& planned) {
+std::vector<fl_quic_server> entries(
+    const model::Vip& vip, const std::vector<std::uint32_t>& members
+) {
   std::vector<fl_quic_server> out;
   for (const model::QuicConfig& config : vip.quic) {
     for (std::size_t i = 0; i < vip.backends.size(); ++i) {
@@ -19,7 +21,7 @@ std::vector<fl_quic_server> entries(const model::Vip& vip, const PlannedPool& pl
       fl_quic_server entry{};
       entry.key[0] = config.number;
       std::copy(id.begin(), id.end(), entry.key + 1);
-      entry.member = planned.backends[i].member;
+      entry.member = members[i];
       out.push_back(entry);
     }
   }
@@ -43,10 +45,12 @@ bool fill(const std::vector<fl_quic_server>& all, std::vector<fl_quic_server>& i
 
 }  // namespace
 
-std::vector<fl_quic_server> quic_index(const model::Vip& vip, const PlannedPool& planned) {
+std::vector<fl_quic_server> quic_index(
+    const model::Vip& vip, const std::vector<std::uint32_t>& members
+) {
   std::vector<fl_quic_server> index;
   if (vip.quic.empty()) return index;
-  const std::vector<fl_quic_server> all = entries(vip, planned);
+  const std::vector<fl_quic_server> all = entries(vip, members);
   fl_quic_server free{};
   free.member = FL_NO_MEMBER;
   for (std::size_t size = 8;; size *= 2) {

@@ -13,9 +13,9 @@ namespace fairlead::steering {
 
 /// One entry per backend and configuration, in an index at most half full in which each is found
 /// within FL_VIP_PROBES steps. Empty if the vip has no QUIC configuration. Requires: no two
-/// backends have one server id (validate()); `planned` is parallel to vip.backends.
+/// backends have one server id (validate()). `members`: numbers, parallel to vip.backends.
 [[nodiscard]] std::vector<fl_quic_server> quic_index(
-    const model::Vip& vip, const PlannedPool& planned
+    const model::Vip& vip, const std::vector<std::uint32_t>& members
 );
 
 }  // namespace fairlead::steering

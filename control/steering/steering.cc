@@ -36,8 +36,7 @@ class Planner {
     const Book& book = known ? *numbers_.book : next_;
     plan_.pools.reserve(pools.size());
     for (std::size_t i = 0; i < pools.size(); ++i) {
-      plan_.pools.push_back(planned(pools[i], book.rows[i]));
-      FL_TRY(build(pools[i], book.rows[i], plan_.pools.back()));
+      FL_TRY(build(pools[i], book.rows[i]));
     }
     order_vips(book);
     numbers_.members = std::make_shared<const std::vector<MemberNumbers>>(std::move(members_));
@@ -72,15 +71,26 @@ class Planner {
       vip.order = order_of(backends);
       orders_anew_.insert(row.vip);
     }
+    vip.order = known_list(*vip.order);
     row.order = vip.order;
     std::vector<std::uint32_t> pool;
+    std::vector<std::uint32_t> configured;
     pool.reserve(backends.size());
-    row.configured.reserve(backends.size());
+    configured.reserve(backends.size());
     for (const std::uint32_t i : *vip.order) {
       pool.push_back(row.members[i]);
-      row.configured.push_back(backends[i].weight);
+      configured.push_back(backends[i].weight);
     }
     row.pool = std::make_shared<const std::vector<std::uint32_t>>(std::move(pool));
+    row.configured = known_list(std::move(configured));
+  }
+
+  /// The list that an earlier pool has, if it is the same.
+  SharedNumbers known_list(std::vector<std::uint32_t> list) {
+    for (const SharedNumbers& known : lists_)
+      if (*known == list) return known;
+    lists_.push_back(std::make_shared<const std::vector<std::uint32_t>>(std::move(list)));
+    return lists_.back();
   }
 
   static Order order_of(const std::vector<model::Backend>& backends) {
@@ -92,21 +102,41 @@ class Planner {
     return std::make_shared<const std::vector<std::uint32_t>>(std::move(order));
   }
 
-  /// The pool's numbers, with what its intents say of each member.
-  PlannedPool planned(const PoolIntent& pool, const MemberRow& row) {
-    PlannedPool planned;
-    planned.name = pool.vip.name;
-    planned.vip = row.vip;
-    planned.backends.resize(row.members.size());
-    for (std::size_t i = 0; i < row.members.size(); ++i) {
-      MemberNumbers& numbers = members_[row.members[i]];
-      numbers = numbers_of(pool.backends[i]);
-      PlannedBackend& backend = planned.backends[i];
-      backend.member = row.members[i];
-      backend.backend = row.backends[i];
-      backend.weight = numbers.weight;
+  /// What the intents of a pool say of its members, by position in the table. Pools that say the
+  /// same have the same: 100 vips of 1000 backends are one list to make.
+  struct Said {
+    std::uint64_t numbers = 0;  // of the intent
+    Order order;
+    SharedNumbers configured;
+    std::vector<MemberNumbers> records;
+    SharedMembers members;
+    std::uint32_t active = 0;  // with slots
+  };
+  using SharedSaid = std::shared_ptr<const Said>;
+
+  SharedSaid said_by(const PoolIntent& pool, const MemberRow& row) {
+    const auto same = std::find_if(said_.begin(), said_.end(), [&](const SharedSaid& s) {
+      return s->numbers == pool.numbers && s->order == row.order && s->configured == row.configured;
+    });
+    if (pool.numbers != 0 && same != said_.end()) return *same;
+    auto said = std::make_shared<Said>(Said{pool.numbers, row.order, row.configured, {}, {}, 0});
+    std::vector<TableMember> members;
+    said->records.reserve(row.order->size());
+    members.reserve(row.order->size());
+    for (std::size_t rank = 0; rank < row.order->size(); ++rank) {
+      const BackendIntent& intent = pool.backends[(*row.order)[rank]];
+      const bool active = intent.state == FL_MEMBER_ACTIVE;
+      members.push_back({(*row.configured)[rank], intent.weight, active});
+      said->records.push_back(numbers_of(intent));
+      said->active += said->records.back().weight > 0 ? 1 : 0;
     }
-    return planned;
+    said->members = std::make_shared<const std::vector<TableMember>>(std::move(members));
+    for (const SharedSaid& known : said_)  // in a fleet nobody knows before that they are equal
+      if (known->order == said->order && known->records == said->records &&
+          is_equal(known->members, said->members))
+        return known;
+    said_.push_back(said);
+    return said;
   }
 
   /// Of vips that are gone.
@@ -147,15 +177,13 @@ class Planner {
   }
 
   /// What the pool's table follows from.
-  TableInput input_of(const PoolIntent& pool, const MemberRow& row, VipTable& vip) {
+  TableInput input_of(
+      const PoolIntent& pool, const MemberRow& row, const Said& said, VipTable& vip
+  ) {
     TableInput in;
     in.previous = vip.table;
     in.ids = orders_anew_.count(row.vip) == 0 ? vip.table->ids : ids_of(pool.vip.backends, vip);
-    in.members.resize(row.order->size());
-    for (std::size_t rank = 0; rank < in.members.size(); ++rank) {
-      const BackendIntent& intent = pool.backends[(*row.order)[rank]];
-      in.members[rank] = {row.configured[rank], intent.weight, intent.state == FL_MEMBER_ACTIVE};
-    }
+    in.members = said.members;
     if (!known_ || vip.asked != pool.base) {
       vip.asked = pool.base;
       vip.fits = pool.base != nullptr && pool.base->fits(base_shape(pool.vip));
@@ -184,23 +212,23 @@ class Planner {
     return next;
   }
 
-  /// The pool's table, after its previous one.
-  Result<bool> build(const PoolIntent& pool, const MemberRow& row, PlannedPool& planned) {
-    VipTable& vip = numbers_.tables[planned.vip];
-    const auto next = follow(input_of(pool, row, vip));
+  /// The pool's table, after its previous one, and its members' numbers.
+  Result<bool> build(const PoolIntent& pool, const MemberRow& row) {
+    const SharedSaid said = said_by(pool, row);
+    said_of_.push_back(said);
+    for (std::size_t rank = 0; rank < row.pool->size(); ++rank)
+      members_[(*row.pool)[rank]] = said->records[rank];
+    VipTable& vip = numbers_.tables[row.vip];
+    auto next = follow(input_of(pool, row, *said, vip));
     if (!next) return base::annotate("vip " + pool.vip.name, next.error());
     vip.table = next->table;
-    planned.table_size = static_cast<std::uint32_t>(vip.table->slots.size());
-    planned.slots_moved = next->moved;
-    const std::vector<std::uint32_t>& order = *row.order;
-    for (std::size_t rank = 0; rank < order.size(); ++rank) {
-      PlannedBackend& backend = planned.backends[order[rank]];
-      backend.slots = vip.table->counts[rank];
-      backend.slots_before = next->slots_before[rank];
-    }
-    plan_.vips.push_back(vip_record(pool.vip, planned));
+    const auto size = static_cast<std::uint32_t>(vip.table->slots.size());
+    plan_.pools.push_back({pool.vip.name, row.vip, size, next->moved, std::move(next->slots_before)}
+    );
+    plan_.vips.push_back(vip_record(pool.vip, plan_.pools.back()));
+    plan_.vips.back().active_members = said->active;
     if (pool.only_node) plan_.vips.back().flags |= FL_VIP_ONLY_NODE;
-    quic_[planned.vip] = quic_index(pool.vip, planned);
+    quic_[row.vip] = quic_index(pool.vip, row.members);
     return true;
   }
 
@@ -223,9 +251,6 @@ class Planner {
       v.quic_id_bytes[config.number] = config.server_id_bytes;
     v.vip = planned.vip;
     v.table_size = planned.table_size;
-    v.active_members = static_cast<std::uint32_t>(std::count_if(
-        planned.backends.begin(), planned.backends.end(), [](const auto& b) { return b.weight > 0; }
-    ));
     return v;
   }
 
@@ -258,7 +283,8 @@ class Planner {
     std::string text;
     text.reserve(most);
     std::vector<Told> told;
-    for (const auto& [name, i] : by_name) append_meaning(numbers_.book->rows[i], told, text);
+    for (const auto& [name, i] : by_name)
+      append_meaning(numbers_.book->rows[i], said_of_[i], told, text);
     plan_.digest = keyed_hash(plan_.node.hash_key, text);
   }
 
@@ -266,22 +292,19 @@ class Planner {
   struct Told {
     std::shared_ptr<const MembersMeaning> meaning;
     SharedTable table;
-    std::vector<std::uint64_t> numbers;  // state and weight of each member
+    SharedSaid said;
     std::size_t begin = 0;
     std::size_t bytes = 0;
   };
 
   /// Equal pools say the same: 100 vips of 1000 backends are one text to write and 99 to copy.
-  void append_meaning(const MemberRow& row, std::vector<Told>& told, std::string& text) const {
+  void append_meaning(
+      const MemberRow& row, const SharedSaid& said, std::vector<Told>& told, std::string& text
+  ) const {
     text += row.meaning.vip;
-    Told mine{row.meaning.members, numbers_.tables.at(row.vip).table, {}, text.size(), 0};
-    mine.numbers.reserve(row.pool->size());
-    for (const std::uint32_t n : *row.pool) {
-      const MemberNumbers& m = (*plan_.members)[n];
-      mine.numbers.push_back(std::uint64_t{m.state} << 32 | m.weight);
-    }
+    Told mine{row.meaning.members, numbers_.tables.at(row.vip).table, said, text.size(), 0};
     const auto same = std::find_if(told.begin(), told.end(), [&](const Told& t) {
-      return t.meaning == mine.meaning && t.table == mine.table && t.numbers == mine.numbers;
+      return t.meaning == mine.meaning && t.table == mine.table && t.said == mine.said;
     });
     if (same != told.end()) {
       text.append(text, same->begin, same->bytes);
@@ -294,11 +317,11 @@ class Planner {
 
   static void append_members(const Told& told, std::string& text) {
     std::size_t at = 0;
-    for (std::size_t rank = 0; rank < told.numbers.size(); ++rank) {
+    for (std::size_t rank = 0; rank < told.said->records.size(); ++rank) {
       text.append(told.meaning->text, at, told.meaning->ends[rank] - at);
       at = told.meaning->ends[rank];
-      append_number(text, told.numbers[rank] >> 32);
-      append_number(text, told.numbers[rank] & UINT32_MAX);
+      append_number(text, told.said->records[rank].state);
+      append_number(text, told.said->records[rank].weight);
     }
     append_number(text, told.table->slots.size());
     append_number(text, told.table->meaning);
@@ -321,6 +344,9 @@ class Planner {
   base::Nanoseconds now_;
   std::map<std::uint32_t, std::vector<fl_quic_server>> quic_;          // by vip number
   std::vector<Ids> ids_;                                               // that no table had before
+  std::vector<SharedNumbers> lists_;                                   // orders, weights
+  std::vector<SharedSaid> said_;                                       // each once
+  std::vector<SharedSaid> said_of_;                                    // by intent
   std::multimap<SharedTable, std::pair<TableInput, NextTable>> done_;  // by the previous table
   std::multimap<std::uint64_t, SharedTable> tables_;                   // by checksum
   Plan plan_;

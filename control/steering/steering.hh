@@ -37,6 +37,8 @@ struct PoolIntent {
   // Not 0: pools of this number have equal `vip`s, so that a plan after one with the same numbers
   // need not look at names again. 0: not known.
   std::uint64_t edition = 0;
+  // Not 0: pools of one plan with this number have equal `backends`. 0: not known.
+  std::uint64_t numbers = 0;
   bool only_node = false;  // FL_VIP_ONLY_NODE
 };
 
@@ -67,10 +69,10 @@ struct PlannedBackend {
 
 struct PlannedPool {
   std::string name;
-  std::uint32_t vip = 0;                 // stable vip number
-  std::uint32_t table_size = 0;          // 0: nobody to send to
-  std::uint32_t slots_moved = 0;         // owner changed; all of them when the size changed
-  std::vector<PlannedBackend> backends;  // in the order of the intent
+  std::uint32_t vip = 0;          // stable vip number
+  std::uint32_t table_size = 0;   // 0: nobody to send to
+  std::uint32_t slots_moved = 0;  // owner changed; all of them when the size changed
+  SharedNumbers slots_before;     // of each backend, by position in the table
 };
 
 /// What plans say of a member; the rest of its record stays until a pool changes its members.
@@ -83,7 +85,7 @@ struct MemberNumbers {
 };
 
 /// Numbers of members, by position in a table.
-using PoolMembers = std::shared_ptr<const std::vector<std::uint32_t>>;
+using PoolMembers = SharedNumbers;
 
 /// A finished plan: nothing is changed until it is encoded, published and committed.
 struct Plan {
@@ -101,6 +103,8 @@ struct Plan {
   std::shared_ptr<const std::vector<MemberNumbers>> members;  // by number
   /// The whole record of a member.
   [[nodiscard]] fl_member member(std::uint32_t number) const;
+  /// Of an entry of pools, in the order of its intent. Made when somebody asks.
+  [[nodiscard]] std::vector<PlannedBackend> backends(std::size_t pool) const;
   struct Numbers;
   std::shared_ptr<const Numbers> numbers;  // numbering after the plan
 };

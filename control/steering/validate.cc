@@ -141,7 +141,12 @@ Result<bool> validate(const std::vector<PoolIntent>& pools, const NodeIntent& no
 
 Result<bool> validate_numbers(const std::vector<PoolIntent>& pools, const NodeIntent& node) {
   FL_TRY(check_node(node));
-  for (const PoolIntent& pool : pools) FL_TRY(check_backends(pool));
+  std::uint64_t checked = 0;
+  for (const PoolIntent& pool : pools) {
+    if (pool.numbers != 0 && pool.numbers == checked) continue;
+    FL_TRY(check_backends(pool));
+    checked = pool.numbers;
+  }
   return true;
 }
 

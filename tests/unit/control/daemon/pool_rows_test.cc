@@ -71,7 +71,7 @@ class Control {
     // Nothing is remembered of names: the same must come out.
     IntentRows fresh;
     std::vector<steering::PoolIntent> pools = fresh.renew(input());
-    for (steering::PoolIntent& pool : pools) pool.edition = 0;
+    for (steering::PoolIntent& pool : pools) pool.edition = pool.numbers = 0;
     const steering::Plan anew = steering_.plan(pools, {}, now_).value();
     EXPECT_EQ(plan.content, anew.content);
     EXPECT_EQ(plan.digest, anew.digest);
@@ -230,7 +230,7 @@ TEST(PoolRows, ARemovedBackendLeavesOnePoolAndComesBack) {
 
   control.operators.holds.clear();
   const steering::Plan again = control.publish();
-  EXPECT_EQ(again.pools[2].backends.size(), 3U);
+  EXPECT_EQ(again.backends(2).size(), 3U);
   EXPECT_TRUE(again.changed);
 }
 
@@ -248,7 +248,7 @@ TEST(PoolRows, BackendsThatComeGoAndAreRenamedHaveTheirOwnRows) {
   const steering::Plan plan = control.publish();
 
   EXPECT_EQ(control.members(plan, "api"), "b1 Ab2 A");
-  EXPECT_EQ(plan.pools[1].backends.size(), 4U);
+  EXPECT_EQ(plan.backends(1).size(), 4U);
   EXPECT_EQ(control.weights.find("dns", "b1"), nullptr);
   ASSERT_NE(control.weights.find("dns", "c1"), nullptr);
   EXPECT_GT(control.weights.find("api", "b1")->weight, control.weights.find("api", "b2")->weight)

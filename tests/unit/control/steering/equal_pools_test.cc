@@ -136,7 +136,7 @@ TEST(EqualPools, OneThatBecomesDifferentMovesOnlyWhatItsOwnChangeMoves) {
   EXPECT_EQ(tables_in(after), 2U);
   EXPECT_EQ(after.tables[0], before.tables[0]) << "the very table";
   EXPECT_EQ(after.tables[3], before.tables[3]);
-  EXPECT_EQ(after.pools[1].slots_moved, before.pools[1].backends[2].slots);
+  EXPECT_EQ(after.pools[1].slots_moved, before.backends(1)[2].slots);
   EXPECT_EQ(after.pools[0].slots_moved, 0U);
   const auto now = owners(generations.view(), 1);
   for (std::size_t s = 0; s < now.size(); ++s)

@@ -102,8 +102,8 @@ TEST(OneTable, ADeathMovesTheSlotsOfTheDeadAndItsEndGivesExactlyTheseBack) {
     const Plan dead = committed(steering, down(pools, {1}));
     const Plan back = committed(steering, pools);
 
-    EXPECT_EQ(dead.pools[0].slots_moved, before.pools[0].backends[1].slots);
-    EXPECT_EQ(different(before, dead), before.pools[0].backends[1].slots);
+    EXPECT_EQ(dead.pools[0].slots_moved, before.backends(0)[1].slots);
+    EXPECT_EQ(different(before, dead), before.backends(0)[1].slots);
     EXPECT_EQ(different(before, back), 0u);
   }
 }
@@ -115,14 +115,13 @@ TEST(OneTable, AConfigurationsChangeMovesTheLeast) {
   const Plan before = committed(steering, five);
 
   const Plan without = committed(steering, four);
-  EXPECT_EQ(without.pools[0].slots_moved, before.pools[0].backends[4].slots);
+  EXPECT_EQ(without.pools[0].slots_moved, before.backends(0)[4].slots);
 
   four.vip.backends[0].weight = 200;
   four.backends[0].weight = 200;
   const Plan heavier = committed(steering, four);
   EXPECT_EQ(
-      heavier.pools[0].slots_moved,
-      heavier.pools[0].backends[0].slots - without.pools[0].backends[0].slots
+      heavier.pools[0].slots_moved, heavier.backends(0)[0].slots - without.backends(0)[0].slots
   );
 }
 
@@ -143,8 +142,7 @@ TEST(OneTable, WhatIsPublishedIsKeptOverARestartWhateverItCameFrom) {
     const Plan next = committed(restored, drifted);
     EXPECT_EQ(next.pools[0].table_size, 1021u);
     EXPECT_EQ(
-        committed(restored, down(drifted, {3})).pools[0].slots_moved,
-        next.pools[0].backends[3].slots
+        committed(restored, down(drifted, {3})).pools[0].slots_moved, next.backends(0)[3].slots
     );
   }
 }
@@ -159,7 +157,7 @@ TEST(OneTable, WeightsConfiguredWhileControlWasAwayAreInForceAfterItsRestart) {
     two.vip.backends[at].weight = weight;
     two.backends[at].weight = weight;
   }
-  EXPECT_NEAR(committed(restored, two).pools[0].backends[1].slots, 1021 * 100 / 101, 1);
+  EXPECT_NEAR(committed(restored, two).backends(0)[1].slots, 1021 * 100 / 101, 1);
 }
 
 TEST(OneTable, ARestartedControlAgreesAgainWithTheOthers) {

@@ -87,24 +87,24 @@ TEST(Steering, NumbersStayWhenOrderAndCompanyChange) {
       planned(steering, {pool("api", 11, {"b2"}), pool("web", 10, {"b3", "b4", "b1"})});
 
   EXPECT_EQ(after.pools[0].vip, before.pools[1].vip);
-  EXPECT_EQ(after.pools[0].backends[0].member, before.pools[1].backends[0].member);
-  EXPECT_EQ(after.pools[1].backends[0].member, before.pools[0].backends[2].member);
-  EXPECT_EQ(after.pools[1].backends[2].member, before.pools[0].backends[0].member);
-  EXPECT_EQ(after.pools[0].backends[0].backend, 1u) << "b2 is one backend in both pools";
+  EXPECT_EQ(after.backends(0)[0].member, before.backends(1)[0].member);
+  EXPECT_EQ(after.backends(1)[0].member, before.backends(0)[2].member);
+  EXPECT_EQ(after.backends(1)[2].member, before.backends(0)[0].member);
+  EXPECT_EQ(after.backends(0)[0].backend, 1u) << "b2 is one backend in both pools";
 }
 
 TEST(Steering, AFreedNumberIsReusedOnlyAfterAllFlowsTimedOut) {
   Steering steering;
   const Plan before = committed(steering, {pool("web", 10, {"b1", "b2"})});
-  const std::uint32_t freed = before.pools[0].backends[1].member;
+  const std::uint32_t freed = before.backends(0)[1].member;
   const Plan gone = committed(steering, {pool("web", 10, {"b1"})}, kSecond);
   EXPECT_EQ((*gone.members)[freed].state, FL_MEMBER_FREE);
 
   const Plan early = planned(steering, {pool("web", 10, {"b1", "b5"})}, kHold);
   const Plan late = planned(steering, {pool("web", 10, {"b1", "b5"})}, kHold + kSecond);
 
-  EXPECT_NE(early.pools[0].backends[1].member, freed);
-  EXPECT_EQ(late.pools[0].backends[1].member, freed);
+  EXPECT_NE(early.backends(0)[1].member, freed);
+  EXPECT_EQ(late.backends(0)[1].member, freed);
 }
 
 TEST(Steering, ANewAddressIsANewMember) {
@@ -115,8 +115,8 @@ TEST(Steering, ANewAddressIsANewMember) {
 
   const Plan after = planned(steering, pools, kSecond);
 
-  EXPECT_NE(after.pools[0].backends[0].member, before.pools[0].backends[0].member);
-  EXPECT_EQ(after.pools[0].backends[0].backend, before.pools[0].backends[0].backend);
+  EXPECT_NE(after.backends(0)[0].member, before.backends(0)[0].member);
+  EXPECT_EQ(after.backends(0)[0].backend, before.backends(0)[0].backend);
 }
 
 TEST(Steering, DownAndDrainingBackendsOwnNoSlots) {
@@ -128,13 +128,10 @@ TEST(Steering, DownAndDrainingBackendsOwnNoSlots) {
 
   const Plan after = planned(steering, pools, kSecond);
 
-  EXPECT_EQ(after.pools[0].backends[2].slots, 1021u);
-  EXPECT_EQ(
-      after.pools[0].slots_moved,
-      before.pools[0].backends[0].slots + before.pools[0].backends[1].slots
-  );
-  EXPECT_EQ(after.pools[0].backends[0].slots_before, before.pools[0].backends[0].slots);
-  EXPECT_EQ((*after.members)[after.pools[0].backends[1].member].state, FL_MEMBER_DRAINING);
+  EXPECT_EQ(after.backends(0)[2].slots, 1021u);
+  EXPECT_EQ(after.pools[0].slots_moved, before.backends(0)[0].slots + before.backends(0)[1].slots);
+  EXPECT_EQ(after.backends(0)[0].slots_before, before.backends(0)[0].slots);
+  EXPECT_EQ((*after.members)[after.backends(0)[1].member].state, FL_MEMBER_DRAINING);
 }
 
 TEST(Steering, NobodyUsableMakesAnEmptyTableAndItFillsAgain) {
@@ -148,7 +145,7 @@ TEST(Steering, NobodyUsableMakesAnEmptyTableAndItFillsAgain) {
   EXPECT_EQ(bank.put(down, 1).vips().size(), 2u);
   pools[0].backends[0].state = FL_MEMBER_ACTIVE;
 
-  EXPECT_EQ(planned(steering, pools).pools[0].backends[0].slots, 1021u);
+  EXPECT_EQ(planned(steering, pools).backends(0)[0].slots, 1021u);
 }
 
 TEST(Steering, APoolThatStaysKeepsItsVeryTable) {
@@ -163,8 +160,8 @@ TEST(Steering, APoolThatStaysKeepsItsVeryTable) {
   EXPECT_NE(after.tables[0], before.tables[0]);
   EXPECT_EQ(after.tables[1], before.tables[1]) << "the same object: not built, not copied";
   EXPECT_EQ(after.pools[1].slots_moved, 0u);
-  EXPECT_EQ(after.pools[1].backends[0].slots, 1021u);
-  EXPECT_EQ(after.pools[1].backends[0].slots_before, 1021u);
+  EXPECT_EQ(after.backends(1)[0].slots, 1021u);
+  EXPECT_EQ(after.backends(1)[0].slots_before, 1021u);
 }
 
 TEST(Steering, ATableIsBuiltAnewForWhateverItDependsOn) {
@@ -296,8 +293,8 @@ TEST(Steering, NumbersFreedBeforeARestartAreHeldAfterIt) {
   const Steering restored = *Steering::restore(view, 100 * kSecond);
 
   const auto wanted = std::vector<PoolIntent>{pool("web", 10, {"b1", "b5"})};
-  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold - 1).pools[0].backends[1].member, 2u);
-  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold).pools[0].backends[1].member, 1u);
+  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold - 1).backends(0)[1].member, 2u);
+  EXPECT_EQ(planned(restored, wanted, 100 * kSecond + kHold).backends(0)[1].member, 1u);
 }
 
 TEST(Steering, RestoreOfNothingIsAFreshStart) {
