@@ -188,7 +188,7 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
   const bool software = first_queue != 0 && !checksums_.by_port;  // one way for all its devices
   checksums_ = plan_checksums(checksums_wanted_, info.tx_offload_capa);
   if (software) checksums_ = weaker(checksums_);
-  const XdpSockets others = XdpSockets::of_this_process();
+  const XdpFiles others = XdpFiles::of_this_process();
   CapturedStderr captured;
   int r = try_start(ethdev, first_queue, queues);
   if (r != 0 && checksums_.by_port) {
@@ -200,7 +200,7 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
     r = try_start(ethdev, first_queue, queues);
   }
   const std::string log = captured.restore();
-  xdp_sockets_.add(XdpSockets::of_this_process().without(others));
+  xdp_files_.add(XdpFiles::of_this_process().without(others));
   if (r != 0) return tl::unexpected<base::Error>(port_error(device_, "be started", r, log));
   for (std::uint16_t q = 0; q < queues; ++q) queues_.push_back({ethdev, q});
   if (rss_.enabled()) table_ = read_table(ethdev, rss_.table_size);
@@ -360,7 +360,7 @@ void Port::close() {
     rte_eth_dev_close(ethdev);
   }
   ethdevs_.clear();
-  xdp_sockets_.close_those_left();
+  xdp_files_.close_those_left();
 }
 
 void Port::unplug() {

@@ -17,7 +17,7 @@
 #include "dataplane/net/addr.hh"
 #include "dataplane/rss.hh"
 #include "dataplane/sizing.hh"
-#include "dataplane/xdp_sockets.hh"
+#include "dataplane/xdp_files.hh"
 
 namespace fairlead::dataplane {
 
@@ -125,7 +125,7 @@ class Port {
   std::vector<std::uint16_t> ethdevs_;
   std::vector<Queue> queues_;
   std::vector<rte_mempool*> pools_;
-  XdpSockets xdp_sockets_;  // that the driver opened for this port
+  XdpFiles xdp_files_;  // that the driver opened for this port
   QueueSizes sizes_;
   int socket_ = SOCKET_ID_ANY;
   RssPlan rss_;
