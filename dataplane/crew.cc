@@ -190,6 +190,7 @@ base::Result<void> Crew::hand_out(
 ) {
   for (unsigned w = 0; w < running_; ++w) {
     if (!members_[w].worker->taken()) continue;  // it hangs, and may be about to read what it has
+    members_[w].before = std::move(members_[w].assignment);
     members_[w].assignment =
         assignment_for(stations, w, [&](const Station& s, unsigned q) { return has(w, s, q); });
     members_[w].worker->assign(members_[w].assignment.get());
@@ -295,6 +296,19 @@ base::Result<void> Crew::leave(Stations& stations, Station& leaving) {
   if (running_ > 1) look_from_now_on();
   return hand_out(stations, [&](unsigned w, const Station& s, unsigned q) {
     return &s != &leaving && s.owners[q] == w;
+  });
+}
+
+bool Crew::may_touch(const Station& station) const {
+  const auto has_port = [&](const std::unique_ptr<Assignment>& given) {
+    return given != nullptr &&
+           std::any_of(given->ports.begin(), given->ports.end(), [&](const WorkerPort& port) {
+             return port.number == station.number;
+           });
+  };
+  const auto running = members_.begin() + running_;
+  return std::any_of(members_.begin(), running, [&](const Member& member) {
+    return has_port(member.assignment) || (!member.worker->taken() && has_port(member.before));
   });
 }
 

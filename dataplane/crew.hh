@@ -47,6 +47,8 @@ class Crew {
   [[nodiscard]] base::Result<void> check_count(unsigned count) const;
   /// The workers leave the queues of a port that is about to go; the others stay as they are.
   base::Result<void> leave(Stations& stations, Station& leaving);
+  /// Whether some worker may touch this port's queues, now or, if it hangs, when it wakes.
+  [[nodiscard]] bool may_touch(const Station& station) const;
   /// Packets may come to other workers than before, because a device spreads them differently.
   base::Result<void> expect_moves(Stations& stations);
   /// Setup::longest_idle may be another: a look into others' tables that is under way lasts longer
@@ -81,6 +83,7 @@ class Crew {
     std::unique_ptr<Worker> worker;
     std::jthread thread;
     std::unique_ptr<Assignment> assignment;  // given last; the worker's until it has taken it
+    std::unique_ptr<Assignment> before;      // in force until then
     Pulse pulse;
     const fl_flow_order* order = nullptr;  // of the region that it was told
   };

@@ -76,6 +76,30 @@ void tell_rules(const Station& station) {
   );
 }
 
+/// Requires: no worker may touch it.
+void close_port(Forwarder& f, Crew::Stations::iterator at) {
+  const std::unique_ptr<Station> gone = std::move(*at);
+  f.stations.erase(at);
+  gone->port.close();
+  if (gone->number < FL_MAX_PORTS) f.regions.workers.at<fl_workers>(0)->port[gone->number] = {};
+  gone->drop_packets();
+  gone->port.unplug();
+}
+
+/// After the workers could not be given the newest port: it goes, unless one that hangs was given
+/// it meanwhile and may read its queues when it wakes.
+base::Error take_back(Forwarder& f, base::Error why) {
+  const auto at = f.stations.end() - 1;
+  if (f.crew->may_touch(**at)) (void)f.crew->leave(f.stations, **at);
+  if (f.crew->may_touch(**at)) {
+    why.what += "; port " + std::to_string((*at)->number) +
+                " stays until it answers: remove it then, or ask for workers again";
+  } else {
+    close_port(f, at);
+  }
+  return why;
+}
+
 }  // namespace
 
 PortCounters counters_of(const Station& station) {
@@ -164,7 +188,7 @@ base::Result<unsigned> add_port(Forwarder& f, const model::Port& asked) {
   for (unsigned w = 0; w < f.crew->running(); ++w) station->neighbours->begin(w);
   f.stations.push_back(std::move(station));
   if (auto arranged = f.crew->arrange(f.stations, f.crew->running()); !arranged) {
-    return tl::unexpected<base::Error>(arranged.error());
+    return tl::unexpected<base::Error>(take_back(f, arranged.error()));
   }
   (void)f.stations.back()->port.follow_vips(vips_of(f.table));
   tell_rules(*f.stations.back());
@@ -189,12 +213,7 @@ base::Result<void> remove_port(Forwarder& f, unsigned number) {
   FL_TRY(f.crew->leave(f.stations, **at));
   (*at)->carry(sys::monotonic_ns());
   const std::string device = (*at)->port.device();
-  (*at)->port.close();
-  if (number < FL_MAX_PORTS) f.regions.workers.at<fl_workers>(0)->port[number] = {};
-  const std::unique_ptr<Station> gone = std::move(*at);
-  f.stations.erase(at);
-  gone->drop_packets();
-  gone->port.unplug();
+  close_port(f, at);
   sys::log_info("port removed port=" + std::to_string(number) + " device=" + device);
   return {};
 }

@@ -180,6 +180,8 @@ std::string who_forwards(const Forwarder& f, const std::vector<unsigned>& worker
   bool we = false;
   bool others = workers.empty();
   for (const unsigned w : workers) {
+    others = others || w == kNobody;
+    if (w == kNobody) continue;
     const fl_sign& sign = *fl_sign_of(&f.regions.workers.at<fl_workers>(0)->worker[w]);
     const std::uint32_t owner = __atomic_load_n(&sign.owner, __ATOMIC_ACQUIRE);
     (owner == FL_OWNER_DATAPLANE ? we : others) = true;

@@ -25,7 +25,7 @@ base::Result<std::unique_ptr<Station>> Station::open(const Setup& setup) {
   if (!opened) return tl::unexpected<base::Error>(opened.error());
   const PuntPath path = punt_path(*opened, setup.configured);
   std::unique_ptr<Station> station(new Station(std::move(*opened), setup.number, path));
-  station->owners.assign(station->port.queues(), 0);
+  station->owners.assign(station->port.queues(), kNobody);
   if (const auto fitted = station->fit_out(setup); !fitted) {
     if (setup.plug) station->port.unplug();
     return tl::unexpected<base::Error>(fitted.error());

@@ -16,6 +16,9 @@
 
 namespace fairlead::dataplane {
 
+/// Owner of a queue that no worker serves yet.
+inline constexpr unsigned kNobody = ~0U;
+
 /// Main thread only. Does not move: next hops and rings are pointed to by workers.
 class Station {
  public:
@@ -41,7 +44,7 @@ class Station {
   Port port;
   unsigned number;
   PuntPath punt;
-  std::vector<unsigned> owners;     // by queue: the worker that serves it
+  std::vector<unsigned> owners;     // by queue: the worker that serves it, or kNobody
   std::vector<PacketRing> to_main;  // by worker; empty with PuntPath::kNone
   std::vector<PacketRing> from_main;
   std::unique_ptr<Tap> tap;  // with PuntPath::kTap

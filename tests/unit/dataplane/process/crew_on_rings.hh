@@ -2,6 +2,7 @@
 // A crew of workers on ports of rings, with a published table; flows whose backends are noted.
 #pragma once
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <set>
@@ -216,6 +217,21 @@ class CrewOnRings : public ::testing::Test {
     EXPECT_EQ(backends_.size(), kFlows);
     EXPECT_EQ(all.size(), 2U);
   }
+  /// The worker of this queue hangs, with a packet in hand, until wake().
+  void hang_at(const Queue& queue, rte_ring* receives) {
+    ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
+    hangs_ = false;
+    shall_hang_ = true;
+    receive(receives, 0, "S");
+    while (!hangs_) std::this_thread::yield();
+  }
+  static void wake() { shall_hang_ = false; }
+  static std::uint16_t
+  hang(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t, void*) {
+    if (count != 0) hangs_ = true;
+    while (hangs_ && shall_hang_) std::this_thread::yield();
+    return count;
+  }
   std::uint64_t in_flight() {
     std::uint64_t sum = 0;
     for (unsigned w = 0; w < crew_->known(); ++w) {
@@ -240,6 +256,8 @@ class CrewOnRings : public ::testing::Test {
   std::uint64_t came_ = 0;
   std::map<unsigned, std::set<unsigned>> backends_;
   static inline unsigned next_station_ = 1;
+  static inline std::atomic<bool> hangs_{false};
+  static inline std::atomic<bool> shall_hang_{true};
 };
 
 }  // namespace fairlead::dataplane

@@ -181,6 +181,58 @@ TEST_F(PortPages, SayWhatTheDeviceCounts) {
   EXPECT_EQ(page.link_up, 1U);
 }
 
+// Nobody has read its queues: it can go. The next one gets its number and the names of its rings.
+TEST_F(PortPages, APortThatAHangingWorkerCannotBeGivenIsNotThere) {
+  RingPort& port = add_station(1);
+  start(2);
+  hang_at(stations_.front()->port.queue(0), port.rx[0]);
+  Forwarder f(config_);
+  f.regions.workers = std::move(pages_);
+  f.main_pool = pool_;
+  f.crew_cores = std::vector<unsigned>(kMost, 0);
+  f.stations = std::move(stations_);
+  f.crew = std::move(crew_);
+  model::Port asked;
+  asked.device = "net_null_late";
+  asked.gateway_mac = net::MacAddr{{2, 0, 0, 0, 0, 3}};
+
+  for (const char* const why : {"does not answer", "hangs"}) {
+    const auto refused = add_port(f, asked);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, base::ErrorCode::kUnavailable);
+    EXPECT_NE(refused.error().what.find(why), std::string::npos) << refused.error().what;
+    EXPECT_EQ(f.stations.size(), 1U);
+  }
+  wake();
+  base::Result<unsigned> added = 0U;
+  testing::eventually([&] {
+    added = add_port(f, asked);
+    return added.has_value();
+  });
+
+  EXPECT_TRUE(added) << added.error().what;
+  EXPECT_EQ(f.stations.size(), 2U);
+  stations_ = std::move(f.stations);
+  crew_ = std::move(f.crew);
+}
+
+// It was given before the worker hung, or while: then nobody knows whether it is about to be read.
+TEST_F(PortsOfACrew, OneThatAHangingWorkerHasIsNotFreeUntilItAnswers) {
+  RingPort& port = add_station(1);
+  add_station(2);
+  start(2);
+  Station& second = *stations_.back();
+  EXPECT_TRUE(crew_->may_touch(second));
+  hang_at(stations_.front()->port.queue(0), port.rx[0]);
+
+  EXPECT_FALSE(crew_->leave(stations_, second));
+  EXPECT_TRUE(crew_->may_touch(second)) << "the other worker has left";
+
+  wake();
+  testing::eventually([&] { return crew_->leave(stations_, second).has_value(); });
+  EXPECT_FALSE(crew_->may_touch(second));
+}
+
 TEST_F(PortPages, SayWhetherTheLinkIsUp) {
   add_station(1);
   look(1 * base::kSecond);

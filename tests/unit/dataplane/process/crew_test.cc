@@ -280,27 +280,13 @@ TEST_F(CrewOnRings, CountsBeyondTheLimitAreRefusedAndChangeNothing) {
   EXPECT_EQ(crew_->running(), 2U);
 }
 
-std::atomic<bool> hangs{false};
-std::atomic<bool> shall_hang{true};
-
-std::uint16_t
-hang(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t, void*) {
-  if (count != 0) hangs = true;
-  while (hangs && shall_hang) std::this_thread::yield();
-  return count;
-}
-
 TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast) {
   RingPort& port = add_station(1);
   const auto bank = writer_.current_bank();
   const std::vector<std::byte> first(bank.begin(), bank.end());
   publish(1, 10000);
   start(1);
-  const Queue queue = stations_.front()->port.queue(0);
-  ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
-  shall_hang = true;
-  receive(port.rx[0], 0, "S");
-  while (!hangs) std::this_thread::yield();
+  hang_at(stations_.front()->port.queue(0), port.rx[0]);
   const shm::Region second = *shm::Region::anonymous(shm::steering_spec(kBank), 2);
   shm::Region third = *shm::Region::anonymous(shm::steering_spec(kBank), 3);
   shm::GenerationWriter writer(third, workers_);
@@ -310,7 +296,7 @@ TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast)
 
   crew_->follow(second);
   crew_->follow(third);
-  shall_hang = false;
+  wake();
   const base::Nanoseconds deadline = sys::monotonic_ns() + 20 * base::kSecond;
   const auto read = [&] { return __atomic_load_n(&page(0).ack, __ATOMIC_ACQUIRE); };
   while (read() != 1 && sys::monotonic_ns() < deadline) {
@@ -327,16 +313,11 @@ TEST_F(CrewOnRings, AWorkerThatHangsWhileTheRegionIsReplacedTwiceComesToTheLast)
 TEST_F(CrewOnRings, AWorkerThatHangsKeepsWhatItWasGiven) {
   RingPort& port = add_station(2);
   start(2);
-  const Queue queue = stations_.front()->port.queue(0);
-  ASSERT_NE(rte_eth_add_rx_callback(queue.ethdev, queue.queue, hang, nullptr), nullptr);
-  hangs = false;
-  shall_hang = true;
-  receive(port.rx[0], 0, "S");
-  while (!hangs) std::this_thread::yield();
+  hang_at(stations_.front()->port.queue(0), port.rx[0]);
   EXPECT_FALSE(crew_->expect_moves(stations_)) << "given, and not taken";
   const base::Nanoseconds from = sys::monotonic_ns();
   EXPECT_FALSE(crew_->expect_moves(stations_)) << "nothing is given before that is taken";
-  shall_hang = false;
+  wake();
   const base::Nanoseconds deadline = from + 20 * base::kSecond;
   while (!crew_->expect_moves(stations_) && sys::monotonic_ns() < deadline) tick();
 
