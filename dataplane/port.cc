@@ -9,9 +9,7 @@
 
 #include <rte_dev.h>
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_mbuf.h>
 
 #include "dataplane/balance.hh"
 #include "dataplane/base/printable.hh"
@@ -71,31 +69,6 @@ base::Error port_error(
 }
 
 }  // namespace
-
-base::Result<rte_mempool*> make_pool(const std::string& name, std::uint32_t buffers, int socket) {
-  const auto make = [&](int at) {
-    return rte_pktmbuf_pool_create(name.c_str(), buffers, kPoolCache, 0, kBufferBytes, at);
-  };
-  rte_mempool* pool = make(socket);
-  if (pool == nullptr && socket != SOCKET_ID_ANY) {
-    pool = make(SOCKET_ID_ANY);
-    if (pool != nullptr) {
-      sys::log_warn(
-          "no room for packet buffers on the port's NUMA socket pool=" + name +
-          " socket=" + std::to_string(socket) + ": they lie on another one, which is slower"
-      );
-    }
-  }
-  if (pool == nullptr) {
-    return base::fail(
-        base::ErrorCode::kResourceExhausted,
-        "memory: no room for " + std::to_string(buffers) + " packet buffers, " +
-            std::to_string(buffer_memory_mb(buffers)) + " MiB (" + rte_strerror(rte_errno) +
-            "); free hugepages or use fewer workers"
-    );
-  }
-  return pool;
-}
 
 base::Result<unsigned> queues_of(const std::string& device, const QueueCount& count) {
   const auto interface = kernel_interface_of(device);
@@ -169,6 +142,9 @@ int Port::try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues)
   std::uint16_t rx = sizes_.rx_descriptors;
   std::uint16_t tx = sizes_.tx_descriptors;
   int r = rte_eth_dev_configure(ethdev, count, count, &conf);
+  if (r == 0 && wishes_.mtu != 0) {
+    r = mtu_refusal_ = rte_eth_dev_set_mtu(ethdev, static_cast<std::uint16_t>(wishes_.mtu));
+  }
   if (r == 0) r = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev, &rx, &tx);
   for (std::uint16_t q = 0; q < count && r == 0; ++q) {
     r = rte_eth_rx_queue_setup(ethdev, q, rx, kAnySocket, nullptr, pools_[first_queue + q]);
@@ -176,6 +152,15 @@ int Port::try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues)
   }
   if (r == 0) r = rte_eth_dev_start(ethdev);
   return r;
+}
+
+base::Result<void> Port::refused_mtu(const rte_eth_dev_info& info) const {
+  return base::invalid(
+      "ports[].mtu " + std::to_string(wishes_.mtu) + ": the device " + base::quoted(device_, 200) +
+      " does not take it (" + std::strerror(-mtu_refusal_) + "), it says " +
+      std::to_string(info.min_mtu) + " to " + std::to_string(info.max_mtu) +
+      "; leave mtu out for the device's own"
+  );
 }
 
 base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, unsigned queues) {
@@ -186,21 +171,22 @@ base::Result<void> Port::configure(std::uint16_t ethdev, unsigned first_queue, u
   driver_ = info.driver_name;
   rss_ = plan_rss(info, queues);
   const bool software = first_queue != 0 && !checksums_.by_port;  // one way for all its devices
-  checksums_ = plan_checksums(checksums_wanted_, info.tx_offload_capa);
+  checksums_ = plan_checksums(wishes_.checksums, info.tx_offload_capa);
   if (software) checksums_ = weaker(checksums_);
   const XdpFiles others = XdpFiles::of_this_process();
   CapturedStderr captured;
   int r = try_start(ethdev, first_queue, queues);
-  if (r != 0 && checksums_.by_port) {
+  if (r != 0 && mtu_refusal_ == 0 && checksums_.by_port) {
     checksums_ = weaker(checksums_);
     r = try_start(ethdev, first_queue, queues);
   }
-  while (r != 0 && rss_.enabled()) {
+  while (r != 0 && mtu_refusal_ == 0 && rss_.enabled()) {
     rss_ = weaker(rss_);
     r = try_start(ethdev, first_queue, queues);
   }
   const std::string log = captured.restore();
   xdp_files_.add(XdpFiles::of_this_process().without(others));
+  if (mtu_refusal_ != 0) return refused_mtu(info);
   if (r != 0) return tl::unexpected<base::Error>(port_error(device_, "be started", r, log));
   for (std::uint16_t q = 0; q < queues; ++q) queues_.push_back({ethdev, q});
   if (rss_.enabled()) table_ = read_table(ethdev, rss_.table_size);
@@ -225,10 +211,10 @@ base::Result<void> Port::read_link() {
 }
 
 base::Result<Port> Port::open(
-    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+    const std::string& device, unsigned number, const QueueCount& count, const PortWishes& wishes
 ) {
   Port port;
-  port.checksums_wanted_ = checksums;
+  port.wishes_ = wishes;
   port.device_ = device;
   port.number_ = number;
   port.interface_ = kernel_interface_of(device);
@@ -268,7 +254,7 @@ base::Result<void> Port::set_up(const QueueCount& count) {
 namespace {
 
 base::Result<Port> plug_once(
-    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+    const std::string& device, unsigned number, const QueueCount& count, const PortWishes& wishes
 ) {
   FL_ASSIGN(const unsigned queues, queues_of(device, count));
   std::vector<std::string> known;
@@ -288,7 +274,7 @@ base::Result<Port> plug_once(
         (log.empty() ? std::strerror(-r) : telling_line(log)) + ")"
     );
   }
-  auto port = Port::open(device, number, count, checksums);
+  auto port = Port::open(device, number, count, wishes);
   if (!port) {
     for (const std::string& made : known) forget_device(made);
   }
@@ -304,7 +290,7 @@ bool is_taken(const std::string& device, const base::Result<Port>& port) {
 }  // namespace
 
 base::Result<Port> Port::plug(
-    const std::string& device, unsigned number, const QueueCount& count, model::Checksums checksums
+    const std::string& device, unsigned number, const QueueCount& count, const PortWishes& wishes
 ) {
   if (is_pci_device(device) && rte_eal_has_pci() == 0) {
     return base::fail(
@@ -318,7 +304,7 @@ base::Result<Port> Port::plug(
   // a queue that was bound before the one that was taken would have two sockets.
   const base::Nanoseconds deadline = sys::monotonic_ns() + kQueueIsFreed;
   for (;;) {
-    auto port = plug_once(device, number, count, checksums);
+    auto port = plug_once(device, number, count, wishes);
     if (!is_taken(device, port) || sys::monotonic_ns() > deadline) return port;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

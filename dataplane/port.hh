@@ -9,12 +9,12 @@
 #include <vector>
 
 #include <rte_ethdev.h>
-#include <rte_mempool.h>
 
 #include "dataplane/base/result.hh"
 #include "dataplane/checksums.hh"
 #include "dataplane/flow_rules.hh"
 #include "dataplane/net/addr.hh"
+#include "dataplane/pool.hh"
 #include "dataplane/rss.hh"
 #include "dataplane/sizing.hh"
 #include "dataplane/xdp_files.hh"
@@ -34,14 +34,6 @@ inline constexpr auto kAnySocket = static_cast<unsigned>(-1);
 /// Buffers of a punt tap.
 inline constexpr std::uint32_t kTapBuffers = 1023;
 
-/// Of each packet buffer: 2 KiB of data and 128 bytes of headroom.
-inline constexpr std::uint32_t kBufferBytes = RTE_MBUF_DEFAULT_BUF_SIZE;
-
-/// A pool of packet buffers, on a NUMA socket if there is room, else anywhere.
-base::Result<rte_mempool*> make_pool(
-    const std::string& name, std::uint32_t buffers, int socket = SOCKET_ID_ANY
-);
-
 /// How many queues a port is to have, and how many it must have at least.
 struct QueueCount {
   unsigned wanted = 1;  // one for each worker that there may ever be
@@ -53,6 +45,12 @@ struct QueueCount {
 /// ours); every other device gets `count.wanted`. Error: fewer than `count.least`.
 base::Result<unsigned> queues_of(const std::string& device, const QueueCount& count);
 
+/// What the configuration says of a port besides its device and queues.
+struct PortWishes {
+  model::Checksums checksums = model::Checksums::kSoftware;
+  std::uint32_t mtu = 0;  // 0: as the device has it
+};
+
 /// A configured, started port. Main thread; queues are handed to workers.
 class Port {
  public:
@@ -63,14 +61,14 @@ class Port {
       const std::string& device,
       unsigned number,
       const QueueCount& count,
-      model::Checksums checksums = model::Checksums::kSoftware
+      const PortWishes& wishes = {}
   );
   /// For a device that EAL was not started with: makes it known to EAL first.
   static base::Result<Port> plug(
       const std::string& device,
       unsigned number,
       const QueueCount& count,
-      model::Checksums checksums = model::Checksums::kSoftware
+      const PortWishes& wishes = {}
   );
   Port(Port&&) = default;
   Port& operator=(Port&&) = delete;
@@ -117,6 +115,7 @@ class Port {
   base::Result<void> find_devices(unsigned queues);
   base::Result<void> make_pools(unsigned queues);
   base::Result<void> configure(std::uint16_t ethdev, unsigned first_queue, unsigned queues);
+  [[nodiscard]] base::Result<void> refused_mtu(const rte_eth_dev_info& info) const;
   int try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues);
   base::Result<void> read_link();
 
@@ -129,7 +128,8 @@ class Port {
   QueueSizes sizes_;
   int socket_ = SOCKET_ID_ANY;
   RssPlan rss_;
-  model::Checksums checksums_wanted_ = model::Checksums::kSoftware;
+  PortWishes wishes_;
+  int mtu_refusal_ = 0;  // what the device said to wishes_.mtu, negative; 0: nothing, or yes
   ChecksumPlan checksums_;
   std::vector<unsigned> table_;
   std::string kept_table_because_;

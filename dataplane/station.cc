@@ -19,9 +19,9 @@ PuntPath punt_path(const Port& port, const model::Port& configured) {
 
 base::Result<std::unique_ptr<Station>> Station::open(const Setup& setup) {
   const std::string& device = setup.configured.device;
-  const model::Checksums checksums = setup.configured.checksums;
-  auto opened = setup.plug ? Port::plug(device, setup.number, setup.queues, checksums)
-                           : Port::open(device, setup.number, setup.queues, checksums);
+  const PortWishes wishes{setup.configured.checksums, setup.configured.mtu};
+  auto opened = setup.plug ? Port::plug(device, setup.number, setup.queues, wishes)
+                           : Port::open(device, setup.number, setup.queues, wishes);
   if (!opened) return tl::unexpected<base::Error>(opened.error());
   const PuntPath path = punt_path(*opened, setup.configured);
   std::unique_ptr<Station> station(new Station(std::move(*opened), setup.number, path));

@@ -69,7 +69,7 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
         &items[i],
         items[i].line,
         "ports[" + std::to_string(i) + "]",
-        {"device", "gateway_mac", "gateway", "gateway6", "punt_tap", "checksums"},
+        {"device", "gateway_mac", "gateway", "gateway6", "punt_tap", "checksums", "mtu"},
         diagnosis
     );
     model::Port port;
@@ -105,6 +105,17 @@ void load_ports(const Section& root, Config& c, Diagnosis& diagnosis) {
       s.error("punt_tap", "the kernel has this port's interface already, remove punt_tap");
     }
     port.checksums = static_cast<model::Checksums>(s.word("checksums", kChecksums, 0));
+    const auto mtu = s.whole("mtu", {model::kLeastMtu, model::kLargestPortMtu}, 1500);
+    if (s.has("mtu")) {
+      port.mtu = static_cast<std::uint32_t>(mtu);
+      if (port.device.substr(0, 10) == "net_af_xdp") {
+        s.error(
+            "mtu",
+            "the kernel has this port's interface, remove mtu and say it there: ip link set dev " +
+                af_xdp_interface(port.device) + " mtu " + std::to_string(port.mtu)
+        );
+      }
+    }
     if (c.interface.empty()) {
       c.interface = af_xdp_interface(port.device);
       c.interface_at = c.file + ":" + std::to_string(s.line_of("device")) + ": ports[" +

@@ -142,6 +142,11 @@ struct Node {
 /// Who fills in the checksum of outer IPv4 headers (dataplane/checksums.hh).
 enum class Checksums : std::uint8_t { kSoftware, kAuto };
 
+/// What `ports[].mtu` may be: IPv6's least (RFC 8200, 5), and what a packet buffer of 2048 bytes
+/// holds besides an Ethernet header, two VLAN tags and a checksum that a device may leave on.
+inline constexpr std::uint32_t kLeastMtu = 1280;
+inline constexpr std::uint32_t kLargestPortMtu = 2022;
+
 struct Port {
   std::string device;                       // DPDK device: PCI address or "net_af_xdp0,iface=eth0"
   std::optional<net::MacAddr> gateway_mac;  // else resolved
@@ -149,6 +154,7 @@ struct Port {
   std::optional<net::IpAddr> gateway6;
   std::string punt_tap;  // tap interface to make for the kernel's packets; "": none
   Checksums checksums = Checksums::kSoftware;
+  std::uint32_t mtu = 0;  // bytes of the largest IP packet; 0: as the device has it
   friend bool operator==(const Port&, const Port&) = default;
 };
 

@@ -88,6 +88,16 @@ TEST(Load, ContractExampleWorksAsWritten) {
   EXPECT_TRUE(c->warnings.empty());
 }
 
+TEST(Load, APortsMtuIsItsDevicesUnlessItIsSaid) {
+  const auto text = [](const char* mtu) {
+    return std::string("node: {address: 192.0.2.11}\nports: [{device: net_tap0") + mtu +
+           "}]\nvips: [{name: web, address: 203.0.113.10, port: 80, backends: [{id: b1, address: "
+           "10.0.0.1}]}]\n";
+  };
+  EXPECT_EQ(parse_config(text(""), "c.yaml")->ports.at(0).mtu, 0U);
+  EXPECT_EQ(parse_config(text(", mtu: 1400"), "c.yaml")->ports.at(0).mtu, 1400U);
+}
+
 TEST(Load, SampleFileIsCompleteAndEqualsTheDefaults) {
   const char* folder = std::getenv("FAIRLEAD_SAMPLES");
   ASSERT_NE(folder, nullptr);

@@ -295,9 +295,17 @@ inline const Refusal kRefusals[] = {
      "ports: [{device: net_null0, gateway: \"2001:db8::1\"}]\n" VIP,
      "c.yaml:1: ports[0].gateway: 2001:db8::1 is IPv6, write it as gateway6"},
     {"an unknown port key",
-     "ports: [{device: net_null0, mtu: 1500}]\n" VIP,
-     "c.yaml:1: ports[0].mtu: unknown key, known here: device, gateway_mac, gateway, gateway6, "
-     "punt_tap or checksums"},
+     "ports: [{device: net_null0, jumbo: 1500}]\n" VIP,
+     "c.yaml:1: ports[0].jumbo: unknown key, known here: device, gateway_mac, gateway, gateway6, "
+     "punt_tap, checksums or mtu"},
+    {"an MTU that no buffer holds",
+     "ports: [{device: net_null0, mtu: 9000}]\n" VIP,
+     "c.yaml:1: ports[0].mtu: '9000' is out of range, use 1280 to 2022"},
+    {"an MTU for an interface of the kernel's",
+     "ports: [{device: \"net_af_xdp0,iface=eth7\", mtu: 1400}]\n" VIP,
+     "c.yaml:1: ports[0].mtu: the kernel has this port's interface, remove mtu and say it there: "
+     "ip "
+     "link set dev eth7 mtu 1400"},
     {"a hook without its folder",
      "routes: {hook: announce.sh}\n" VIP,
      "c.yaml:1: routes.hook: must be a path that begins with '/', or off"},

@@ -14,6 +14,7 @@
 #include <netpacket/packet.h>
 
 #include "dataplane/eal.hh"
+#include "dataplane/kernel_neighbours.hh"
 #include "dataplane/net/encap.hh"
 #include "dataplane/packet_io.hh"
 #include "dataplane/port.hh"
@@ -164,7 +165,7 @@ TEST(RealChecksums, ArriveRightWhoeverFillsThemIn) {
   for (const auto wanted : {model::Checksums::kSoftware, model::Checksums::kAuto}) {
     const bool by_port = wanted == model::Checksums::kAuto;
     const std::string name = "flc" + std::to_string(::getpid() % 100000);
-    auto tap = Port::plug("net_tap_checksums,iface=" + name, 26, {1, 1}, wanted);
+    auto tap = Port::plug("net_tap_checksums,iface=" + name, 26, {1, 1}, {wanted});
     if (!tap) GTEST_SKIP() << tap.error().what;
     ASSERT_EQ(describe(tap->checksums()), by_port ? "port" : "software");
     {
@@ -189,7 +190,7 @@ TEST(RealChecksums, ArriveRightWhoeverFillsThemIn) {
 
 TEST(RealChecksums, APortThatHasNotTheBitGetsThemFromUs) {
   (void)environment();
-  auto null = Port::plug("net_null_checksums", 27, {1, 1}, model::Checksums::kAuto);
+  auto null = Port::plug("net_null_checksums", 27, {1, 1}, {model::Checksums::kAuto});
   ASSERT_TRUE(null) << null.error().what;
   EXPECT_EQ(describe(null->checksums()), "software (not offered)");
   EXPECT_FALSE(null->checksums().by_port);
@@ -294,6 +295,27 @@ TEST(RealPorts, WhereMemoryIsShortRingsAreHalvedAndNothingIsLeftBehind) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("packet buffers"), std::string::npos) << refused.error().what;
   EXPECT_EQ(pools, 0);
+}
+
+TEST(RealPorts, HaveTheMtuThatIsConfiguredOrSayWhatTheyTake) {
+  (void)environment();
+  const std::string name = "flm" + std::to_string(::getpid() % 100000);
+  const std::string device = "net_tap_mtu,iface=" + name;
+  for (const std::uint32_t mtu : {1400U, 2022U}) {
+    auto tap = Port::plug(device, 40, {1, 1}, {.mtu = mtu});
+    if (!tap) GTEST_SKIP() << tap.error().what;
+    EXPECT_EQ(tap->mtu(), mtu);
+    EXPECT_EQ(kernel_interface(name)->mtu, mtu) << "the interface behind it";
+    tap->unplug();
+  }
+  pools = 0;
+  const auto refused = Port::plug("net_null_mtu", 41, {2, 2}, {.mtu = 1400});
+  ASSERT_FALSE(refused) << "the null driver cannot set it";
+  EXPECT_EQ(refused.error().code, base::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refused.error().what.rfind("ports[].mtu 1400: the device 'net_null_mtu'", 0), 0U)
+      << refused.error().what;
+  EXPECT_EQ(refused.error().what.find('\n'), std::string::npos);
+  EXPECT_EQ(pools, 0) << "nothing is left behind";
 }
 
 TEST(RealPorts, OneThatCannotBeConfiguredLeavesNothingInTheWayOfTheNext) {
