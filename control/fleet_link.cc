@@ -29,6 +29,8 @@ FleetNode node_of(const v1::NodeRow& row) {
   node.state = r.state();
   node.packets = r.packets();
   node.flows = r.flows();
+  node.forward_mean_us = r.forward_mean_us();
+  node.forward_p50_us = r.forward_p50_us();
   node.forward_p99_us = r.forward_p99_us();
   node.dataplane = r.dataplane();
   node.down = {r.down().begin(), r.down().end()};
@@ -140,8 +142,8 @@ v1::NodeReport FleetLink::report() {
   out.set_weights_digest(monitor::digest_of(node_.fleet_weights));
   if (node_.fleet.asked_weights && node_.fleet_weights.generation != 0)
     *out.mutable_weights() = monitor::to_wire(node_.fleet_weights);
-  const steer::Latency& latency = node_.latency.node();
-  if (latency.samples > 0) out.set_forward_mean_us(latency.mean_ns / 1e3);
+  out.set_forward_mean_us(own.forward_mean_us);
+  out.set_forward_p50_us(own.forward_p50_us);
   out.set_forward_p99_us(own.forward_p99_us);
   out.set_packets(own.packets);
   out.set_flows(own.flows);

@@ -66,6 +66,8 @@ nlohmann::json FleetView::show(base::Nanoseconds now) const {
          {"weights", node.weights_generation},
          {"packets", node.packets},
          {"flows", node.flows},
+         {"forward_mean_us", node.forward_mean_us},
+         {"forward_p50_us", node.forward_p50_us},
          {"forward_p99_us", node.forward_p99_us},
          {"dataplane", node.dataplane},
          {"down", node.down},

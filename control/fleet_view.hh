@@ -23,6 +23,8 @@ struct FleetNode {
   std::string state;       // why not; "": it does, or tells nobody
   std::uint64_t packets = 0;
   std::uint64_t flows = 0;
+  double forward_mean_us = 0;  // of the last second, as the next two; 0: no packets
+  double forward_p50_us = 0;
   double forward_p99_us = 0;
   bool dataplane = false;
   std::vector<std::string> down;  // "vip/backend"

@@ -14,7 +14,11 @@ FleetNode own_row(const Node& node, base::Nanoseconds now) {
   out.announced = node.routes.announced;
   out.state = node.routes.why;
   const steer::Latency& latency = node.latency.node();
-  if (latency.samples > 0) out.forward_p99_us = latency.p99_ns / 1e3;
+  if (latency.samples > 0) {
+    out.forward_mean_us = latency.mean_ns / 1e3;
+    out.forward_p50_us = latency.p50_ns / 1e3;
+    out.forward_p99_us = latency.p99_ns / 1e3;
+  }
   const fl_workers& workers = node.regions.worker_pages();
   for (const fl_worker_page& page : api::pages(workers)) {
     out.packets += page.rx_packets;

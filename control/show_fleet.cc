@@ -23,6 +23,8 @@ Json row_of(const Node& node, const FleetNode& other, bool agrees) {
       {"dataplane", other.dataplane},
       {"flows", other.flows},
       {"packets", other.packets},
+      {"forward_mean_us", other.forward_mean_us},
+      {"forward_p50_us", other.forward_p50_us},
       {"forward_p99_us", other.forward_p99_us},
       {"down", other.down},
       {"age_ms", other.age_ms}};

@@ -106,7 +106,7 @@ CONTROL = {
     "show fleet": {"nodes": [
         {"node": "lb1", "here": True, "state": "serving", "announced": True, "generation": 7, "weights": 3,
          "digest": "9c1e02aa00000000", "agrees": True, "dataplane": True, "flows": 7, "packets": 100,
-         "forward_p99_us": 12.5, "down": [], "age_ms": 0}],
+         "forward_mean_us": 4.5, "forward_p50_us": 3.5, "forward_p99_us": 12.5, "down": [], "age_ms": 0}],
         "monitors": [{"monitor": "192.0.2.21:9300", "leads": True}], "disagreement": False},
     "show digest": {"digest": "9c1e02aa00000000", "generation": 7, "weights_generation": 3, "weights_term": 5,
                     "digests": [{"digest": "9c1e02aa00000000", "nodes": ["lb1"], "count": 1, "most": True}],

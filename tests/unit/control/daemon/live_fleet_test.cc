@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Real fairlead-control and fairlead-monitor processes; the test is their data plane and agents.
+#include <cmath>
 #include <csignal>
 
 #include <gtest/gtest.h>
@@ -24,6 +25,10 @@ class Plane {
   }
   void set(std::uint32_t backend, std::uint32_t in_flight) {
     workers_.at<fl_workers>(0)->worker[0].backends[backend].in_flight = in_flight;
+  }
+  /// The worker has forwarded `packets` in about so long.
+  void forwarded(std::uint64_t ns, std::uint64_t packets) {
+    workers_.at<fl_workers>(0)->worker[0].latency[fl_latency_bucket(ns)] += packets;
   }
   [[nodiscard]] std::uint32_t external(std::uint32_t backend) {
     return __atomic_load_n(&scores_.at<fl_scores>(0)->score[0][backend].external, __ATOMIC_RELAXED);
@@ -87,6 +92,22 @@ TEST_F(FleetTest, ScoresOfEachNodeHaveWhatIsInFlightThroughTheOther) {
   EXPECT_TRUE(one.eventually([&] { return status(one)["exchange"]["shared"] == false; }));
   first.start();
   EXPECT_TRUE(one.eventually([&] { return plane1.external(0) == 31; }));
+}
+
+TEST_F(FleetTest, ANodesForwardingLatencyReachesTheOthersWithItsQuantiles) {
+  Plane plane(one.folder());
+
+  EXPECT_TRUE(two.eventually([&] {
+    plane.forwarded(4000, 970);    // counts as 3.84 us, its bucket's middle
+    plane.forwarded(100'000, 30);  // 106.496
+    for (const Json& row : two.result("show fleet")["nodes"]) {
+      if (row["node"] != "lb1") continue;
+      const double mean = row["forward_mean_us"].get<double>();
+      return row["forward_p50_us"] == 3.84 && row["forward_p99_us"] == 106.496 &&
+             std::abs(mean - (0.97 * 3.84 + 0.03 * 106.496)) < 0.01;
+    }
+    return false;
+  }));
 }
 
 TEST_F(FleetTest, WhatAgentsTellAMonitorIsOnAllNodesAndAlsoAfterItsDeath) {
