@@ -6,6 +6,7 @@
 
 #include "control/api/counters.hh"
 #include "control/api/flow_answers.hh"
+#include "control/api/flow_flush.hh"
 #include "dataplane/shm/process_state.hh"
 #include "dataplane/steer/flow_order.hh"
 #include "dataplane/sys/log.hh"
@@ -61,7 +62,10 @@ bool at_work(const Node& node, base::Nanoseconds now) {
 base::Result<Json> write(Node& node, const fl_flow_order& next, base::Nanoseconds now) {
   if (!any_lives(node.regions.worker_pages(), now))
     return base::fail(
-        base::ErrorCode::kUnavailable, "no data plane runs on this node: nobody writes flow tables"
+        base::ErrorCode::kUnavailable,
+        "no data plane runs on this node; what the last one left is flushed by flush flow ... "
+        "file " +
+            node.regions.dir
     );
   if (at_work(node, now))
     return base::fail(
@@ -88,7 +92,7 @@ Answer flush_flows(Node& node, const api::Request& request, base::Nanoseconds no
   if (request.backend) {
     FL_ASSIGN(order.backend, api::backend_number(names, *request.backend));
   }
-  order.per_second = std::max(request.rate.value_or(kFlushRate), 1U);  // 0 would be no limit
+  order.per_second = std::max(request.rate.value_or(api::kFlushRate), 1U);  // 0 would be no limit
   FL_ASSIGN(Json out, write(node, order, now));
   out["flows_per_second"] = order.per_second;
   sys::log_info(

@@ -6,9 +6,6 @@
 
 namespace fairlead::control {
 
-/// Rate of `flush flow` where none is given: flows a second over all workers.
-inline constexpr std::uint32_t kFlushRate = 10'000;
-
 /// `flush flow`: returns at once, workers go on by themselves. Errors: kInvalidArgument without vip
 /// and backend, kNotFound, kUnavailable without a data plane, kFailedPrecondition while one is at
 /// work.

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "control/api/counters.hh"
+#include "control/api/flow_flush.hh"
 #include "dataplane/shm/lock_holder.hh"
 #include "dataplane/shm/process_state.hh"
 #include "dataplane/steer/handover.h"
@@ -111,6 +112,7 @@ std::string pid_of(std::uint32_t pid) {
 void PlaneWatch::tick(Node& node, base::Nanoseconds now) {
   if (now < due_) return;
   due_ = now + kPeriod;
+  api::open_forgotten_locks(*node.regions.workers.at<fl_workers>(0), node.regions.workers.path());
   const Look look = look_at(node.regions.worker_pages(), node.gate.has_value(), now);
   const bool first = !known_;
   if (first) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Copies a bank, proves the copy, reads what the main thread needs.
+// Reads what the main thread needs.
 #include "dataplane/table_copy.hh"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+
+#include "dataplane/shm/bank_copy.hh"
 
 namespace fairlead::dataplane {
 namespace {
@@ -26,23 +26,10 @@ base::Nanoseconds longest_idle_of(const fl_bank& bank) {
 }  // namespace
 
 void TableCopy::refresh(const shm::Region& steering) {
-  const auto* current = steering.at<fl_current>(FL_LINE_BYTES);
-  const std::uint64_t now = __atomic_load_n(&current->generation, __ATOMIC_ACQUIRE);
-  if (now == 0 || now == generation_) return;
-  const std::uint64_t bank_bytes = steering.header().parameter;
-  const std::byte* bank = steering.data() + FL_BANKS_OFFSET + now % FL_BANKS * bank_bytes;
-  fl_bank head;
-  std::memcpy(&head, bank, sizeof head);
-  const std::size_t used = std::min<std::uint64_t>(head.used_bytes, bank_bytes);
-  const std::size_t room = (used + FL_LINE_BYTES) / FL_LINE_BYTES * FL_LINE_BYTES;
-  const std::unique_ptr<void, decltype(&std::free)> copy(
-      std::aligned_alloc(FL_LINE_BYTES, room), &std::free
-  );
-  std::memcpy(copy.get(), bank, used);
-  const auto table = steer::TableView::attach(copy.get(), room);
-  if (!table || table->generation() != now) return;  // overwritten meanwhile: next time
-  read(*table);
-  generation_ = now;
+  const auto copy = shm::BankCopy::newer_than(generation_, steering);
+  if (!copy) return;
+  read(copy->table());
+  generation_ = copy->table().generation();
   news_ = true;
 }
 

@@ -92,9 +92,11 @@ constexpr Rule kOthers[] = {
      Target::kDataplane,
      "",
      "clear stats"},
-    {"flush flow [vip VIP] [backend BACKEND] [rate RATE]",
+    {"flush flow [vip VIP] [backend BACKEND] [rate RATE] [file FILE]",
      kSteer,
-     "forgets the flows of a vip, a backend or both, 10000 a second if no rate is given",
+     "forgets the flows of a vip, a backend or both, 10000 a second if no rate is given; file: of "
+     "a "
+     "node whose data plane does not run",
      "flush flow backend b1 vip web rate 1000/s",
      Target::kControl},
     {"freeze weights",

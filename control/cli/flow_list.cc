@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// `show flow ...`: chunk by chunk where the list is long, and from a file where no daemon runs.
+// `show flow ...`: chunk by chunk where the list is long, and from a file where no daemon runs;
+// `flush flow ... file`.
 #include <algorithm>
 
 #include "control/api/flow_file.hh"
+#include "control/api/flow_flush.hh"
 #include "control/cli/client.hh"
 #include "control/cli/session.hh"
+#include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -15,8 +18,20 @@ constexpr std::size_t kMostPerAnswer = 1000;
 }  // namespace
 
 bool reads_file(const Call& call) {
-  return call.pattern != nullptr && call.pattern->name.rfind("show flow", 0) == 0 &&
-         call.arguments.contains("file");
+  if (call.pattern == nullptr || !call.arguments.contains("file")) return false;
+  return call.pattern->name.rfind("show flow", 0) == 0 || call.is("flush flow");
+}
+
+base::Result<Json> flush_file(const Call& call) {
+  Json others = call.arguments;
+  others.erase("file");
+  catch_interrupts();  // Ctrl-C ends the flush, and it says how far it came
+  const auto nap = [](base::Nanoseconds time) {
+    return sleep_for(std::chrono::milliseconds(time / base::kMillisecond));
+  };
+  return api::flush_at_rest(
+      call.arguments["file"].get<std::string>(), others, {sys::monotonic_ns, nap}
+  );
 }
 
 base::Result<Json> Session::flows_once(

@@ -168,6 +168,9 @@ Page done_page(const Call& call, const Json& result) {
     line += is_true(result, "found")
                 ? "forgets the " + cell(result, "state") + " flow on " + cell(result, "backend")
                 : "no flow is known";
+  } else if (name == "flush flow" && has(result, "complete")) {
+    line += cell(result, "flushed", F::kCount) + " flows forgotten" +
+            (is_true(result, "complete") ? "" : ", interrupted: the rest is still there");
   } else if (name == "flush flow") {
     line += "flush " + cell(result, "sequence") + ": at most " +
             cell(result, "flows_per_second", F::kCount) +

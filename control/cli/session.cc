@@ -198,6 +198,11 @@ base::Result<Session::Reply> Session::reply_of(const Place& place, const Call& c
     FL_ASSIGN(Answered answered, answer_offline(call));
     return Reply{std::move(answered.json), std::move(answered.page)};
   }
+  if (call.is("flush flow") && reads_file(call)) {
+    FL_ASSIGN(Json json, flush_file(call));
+    Page page = page_of(call, json);
+    return Reply{std::move(json), std::move(page)};
+  }
   if (call.pattern->rule->target != Target::kLocal) {
     const bool flows = call.pattern->name.rfind("show flow", 0) == 0;
     const bool commits = autocommit_.covers(call);

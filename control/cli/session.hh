@@ -67,6 +67,9 @@ class Session {
 /// True if the answer comes from a file, not from a daemon.
 bool reads_file(const Call& call);
 
+/// `flush flow ... file FILE`: until it is done, or Ctrl-C.
+base::Result<Json> flush_file(const Call& call);
+
 /// 2: the input is wrong or names what does not exist; 1: everything else.
 int status_of(const base::Error& error);
 

@@ -345,7 +345,7 @@ constexpr ValueKind kKinds[] = {
      nullptr,
      store_rate},
     {"FILE",
-     "a flow table: RUNTIME_DIR/flows.N",
+     "a flow table: RUNTIME_DIR/flows.N, or RUNTIME_DIR for all of them",
      "/run/fairlead/lb1/flows.0",
      NameSource::kFiles,
      nullptr,

@@ -16,15 +16,14 @@ constexpr base::Nanoseconds kCatchUp = 100 * base::kMillisecond;
 // At most so often a look at the others' pages: a line that they write for every packet.
 constexpr base::Nanoseconds kRefill = base::kMillisecond;
 
-/// By vip and backend; an order about one flow means at most that one.
+}  // namespace
+
 bool is_meant(const fl_flow_order& order, const steer::TableView& table, std::uint32_t number) {
   if (number >= table.member_count()) return false;
   const fl_member& member = table.member(number);
   return (order.vip == FL_ANY || order.vip == member.vip) &&
          (order.backend == FL_ANY || order.backend == member.backend);
 }
-
-}  // namespace
 
 std::uint64_t order_carried_out_by(const WorkerContext& context, unsigned worker) {
   const auto& pages = context.relatives.pages;

@@ -15,6 +15,11 @@
 
 namespace fairlead::path {
 
+/// Whether an order means flows of member `number`, by vip and backend. (One about a single flow
+/// means at most that.)
+[[nodiscard]] bool is_meant(
+    const fl_flow_order& order, const steer::TableView& table, std::uint32_t number
+);
 /// The last order that another worker has carried out, by its page.
 [[nodiscard]] std::uint64_t order_carried_out_by(const WorkerContext& context, unsigned worker);
 /// True if the order that this worker began last means flow `hash`, which another worker's entry

@@ -2,11 +2,11 @@
 #include "dataplane/shm/lock_holder.hh"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "dataplane/shm/process_state.hh"
 #include "dataplane/sys/system_clock.hh"
-#include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::shm {
 
@@ -33,6 +33,12 @@ std::optional<std::uint32_t> living(const std::string& region, off_t at) {
 }
 
 }  // namespace
+
+sys::UniqueFd borrow_lock(const std::string& region) {
+  sys::UniqueFd file(::open(lock_file_of(region).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (!file.valid() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return file;
+}
 
 void note_successor(const std::string& region) {
   const sys::UniqueFd file(::open(lock_file_of(region).c_str(), O_WRONLY | O_CLOEXEC));

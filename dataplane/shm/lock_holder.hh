@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dataplane/base/clock.hh"
+#include "dataplane/sys/unique_fd.hh"
 
 namespace fairlead::shm {
 
@@ -27,6 +28,11 @@ struct LockHolder {
 void note_successor(const std::string& region);
 /// Who said so last, while that process lives: the holder itself once it has the lock.
 [[nodiscard]] std::optional<std::uint32_t> waiting_successor(const std::string& region);
+
+/// Takes the region's writer lock for moments, without saying that this process holds it: nobody is
+/// to be told to end for it. Who starts meanwhile is patient. Not valid(): another process has it,
+/// or errno says why.
+[[nodiscard]] sys::UniqueFd borrow_lock(const std::string& region);
 
 /// Who took the region's lock last, while that process lives.
 [[nodiscard]] std::optional<std::uint32_t> living_lock_holder(const std::string& region);

@@ -11,7 +11,10 @@
 /// The data plane claims a queue and gives it back; the gate takes it when the socket is gone or
 /// the heartbeat stale. The owner alone writes the worker's page and flow table.
 enum fl_owner { FL_OWNER_GATE = 0, FL_OWNER_DATAPLANE = 1 };
-enum fl_lock { FL_LOCK_FREE = 0, FL_LOCK_GATE = 1, FL_LOCK_DATAPLANE = 2 };
+/// FL_LOCK_TOOL: a tool changes the table at rest (control/api/flow_flush.hh). The gate waits a
+/// little and then forwards without state, as beside a data plane; whoever holds the region's
+/// writer lock after a tool that was killed in here takes it over.
+enum fl_lock { FL_LOCK_FREE = 0, FL_LOCK_GATE = 1, FL_LOCK_DATAPLANE = 2, FL_LOCK_TOOL = 3 };
 
 #define FL_BEAT_NS 1000000ull              /* the heartbeat is rewritten about so often */
 #define FL_HEARTBEAT_STALE_NS 100000000ull /* older: the worker hangs */

@@ -218,5 +218,18 @@ TEST_F(GateTurn, ALockThatALivingWorkerHoldsIsRespectedAndADeadOnesIsTaken) {
   EXPECT_EQ(gate->page().rx_packets, 1U);
 }
 
+// It changes the table at rest: the gate forwards all the same, and does not take the lock away.
+TEST_F(GateTurn, ALockThatAToolHoldsIsRespectedWhereNoDataPlaneLives) {
+  sign().lock = FL_LOCK_TOOL;
+  sign().heartbeat_ns = 0;
+  EXPECT_EQ(sent(datagram()), "stateless");
+  EXPECT_EQ(sign().lock, FL_LOCK_TOOL);
+  EXPECT_EQ(gate->page().rx_packets, 0U);
+
+  sign().lock = FL_LOCK_FREE;
+  EXPECT_EQ(sent(datagram()), "forwarded");
+  EXPECT_EQ(gate->page().rx_packets, 1U);
+}
+
 }  // namespace
 }  // namespace fairlead::packet_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from pathlib import Path
 
 from lone_node import ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, VIP, LoneNode, checksum, gateway, send, tunnelled, wait_for
@@ -168,9 +169,34 @@ def case_flows(build: Path) -> None:
             wait_for("the vip's flows forgotten", lambda: not listed())
             send(node, raw, SYN)
             assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
+            run = node.folder / "run"
+            refused = node.cli_refused("flush", "flow", "backend", "b1", "file", str(run))
+            assert f"pid {node.process.pid}" in refused, refused
+            assert node.stop() == 0
+            left = json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000", "file", str(run / "flows.0")))
+            assert [f["state"] for f in left["flows"]] == ["new"] * len(CLIENTS), left["flows"][:3]
+            assert f"file {run}" in node.cli_refused("flush", "flow", "backend", "b1"), "control says who can"
+            flush_at_rest(node, run, [f["backend"] for f in left["flows"]].count("b1"))
+            node.start()  # it finds what is left, with books that agree
+            wait_for("gateway resolved", lambda: gateway(node))
+            wait_for("table in force", lambda: node.status()["generation"] >= 1)
+            send(node, raw, ACK)
+            assert len(tunnelled(raw, len(CLIENTS))) == len(CLIENTS)
+            assert len(listed("state", "confirmed")) == len(listed("backend", "b2", "state", "confirmed")) > 0
         assert node.stop() == 0
-        left = json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000", "file", str(node.folder / "run/flows.0")))
-        assert [f["state"] for f in left["flows"]] == ["new"] * len(CLIENTS), left["flows"][:3]
+
+
+def flush_at_rest(node: LoneNode, run: Path, of_b1: int) -> None:
+    """The tables that a data plane left: b1's flows go at a rate, the others stay; `show flow` and `show stats` agree about it."""
+    begun = time.monotonic()
+    done = json.loads(node.cli("--json", "flush", "flow", "backend", "b1", "rate", "200/s", "file", str(run)))
+    assert done["flushed"] == of_b1 > 0 and done["complete"], done
+    assert time.monotonic() - begun > of_b1 / 200 * 0.9, "faster than its rate"
+    rest = json.loads(node.cli("--json", "show", "flow", "file", str(run)))
+    assert {b["backend"]: b["flows"] for b in rest["backends"]} == {"b1": 0, "b2": len(CLIENTS) - of_b1}, rest
+    stats = json.loads(node.cli("--json", "show", "stats"))
+    assert stats["total"]["flows"] == len(CLIENTS) - of_b1, stats["total"]
+    assert "0 flows forgotten" in node.cli("flush", "flow", "vip", "web", "backend", "b1", "file", str(run / "flows.0"))
 
 
 def look_at_tables(node: LoneNode) -> None:

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from client_cases import case_answers, case_flows, case_kernel, case_kernel_vip
-from gate_cases import case_gate_fits, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues, case_gate_vips, case_gateless
+from gate_cases import (case_gate_fits, case_gate_flush, case_gate_generic, case_gate_layout, case_gate_mac, case_gate_queues,
+                        case_gate_vips, case_gateless)
 from lone_node import (ACK, AF_PACKET, AF_XDP, CLIENTS, SYN, LoneNode, gateway, need_root, send, start, tcp_frame,
                        tunnelled, wait_for)
 from port_cases import case_mac, case_mtu, case_ports_af_xdp, case_ports_refused
@@ -325,6 +326,7 @@ CASES = {
     "kernel-af-xdp": case_kernel,
     "kernel-vip": case_kernel_vip,
     "gate-fits": case_gate_fits,
+    "gate-flush": case_gate_flush,
     "gate-generic": case_gate_generic,
     "gate-held": case_gate_held,
     "gate-layout": case_gate_layout,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -62,6 +63,53 @@ def case_gate_queues(build: Path) -> None:
                      lambda: received_by_worker(node)[0] >= received[0] + len(CLIENTS) + len(fresh))
             assert received_by_worker(node)[1:] == received[1:], "queues of workers that do not run any more"
             node.start()
+        assert node.stop() == 0
+        unload(node)
+
+
+def case_gate_flush(build: Path) -> None:
+    """No data plane runs and the gate forwards from the tables that `flush flow ... file` flushes: it is kept out of one bucket at a
+    time and loses no packet. What is flushed is decided anew, books and entries agree, and a data plane goes on with it."""
+    with LoneNode(build, AF_XDP, workers=QUEUES, queues=QUEUES) as node:
+        node.make_veth()
+        node.in_peer("ethtool", "-K", "fl1", "gro", "on")
+        write(node, {"b1": 100, "b2": 100})
+        node.start_control()
+        node.start()
+        wait_for("the workers have claimed", lambda: gateway(node) and gate(node)["forwards_for"] == [])
+        with node.peer_socket() as raw:
+            for flags in (SYN, ACK):
+                send(node, raw, flags)
+                before = tunnelled(raw, len(CLIENTS))
+            assert len(set(before.values())) == 2, before
+            node.cli("drain", "backend", "b1")
+            wait_for("drain in force", lambda: node.status()["generation"] >= 2)
+            node.stop(signal.SIGKILL)
+            of_b1 = list(before.values()).count("10.88.0.1")
+            flush = subprocess.Popen(
+                [str(build / "fairlead"), "--json", "flush", "flow", "backend", "b1", "rate", f"{of_b1}/s", "file",
+                 str(node.folder / "run")], stdout=subprocess.PIPE, text=True)
+            rounds = 0
+            while flush.poll() is None:
+                send(node, raw, ACK)
+                now = tunnelled(raw, len(CLIENTS))
+                assert len(now) == len(CLIENTS), f"{len(CLIENTS) - len(now)} packets were lost beside the flush"
+                assert all(where in (before[client], "10.88.0.2") for client, where in now.items()), now
+                rounds += 1
+            assert flush.stdout is not None
+            done = json.loads(flush.stdout.read())
+            assert rounds > 3 and done["complete"] and done["flushed"] == of_b1 and len(done["workers"]) == QUEUES, (rounds, done)
+            send(node, raw, ACK)
+            after = tunnelled(raw, len(CLIENTS))
+            assert set(after.values()) == {"10.88.0.2"}, after
+            listed = json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000"))["flows"]
+            total = json.loads(node.cli("--json", "show", "stats"))["total"]
+            assert len(listed) == total["flows"] == len(CLIENTS), (len(listed), total)
+            assert total["flow_flushed"] == of_b1, total
+            node.start()
+            wait_for("the workers have claimed", lambda: gate(node)["forwards_for"] == [])
+            send(node, raw, ACK)
+            assert tunnelled(raw, len(CLIENTS)) == after
         assert node.stop() == 0
         unload(node)
 

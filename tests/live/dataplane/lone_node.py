@@ -203,6 +203,13 @@ vips:
         """What `fairlead` says; without control only the data plane's commands have somebody to answer."""
         return self.run(str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words)
 
+    def cli_refused(self, *words: str) -> str:
+        """What it says to a command that it must refuse."""
+        done = subprocess.run([str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
     @staticmethod
     def socket_in(namespace: str, kind: int = socket.SOCK_DGRAM, protocol: int = 0) -> socket.socket:
         """An IPv4 socket in another namespace, of UDP where nothing else is said."""

@@ -38,6 +38,16 @@ TEST_F(OwnershipTest, ALockThatADeadPredecessorHeldDoesNotStopTheNext) {
   EXPECT_EQ(sign_.lock, static_cast<std::uint32_t>(FL_LOCK_FREE));
 }
 
+// Who holds the region's writer lock, as a data plane does that starts, knows that no tool lives.
+TEST_F(OwnershipTest, ALockThatAKilledToolHeldDoesNotStopADataPlane) {
+  sign_.lock = FL_LOCK_TOOL;
+
+  ownership_.claim(base::kSecond);
+
+  EXPECT_TRUE(ownership_.held());
+  EXPECT_EQ(sign_.lock, static_cast<std::uint32_t>(FL_LOCK_FREE));
+}
+
 TEST_F(OwnershipTest, GivingBackMakesTheGateTheOwner) {
   ownership_.claim(base::kSecond);
 
