@@ -17,6 +17,17 @@ std::vector<PacketCase> ipip_cases() {
        .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "S"),
        .out =
            sent().ipv4(kNode4, kBackend4).df().ipv4(kClient4, kIpip4).ttl(63).tcp(40000, 80, "S")},
+      {.says = "An outer IPv4 header whose words sum to all ones has checksum 0, and no other has.",
+       .world = {.outer = {.ttl = 98}},
+       .in = packet().ipv4(kClient4, kIpip4).tcp(40000, 80, "A").payload(1114),
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .ttl(98)
+                  .ipv4(kClient4, kIpip4)
+                  .ttl(63)
+                  .tcp(40000, 80, "A")
+                  .payload(1114)},
       {.says = "A UDP packet to an IPv4 vip goes to an IPv4 backend in IPIP.",
        .in = packet().ipv4(kClient4, kIpip4).udp(40000, 53).payload(30),
        .out = sent()
@@ -118,6 +129,27 @@ std::vector<PacketCase> gue_cases() {
                   .ipv6(kClient6, kGue6to4)
                   .ttl(63)
                   .tcp(40000, 80, "S")},
+      // These two numbers are not asked of the code: tests/oracle/flow_hash.py has made them.
+      {.says = "This flow has this outer source port, in every build and plane: the hash is keyed "
+               "and fixed.",
+       .in = packet().ipv4(kClient4, kGue4).tcp(40000, 80, "S"),
+       .out = sent()
+                  .ipv4(kNode4, kBackend4)
+                  .df()
+                  .udp(44632, 19523)
+                  .gue()
+                  .ipv4(kClient4, kGue4)
+                  .ttl(63)
+                  .tcp(40000, 80, "S")},
+      {.says = "And this flow this label.",
+       .in = packet().ipv6(kClient6, kIpip6).udp(40000, 53).payload(9),
+       .out = sent()
+                  .ipv6(kNode6, kBackend6)
+                  .flow_label(0x1dfde)
+                  .ipv6(kClient6, kIpip6)
+                  .ttl(63)
+                  .udp(40000, 53)
+                  .payload(9)},
       {.says = "Another client port gets another outer source port.",
        .in = packet().ipv4(kClient4, kGue4).tcp(40001, 80, "S"),
        .out = sent()

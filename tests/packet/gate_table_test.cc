@@ -75,14 +75,9 @@ TEST_P(GateTable, HasVerdictReasonAndBytes) {
   EXPECT_EQ(0, gate.unaccounted());
 }
 
-/// A test name may hold letters, digits and underscores only.
-std::string row_name(const ::testing::TestParamInfo<PacketCase>& row) {
-  std::string name = std::to_string(row.index) + "_";
-  for (const char c : row.param.says) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(AllRows, GateTable, ::testing::ValuesIn(all_cases()), row_name);
+INSTANTIATE_TEST_SUITE_P(AllRows, GateTable, ::testing::ValuesIn(all_cases()), [](const auto& row) {
+  return test_name(row.index, row.param);
+});
 
 // After the rows: a difference that no row needs any more must go from the list.
 TEST(ZGateDifferences, AreAllNeeded) {

@@ -2,6 +2,8 @@
 // The world of the packet table.
 #include "tests/packet/packet_case.hh"
 
+#include <cctype>
+
 #include "dataplane/net/five_tuple.hh"
 #include "dataplane/net/gue.h"
 #include "dataplane/steer/flow_hash.h"
@@ -182,6 +184,12 @@ std::uint32_t fragment_flow_label(const char* source, const char* destination, s
   const auto high = static_cast<std::uint16_t>(id >> 16);
   const auto low = static_cast<std::uint16_t>(id);
   return fl_outer_flow_label(flow_hash(IpProto::kFragment, source, high, destination, low));
+}
+
+std::string test_name(std::size_t place, const PacketCase& row) {
+  std::string name = std::to_string(place) + "_";
+  for (const char c : row.says) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
 }
 
 std::vector<PacketCase> all_cases() {

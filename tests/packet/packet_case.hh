@@ -98,6 +98,10 @@ std::vector<PacketCase> seeking_cases();
 std::vector<PacketCase> hop_list_cases();
 std::vector<PacketCase> all_cases();
 
+/// Of a row's test, by its place among all_cases(): its sentence in letters, digits and
+/// underscores, which is what a test's name may hold.
+std::string test_name(std::size_t place, const PacketCase& row);
+
 /// The vips of the table; addresses below.
 testing::TestTable world_table(const World& world);
 

@@ -61,14 +61,12 @@ TEST_P(PacketTable, HasVerdictReasonAndBytes) {
   EXPECT_EQ(0, worker.unaccounted());
 }
 
-/// A test name may hold letters, digits and underscores only.
-std::string row_name(const ::testing::TestParamInfo<PacketCase>& row) {
-  std::string name = std::to_string(row.index) + "_";
-  for (const char c : row.param.says) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(AllRows, PacketTable, ::testing::ValuesIn(all_cases()), row_name);
+INSTANTIATE_TEST_SUITE_P(
+    AllRows,
+    PacketTable,
+    ::testing::ValuesIn(all_cases()),
+    [](const auto& row) { return test_name(row.index, row.param); }
+);
 
 // A burst of all rows that need no history, at once: the order of packets must not matter to them.
 TEST(PacketTableAsBurst, GivesTheSameVerdictsAsOneByOne) {
