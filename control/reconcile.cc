@@ -74,13 +74,14 @@ void Reconciler::take_config(config::Config config, base::Nanoseconds now) {
   node_.config = std::move(config);
   const steer::TableView& table = node_.publisher.table();
   const auto numbers = member_numbers(node_);
-  node_.checks
-      .configure(node_.config.vips, now, [&](const model::Vip& vip, const model::Backend& backend) {
-        const auto number = numbers.find({vip.name, backend.id});
-        if (number == numbers.end()) return health::State::kUnknown;
-        return table.member(number->second).state == FL_MEMBER_DOWN ? health::State::kDown
-                                                                    : health::State::kUp;
-      });
+  const auto published = [&](const model::Vip& vip, const model::Backend& backend) {
+    const auto number = numbers.find({vip.name, backend.id});
+    if (number == numbers.end()) return health::State::kUnknown;
+    return table.member(number->second).state == FL_MEMBER_DOWN ? health::State::kDown
+                                                                : health::State::kUp;
+  };
+  for (const health::Transition& t : node_.checks.configure(node_.config.vips, now, published))
+    tell(t);
   node_.rows.configure(node_.config.vips, node_.checks);
   node_.intake.set_backends(node_.rows.index().backends());
   if (node_.publisher.generation() == 0 && first_by_ == 0) first_by_ = now + kFirstResults;

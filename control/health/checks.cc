@@ -22,33 +22,12 @@ base::Nanoseconds doubt_of(const model::Health& health) {
 }  // namespace
 
 std::string_view to_string(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kOk:
-      return "ok";
-    case Outcome::kTimeout:
-      return "timeout";
-    case Outcome::kRefused:
-      return "connection refused";
-    case Outcome::kUnreachable:
-      return "unreachable";
-    case Outcome::kBadStatus:
-      return "bad status";
-    case Outcome::kBadReply:
-      return "no reply of its protocol";
-    case Outcome::kBadBody:
-      return "unexpected answer";
-    case Outcome::kNotServing:
-      return "not serving";
-    case Outcome::kBadTls:
-      return "no TLS";
-    case Outcome::kLocal:
-      return "not probed: this host is out of sockets";
-    case Outcome::kNoTunnel:
-      return "not probed: no way to the tunnel";
-    case Outcome::kNoRoute:
-      return "no route from this host";
-  }
-  return "unknown";
+  static constexpr std::string_view kNames[] = {
+#define FL_OUTCOME_NAME(e, n) n,
+      FL_PROBE_OUTCOMES(FL_OUTCOME_NAME)
+#undef FL_OUTCOME_NAME
+  };
+  return kNames[static_cast<std::size_t>(outcome)];
 }
 
 Check Checks::make(const model::Vip& vip, const model::Backend& backend, base::Nanoseconds now) {
@@ -246,7 +225,9 @@ void Checks::on_traffic(
 Evidence Checks::evidence(const Row& row, base::Nanoseconds now) const {
   const Key& key = row.first;
   Evidence out;
-  out.probes = speaker(row).second.dampener.state();
+  const Check& speaks = speaker(row).second;
+  out.probes = speaks.dampener.state();
+  out.probed = speaks.probed;
   if (const auto traffic = traffic_.find(key.second); traffic != traffic_.end()) {
     out.answering = traffic->second.answered != 0 && now < traffic->second.answered + kAnsweringFor;
     out.ejected = traffic->second.ejected;
@@ -274,15 +255,19 @@ void Checks::settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>
     growing_.insert(key);
   }
   stand(row);
-  changes.push_back(
-      {key.first,
-       key.second,
-       change->from,
-       change->to,
-       change->because,
-       reason(key.first, key.second),
-       now}
-  );
+  changes.push_back(transition(row, change->from, now));
+}
+
+Transition Checks::transition(const Row& row, State from, base::Nanoseconds now) const {
+  const auto& [key, check] = row;
+  return {
+      key.first,
+      key.second,
+      from,
+      check.judge.state(),
+      check.judge.because(),
+      reason(key.first, key.second),
+      now};
 }
 
 std::vector<Transition> Checks::settle(base::Nanoseconds now) {
@@ -296,9 +281,17 @@ std::vector<Transition> Checks::settle(base::Nanoseconds now) {
   return changes;
 }
 
-void Checks::settle_all(base::Nanoseconds now) {
+std::vector<Transition> Checks::settle_all(
+    const std::map<Key, State>& before, base::Nanoseconds now
+) {
+  std::vector<Transition> steps;  // of checks that were begun anew; what counts is what they were
+  for (Row& row : checks_) settle_one(row, now, steps);
   std::vector<Transition> changes;
-  for (Row& row : checks_) settle_one(row, now, changes);
+  for (const Row& row : checks_) {
+    const State was = before.at(row.first);
+    if (was != row.second.judge.state()) changes.push_back(transition(row, was, now));
+  }
+  return changes;
 }
 
 bool Checks::grow(base::Nanoseconds now) {

@@ -36,21 +36,26 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
+/// How a probe ended; X(enumerator, words in logs and `show health`).
+#define FL_PROBE_OUTCOMES(X)                           \
+  X(kOk, "ok")                                         \
+  X(kTimeout, "timeout")                               \
+  X(kRefused, "connection refused")                    \
+  X(kUnreachable, "unreachable")                       \
+  X(kBadStatus, "bad status")                          \
+  X(kBadReply, "no reply of its protocol")             \
+  X(kBadBody, "unexpected answer")                     \
+  X(kNotServing, "not serving")                        \
+  X(kBadTls, "no TLS")                                 \
+  X(kLocal, "not probed: this host is out of sockets") \
+  X(kNoTunnel, "not probed: no way to the tunnel")     \
+  X(kNoRoute, "no route from this host")
+
 enum class Outcome : std::uint8_t {
-  kOk,
-  kTimeout,
-  kRefused,
-  kUnreachable,
-  kBadStatus,
-  kBadReply,
-  kBadBody,
-  kNotServing,
-  kBadTls,
-  kLocal,
-  kNoTunnel,
-  kNoRoute
+#define FL_OUTCOME_ENUM(e, n) e,
+  FL_PROBE_OUTCOMES(FL_OUTCOME_ENUM)
+#undef FL_OUTCOME_ENUM
 };
-/// "ok", "timeout", "connection refused", ... as in `show health`.
 std::string_view to_string(Outcome outcome);
 
 struct ProbeResult {
@@ -117,9 +122,10 @@ class Checks {
   using Key = std::pair<std::string, std::string>;  // vip, backend
 
   /// Takes the desired pools. A check whose target is unchanged keeps state and counters; a new
-  /// one begins with `initial(vip, backend)` (after a restart: the published member state).
+  /// one begins with `initial(vip, backend)` (after a restart: the published member state). Returns
+  /// what that changes.
   template <typename Initial>
-  void configure(
+  std::vector<Transition> configure(
       const std::vector<model::Vip>& vips, base::Nanoseconds now, const Initial& initial
   );
 
@@ -182,7 +188,9 @@ class Checks {
   [[nodiscard]] const Row& speaker(const Row& own) const;
   [[nodiscard]] Evidence evidence(const Row& row, base::Nanoseconds now) const;
   void settle_one(Row& row, base::Nanoseconds now, std::vector<Transition>& changes);
-  void settle_all(base::Nanoseconds now);
+  /// After a configuration: judges all anew; `before` is what they were.
+  std::vector<Transition> settle_all(const std::map<Key, State>& before, base::Nanoseconds now);
+  [[nodiscard]] Transition transition(const Row& row, State from, base::Nanoseconds now) const;
   /// Whether time or traffic alone may change its state.
   static bool restless(const Check& check);
   /// Brings its standing up to date.
@@ -222,10 +230,11 @@ class Checks {
 };
 
 template <typename Initial>
-void Checks::configure(
+std::vector<Transition> Checks::configure(
     const std::vector<model::Vip>& vips, base::Nanoseconds now, const Initial& initial
 ) {
   std::map<Key, Check> next;
+  std::map<Key, State> before;
   for (const model::Vip& vip : vips) {
     const auto first = checks_.lower_bound(Key(vip.name, ""));
     const bool was_there = first != checks_.end() && first->first.first == vip.name;
@@ -233,6 +242,7 @@ void Checks::configure(
       Check check = make(vip, backend, now);
       const Key key(vip.name, backend.id);
       const auto old = checks_.find(key);
+      if (old != checks_.end()) before.emplace(key, old->second.judge.state());
       Target same = check.target;
       if (old != checks_.end()) {
         same.id = old->second.target.id;
@@ -247,19 +257,21 @@ void Checks::configure(
         kept.dampener.set_limits(vip.health.rise, vip.health.fall);
         kept.rules = check.rules;
         kept.slow_start = check.slow_start;
+        kept.doubt = check.doubt;
         next.emplace(key, std::move(kept));
         continue;
       }
       const bool by_others = check.target.kind == model::ProbeKind::kHost;
-      const State begin = check.probed ? initial(vip, backend) : State::kUp;
-      check.dampener = Dampener(vip.health.rise, vip.health.fall, begin);
-      check.judge = Judge(by_others ? State::kUnknown : begin);
+      const State begin = check.probed || by_others ? initial(vip, backend) : State::kUp;
+      check.dampener = Dampener(vip.health.rise, vip.health.fall, by_others ? State::kUp : begin);
+      check.judge = Judge(begin);
       check.joined = was_there;
+      before.emplace(key, begin);
       next.emplace(key, std::move(check));
     }
   }
   adopt(std::move(next));
-  settle_all(now);  // of kind host: as the others say
+  return settle_all(before, now);  // of kind host: as the others say
 }
 
 }  // namespace fairlead::health

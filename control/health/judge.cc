@@ -17,7 +17,8 @@ Opinion by_quorum(const Evidence& e, model::Quorum quorum) {
   if (quorum == model::Quorum::kBoth && e.probes == State::kDown && e.answering)
     return {State::kUp, Because::kTraffic};
   if (quorum == model::Quorum::kEither && e.ejected) return {State::kDown, Because::kTraffic};
-  return {e.probes, e.probes == State::kUnknown ? Because::kNothing : Because::kProbe};
+  const bool says_nothing = !e.probed || e.probes == State::kUnknown;
+  return {e.probes, says_nothing ? Because::kNothing : Because::kProbe};
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ void FlapMemory::on_fall(const JudgeRules& rules, base::Nanoseconds now) {
 }
 
 bool FlapMemory::holds(const JudgeRules& rules, base::Nanoseconds now) {
-  if (held_ && falls(rules, now) <= rules.flap_limit / 2.0) held_ = false;
+  // Half of 0 is never reached by fading: switched off, it holds nobody.
+  if (rules.flap_limit == 0 || falls(rules, now) <= rules.flap_limit / 2.0) held_ = false;
   return held_;
 }
 

@@ -14,7 +14,7 @@ namespace fairlead::health {
 
 /// What a state rests on; X(enumerator, word in logs, events and `show health`).
 #define FL_HEALTH_CAUSES(X)                                                     \
-  X(kNothing, "nothing")   /* not probed yet */                                 \
+  X(kNothing, "nothing")   /* not probed, or not yet */                         \
   X(kProbe, "probe")       /* rise and fall of its probes, or of its host's */  \
   X(kTraffic, "traffic")   /* handshakes of clients, as the workers see them */ \
   X(kOutlier, "outlier")   /* fails far more often than the rest of its pool */ \
@@ -31,6 +31,7 @@ std::string_view to_string(Because because);
 /// What is known at an instant.
 struct Evidence {
   State probes = State::kUnknown;  // damped: dampener.hh
+  bool probed = true;              // no: nobody looks, and `probes` is what counts then
   bool answering = false;          // clients' handshakes with it completed a moment ago
   bool ejected = false;            // workers ejected it, and probes have not cleared it since
   bool outlier = false;
@@ -45,7 +46,7 @@ struct JudgeRules {
 };
 
 /// Falls fade: each counts 1 when it happens and half of it a half-life later. Above the limit
-/// the backend stays down until the sum is at half the limit.
+/// the backend stays down until the sum is at half the limit, or the limit is switched off.
 class FlapMemory {
  public:
   void on_fall(const JudgeRules& rules, base::Nanoseconds now);

@@ -11,13 +11,14 @@ double share_of(const OutlierSample& sample) {
   return sample.attempts <= 0 ? 0 : std::min(1.0, sample.failures / sample.attempts);
 }
 
+/// Of two in the middle the lower one: in a pool of two the upper one is the suspect itself.
 double median_share(const std::vector<OutlierSample>& pool) {
   std::vector<double> shares;
   for (const OutlierSample& sample : pool) {
     if (sample.attempts >= Outliers::kLeastAttempts) shares.push_back(share_of(sample));
   }
   if (shares.empty()) return 0;
-  const auto middle = shares.begin() + static_cast<std::ptrdiff_t>(shares.size() / 2);
+  const auto middle = shares.begin() + static_cast<std::ptrdiff_t>((shares.size() - 1) / 2);
   std::nth_element(shares.begin(), middle, shares.end());
   return *middle;
 }

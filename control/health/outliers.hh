@@ -25,8 +25,9 @@ struct OutlierRules {
 };
 
 /// Of one pool. A backend is taken out if at least `failures` of its attempts failed, of 20 or
-/// more, and its share is twice the pool's median: when a database behind all of them is down, none
-/// is an outlier. The worst first, as many as the cap allows.
+/// more, and its share is twice the pool's median (of two in the middle the lower one): when a
+/// database behind all of them is down, none is an outlier. The worst first, as many as the cap
+/// allows.
 class Outliers {
  public:
   /// A window is over.

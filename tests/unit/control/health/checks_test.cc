@@ -164,6 +164,62 @@ TEST(Checks, ReloadKeepsTheStateOfUnchangedTargets) {
   EXPECT_EQ(checks.state("web", "b2"), State::kUnknown);
 }
 
+TEST(Checks, WhatAReloadChangesIsTold) {
+  Checks checks;
+  model::Vip pool = vip({"b1", "b2"});
+  EXPECT_TRUE(checks.configure({pool}, 0, unknown).empty());
+  checks.on_result(result(checks, "b1", Outcome::kRefused));
+  EXPECT_TRUE(checks.configure({pool}, 5, unknown).empty()) << "the same again";
+
+  pool.health.kind = model::ProbeKind::kNone;
+  const auto changes = checks.configure({pool}, 9, unknown);
+
+  ASSERT_EQ(changes.size(), 2U);
+  EXPECT_EQ(changes[0].backend, "b1");
+  EXPECT_EQ(changes[0].from, State::kDown);
+  EXPECT_EQ(changes[0].state, State::kUp);
+  EXPECT_EQ(changes[0].because, Because::kNothing);
+  EXPECT_EQ(changes[0].reason, "not probed");
+  EXPECT_EQ(changes[0].seen_ns, 9U);
+  EXPECT_EQ(changes[1].from, State::kUnknown);
+}
+
+TEST(Checks, AReloadThatSwitchesFlapDampingOffBringsABackendBackAndSaysSo) {
+  Checks checks;
+  model::Vip pool = vip({"b1"});
+  pool.health.fall = pool.health.rise = 1;
+  pool.health.flap_limit = 1;
+  pool.health.flap_half_life_ms = 3'600'000;
+  checks.configure({pool}, 0, [](const auto&, const auto&) { return State::kUp; });
+  for (int i = 0; i < 3; ++i) {
+    checks.on_result(result(checks, "b1", Outcome::kTimeout));
+    checks.on_result(result(checks, "b1", Outcome::kOk));
+  }
+  ASSERT_EQ(checks.reason("web", "b1"), "flapping, probes: ok");
+
+  pool.health.flap_limit = 0;
+  const auto changes = checks.configure({pool}, 9, unknown);
+
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].state, State::kUp);
+  EXPECT_EQ(changes[0].because, Because::kProbe);
+}
+
+TEST(Checks, AReloadChangesHowLongAFallIsInDoubt) {
+  Checks checks;
+  model::Vip pool = vip({"b1", "b2"});
+  pool.health.fall = 1;
+  const auto up = [](const auto&, const auto&) { return State::kUp; };
+  checks.configure({pool}, 0, up);
+  pool.health.interval_ms = 10'000;
+  checks.configure({pool}, 0, up);
+
+  (void)checks.on_result(result(checks, "b1", Outcome::kTimeout));
+
+  EXPECT_FALSE(checks.end_doubts(20 * base::kSecond));
+  EXPECT_TRUE(checks.in_doubt("web", "b1"));
+}
+
 TEST(Checks, RestartBeginsWithThePublishedState) {
   Checks checks;
   checks.configure({vip({"b1"})}, 0, [](const auto&, const auto&) { return State::kUp; });
@@ -222,6 +278,18 @@ TEST(HostState, APoolWithoutProbesFollowsTheProbesOfOthers) {
 
   EXPECT_EQ(checks.state("dns", "b1"), State::kDown);
   EXPECT_EQ(checks.reason("dns", "b1"), "vip web: timeout");
+  EXPECT_EQ(checks.state("dns", "b2"), State::kUp);
+}
+
+TEST(HostState, ARestartThatFindsItAsPublishedHasNothingToTell) {
+  Checks checks;
+  const auto changes = checks.configure(
+      {vip({"b1", "b2"}), udp_vip({"b1", "b2"})},
+      0,
+      [](const auto&, const model::Backend& b) { return b.id == "b1" ? State::kDown : State::kUp; }
+  );
+  EXPECT_TRUE(changes.empty());
+  EXPECT_EQ(checks.state("dns", "b1"), State::kDown);
   EXPECT_EQ(checks.state("dns", "b2"), State::kUp);
 }
 

@@ -86,6 +86,33 @@ TEST(Judge, FallsFarApartAreNoFlapping) {
   }
 }
 
+TEST(Judge, SwitchedOffFlapDampingHoldsNobody) {
+  const JudgeRules rules{model::Quorum::kProbe, 1, kMinute};
+  const JudgeRules off{model::Quorum::kProbe, 0, kMinute};
+  Judge judge(State::kUp);
+  for (base::Nanoseconds now = 1; now < 10; now += 2) {
+    judge.weigh(probes(State::kDown), rules, now);
+    judge.weigh(probes(State::kUp), rules, now + 1);
+  }
+  ASSERT_EQ(judge.because(), Because::kFlapping);
+
+  judge.weigh(probes(State::kUp), off, 20);
+
+  EXPECT_EQ(judge.state(), State::kUp);
+  EXPECT_EQ(judge.because(), Because::kProbe);
+  judge.weigh(probes(State::kUp), rules, 21);
+  EXPECT_EQ(judge.state(), State::kUp) << "on again: only a further fall counts";
+}
+
+TEST(Judge, WhomNobodyProbesIsUpBecauseOfNothing) {
+  Judge judge(State::kUnknown);
+  Evidence e = probes(State::kUp);
+  e.probed = false;
+  const auto change = judge.weigh(e, {}, 1);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->because, Because::kNothing);
+}
+
 TEST(SlowStart, GrowsByTenths) {
   EXPECT_EQ(slow_start_pct(0, kMinute), 10U);
   EXPECT_EQ(slow_start_pct(6 * base::kSecond, kMinute), 20U);
@@ -112,6 +139,17 @@ TEST(Outliers, NobodyWhereAllFail) {
   Outliers outliers;
   outliers.weigh(pool_of({90, 90, 95, 99, 90}), {0.3, 50, 30 * base::kSecond}, 1);
   EXPECT_TRUE(outliers.out(2).empty());
+}
+
+TEST(Outliers, APoolOfTwoCanHaveOne) {
+  const OutlierRules rules{0.3, 50, 30 * base::kSecond};
+  Outliers outliers;
+  outliers.weigh(pool_of({1, 90}), rules, 1);
+  EXPECT_EQ(outliers.out(2), (std::vector<std::string>{"b1"}));
+
+  Outliers both;
+  both.weigh(pool_of({80, 90}), rules, 1);
+  EXPECT_TRUE(both.out(2).empty()) << "a database behind both is down";
 }
 
 TEST(Outliers, EachTimeLonger) {
