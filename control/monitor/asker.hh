@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class Asker {
   /// What poll should watch; fd -1: nothing.
   [[nodiscard]] virtual pollfd watched() const { return {-1, 0, 0}; }
   virtual void on_event(base::Nanoseconds) {}
+  /// A transfer of libcurl has ended.
+  virtual void on_transfer(CURLcode) {}
 };
 
 /// Numbers the reports of one backend from one source, and fills in what they have in common.
@@ -32,7 +35,9 @@ class Reporter {
       : sink_(sink), backend_(std::move(backend)), origin_(origin) {}
   void report(LoadReport report);
   void malformed() { sink_.on_malformed(); }
-  /// Drains it, or takes that back, where this is news.
+  /// Drains it, or takes that back, where this is news. The first word always is: what the backend
+  /// said to whoever asked before (a control that was restarted, a target of before the reload) may
+  /// still be in force.
   void serving(bool serving);
 
  private:
@@ -40,7 +45,7 @@ class Reporter {
   std::string backend_;
   Origin origin_;
   std::uint64_t sequence_ = 0;
-  bool serving_ = true;
+  std::optional<bool> serving_;  // as told last
 };
 
 std::unique_ptr<Asker> make_scraper(Sink& sink, const SourceTarget& target, CURLM* transfers);

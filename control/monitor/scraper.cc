@@ -43,14 +43,16 @@ class Scraper final : public Asker {
   Scraper& operator=(const Scraper&) = delete;
 
   void ask(base::Nanoseconds now) override {
+    if (running_) give_up();
     stop();
     page_.clear();
     asked_ = now;
     running_ = curl_multi_add_handle(transfers_, easy_) == CURLM_OK;
   }
 
-  void on_event(base::Nanoseconds) override {
+  void on_transfer(CURLcode result) override {
     stop();
+    if (result != CURLE_OK) return give_up();
     long status = 0;
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200 || page_.empty()) return;  // its age tells
@@ -70,6 +72,10 @@ class Scraper final : public Asker {
     if (page.size() + size > kMostPage) return 0;  // ends the transfer
     page.append(bytes, size);
     return size;
+  }
+  /// Half a page reads as counters that are 0. One of which nothing came is told by its age.
+  void give_up() {
+    if (!page_.empty()) reporter_.malformed();
   }
   void stop() {
     if (running_) curl_multi_remove_handle(transfers_, easy_);

@@ -23,7 +23,7 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual Refusal on_report(const LoadReport& report) = 0;
-  /// Something came that is no report.
+  /// Something came that is no report, or only a part of one.
   virtual void on_malformed() = 0;
   /// The backend takes back what it said by on_leave().
   virtual void on_return(const std::string&) {}

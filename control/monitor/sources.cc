@@ -25,7 +25,7 @@ void Reporter::report(LoadReport report) {
 }
 
 void Reporter::serving(bool serving) {
-  if (serving == std::exchange(serving_, serving)) return;
+  if (std::exchange(serving_, serving) == serving) return;
   if (serving) {
     sink_.on_return(backend_);
   } else {
@@ -94,7 +94,7 @@ class Sources::Loop {
       if (message->msg != CURLMSG_DONE) continue;
       Asker* asker = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &asker);
-      asker->on_event(sys::monotonic_ns());
+      asker->on_transfer(message->data.result);
     }
   }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -58,8 +59,11 @@ class Told final : public Sink {
 /// Answers the n-th connection with the n-th text; the last one again and again.
 class Server {
  public:
-  explicit Server(std::vector<std::string> answers)
-      : answers_(std::move(answers)), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  /// `hold`: no connection is closed before that.
+  explicit Server(std::vector<std::string> answers, std::shared_future<void> hold = {})
+      : answers_(std::move(answers)),
+        hold_(std::move(hold)),
+        listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -84,10 +88,17 @@ class Server {
       const std::string& answer = answers_[std::min(n, answers_.size() - 1)];
       char request[1024];
       if (answer.rfind("HTTP", 0) == 0) (void)!::recv(client.get(), request, sizeof request, 0);
-      (void)!::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+      for (std::size_t sent = 0; sent < answer.size();) {
+        const auto more =
+            ::send(client.get(), answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
+        if (more <= 0) break;
+        sent += static_cast<std::size_t>(more);
+      }
+      if (hold_.valid()) hold_.wait();
     }
   }
   std::vector<std::string> answers_;
+  std::shared_future<void> hold_;
   sys::UniqueFd listener_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -136,6 +147,45 @@ TEST(Sources, APageThatIsNoneIsCounted) {
   EXPECT_TRUE(told.wait([](Told& t) { return t.malformed_ > 0; }));
 }
 
+TEST(Sources, HalfAPageIsNoReport) {
+  const std::string cut = "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nserved_total 150\n";
+  const std::string long_page = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nserved_total 160\n" +
+                                std::string(5U << 20, '\n');
+  const Server server({page(100), cut, page(200), long_page, page(300)});
+  Told told;
+  Sources sources(told);
+  sources.set_targets({target(model::LoadSourceKind::kPrometheus, server.port())});
+  ASSERT_TRUE(told.wait([](Told& t) { return t.reports_.size() >= 2; }));
+  EXPECT_EQ(told.reports_[0].completed, 200U);
+  EXPECT_EQ(told.reports_[1].completed, 300U);
+  EXPECT_EQ(told.malformed_, 2);
+}
+
+TEST(Sources, APageThatDoesNotEndInItsIntervalIsCounted) {
+  std::promise<void> over;
+  const Server server(
+      {"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nserved_total 150\n"},
+      over.get_future().share()
+  );
+  Told told;
+  {
+    Sources sources(told);
+    sources.set_targets({target(model::LoadSourceKind::kPrometheus, server.port())});
+    EXPECT_TRUE(told.wait([](Told& t) { return t.malformed_ > 0; }));
+  }
+  over.set_value();
+  EXPECT_TRUE(told.reports_.empty());
+}
+
+TEST(Sources, WhatAnAgentSaysFirstIsTold) {
+  const Server server({"up 50%\n"});
+  Told told;
+  Sources sources(told);
+  sources.set_targets({target(model::LoadSourceKind::kAgentCheck, server.port())});
+  ASSERT_TRUE(told.wait([](Told& t) { return t.reports_.size() >= 3; }));
+  EXPECT_EQ(told.words_, "return ") << "once; it may have left before control was started";
+}
+
 TEST(Sources, AnAgentsLineIsAReportAndDrains) {
   const Server server({"up 25% maxconn:30\n", "drain\n", "what\n", "up 100%\n"});
   Told told;
@@ -145,7 +195,7 @@ TEST(Sources, AnAgentsLineIsAReportAndDrains) {
   EXPECT_DOUBLE_EQ(told.reports_[0].application, 0.75);
   EXPECT_DOUBLE_EQ(told.reports_[0].capacity, 30);
   EXPECT_DOUBLE_EQ(told.reports_[1].application, 0);
-  EXPECT_EQ(told.words_, "leave return ");
+  EXPECT_EQ(told.words_, "return leave return ") << "the first word is told too";
   EXPECT_EQ(told.malformed_, 1);
 }
 
