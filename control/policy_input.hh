@@ -26,7 +26,12 @@ inline policy::Report to_policy(const monitor::Received& received) {
 
 inline void set_rails(PoolWeights& weights, const config::Rails& rails) {
   weights.set_rails(
-      {rails.dead_band, rails.max_step, rails.floor, rails.ceiling, rails.moved_per_minute}
+      {rails.dead_band,
+       rails.max_step,
+       rails.floor,
+       rails.ceiling,
+       rails.max_moved,
+       rails.moved_within}
   );
 }
 

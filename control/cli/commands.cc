@@ -214,7 +214,7 @@ constexpr Rule kOthers[] = {
     {"set weights policy [max-step STEP] [max-moved-rows ROWS] [every INTERVAL]",
      kChange,
      "rails of the policy, pending: how far a weight goes in one update, how many slots move "
-     "in that time (1m if none is given)",
+     "in any such time (1m if none is given)",
      "set weights policy max-step 10% max-moved-rows 2% every 10s",
      Target::kControl,
      "",

@@ -142,16 +142,16 @@ std::string decimal(double value) {
   return out;
 }
 
-/// Of `set weights policy`: keys of policy.rails. Rows that may move in a time are counted by the
-/// minute there.
+/// Of `set weights policy`: keys of policy.rails. Both of rows are written, so that they say what
+/// was asked whatever the file had.
 Json rail_values(const Json& given) {
   Json out = Json::array();
   if (given.contains("max_step"))
     out.push_back({{"key", "max_step"}, {"value", decimal(given["max_step"])}});
   if (given.contains("max_moved_rows")) {
-    const double periods = 60'000.0 / given.value("interval_ms", 60'000.0);
-    const double share = std::min(1.0, given["max_moved_rows"].get<double>() * periods);
-    out.push_back({{"key", "moved_per_minute"}, {"value", decimal(share)}});
+    const std::string within = std::to_string(given.value("interval_ms", 60'000)) + "ms";
+    out.push_back({{"key", "max_moved"}, {"value", decimal(given["max_moved_rows"])}});
+    out.push_back({{"key", "moved_within"}, {"value", within}});
   }
   return out;
 }

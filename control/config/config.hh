@@ -158,7 +158,8 @@ struct Rails {
   double max_step = 0;
   double floor = 0;
   double ceiling = 0;
-  double moved_per_minute = 0;
+  double max_moved = 0;
+  base::Nanoseconds moved_within = 60 * base::kSecond;
   friend bool operator==(const Rails&, const Rails&) = default;
 };
 

@@ -194,7 +194,9 @@ void load_rails(const Section& s, Rails& rails) {
   rails.max_step = s.real("max_step", kOff, 1, rails.max_step);
   rails.floor = s.real("floor", kOff, 1, rails.floor);
   rails.ceiling = s.real("ceiling", kOff, 100, rails.ceiling);
-  rails.moved_per_minute = s.real("moved_per_minute", kOff, 1, rails.moved_per_minute);
+  rails.max_moved = s.real("max_moved", kOff, 1, rails.max_moved);
+  constexpr Range kWithin{100 * kMillisecond, 24 * 3600 * kSecond};
+  rails.moved_within = s.duration("moved_within", kWithin, rails.moved_within);
   if (rails.ceiling > 0 && rails.ceiling < 1)
     s.error("ceiling", "is below the configured share, use 0 (off) or 1 and more");
 }
@@ -211,7 +213,9 @@ void load_services(const Section& root, Config& c) {
       static_cast<Learning>(policy.word("learning", kLearning, static_cast<std::size_t>(c.learning))
       );
   load_rails(
-      policy.section("rails", {"dead_band", "max_step", "floor", "ceiling", "moved_per_minute"}),
+      policy.section(
+          "rails", {"dead_band", "max_step", "floor", "ceiling", "max_moved", "moved_within"}
+      ),
       c.rails
   );
   c.policy_log = policy.text("log", "off");

@@ -6,12 +6,13 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <utility>
 
 namespace fairlead::policy {
 namespace {
 
 constexpr double kMostWeight = 10'000;
-constexpr double kMinute = 60e9;
+constexpr double kRounding = 1e-9;  // of shares
 
 bool held(const RailInput& in) {
   return in.configured > 0 && in.before > 0 && in.wanted > 0;
@@ -23,54 +24,87 @@ double sum(const std::vector<double>& values) {
 
 struct Held {
   std::vector<std::size_t> at;  // positions in the pool
-  std::vector<double> configured;
+  std::vector<double> least;    // shares, by floor and ceiling
+  std::vector<double> most;
   std::vector<double> before;
   std::vector<double> weight;
   std::vector<Rail> bound;
 };
 
-Held held_ones(const std::vector<RailInput>& pool) {
+Held held_ones(const RailSettings& s, const std::vector<RailInput>& pool) {
   Held out;
+  double configured = 0;
   for (std::size_t i = 0; i < pool.size(); ++i) {
     if (!held(pool[i])) continue;
+    configured += pool[i].configured;
     out.at.push_back(i);
-    out.configured.push_back(pool[i].configured);
     out.before.push_back(pool[i].before);
     out.weight.push_back(pool[i].wanted);
     out.bound.push_back(Rail::kNone);
   }
+  for (const std::size_t i : out.at) {
+    const double fair = pool[i].configured / configured;
+    out.least.push_back(s.floor * fair);
+    out.most.push_back(s.ceiling > 0 ? std::min(1.0, s.ceiling * fair) : 1.0);
+  }
   return out;
 }
 
-void hold_steps(const RailSettings& s, Held& held) {
+bool bounded(const RailSettings& s) {
+  return s.floor > 0 || s.ceiling > 0;
+}
+
+void hold_dead_band(const RailSettings& s, Held& held) {
   for (std::size_t i = 0; i < held.at.size(); ++i) {
     const double before = held.before[i];
     double& weight = held.weight[i];
-    if (weight != before && std::abs(weight - before) < s.dead_band * before) {
-      weight = before;
-      held.bound[i] = Rail::kDeadBand;
-    }
-    if (s.max_step <= 0) continue;
-    const double kept = std::clamp(weight, before * (1 - s.max_step), before * (1 + s.max_step));
-    if (kept != weight) held.bound[i] = Rail::kStep;
-    weight = kept;
+    if (weight == before || std::abs(weight - before) >= s.dead_band * before) continue;
+    weight = before;
+    held.bound[i] = Rail::kDeadBand;
   }
 }
 
-void hold_bounds(const RailSettings& s, Held& held) {
-  // Policies count in units of their own: what the configured weights would be in them.
-  const double unit = sum(held.weight) / sum(held.configured);
+/// How much of a share a unit of weight is, so that all shares, each clamped between its least and
+/// most, are 1 together: exact, from bound to bound.
+double level_of(const Held& held) {
+  // Where a backend leaves its least (its weight) or meets its most (less its weight).
+  std::vector<std::pair<double, double>> bends;
+  double fixed = 0;  // shares of those that are at a bound
   for (std::size_t i = 0; i < held.at.size(); ++i) {
-    const double fair = held.configured[i] * unit;
-    double& weight = held.weight[i];
-    if (weight < s.floor * fair) {
-      weight = s.floor * fair;
-      held.bound[i] = Rail::kFloor;
-    }
-    if (s.ceiling > 0 && weight > s.ceiling * fair) {
-      weight = s.ceiling * fair;
-      held.bound[i] = Rail::kCeiling;
-    }
+    const double weight = held.weight[i];
+    bends.emplace_back(held.least[i] / weight, weight);
+    bends.emplace_back(held.most[i] / weight, -weight);
+    fixed += held.least[i];
+  }
+  std::sort(bends.begin(), bends.end());
+  double free = 0;  // weight of those that are between their bounds
+  for (const auto& [level, weight] : bends) {
+    if (free > 0 && fixed + free * level >= 1) return (1 - fixed) / free;
+    fixed -= weight * level;
+    free += weight;
+  }
+  return bends.back().first;
+}
+
+/// What one may not have the others share, in the ratio in which the policy wants them.
+void hold_bounds(const RailSettings& s, Held& held) {
+  if (!bounded(s)) return;
+  const double all = sum(held.weight);
+  const double level = level_of(held);
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < held.at.size(); ++i)
+    shares.push_back(std::clamp(held.weight[i] * level, held.least[i], held.most[i]));
+  // Policies count in units of their own: their sum stays, as far as weights go.
+  const double unit = std::min(all, kMostWeight / *std::max_element(shares.begin(), shares.end()));
+  for (std::size_t i = 0; i < held.at.size(); ++i) {
+    const double share = held.weight[i] / all;
+    const double kept = shares[i] * unit;
+    if (std::abs(shares[i] - share) <= kRounding && unit == all) continue;
+    const bool at_floor = shares[i] == held.least[i];
+    const bool gives = shares[i] != held.most[i] && shares[i] < share;
+    const bool floor = s.ceiling <= 0 || (s.floor > 0 && (at_floor || gives));
+    held.bound[i] = floor ? Rail::kFloor : Rail::kCeiling;
+    held.weight[i] = kept;
   }
 }
 
@@ -81,26 +115,56 @@ std::vector<double> part_of_way(const Held& held, double part) {
   return out;
 }
 
-void hold_moves(const RailSettings& s, Held& held, MoveBudget& budget, base::Nanoseconds now) {
-  if (s.moved_per_minute <= 0) return;
-  if (!budget.begun) budget = {s.moved_per_minute, now, true};
-  const double refill = s.moved_per_minute * static_cast<double>(now - budget.at) / kMinute;
-  // Half in store and half by the minute: no minute sees more than the whole.
-  budget.left = std::min(budget.left + refill / 2, s.moved_per_minute / 2);
-  budget.at = now;
-  const double wanted = moved_share(held.before, held.weight);
-  if (wanted > budget.left) {
-    double good = 0;
-    double bad = 1;
-    for (int i = 0; i < 30; ++i) {
-      const double part = (good + bad) / 2;
-      (moved_share(held.before, part_of_way(held, part)) > budget.left ? bad : good) = part;
-    }
-    const auto kept = part_of_way(held, good);
-    for (std::size_t i = 0; i < held.at.size(); ++i)
-      if (held.weight[i] != held.before[i]) held.bound[i] = Rail::kMoved;
-    held.weight = kept;
+void take(Held& held, std::vector<double> kept, Rail rail) {
+  for (std::size_t i = 0; i < held.at.size(); ++i)
+    if (held.weight[i] != kept[i]) held.bound[i] = rail;
+  held.weight = std::move(kept);
+}
+
+/// Somebody is beyond its floor or ceiling, and further than before.
+bool strays(const Held& held, const std::vector<double>& weights) {
+  const double all = sum(weights);
+  const double all_before = sum(held.before);
+  for (std::size_t i = 0; i < held.at.size(); ++i) {
+    const double share = weights[i] / all;
+    const double before = held.before[i] / all_before;
+    if (share < std::min(held.least[i], before) - kRounding) return true;
+    if (share > std::max(held.most[i], before) + kRounding) return true;
   }
+  return false;
+}
+
+void hold_steps(const RailSettings& s, Held& held) {
+  if (s.max_step <= 0) return;
+  std::vector<double> kept;
+  double part = 1;
+  for (std::size_t i = 0; i < held.at.size(); ++i) {
+    const double before = held.before[i];
+    const double way = std::abs(held.weight[i] - before);
+    kept.push_back(std::clamp(held.weight[i], before * (1 - s.max_step), before * (1 + s.max_step))
+    );
+    if (way > 0) part = std::min(part, s.max_step * before / way);
+  }
+  if (bounded(s) && strays(held, kept)) kept = part_of_way(held, part);
+  take(held, std::move(kept), Rail::kStep);
+}
+
+void hold_moves(const RailSettings& s, Held& held, MoveBudget& budget, base::Nanoseconds now) {
+  if (s.max_moved <= 0) return;
+  if (!budget.begun) budget = {s.max_moved, now, true};
+  const double refill =
+      s.max_moved * static_cast<double>(now - budget.at) / static_cast<double>(s.moved_within);
+  // Half in store and half by the window: no window sees more than the whole.
+  budget.left = std::min(budget.left + refill / 2, s.max_moved / 2);
+  budget.at = now;
+  if (moved_share(held.before, held.weight) <= budget.left) return;
+  double good = 0;
+  double bad = 1;
+  for (int i = 0; i < 30; ++i) {
+    const double part = (good + bad) / 2;
+    (moved_share(held.before, part_of_way(held, part)) > budget.left ? bad : good) = part;
+  }
+  take(held, part_of_way(held, good), Rail::kMoved);
 }
 
 // Towards the weight in force, so that rounding never breaks a rail.
@@ -130,10 +194,11 @@ std::vector<Railed> apply_rails(
   std::vector<Railed> out;
   for (const RailInput& in : pool) out.push_back({in.wanted, Rail::kNone});
   if (settings == RailSettings{}) return out;
-  Held held = held_ones(pool);
+  Held held = held_ones(settings, pool);
   if (held.at.empty()) return out;
-  hold_steps(settings, held);
+  hold_dead_band(settings, held);
   hold_bounds(settings, held);
+  hold_steps(settings, held);
   hold_moves(settings, held, budget, now);
   std::vector<double> given;
   for (std::size_t i = 0; i < held.at.size(); ++i) {
@@ -143,7 +208,7 @@ std::vector<Railed> apply_rails(
                                           : rounded(held.weight[i], held.before[i]);
     given.push_back(row.weight);
   }
-  if (settings.moved_per_minute > 0) budget.left -= moved_share(held.before, given);
+  if (settings.max_moved > 0) budget.left -= moved_share(held.before, given);
   return out;
 }
 
@@ -165,7 +230,8 @@ std::string rail_text(Rail rail, const RailSettings& s) {
     case Rail::kCeiling:
       return text("held by the ceiling, %g of the configured share", s.ceiling);
     case Rail::kMoved:
-      return text("held by the slots that may move, %g %% a minute", s.moved_per_minute * 100);
+      return text("held by the slots that may move, %g %% ", s.max_moved * 100) +
+             text("in %g s", static_cast<double>(s.moved_within) / base::kSecond);
   }
   return "";
 }

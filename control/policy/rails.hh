@@ -17,11 +17,12 @@ namespace fairlead::policy {
 
 /// Fractions of 1; 0 switches a rail off. All off: weights are what the policy wants.
 struct RailSettings {
-  double dead_band = 0;         // a smaller relative change is not made
-  double max_step = 0;          // largest relative change of a weight in one update
-  double floor = 0;             // of the configured share: never less
-  double ceiling = 0;           // of the configured share: never more
-  double moved_per_minute = 0;  // of the pool's slots, in any minute
+  double dead_band = 0;  // a smaller relative change is not made
+  double max_step = 0;   // largest relative change of a weight in one update
+  double floor = 0;      // of the configured share: never less
+  double ceiling = 0;    // of the configured share: never more
+  double max_moved = 0;  // of the pool's slots, in any `moved_within`
+  base::Nanoseconds moved_within = 60 * base::kSecond;
   friend bool operator==(const RailSettings&, const RailSettings&) = default;
 };
 
@@ -47,10 +48,14 @@ struct MoveBudget {
   friend bool operator==(const MoveBudget&, const MoveBudget&) = default;
 };
 
-/// In this order: dead band, step, floor and ceiling, moves. Floor and ceiling are of the share
-/// that the configured weights alone would give, among the backends that rails hold. Moves are
-/// estimated from shares: half the sum of their differences; where the budget is too small all
-/// backends go the same part of their way. Weights above 0 stay above 0.
+/// In this order: dead band, floor and ceiling, step, moves; none is crossed for the sake of
+/// another, but for the rounding of weights to whole numbers. Floor and ceiling are of the share
+/// that the configured weights alone would give, among the backends that rails hold; what one may
+/// not have the others share as the policy wants them. Who is beyond them in the weights in force
+/// comes back by steps, and never goes further out. Where steps one by one would cross a floor or
+/// ceiling on their way, and where the budget of moves is too small, all backends go the same part
+/// of their way: shares are then between the old and the wanted ones. Moves are estimated from
+/// shares: half the sum of their differences. Weights above 0 stay above 0.
 std::vector<Railed> apply_rails(
     const RailSettings& settings,
     const std::vector<RailInput>& pool,

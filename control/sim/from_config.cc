@@ -132,7 +132,7 @@ base::Result<bool> add_events(const config::Simulation& sim, Setup& s) {
 
 policy::RailSettings rails_of(const config::Config& config) {
   const config::Rails& r = config.rails;
-  return {r.dead_band, r.max_step, r.floor, r.ceiling, r.moved_per_minute};
+  return {r.dead_band, r.max_step, r.floor, r.ceiling, r.max_moved, r.moved_within};
 }
 
 base::Result<Setup> setup_from(const config::Config& config) {

@@ -86,6 +86,10 @@ class ChangeTest(unittest.TestCase):
                 ("add backend b9 vip web address 10.0.0.9 weight 50", "add", {"vip": "web", "backend": "b9"},
                  {"address": "10.0.0.9", "weight": "50"}),
                 ("config set backend b1 weight 50 vip web", "set", {"vip": "web", "backend": "b1"}, {"weight": "50"}),
+                ("set weights policy max-step 10% max-moved-rows 2% every 10s", "set", {"section": "rails"},
+                 {"max_step": "0.1", "max_moved": "0.02", "moved_within": "10000ms"}),
+                ("set weights policy max-moved-rows 2%", "set", {"section": "rails"},
+                 {"max_moved": "0.02", "moved_within": "60000ms"}),
                 ("del backend b1", "delete", {"backend": "b1"}, {})):
             status, out, err = self.run_cli(words)
             self.assertEqual((status, err), (0, ""), words)

@@ -130,7 +130,7 @@ TEST(PoolWeights, RailsHoldAPolicyAndSayWhich) {
 
 TEST(PoolWeights, RailsDoNotHoldAnOperator) {
   PoolWeights weights;
-  weights.set_rails({.dead_band = 0.5, .max_step = 0.01, .moved_per_minute = 0.001});
+  weights.set_rails({.dead_band = 0.5, .max_step = 0.01, .max_moved = 0.001});
   model::Vip pool = vip("web", {"b1", "b2"});
   turn(weights, {pool}, model::PolicyName::kStatic, 1, nothing);
   turn(weights, {pool}, model::PolicyName::kStatic, 2, nothing);
