@@ -53,7 +53,7 @@ Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
   if (node.operators.frozen != frozen) {
     node.operators.frozen = frozen;
     persist(node);
-    if (!frozen) reconciler.hasten_policy();
+    reconciler.hasten_policy();  // also for the reason that `show backend` gives
     sys::log_info(frozen ? "operator froze the weights" : "operator thawed the weights");
     api::Event event;
     event.kind = "weights";

@@ -3,11 +3,47 @@
 #include "control/pool_weights.hh"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
 namespace fairlead::control {
 namespace {
+
+constexpr const char* kFrozen = "frozen by operator";
+
+/// What a frozen pool has of one backend.
+struct Frozen {
+  std::optional<policy::EffectiveWeight> weight;
+  std::optional<std::uint32_t> configured;  // that it follows from
+  [[nodiscard]] bool is_base(std::uint32_t now) const {
+    return weight && weight->weight > 0 && configured.value_or(now) > 0;
+  }
+};
+
+policy::EffectiveWeight weight_of(double weight, const char* why) {
+  const double whole = std::clamp(std::round(weight), 1.0, 10'000.0);
+  return {
+      static_cast<std::uint32_t>(whole),
+      policy::score_inverse_weight(whole),
+      0,
+      std::string(kFrozen) + ", " + why};
+}
+
+/// `factor`: weight in force for a configured 1, over the pool's others.
+policy::EffectiveWeight frozen_weight(const Frozen& old, std::uint32_t configured, double factor) {
+  if (configured == 0) return {0, UINT32_MAX, 0, std::string(kFrozen) + ", configured weight 0"};
+  if (!old.is_base(configured)) return weight_of(factor * configured, "new, as the others");
+  const std::uint32_t before = old.configured.value_or(configured);
+  policy::EffectiveWeight out = *old.weight;
+  if (before != configured) {
+    out = weight_of(1.0 * out.weight * configured / before, "follows its configured weight");
+    out.parallel = old.weight->parallel;
+  } else {
+    out.why = kFrozen;
+  }
+  return out;
+}
 
 // An estimate that trembles makes no generations: a tenth, and at least 1, is a move.
 bool moved(std::uint32_t before, std::uint32_t after) {
@@ -57,6 +93,7 @@ bool PoolWeights::give(Given pools, bool frozen) {
     given->frozen = frozen;
     PoolShape shape;
     given->row.weights.clear();
+    given->row.configured.clear();
     for (auto& [id, weight] : weights) {
       const policy::EffectiveWeight* old = find(vip, id);
       changed = changed || old == nullptr || old->weight != weight.weight ||
@@ -78,7 +115,7 @@ bool PoolWeights::give(Given pools, bool frozen) {
 bool PoolWeights::same_past(const Pool& a, const Pool& b) {
   return a.last_turn == b.last_turn && a.frozen == b.frozen && a.restored == b.restored &&
          a.rails == b.rails && a.row.shape == b.row.shape && a.row.weights == b.row.weights &&
-         a.state == b.state;
+         a.row.configured == b.row.configured && a.state == b.state;
 }
 
 bool PoolWeights::turn(
@@ -102,10 +139,11 @@ bool PoolWeights::turn(
     });
     if (group == groups.end()) {
       group = groups.insert(groups.end(), std::move(mine));
-      weigh(*group, turn, observe);
+      group->kept = turn.frozen && keep(*group);
+      if (!group->kept) weigh(*group, turn, observe);
     }
     changed = changed || group->changed;
-    if (log_ != nullptr) {
+    if (log_ != nullptr && !group->kept) {
       const std::string& name = index.names()[v];
       log_->begin(name, group->before->state);
       log_->end(
@@ -118,18 +156,54 @@ bool PoolWeights::turn(
   return changed;
 }
 
+bool PoolWeights::keep(Group& group) {
+  const Pool& before = *group.before;
+  const std::vector<std::string>& ids = group.shape->ids;
+  std::vector<Frozen> old(ids.size());
+  double in_force = 0;
+  double configured = 0;
+  for (std::uint32_t i = 0; i < ids.size(); ++i) {
+    Frozen& mine = old[i];
+    const auto at = before.row.shape == nullptr ? std::nullopt : before.row.shape->position(ids[i]);
+    const auto restored = before.restored.find(ids[i]);
+    if (at) {
+      mine.weight = before.row.weights[*at];
+      if (!before.row.configured.empty()) mine.configured = before.row.configured[*at];
+    } else if (restored != before.restored.end()) {
+      mine.weight = weight_of(restored->second, "");
+    }
+    const std::uint32_t now = group.standings[i].configured;
+    if (!mine.is_base(now)) continue;
+    in_force += mine.weight->weight;
+    configured += mine.configured.value_or(now);
+  }
+  if (!(in_force > 0 && configured > 0)) return false;
+  auto pool = std::make_shared<Pool>(before);
+  pool->row = {group.shape, {}, {}};
+  for (std::uint32_t i = 0; i < ids.size(); ++i) {
+    const std::uint32_t now = group.standings[i].configured;
+    pool->row.configured.push_back(now);
+    pool->row.weights.push_back(frozen_weight(old[i], now, in_force / configured));
+    group.changed =
+        group.changed || !old[i].weight || old[i].weight->weight != pool->row.weights.back().weight;
+  }
+  group.after = std::move(pool);
+  return true;
+}
+
 void PoolWeights::weigh(Group& group, const Turn& turn, const ObservationOf& observe) const {
   const PoolShape& shape = *group.shape;
   group.snapshot = {turn.policy, {}, turn.parameters};
   group.snapshot.parameters.choices = shape.choices;
   group.observed.now = turn.now;
+  auto pool = std::make_shared<Pool>();
   for (std::size_t i = 0; i < shape.ids.size(); ++i) {
     const Standing& s = group.standings[i];
+    pool->row.configured.push_back(s.configured);
     group.snapshot.backends.push_back({shape.ids[i], s.configured, shape.capacity[i], s.usable});
     group.observed.backends.push_back(observe(shape.backends[i]));
   }
   const bool hold = turn.now < hold_until_;
-  auto pool = std::make_shared<Pool>();
   pool->row.shape = group.shape;
   pool->state = group.before->state;
   pool->rails = group.before->rails;

@@ -59,10 +59,16 @@ class PoolWeights {
     model::PolicyName policy = model::PolicyName::kStatic;
     policy::Parameters parameters;  // `choices` is each pool's
     base::Nanoseconds now = 0;
+    bool frozen = false;  // by an operator
   };
   /// One turn of every pool. Pools of one shape, with the same standings and the same past, are
   /// weighed once and share the result; one that leaves the others goes on from what they had
   /// together. Returns true when a table weight changed.
+  ///
+  /// Frozen: no policy runs and nothing is logged. Every backend that has a weight, or had one
+  /// before the restart, keeps it; one whose configured weight is another now has its weight in
+  /// that ratio, one that is new as the pool's others for theirs. Only a pool without any weight is
+  /// weighed.
   bool turn(
       const PoolIndex& index,
       const Turn& turn,
@@ -78,6 +84,7 @@ class PoolWeights {
   struct Row {
     SharedShape shape;  // null: not weighed yet
     std::vector<policy::EffectiveWeight> weights;
+    std::vector<std::uint32_t> configured;  // that they follow from; empty: not known
     /// As `shape` has the positions; null where it was not weighed.
     [[nodiscard]] std::vector<const policy::EffectiveWeight*> as(const SharedShape& other) const;
   };
@@ -108,7 +115,10 @@ class PoolWeights {
     policy::Weights decided;  // before rails; kept for a log only
     SharedPool after;
     bool changed = false;
+    bool kept = false;  // frozen: there is nothing to log
   };
+  /// False: the pool has no weight yet that could be kept.
+  static bool keep(Group& group);
   void weigh(Group& group, const Turn& turn, const ObservationOf& observe) const;
   /// Takes `fresh` for the pool's weights. True: a table weight is another than in `before`.
   static bool adopt(Pool& pool, const Row& before, policy::Weights fresh, bool hold);

@@ -179,7 +179,6 @@ void Reconciler::run_policy(base::Nanoseconds now) {
     if (give_fleet_weights(node_)) mark_dirty(now);
     return;
   }
-  if (node_.operators.frozen && node_.weights.turns() > 0 && !dirty_) return;
   node_.rows.renew(node_.operators, node_.intake);
   const PoolRows& rows = node_.rows;
   const std::vector<policy::Observation> observed = observe();
@@ -196,7 +195,7 @@ void Reconciler::run_policy(base::Nanoseconds now) {
   set_rails(node_.weights, node_.config.rails);
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(node_.config.learning));
-  const PoolWeights::Turn turn{node_.config.policy, parameters, now};
+  const PoolWeights::Turn turn{node_.config.policy, parameters, now, node_.operators.frozen};
   if (node_.weights.turn(rows.index(), turn, standings, [&](std::uint32_t n) {
         return observed[n];
       })) {
@@ -208,10 +207,10 @@ std::vector<policy::Observation> Reconciler::observe() {
   std::vector<policy::Observation> out;
   for (const std::string& id : node_.rows.index().backends()) {
     policy::Observation& mine = out.emplace_back();
-    for (const auto& received : node_.intake.take_reports(id)) {
-      // Frozen: a turn because of a new backend or weight; measurements do not count.
-      if (!node_.operators.frozen) mine.reports.push_back(to_policy(received));
-    }
+    // Frozen: the last ones wait for the thaw.
+    if (node_.operators.frozen) continue;
+    for (const auto& received : node_.intake.take_reports(id))
+      mine.reports.push_back(to_policy(received));
     if (const auto number = node_.publisher.steering().backend_number(id)) {
       const auto sum = api::backend_sum(node_.regions.worker_pages(), *number);
       mine.in_flight = static_cast<double>(sum.in_flight);

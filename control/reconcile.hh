@@ -39,7 +39,7 @@ class Reconciler {
   void watch_health(base::Nanoseconds now);
   void watch_fleet(base::Nanoseconds now);
   void run_policy(base::Nanoseconds now);
-  /// By place in the index of the node's rows; takes the reports.
+  /// By place in the index of the node's rows; takes the reports, but while weights are frozen.
   std::vector<policy::Observation> observe();
   void publish(base::Nanoseconds now);
   void wait_for_bank(base::Nanoseconds now);

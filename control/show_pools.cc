@@ -161,7 +161,8 @@ std::string why(const Node& node, const model::Vip& vip, const model::Backend& b
       if (ramp->node != node.config.node.id) out += " by node " + ramp->node;
     }
     // These measure capacity: a configured weight only fills in for an estimate.
-    if (measures(node.config.policy)) out += ", in force only until there is an estimate";
+    if (measures(node.config.policy) && !node.operators.frozen)
+      out += ", in force only until there is an estimate";
   }
   return out;
 }

@@ -20,7 +20,8 @@ std::string path_of(const Node& node) {
 bool give_fleet_weights(Node& node) {
   const monitor::FleetWeights& fleet = node.fleet_weights;
   const bool silent = node.fleet.choice.silent(sys::monotonic_ns());
-  const std::string why = "of the fleet, generation " + std::to_string(fleet.generation);
+  const std::string why = "of the fleet, generation " + std::to_string(fleet.generation) +
+                          (node.operators.frozen ? ", frozen by operator" : "");
   PoolWeights::Given given;
   for (const model::Vip& vip : node.config.vips) {
     const auto pool = fleet.pools.find(vip.name);

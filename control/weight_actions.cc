@@ -23,7 +23,7 @@ std::string weight_note(const Node& node, std::uint32_t weight) {
   const P policy = node.config.policy;
   const bool measured =
       policy == P::kWrr || policy == P::kAdaptive || policy == P::kEg || policy == P::kActorCritic;
-  if (!measured || weight == 0) return "";
+  if (!measured || weight == 0 || node.operators.frozen) return "";
   return "policy " + std::string(model::to_string(policy)) +
          " follows measurements: it counts until the backend reports";
 }

@@ -99,7 +99,6 @@ bool FleetPolicy::run(const Input& input, const Reports& reports, base::Nanoseco
     const std::string& id = index.backends()[n];
     policy::Observation out;
     const auto received = reports.find(id);
-    // Frozen: a turn because of a new backend or weight; measurements do not count.
     if (received != reports.end() && !frozen)
       for (const monitor::Received& r : received->second)
         out.reports.push_back(control::to_policy(r));
@@ -110,7 +109,7 @@ bool FleetPolicy::run(const Input& input, const Reports& reports, base::Nanoseco
   policy::Parameters parameters;
   parameters.learning = static_cast<policy::Learning>(static_cast<int>(input.config.learning));
   const bool changed =
-      pools_.turn(index, {input.config.policy, parameters, now}, standings, observe);
+      pools_.turn(index, {input.config.policy, parameters, now, frozen}, standings, observe);
   return renew(vips, changed || !computed_);
 }
 

@@ -101,7 +101,8 @@ constexpr Rule kOthers[] = {
      Target::kControl},
     {"freeze weights",
      kSteer,
-     "weights stay as they are, whatever is measured",
+     "weights stay as they are, whatever is measured, drained or restarted; set backend still "
+     "counts",
      "freeze weights",
      Target::kControl},
     {"thaw weights", kSteer, "weights follow measurements again", "thaw weights", Target::kControl},

@@ -64,6 +64,28 @@ TEST(FleetPolicy, EveryChangeIsTheNextGenerationAndNothingElseIs) {
   EXPECT_FALSE(fleet.turn());
 }
 
+TEST(FleetPolicy, FrozenWeightsStayUntilAnOperatorSetsAnother) {
+  Fleet fleet(7);
+  fleet.config.policy = model::PolicyName::kWrr;
+  monitor::FleetWeights told;
+  told.generation = 5;
+  told.pools["web"] = {{"b1", {1551, 0, 676}}, {"b2", {135, 0, 7767}}};
+  fleet.tell("lb1", told, true);
+  fleet.operators.frozen = true;
+  fleet.begun();
+  for (int i = 0; i < 20; ++i) fleet.turn();
+  const auto weight = [&](const char* id) {
+    return fleet.policy.weights().pools.at("web").at(id).weight;
+  };
+  EXPECT_EQ(weight("b1"), 1551U);
+  EXPECT_EQ(weight("b2"), 135U);
+
+  fleet.operators.weights[{"web", "b2"}] = 100;  // twice what is configured
+  fleet.turn();
+  EXPECT_EQ(weight("b1"), 1551U);
+  EXPECT_EQ(weight("b2"), 270U);
+}
+
 TEST(FleetPolicy, ANewLeaderGoesOnFromTheNewestThatNodesHave) {
   Fleet before(7);
   before.operators.weights[{"web", "b1"}] = 30;

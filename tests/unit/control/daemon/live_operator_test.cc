@@ -318,5 +318,38 @@ TEST(ControlWeights, ARampsStepDoesNotEndTheHoldOfWeightsThatWereRestored) {
   }));
 }
 
+TEST(ControlWeights, FrozenOnesStayWhileBackendsAreDrainedAndOverAKill) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.write_config({&b1, &b2}, "policy: {name: wrr}\n");
+  control.start();
+  const auto weight = [&](const char* id) { return control.backend(id)["weight"].get<int>(); };
+  const auto report = [](const char* id, int rate) {
+    return Json{{"backend", id}, {"cpu", 0.25}, {"requests_per_second", rate}};
+  };
+  ASSERT_TRUE(control.eventually([&] {
+    control.result("report load", {{"reports", {report("b1", 100), report("b2", 900)}}});
+    return weight("b1") > 0 && weight("b1") < 900;  // on its way to a fifth of the mean
+  }));
+  control.result("freeze weights");
+  const int first = weight("b1");
+  const int second = weight("b2");
+
+  control.result("drain backend", {{"backend", "b1"}});
+  ASSERT_TRUE(control.eventually([&] { return control.backend("b1")["state"] == "draining"; }));
+  EXPECT_EQ(weight("b2"), second);
+  control.result("undrain backend", {{"backend", "b1"}});
+  ASSERT_TRUE(control.eventually([&] { return weight("b1") > 0; }));
+  EXPECT_EQ(weight("b1"), first);
+  control.kill_now();
+  control.start();
+  control.result("drain backend", {{"backend", "b2"}});
+  ASSERT_TRUE(control.eventually([&] { return control.backend("b2")["state"] == "draining"; }));
+
+  EXPECT_EQ(weight("b1"), first);
+  EXPECT_EQ(control.backend("b1")["why"], "frozen by operator");
+}
+
 }  // namespace
 }  // namespace fairlead::control

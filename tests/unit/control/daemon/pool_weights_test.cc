@@ -141,6 +141,99 @@ TEST(PoolWeights, RailsDoNotHoldAnOperator) {
   EXPECT_EQ(weights.find("web", "b1")->weight, 2 * weights.find("web", "b2")->weight);
 }
 
+/// Weights of a pool of b1 to b4, 0 where there is none.
+std::vector<std::uint32_t> all_of(const PoolWeights& weights, const char* vip = "web") {
+  std::vector<std::uint32_t> out;
+  for (const char* id : {"b1", "b2", "b3", "b4"}) {
+    const auto* weight = weights.find(vip, id);
+    out.push_back(weight == nullptr ? 0 : weight->weight);
+  }
+  return out;
+}
+
+/// A turn of a wrr pool in which b2 fails; the second in `now` passes.
+bool failing_turn(
+    PoolWeights& weights,
+    const model::Vip& pool,
+    base::Nanoseconds& now,
+    bool frozen,
+    const char* drained = ""
+) {
+  now += base::kSecond;
+  const PoolIndex index({pool});
+  return weights.turn(
+      index,
+      {model::PolicyName::kWrr, {}, now, frozen},
+      [&](std::uint32_t, std::uint32_t i) {
+        return PoolWeights::Standing{pool.backends[i].weight, pool.backends[i].id != drained};
+      },
+      [&](std::uint32_t n) { return failing(index.backends()[n], now); }
+  );
+}
+
+TEST(PoolWeights, AFrozenPoolKeepsItsWeightsWhateverHappensAndSaysWhy) {
+  PoolWeights weights;
+  model::Vip pool = vip("web", {"b1", "b2", "b3"});
+  base::Nanoseconds now = 0;
+  for (int i = 0; i < 3; ++i) failing_turn(weights, pool, now, false);
+  const auto before = all_of(weights);
+  ASSERT_LT(before[1], before[0]) << "on its way";
+
+  for (const char* drained : {"", "b3", "b3", "", ""}) {
+    EXPECT_FALSE(failing_turn(weights, pool, now, true, drained));
+    EXPECT_EQ(all_of(weights), before);
+  }
+  EXPECT_EQ(weights.find("web", "b2")->why, "frozen by operator");
+
+  failing_turn(weights, pool, now, false);
+  EXPECT_LT(all_of(weights)[1], before[1]) << "thawed: it goes on";
+}
+
+TEST(PoolWeights, OfAFrozenPoolOnlyWhatAnOperatorChangesIsWeighed) {
+  PoolWeights weights;
+  model::Vip pool = vip("web", {"b1", "b2", "b3"});
+  base::Nanoseconds now = 0;
+  for (int i = 0; i < 3; ++i) failing_turn(weights, pool, now, false);
+  const auto before = all_of(weights);
+
+  pool.backends[1].weight = pool.backends[0].weight / 2;
+  EXPECT_TRUE(failing_turn(weights, pool, now, true));
+  auto after = before;
+  after[1] = static_cast<std::uint32_t>(std::lround(before[1] / 2.0));
+  EXPECT_EQ(all_of(weights), after);
+
+  pool.backends[0].weight = 0;
+  failing_turn(weights, pool, now, true);
+  after[0] = 0;
+  EXPECT_EQ(all_of(weights), after);
+
+  pool.backends.push_back(pool.backends[2]);
+  pool.backends.back().id = "b4";
+  failing_turn(weights, pool, now, true);
+  const double factor = (after[1] + after[2]) / (1.5 * pool.backends[2].weight);
+  EXPECT_NEAR(all_of(weights)[3], factor * pool.backends[3].weight, 0.5);
+  EXPECT_EQ(all_of(weights)[2], before[2]);
+}
+
+TEST(PoolWeights, AFrozenPoolKeepsThePublishedWeightsOverARestart) {
+  PoolWeights weights;
+  weights.restore(
+      std::map<std::string, PoolWeights::Restored>{{"web", {{"b1", 1551}, {"b2", 135}}}}, 1
+  );
+  const model::Vip pool = vip("web", {"b1", "b2", "b3"});
+  base::Nanoseconds now = 0;
+  for (int i = 0; i < 4; ++i) failing_turn(weights, pool, now, true);
+  EXPECT_EQ(all_of(weights), (std::vector<std::uint32_t>{1551, 135, 843, 0}));
+}
+
+TEST(PoolWeights, AFrozenPoolWithoutAWeightIsWeighed) {
+  PoolWeights weights;
+  const model::Vip pool = vip("web", {"b1", "b2"});
+  base::Nanoseconds now = 0;
+  failing_turn(weights, pool, now, true);
+  EXPECT_EQ(all_of(weights), (std::vector<std::uint32_t>{1000, 1000, 0, 0}));
+}
+
 TEST(PoolWeights, EveryTurnIsLoggedAndCanBeReplayedOverARestart) {
   const std::string path = testing::TempDir() + "policy-" + std::to_string(::getpid()) + ".jsonl";
   for (int process = 0; process < 2; ++process) {
