@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "control/actions.hh"
-#include "control/api/counters.hh"
 #include "control/api/flow_survey.hh"
 #include "control/held_back.hh"
 #include "control/model/names.hh"
@@ -32,6 +31,11 @@ std::map<Member, std::uint64_t> open_by_member(Node& node, base::Nanoseconds now
     }
   }
   return out;
+}
+
+std::uint64_t open_of(const std::map<Member, std::uint64_t>& flows, const Member& member) {
+  const auto open = flows.find(member);
+  return open == flows.end() ? 0 : open->second;
 }
 
 /// In flight through other nodes, by what the exchange says of them; nullopt: it says nothing.
@@ -113,9 +117,9 @@ void tell(
 Answer done(
     Node& node,
     Reconciler& reconciler,
-    const api::Request& r,
     OperatorState next,
     std::size_t changed,
+    std::uint64_t flows,  // open on the members that were named
     base::Nanoseconds now
 ) {
   node.operators = std::move(next);
@@ -125,9 +129,6 @@ Answer done(
     reconciler.hasten_policy();
     reconciler.mark_dirty(now);
   }
-  const auto number = node.publisher.steering().backend_number(*r.backend);
-  const std::uint64_t flows =
-      number ? api::backend_sum(node.regions.worker_pages(), *number).in_flight : 0;
   Json out{{"changed", changed}, {"flows", flows}};
   say_from_when(node, changed > 0, now, out);
   return out;
@@ -179,51 +180,67 @@ void tell_protocols(
 Answer begin(Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now) {
   FL_ASSIGN(const auto rows, select(node, r));
   Hold hold;
+  bool over_drain = false;
   std::map<net::IpProto, DrainOf> drains;
   const auto flows = open_by_member(node, now);
   OperatorState next = node.operators;
   std::size_t changed = 0;
+  std::uint64_t all = 0;
   for (const Selected& row : rows) {
     const Member member(row.vip->name, row.backend->id);
-    const auto open = flows.find(member);
     FL_ASSIGN(hold, hold_of(r, row.vip->protocol, now));
-    hold.flows = open == flows.end() ? 0 : open->second;
+    hold.flows = open_of(flows, member);
+    all += hold.flows;
     FL_ASSIGN(const bool different, begin_hold(next.holds, member, hold));
     changed += different ? 1 : 0;
     DrainOf& of_protocol = drains[row.vip->protocol];
+    over_drain = over_drain || next.holds.at(member).drain.has_value();
     hold.flows += of_protocol.hold.flows;
     of_protocol = {of_protocol.vips + 1, hold};
   }
   FL_TRY(keeps_takers(node, next, rows));
-  FL_ASSIGN(Json out, done(node, reconciler, r, std::move(next), changed, now));
+  FL_ASSIGN(Json out, done(node, reconciler, std::move(next), changed, all, now));
   out["hold"] = to_string(hold.kind);
   if (hold.kind == HoldKind::kDrain) tell_protocols(drains, now, out);
   if (const auto& time = r.lasting ? r.lasting : r.deadline; time)
     out["deadline_ms"] = *time / base::kMillisecond;
   if (r.udp_deadline && drains.count(net::IpProto::kUdp) == 0)
     out["note"] = "no udp vip has it: the time for udp changes nothing";
+  if (over_drain) out["note"] = "its drain goes on when that ends";
   if (r.udp_deadline) out["udp_deadline_ms"] = *r.udp_deadline / base::kMillisecond;
   sys::log_info("operator began " + std::string(to_string(hold.kind)) + " " + spoken(r));
   if (changed > 0) tell(node, r.vip.value_or(""), *r.backend, begun(drains), "operator");
   return out;
 }
 
+std::string hold_ended(HoldKind kind, bool drains) {
+  return std::string(to_string(kind)) + (drains ? " ends, its drain goes on" : " ends");
+}
+
 Answer end(
     Node& node, Reconciler& reconciler, const api::Request& r, HoldKind kind, base::Nanoseconds now
 ) {
   FL_ASSIGN(const auto rows, select(node, r));
+  const auto flows = open_by_member(node, now);
   OperatorState next = node.operators;
   std::size_t changed = 0;
+  std::uint64_t all = 0;
+  bool drains = false;
   for (const Selected& row : rows) {
-    FL_ASSIGN(const bool was, end_hold(next.holds, {row.vip->name, row.backend->id}, kind));
+    const Member member(row.vip->name, row.backend->id);
+    FL_ASSIGN(const bool was, end_hold(next.holds, member, kind));
     changed += was ? 1 : 0;
+    all += open_of(flows, member);
+    drains = drains || next.holds.count(member) > 0;
   }
   if (kind == HoldKind::kDrain && node.intake.come_back(*r.backend)) ++changed;
   if (changed > 0) {
     sys::log_info("operator ended " + std::string(to_string(kind)) + " " + spoken(r));
-    tell(node, r.vip.value_or(""), *r.backend, std::string(to_string(kind)) + " ends", "operator");
+    tell(node, r.vip.value_or(""), *r.backend, hold_ended(kind, drains), "operator");
   }
-  return done(node, reconciler, r, std::move(next), changed, now);
+  FL_ASSIGN(Json out, done(node, reconciler, std::move(next), changed, all, now));
+  if (drains) out["note"] = "no new flows yet, its drain goes on";
+  return out;
 }
 
 std::string phase(const Hold& hold, std::uint64_t flows) {
@@ -289,8 +306,7 @@ Answer show_drain(Node& node, const api::Request& request, base::Nanoseconds now
   Json out = Json::array();
   for (const Selected& row : rows) {
     const Member member(row.vip->name, row.backend->id);
-    const auto open = flows.find(member);
-    const std::uint64_t left = open == flows.end() ? 0 : open->second;
+    const std::uint64_t left = open_of(flows, member);
     if (const auto hold = node.operators.holds.find(member); hold != node.operators.holds.end()) {
       out.push_back(drain_row(member, hold->second, left, now));
     } else if (node.intake.has_left(row.backend->id)) {
@@ -319,8 +335,9 @@ bool end_maintenance(Node& node, base::Nanoseconds now) {
       continue;
     }
     sys::log_info("maint ends backend=" + member.second + " vip=" + member.first + " by=deadline");
-    tell(node, member.first, member.second, "maint ends", "its time is over");
-    it = holds.erase(it);
+    const std::string what = hold_ended(HoldKind::kMaint, hold.drain.has_value());
+    tell(node, member.first, member.second, what, "its time is over");
+    it = lift(holds, it);
     any = true;
   }
   return any;
@@ -335,8 +352,7 @@ void DrainWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now)
   const auto ended = end_drains(node.operators.holds, now, [&](const Member& member) {
     if (!count) return std::uint64_t{1};  // not known now: not the end
     if (!flows) flows = open_by_member(node, now);
-    const auto open = flows->find(member);
-    return awaited(node, member, open == flows->end() ? 0 : open->second);
+    return awaited(node, member, open_of(*flows, member));
   });
   if (count) count_at_ = now + kCountEvery;
   for (const Member& member : ended) {

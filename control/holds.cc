@@ -3,6 +3,7 @@
 #include "control/holds.hh"
 
 #include <array>
+#include <iterator>
 
 namespace fairlead::control {
 namespace {
@@ -69,13 +70,17 @@ base::Result<bool> begin_hold(Holds& holds, const Member& member, const Hold& ho
   }
   if (found->second.kind != hold.kind) {
     // Maintenance and off are stronger than a drain under way: they may follow it.
-    if (found->second.kind != HoldKind::kDrain) return other(member, found->second.kind);
-    found->second = hold;
+    const Hold& old = found->second;
+    if (old.kind != HoldKind::kDrain) return other(member, old.kind);
+    Hold next = hold;
+    next.drain = Drain{old.since, old.deadline, old.then, old.flows, old.over};
+    found->second = next;
     return true;
   }
   Hold next = hold;
   next.since = found->second.since;  // the same hold, perhaps with another end
   next.flows = found->second.flows;
+  next.drain = found->second.drain;
   const bool changed = found->second != next;
   found->second = next;
   return changed;
@@ -85,8 +90,16 @@ base::Result<bool> end_hold(Holds& holds, const Member& member, HoldKind kind) {
   const auto found = holds.find(member);
   if (found == holds.end()) return false;
   if (found->second.kind != kind) return other(member, found->second.kind);
-  holds.erase(found);
+  (void)lift(holds, found);
   return true;
+}
+
+Holds::iterator lift(Holds& holds, Holds::iterator hold) {
+  if (!hold->second.drain) return holds.erase(hold);
+  const Drain drain = *hold->second.drain;
+  hold->second = {
+      HoldKind::kDrain, drain.since, drain.deadline, drain.then, drain.flows, drain.over};
+  return std::next(hold);
 }
 
 }  // namespace fairlead::control

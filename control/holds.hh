@@ -31,13 +31,25 @@ enum class Then : std::uint8_t {
   kRemove,  // the same, and the backend leaves the pool until undrained
 };
 
+/// A drain that maintenance or off was put over: it goes on when that ends. Its deadline counts on
+/// meanwhile.
+struct Drain {
+  base::Nanoseconds since = 0;
+  base::Nanoseconds deadline = 0;
+  Then then = Then::kKeep;
+  std::uint64_t flows = 0;
+  bool over = false;
+  friend bool operator==(const Drain&, const Drain&) = default;
+};
+
 struct Hold {
   HoldKind kind = HoldKind::kDrain;
   base::Nanoseconds since = 0;     // monotonic
   base::Nanoseconds deadline = 0;  // kDrain; 0: when the last flow has ended
   Then then = Then::kKeep;
-  std::uint64_t flows = 0;  // open when it began
-  bool over = false;        // kDrain: `then` is in force
+  std::uint64_t flows = 0;                    // open when it began
+  bool over = false;                          // kDrain: `then` is in force
+  std::optional<Drain> drain = std::nullopt;  // not kDrain: what is under it
   friend bool operator==(const Hold&, const Hold&) = default;
 };
 using Holds = std::map<Member, Hold>;
@@ -55,10 +67,13 @@ struct HeldAs {
 };
 HeldAs held_as(const Holds& holds, const Member& member);
 
-/// Begins or replaces a hold. Errors, kFailedPrecondition: another kind holds it already.
+/// Begins or replaces a hold; a drain stays under it. Errors, kFailedPrecondition: another kind
+/// holds it already.
 base::Result<bool> begin_hold(Holds& holds, const Member& member, const Hold& hold);
 /// Ends a hold of this kind; false: there was none. Error: another kind holds it.
 base::Result<bool> end_hold(Holds& holds, const Member& member, HoldKind kind);
+/// Takes a hold away; a drain under it goes on. Returns the one after it.
+Holds::iterator lift(Holds& holds, Holds::iterator hold);
 
 /// Ends the drains that are due: the deadline has passed, or nothing is left of a `reset` or
 /// `remove`. Returns those that ended. `flows(member)` is asked only where it decides.

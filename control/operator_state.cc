@@ -29,6 +29,42 @@ std::optional<Member> member_of(const Json& row) {
   return Member(row["vip"], row["backend"]);
 }
 
+/// The drain under a hold; nullopt: none, or a damaged one.
+std::optional<Drain> drain_of(const Json& row) {
+  if (!row.contains("drain_then") || !row["drain_then"].is_string()) return std::nullopt;
+  const auto then = then_word(row["drain_then"].get<std::string>());
+  if (!then) return std::nullopt;
+  const auto number = [&](const char* key) {
+    const Json value = row.value(key, Json(0U));
+    return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+  };
+  return Drain{
+      number("drain_since_ns"),
+      number("drain_deadline_ns"),
+      *then,
+      number("drain_flows"),
+      row.value("drain_over", Json(false)) == true};
+}
+
+Json hold_row(const Member& member, const Hold& hold) {
+  Json row{
+      {"vip", member.first},
+      {"backend", member.second},
+      {"hold", to_string(hold.kind)},
+      {"then", to_string(hold.then)},
+      {"since_ns", hold.since},
+      {"deadline_ns", hold.deadline},
+      {"flows", hold.flows},
+      {"over", hold.over}};
+  if (!hold.drain) return row;
+  row["drain_then"] = to_string(hold.drain->then);
+  row["drain_since_ns"] = hold.drain->since;
+  row["drain_deadline_ns"] = hold.drain->deadline;
+  row["drain_flows"] = hold.drain->flows;
+  row["drain_over"] = hold.drain->over;
+  return row;
+}
+
 // Rows of older versions name the member alone: a drain without end.
 std::optional<Hold> hold_of(const Json& row) {
   Hold hold;
@@ -50,6 +86,7 @@ std::optional<Hold> hold_of(const Json& row) {
   if (!kind || !then) return std::nullopt;
   hold.kind = *kind;
   hold.then = *then;
+  if (hold.kind != HoldKind::kDrain) hold.drain = drain_of(row);
   return hold;
 }
 
@@ -152,18 +189,7 @@ std::string to_text(const OperatorState& state) {
          {"until_ns", order.until}}
     );
   }
-  for (const auto& [member, hold] : state.holds) {
-    root["drained"].push_back(
-        {{"vip", member.first},
-         {"backend", member.second},
-         {"hold", to_string(hold.kind)},
-         {"then", to_string(hold.then)},
-         {"since_ns", hold.since},
-         {"deadline_ns", hold.deadline},
-         {"flows", hold.flows},
-         {"over", hold.over}}
-    );
-  }
+  for (const auto& [member, hold] : state.holds) root["drained"].push_back(hold_row(member, hold));
   return root.dump(2) + "\n";
 }
 

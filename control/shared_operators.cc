@@ -36,6 +36,12 @@ Json hold_json(const Hold& hold, const Clocks& clocks) {
       {"flows", hold.flows},
       {"over", hold.over}};
   if (hold.deadline != 0) out["deadline_ms"] = wall_of(hold.deadline, clocks);
+  if (!hold.drain) return out;
+  out["drain_then"] = to_string(hold.drain->then);
+  out["drain_since_ms"] = wall_of(hold.drain->since, clocks);
+  out["drain_flows"] = hold.drain->flows;
+  out["drain_over"] = hold.drain->over;
+  if (hold.drain->deadline != 0) out["drain_deadline_ms"] = wall_of(hold.drain->deadline, clocks);
   return out;
 }
 
@@ -59,6 +65,20 @@ RampElsewhere ramp_of(const Json& row, const Clocks& clocks) {
       monotonic_of(row.at("until_ms").get<std::int64_t>(), clocks)};
 }
 
+/// The drain under a hold; throws what nlohmann throws on a wrong type.
+std::optional<Drain> drain_of(const Json& row, const Clocks& clocks) {
+  const auto then = then_word(row.value("drain_then", ""));
+  if (!then) return std::nullopt;
+  Drain drain;
+  drain.then = *then;
+  drain.since = monotonic_of(row.value("drain_since_ms", clocks.wall_ms), clocks);
+  drain.flows = row.value("drain_flows", std::uint64_t{0});
+  drain.over = row.value("drain_over", false);
+  if (row.contains("drain_deadline_ms"))
+    drain.deadline = monotonic_of(row["drain_deadline_ms"].get<std::int64_t>(), clocks);
+  return drain;
+}
+
 std::optional<Hold> hold_of(const Json& row, const Clocks& clocks) {
   const auto kind = hold_kind(row.value("hold", ""));
   const auto then = then_word(row.value("then", ""));
@@ -71,6 +91,7 @@ std::optional<Hold> hold_of(const Json& row, const Clocks& clocks) {
   hold.over = row.value("over", false);
   if (row.contains("deadline_ms"))
     hold.deadline = monotonic_of(row["deadline_ms"].get<std::int64_t>(), clocks);
+  if (hold.kind != HoldKind::kDrain) hold.drain = drain_of(row, clocks);
   return hold;
 }
 
@@ -89,7 +110,7 @@ bool alike(const Json& a, const Json& b, const Clocks& clocks) {
   for (const auto& item : a.items()) {
     const std::string& key = item.key();
     if (!b.contains(key)) return false;
-    if (key == "since_ms" || key == "flows") continue;
+    if (key.ends_with("since_ms") || key.ends_with("flows")) continue;
     if (!key.ends_with("_ms")) {
       if (item.value() != b[key]) return false;
       continue;

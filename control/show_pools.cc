@@ -65,9 +65,12 @@ Json vip_row(
     base::Nanoseconds now
 ) {
   const fl_vip* published = published_vip(node, vip.name);
+  std::size_t backends = 0;  // without those that a drain has removed
   std::size_t healthy = 0;
   std::uint64_t flows = 0;
   for (const model::Backend& backend : vip.backends) {
+    if (held_as(node.operators.holds, {vip.name, backend.id}).removed) continue;
+    ++backends;
     if (node.checks.state(vip.name, backend.id) == health::State::kUp) ++healthy;
   }
   for (const api::FlowCount& count : counts) {
@@ -88,7 +91,7 @@ Json vip_row(
       {"encapsulation", to_string(vip.encapsulation)},
       {"choices", vip.choices},
       {"table_size", published == nullptr ? 0 : published->table_size},
-      {"backends", vip.backends.size()},
+      {"backends", backends},
       {"healthy", healthy},
       {"flows", flows},
       {"packets", sum.packets},
@@ -133,10 +136,11 @@ bool measures(model::PolicyName policy) {
 }
 
 std::string why_held(const Hold& hold) {
+  const std::string after = hold.drain ? "; then its drain goes on" : "";
   if (hold.kind == HoldKind::kMaint && hold.deadline != 0)
-    return "in maintenance, until its time is over";
-  if (hold.kind == HoldKind::kMaint) return "in maintenance, until an operator ends it";
-  if (hold.kind == HoldKind::kDisable) return "disabled by operator";
+    return "in maintenance, until its time is over" + after;
+  if (hold.kind == HoldKind::kMaint) return "in maintenance, until an operator ends it" + after;
+  if (hold.kind == HoldKind::kDisable) return "disabled by operator" + after;
   if (!hold.over) return "drained by operator";
   return hold.then == Then::kRemove ? "drained and removed by operator"
                                     : "drained by operator, its time is over";

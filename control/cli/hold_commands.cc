@@ -169,13 +169,12 @@ std::string hold_sentence(const Call& call, const std::string& subject, const Js
                     (call.is("maint backend") && call.arguments.value("switch", "") == "off");
   if (ends && result.value("changed", Json(1)) == 0)
     return subject + ": was not held, nothing is changed";
-  if (call.is("disable backend")) return subject + ": off, its flows are decided anew";
-  if (call.is("maint backend") && call.arguments.value("switch", "") == "on")
-    return subject + ": in maintenance, no new flows";
-  if (!call.is("drain backend")) return subject + ": takes new flows again";
-  const std::string note = cell(result, "note", F::kText);
-  return subject + ": draining, no new flows" + drain_ends(result) +
-         (note == "-" ? "" : " (" + note + ")");
+  std::string note = cell(result, "note", F::kText);
+  if (ends) return subject + ": " + (note == "-" ? "takes new flows again" : note);
+  note = note == "-" ? "" : " (" + note + ")";
+  if (call.is("disable backend")) return subject + ": off, its flows are decided anew" + note;
+  if (call.is("maint backend")) return subject + ": in maintenance, no new flows" + note;
+  return subject + ": draining, no new flows" + drain_ends(result) + note;
 }
 
 Page drain_page(const Json& rows) {

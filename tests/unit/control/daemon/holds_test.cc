@@ -109,14 +109,19 @@ TEST(Holds, MaintenanceAndOffAreNotLiftedByOtherWords) {
   }
 }
 
-TEST(Holds, MaintenanceMayFollowADrainAndEndsByItself) {
-  Holds holds{{kB1, drain(70 * kSecond, Then::kReset)}};
+TEST(Holds, MaintenanceMayFollowADrainWhichGoesOnAfterwards) {
+  const Hold before = drain(70 * kSecond, Then::kReset);
+  Holds holds{{kB1, before}};
 
   EXPECT_TRUE(*begin_hold(holds, kB1, Hold{HoldKind::kMaint, 20 * kSecond}));
+  EXPECT_TRUE(*begin_hold(holds, kB1, Hold{HoldKind::kMaint, 30 * kSecond, 40 * kSecond}));
 
   EXPECT_EQ(ended(holds, 100 * kSecond, 0), 0U);
   EXPECT_TRUE(held_as(holds, kB1).draining);
   EXPECT_TRUE(*end_hold(holds, kB1, HoldKind::kMaint));
+  EXPECT_EQ(holds.at(kB1), before);
+  EXPECT_EQ(ended(holds, 100 * kSecond, 1), 1U) << "its deadline passed meanwhile";
+  EXPECT_TRUE(*end_hold(holds, kB1, HoldKind::kDrain));
   EXPECT_TRUE(holds.empty());
   EXPECT_FALSE(*end_hold(holds, kB1, HoldKind::kMaint));
 }

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/shm/region.hh"
+#include "dataplane/steer/abi.h"
 #include "tests/unit/control/daemon/running_control.hh"
 
 namespace fairlead::control {
@@ -129,6 +131,49 @@ TEST_F(HeldBackend, MaintenanceWithATimeEndsByItself) {
       refused("maint backend", {{"backend", "b1"}, {"switch", "off"}, {"for_ms", 1000}})["message"],
       "'off' has no end, leave out 'for_ms'"
   );
+}
+
+TEST_F(HeldBackend, ADrainAnswersWhatShowDrainCounts) {
+  // What a worker counts of a backend is of all its vips together.
+  auto workers = shm::Region::attach(
+      control.folder() + "/run/workers", FL_REGION_WORKERS, shm::Access::kReadWrite
+  );
+  ASSERT_TRUE(workers) << workers.error().what;
+  fl_workers& pages = *workers->at<fl_workers>(0);
+  pages.worker_count = 1;
+  pages.worker[0].backends[0].in_flight = 45;
+  ASSERT_EQ(control.backend("b1")["in_flight"], 45);
+
+  EXPECT_EQ(control.result("drain backend", {{"backend", "b1"}, {"vip", "web"}})["flows"], 0);
+  EXPECT_EQ(row()["flows"], 0);
+  EXPECT_EQ(control.result("undrain backend", {{"backend", "b1"}})["flows"], 0);
+}
+
+TEST_F(HeldBackend, ADrainGoesOnWhenMaintenanceOverItEnds) {
+  control.result("drain backend", {{"backend", "b1"}, {"then", "remove"}});
+  ASSERT_TRUE(state_becomes("removed"));
+  EXPECT_EQ(control.result("show vip")["vips"][0]["backends"], 1) << "a removed one is not counted";
+  EXPECT_EQ(control.result("show vip")["vips"][0]["healthy"], 1);
+
+  const Json begun =
+      control.result("maint backend", {{"backend", "b1"}, {"switch", "on"}, {"for_ms", 1000}});
+  EXPECT_EQ(begun["note"], "its drain goes on when that ends");
+  ASSERT_TRUE(state_becomes("draining"));
+  EXPECT_EQ(
+      control.backend("b1")["why"], "in maintenance, until its time is over; then its drain goes on"
+  );
+  control.kill_now();
+  control.start();
+
+  EXPECT_TRUE(state_becomes("removed"));
+  control.result("maint backend", {{"backend", "b1"}, {"switch", "on"}});
+  EXPECT_EQ(
+      control.result("maint backend", {{"backend", "b1"}, {"switch", "off"}})["note"],
+      "no new flows yet, its drain goes on"
+  );
+  EXPECT_TRUE(state_becomes("removed"));
+  control.result("undrain backend", {{"backend", "b1"}});
+  EXPECT_TRUE(state_becomes("active"));
 }
 
 TEST_F(HeldBackend, DisabledIsOffAtOnceAndTheLastOneIsKept) {

@@ -26,6 +26,8 @@ TEST_F(StateFile, ReadsBackWhatItWrote) {
   state.weights[{"web", "b1"}] = 50;
   state.holds[{"web", "b\"2"}] = Hold{HoldKind::kDrain, 5, 7, Then::kReset, 9, true};
   state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint};
+  state.holds[{"web", "b4"}] = Hold{HoldKind::kDisable, 8};
+  state.holds[{"web", "b4"}].drain = Drain{5, 7, Then::kRemove, 9, true};
   state.left.insert("b3");
   state.disabled.insert("shop");
   state.ramps[{"web", "b1"}] = Ramp{10, 90, 50, 5, 7};

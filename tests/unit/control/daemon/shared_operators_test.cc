@@ -18,6 +18,8 @@ OperatorState decisions() {
   state.holds[{"web", "b2"}] =
       Hold{HoldKind::kDrain, 3590 * base::kSecond, 3660 * base::kSecond, Then::kReset, 9, false};
   state.holds[{"web", "b3"}] = Hold{HoldKind::kMaint, 3000 * base::kSecond};
+  state.holds[{"web", "b3"}].drain =
+      Drain{2900 * base::kSecond, 3660 * base::kSecond, Then::kRemove, 4, false};
   state.health[{"web", "b4"}] = {true, 3700 * base::kSecond};
   state.left.insert("b9");
   state.disabled.insert("shop");
@@ -37,6 +39,8 @@ TEST(SharedOperators, AnotherNodeReadsTheSameDecisionsInItsOwnTime) {
   EXPECT_EQ(drain.deadline, 120 * base::kSecond) << "a minute from now";
   EXPECT_EQ(drain.then, Then::kReset);
   EXPECT_EQ(read.holds.at({"web", "b3"}).kind, HoldKind::kMaint);
+  EXPECT_EQ(read.holds.at({"web", "b3"}).drain->deadline, 120 * base::kSecond);
+  EXPECT_EQ(read.holds.at({"web", "b3"}).drain->then, Then::kRemove);
   EXPECT_EQ(read.health.at({"web", "b4"}).until, 160 * base::kSecond);
   EXPECT_EQ(read.disabled, decisions().disabled);
   EXPECT_EQ(read.left, other.left) << "who left is what monitors say";
