@@ -86,18 +86,28 @@ class Answers {
   Answers(Dispatch& dispatch, const Tls& tls) : dispatch_(dispatch), tls_(tls) {}
 
   void install(httplib::Server& server) {
-    const auto answer = [this](const httplib::Request& in, httplib::Response& out) {
-      respond(in, out);
-    };
-    server.Get(".*", answer);
-    server.Post(".*", answer);
+    server.Get(".*", [this](const httplib::Request& in, httplib::Response& out) {
+      respond(in, "", out);
+    });
+    // Read here, because httplib takes a body apart whose type is that of a form, which is what
+    // curl calls everything: it would come as a query, and of 8 KiB at most.
+    server.Post(
+        ".*",
+        [this](
+            const httplib::Request& in, httplib::Response& out, const httplib::ContentReader& read
+        ) {
+          std::string body;
+          if (read_body(in, read, body)) return respond(in, body, out);
+          if (out.status < 400) out.status = 400;
+        }
+    );
     server.set_payload_max_length(kMostBody);
     server.set_keep_alive_timeout(1);
     server.set_error_handler([](const httplib::Request&, httplib::Response& out) {
       if (!out.body.empty()) return;  // ours
       const std::string what = out.status == 413 ? "the body is longer than 16 MiB"
                                                  : "no request that is understood here, use GET or "
-                                                   "POST on /v1/ and a command's words";
+                                                   "POST on /v1/ and a command's words, with JSON";
       out.set_content(error_body({ErrorCode::kInvalidArgument, what}), "application/json");
     });
   }
@@ -114,16 +124,32 @@ class Answers {
     return in.get_header_value(kRole) == "admin" ? Peer::kWriter : Peer::kReader;
   }
 
-  void respond(const httplib::Request& in, httplib::Response& out) {
+  static bool read_body(
+      const httplib::Request& in, const httplib::ContentReader& read, std::string& body
+  ) {
+    if (in.is_multipart_form_data()) {  // nothing here is uploaded in parts
+      (void)read(
+          [](const httplib::MultipartFormData&) { return true; },
+          [](const char*, std::size_t) { return true; }
+      );
+      return false;
+    }
+    return read([&body](const char* data, std::size_t size) {
+      body.append(data, size);
+      return true;
+    });
+  }
+
+  void respond(const httplib::Request& in, const std::string& body, httplib::Response& out) {
     Json query = Json::object();
     for (const auto& [key, value] : in.params) {
       if (query.contains(key)) return refuse(out, twice(key));
       query[key] = value;
     }
     const Peer peer = peer_of_request(in);
-    if (peer == Peer::kReader && in.body.size() > kMostReaderBody)
+    if (peer == Peer::kReader && body.size() > kMostReaderBody)
       return refuse(out, {ErrorCode::kInvalidArgument, "the body is longer than 64 KiB"});
-    auto call = http_call(in.method, in.path, query, in.body);
+    auto call = http_call(in.method, in.path, query, body);
     if (!call) return refuse(out, call.error());
     if (!call->watch.empty()) return watch(*call, out);
     const auto result = ask(*call, peer);

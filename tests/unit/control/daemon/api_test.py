@@ -7,6 +7,8 @@ usage: api_test.py CONTROL_BINARY FOLDER_OF_CONTROL_PROTO PROTOC; exit status 77
 import http.client
 import json
 import os
+import shlex
+import shutil
 import socket
 import ssl
 import subprocess
@@ -226,6 +228,32 @@ vips:
             self.assertEqual(self.http("GET", "/v1/show/version", connection=connection)[0], 200)
 
     # --- who may ---
+
+    def test_the_documented_lines_of_curl_work_as_they_stand(self):
+        if shutil.which("curl") is None:
+            self.skipTest("curl is not there")
+        document = (Path(PROTO).parents[1] / "docs" / "api.md").read_text()
+        lines = [line for line in document.splitlines() if line.startswith("curl --unix-socket ")]
+        self.assertGreaterEqual(len(lines), 3)
+        for line in lines:
+            words = shlex.split(line.replace("/run/fairlead/lb1", str(self.run_dir)))
+            watches = "/v1/watch/" in line  # ends when the time is over
+            done = subprocess.run([*words, "--silent", "--show-error", "--fail-with-body", "--max-time", "1" if watches else "20"],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 28 if watches else 0, f"{line}\n{done.stdout}{done.stderr}")
+        self.assertEqual(self.http("GET", "/v1/show/drain")[1]["drains"][0]["then"], "remove")
+        self.http("POST", "/v1/undrain/backend", {"backend": "b1"})
+
+    def test_a_body_is_json_whatever_its_type_says(self):
+        text = (self.folder / "c.yaml").read_text() + "#" * 20_000  # httplib takes forms of 8 KiB
+        for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json"):
+            status, answer = self.http("POST", "/v1/config/load", {"text": text}, headers={"Content-Type": kind})
+            self.assertEqual((status, answer.get("pending")), (200, True), answer)
+        self.http("POST", "/v1/config/discard")
+        status, answer = self.http("POST", "/v1/freeze/weights?backend=b1", {"backend": "b1"})
+        self.assertEqual((status, answer["message"]), (400, "arguments are in the query and in the body, give one of them"))
+        status, answer = self.http("POST", "/v1/freeze/weights", {}, headers={"Content-Type": "multipart/form-data; boundary=x"})
+        self.assertEqual((status, answer["code"]), (400, "invalid_argument"))
 
     def as_nobody(self, function):
         """What `function` gives to a process of another user."""
