@@ -24,13 +24,10 @@ namespace {
 using api::Command;
 
 Answer set_log(const api::Request& r) {
-  const sys::LogLevel level = *sys::log_level_named(*r.level);
-  if (!r.module) {
-    sys::set_log_level(level);
-    return Json{{"level", *r.level}};
-  }
-  sys::set_module_level(*r.module, level);
-  return Json{{"level", *r.level}, {"module", *r.module}};
+  FL_TRY(sys::set_log(*r.level, r.module.value_or("")));
+  Json out{{"level", *r.level}};
+  if (r.module) out["module"] = *r.module;
+  return out;
 }
 
 /// Without `after`: the newest ones.
@@ -174,7 +171,11 @@ Answer answer_call(
         "only root and the user of fairlead-control may change things, run it with sudo"
     );
   }
-  return perform(node, reconciler, changes, *request, now);
+  const std::size_t workers = api::pages(node.regions.worker_pages()).size();
+  FL_ASSIGN(const api::Request named, with_names(node.config, workers, *request));
+  Answer out = perform(node, reconciler, changes, named, now);
+  if (!out) sys::log_debug("a call is refused: " + out.error().what);
+  return out;
 }
 
 std::string answer(

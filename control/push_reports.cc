@@ -5,6 +5,7 @@
 #include <map>
 
 #include "dataplane/base/printable.hh"
+#include "dataplane/sys/log.hh"
 
 namespace fairlead::control {
 namespace {
@@ -90,7 +91,13 @@ Answer push_reports(
     const auto refusal = node.intake.accept(report, now, wall_us);
     if (refusal == monitor::Refusal::kNone) {
       ++accepted;
-    } else if (refused.size() < kMostRefusalsTold) {
+      continue;
+    }
+    sys::log_debug(
+        "report refused backend=" + report.backend_id +
+        " reason=" + std::string(to_string(refusal)) + " origin=push"
+    );
+    if (refused.size() < kMostRefusalsTold) {
       refused.push_back({{"backend", report.backend_id}, {"reason", to_string(refusal)}});
     }
   }

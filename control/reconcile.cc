@@ -199,6 +199,7 @@ void Reconciler::run_policy(base::Nanoseconds now) {
   if (node_.weights.turn(rows.index(), turn, standings, [&](std::uint32_t n) {
         return observed[n];
       })) {
+    sys::log_debug("the policy changes weights turn=" + std::to_string(node_.weights.turns()));
     mark_dirty(now);
   }
 }

@@ -183,18 +183,12 @@ base::Result<json> start_forwarding(Forwarder& f, const json&) {
 }
 
 base::Result<json> set_log(Forwarder&, const json& arguments) {
-  const auto name = arguments["level"].get<std::string>();
-  const auto level = sys::log_level_named(name);
-  if (!level) {
-    return base::invalid("'level': " + base::quoted(name) + " is none of error, warn, info, debug");
-  }
+  const auto level = arguments["level"].get<std::string>();
   const std::string module = arguments.value("module", "");
-  if (module.empty()) {
-    sys::set_log_level(*level);
-    return json{{"level", name}};
-  }
-  sys::set_module_level(module, *level);
-  return json{{"level", name}, {"module", module}};
+  FL_TRY(sys::set_log(level, module));
+  json out{{"level", level}};
+  if (!module.empty()) out["module"] = module;
+  return out;
 }
 
 base::Result<json> plug_port(Forwarder& f, const json& arguments) {
@@ -310,6 +304,7 @@ base::Result<json> answer(Forwarder& f, const std::string& command, const json& 
     known += (known.empty() ? "" : ", ") + std::string(form.command);
     if (form.command != command) continue;
     FL_TRY(check(form, arguments));
+    sys::log_debug("asked: " + command);
     return form.answer(f, arguments);
   }
   return base::invalid("no command " + base::quoted(command) + " here; known: " + known);

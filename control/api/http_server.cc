@@ -20,6 +20,7 @@
 
 #include "control/api/http_answers.hh"
 #include "control/api/unix_listener.hh"
+#include "dataplane/sys/log.hh"
 
 namespace fairlead::api {
 namespace {
@@ -150,6 +151,12 @@ class Answers {
     if (peer == Peer::kReader && body.size() > kMostReaderBody)
       return refuse(out, {ErrorCode::kInvalidArgument, "the body is longer than 64 KiB"});
     auto call = http_call(in.method, in.path, query, body);
+    if (sys::would_log(sys::LogLevel::kDebug)) {
+      sys::log_debug(
+          in.method + " " + in.path.substr(0, 120) + " bytes=" + std::to_string(body.size()) +
+          (peer == Peer::kWriter ? " by=admin" : " by=reader")
+      );
+    }
     if (!call) return refuse(out, call.error());
     if (!call->watch.empty()) return watch(*call, out);
     const auto result = ask(*call, peer);

@@ -151,7 +151,9 @@ base::Result<bool> fill_hold(const Json& arguments, unsigned given, Request& req
     );
   }
   if ((given & kLevel) != 0) {
-    FL_ASSIGN(request.level, word_of(arguments, "level", {"error", "warn", "info", "debug"}));
+    FL_ASSIGN(
+        request.level, word_of(arguments, "level", {"error", "warn", "info", "debug", "default"})
+    );
   }
   if ((given & kHealth) != 0) {
     FL_ASSIGN(request.health, word_of(arguments, "health", {"up", "down", "auto"}));

@@ -10,6 +10,7 @@
 #include "control/cli/nearest.hh"
 #include "control/cli/pages.hh"
 #include "dataplane/base/printable.hh"
+#include "dataplane/sys/log_modules.hh"
 
 namespace fairlead::cli {
 namespace {
@@ -22,12 +23,15 @@ std::vector<std::string> levels() {
   return {"error", "warn", "info", "debug"};
 }
 
+std::vector<std::string> levels_to_set() {
+  return {"error", "warn", "info", "debug", "default"};
+}
+
 base::Result<void> store_level(std::string_view text, Json& arguments) {
-  const std::vector<std::string> all = levels();
+  const std::vector<std::string> all = levels_to_set();
   if (std::find(all.begin(), all.end(), text) == all.end()) {
     return base::invalid(
-        "level " + base::quoted(text) + ": must be error, warn, info or debug" +
-        did_you_mean(text, all)
+        "level " + base::quoted(text) + ": must be " + enumerate(all) + did_you_mean(text, all)
     );
   }
   arguments["level"] = text;
@@ -35,10 +39,16 @@ base::Result<void> store_level(std::string_view text, Json& arguments) {
 }
 
 std::vector<std::string> modules() {
-  return {"health", "monitor", "config", "sys", "control", "dataplane", "ebpf"};
+  return {sys::kLogModules.begin(), sys::kLogModules.end()};
 }
 
 base::Result<void> store_module(std::string_view text, Json& arguments) {
+  const std::vector<std::string> all = modules();
+  if (std::find(all.begin(), all.end(), text) == all.end()) {
+    return base::invalid(
+        "module " + base::quoted(text) + ": must be " + enumerate(all) + did_you_mean(text, all)
+    );
+  }
   arguments["module"] = text;
   return {};
 }
@@ -96,9 +106,14 @@ constexpr ValueKind kKinds[] = {
      NameSource::kNone,
      nullptr,
      store_after},
-    {"LEVEL", "error, warn, info or debug", "info", NameSource::kNone, levels, store_level},
+    {"LEVEL",
+     "error, warn, info or debug; default: as at the start, of a module as the others",
+     "info",
+     NameSource::kNone,
+     levels_to_set,
+     store_level},
     {"MODULE",
-     "a folder of the source: health, monitor, sys, control, dataplane, ebpf",
+     "a folder of the source, as in the lines: health, monitor, control, dataplane, ...",
      "health",
      NameSource::kNone,
      modules,

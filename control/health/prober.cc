@@ -18,6 +18,7 @@
 #include "control/health/probe.hh"
 #include "control/health/rhythm.hh"
 #include "control/health/tunnel_keeper.hh"
+#include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::health {
@@ -200,6 +201,7 @@ class ProbeLoop {
 
   void finish(Slot& slot, ProbeResult result) {
     end(slot, result);
+    tell(slot.target, result);
     results_.push_back(result);
     news_ = news_ || slot.first || result.outcome != Outcome::kOk || slot.last != Outcome::kOk;
     slot.last = result.outcome;
@@ -207,6 +209,16 @@ class ProbeLoop {
     const base::Nanoseconds next =
         next_begin(result.begun_ns, slot.target.interval, first, random_());
     schedule(slot, std::max(next, result.ended_ns + base::kMillisecond));
+  }
+
+  static void tell(const Target& target, const ProbeResult& result) {
+    if (!sys::would_log(sys::LogLevel::kDebug)) return;
+    sys::log_debug(
+        "probed " + target.address.to_string() + " port=" + std::to_string(target.port) +
+        " result=\"" + std::string(to_string(result.outcome)) +
+        "\" took_us=" + std::to_string((result.ended_ns - result.begun_ns) / base::kMicrosecond) +
+        (result.tunnelled ? " through the tunnel" : "")
+    );
   }
 
   base::Nanoseconds spread(base::Nanoseconds width) {

@@ -9,6 +9,7 @@
 
 #include "control/api/fairlead.grpc.pb.h"
 #include "control/monitor/report_wire.hh"
+#include "dataplane/sys/log.hh"
 
 namespace fairlead::monitor {
 namespace {
@@ -43,7 +44,7 @@ class ReportStream final : public grpc::ServerReadReactor<grpc::ByteBuffer> {
   Refusal take() {
     v1::LoadReport message;
     if (grpc::SerializationTraits<v1::LoadReport>::Deserialize(&bytes_, &message).ok())
-      return sink_.on_report(from_wire(message));
+      return take_told(sink_, from_wire(message));
     sink_.on_malformed();
     return Refusal::kMalformed;
   }
@@ -113,6 +114,18 @@ class GrpcService final : public Service, private RawReports {
 };
 
 }  // namespace
+
+Refusal take_told(Sink& sink, const LoadReport& report) {
+  const Refusal refusal = sink.on_report(report);
+  if (refusal != Refusal::kNone && sys::would_log(sys::LogLevel::kDebug)) {
+    sys::log_debug(
+        "report refused backend=" + report.backend_id.substr(0, 80) + " reason=" +
+        std::string(to_string(refusal)) + " origin=" + std::string(to_string(report.origin)) +
+        " sequence=" + std::to_string(report.sequence)
+    );
+  }
+  return refusal;
+}
 
 base::Result<std::unique_ptr<Service>> Service::start(
     const std::string& listen, const Tls& tls, Sink& sink, const std::vector<grpc::Service*>& more

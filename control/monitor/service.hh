@@ -33,6 +33,9 @@ class Sink {
   ) = 0;
 };
 
+/// Gives a report to the sink; a refused one is a line of the log at level debug.
+Refusal take_told(Sink& sink, const LoadReport& report);
+
 /// gRPC's callback interface: a thousand open streams cost a few threads, not a thousand.
 class Service {
  public:

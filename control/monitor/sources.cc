@@ -21,7 +21,7 @@ void Reporter::report(LoadReport report) {
   report.origin = origin_;
   report.sequence = ++sequence_;
   report.timestamp_us = sys::wall_us();
-  (void)sink_.on_report(report);
+  (void)take_told(sink_, report);
 }
 
 void Reporter::serving(bool serving) {

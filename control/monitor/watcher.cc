@@ -7,6 +7,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "control/monitor/channel.hh"
+#include "dataplane/sys/log.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::monitor {
@@ -82,6 +83,7 @@ bool Watcher::stream(bool wait_for_ready) {
   v1::MonitoringUpdate update;
   bool any = false;
   while (reader->Read(&update)) {
+    if (!any) sys::log_debug("updates come from monitor " + to_);
     any = true;
     {
       const std::lock_guard lock(mutex_);
@@ -99,6 +101,7 @@ bool Watcher::stream(bool wait_for_ready) {
   context_ = nullptr;
   state_.connected = false;
   state_.trouble = status.ok() ? "it ended" : status.error_message();
+  if (any) sys::log_debug("updates end from monitor " + to_ + ": " + state_.trouble);
   return any;
 }
 

@@ -2,6 +2,7 @@
 // The only file that knows spdlog.
 #include "dataplane/sys/log.hh"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "dataplane/base/printable.hh"
+#include "dataplane/sys/log_modules.hh"
 
 namespace fairlead::sys {
 namespace {
@@ -35,15 +37,20 @@ std::shared_ptr<spdlog::logger>& logger() {
         "fairlead", std::make_shared<spdlog::sinks::stderr_sink_mt>()
     );
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-    made->set_level(spdlog::level::debug);  // levels() decides
+    made->set_level(spdlog::level::debug);  // Levels decide
     made->flush_on(spdlog::level::debug);
     return made;
   }();
   return instance;
 }
 
+bool known_module(std::string_view name) {
+  return std::find(kLogModules.begin(), kLogModules.end(), name) != kLogModules.end();
+}
+
 struct Levels {
   std::mutex mutex;
+  LogLevel at_start = LogLevel::kInfo;
   LogLevel general = LogLevel::kInfo;
   std::map<std::string, LogLevel, std::less<>> modules;
 };
@@ -57,6 +64,7 @@ Levels& levels() {
 void start_log(std::string_view process, LogLevel level) {
   logger()->set_pattern("%Y-%m-%dT%H:%M:%S.%e " + std::string(process) + " %l %v");
   set_log_level(level);
+  levels().at_start = level;
 }
 
 void set_log_level(LogLevel level) {
@@ -64,9 +72,30 @@ void set_log_level(LogLevel level) {
   levels().general = level;
 }
 
-void set_module_level(std::string_view module, LogLevel level) {
-  const std::lock_guard lock(levels().mutex);
-  levels().modules.insert_or_assign(std::string(module), level);
+base::Result<bool> set_log(std::string_view level, std::string_view module) {
+  const std::optional<LogLevel> named = log_level_named(level);
+  if (!named && level != "default") {
+    return base::invalid(
+        "level " + base::quoted(level) + " is none of error, warn, info, debug, default"
+    );
+  }
+  if (!module.empty() && !known_module(module)) {
+    std::string known;
+    for (const std::string_view m : kLogModules)
+      known += (known.empty() ? "" : ", ") + std::string(m);
+    return base::invalid("no module " + base::quoted(module) + " logs anything; known: " + known);
+  }
+  Levels& all = levels();
+  const std::lock_guard lock(all.mutex);
+  if (module.empty()) {
+    all.general = named.value_or(all.at_start);
+    if (!named) all.modules.clear();
+  } else if (named) {
+    all.modules.insert_or_assign(std::string(module), *named);
+  } else {
+    all.modules.erase(std::string(module));
+  }
+  return true;
 }
 
 std::string_view module_of(std::string_view file) {
@@ -96,13 +125,16 @@ std::optional<LogLevel> log_level_named(std::string_view name) {
   return std::nullopt;
 }
 
+bool would_log(LogLevel level, const Where& where) {
+  Levels& all = levels();
+  const std::lock_guard lock(all.mutex);
+  const auto own = all.modules.find(module_of(where.file_name()));
+  return level <= (own == all.modules.end() ? all.general : own->second);
+}
+
 void log(LogLevel level, std::string_view text, const Where& where) {
-  {
-    const std::lock_guard lock(levels().mutex);
-    const auto module = levels().modules.find(module_of(where.file_name()));
-    if (level > (module == levels().modules.end() ? levels().general : module->second)) return;
-  }
-  logger()->log(level_of(level), "{}", base::message(text));
+  if (!would_log(level, where)) return;
+  logger()->log(level_of(level), "{}: {}", module_of(where.file_name()), base::message(text));
 }
 
 }  // namespace fairlead::sys

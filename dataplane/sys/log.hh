@@ -8,25 +8,33 @@
 #include <string>
 #include <string_view>
 
+#include "dataplane/base/result.hh"
+
 namespace fairlead::sys {
 
 /// error: somebody must act; warn: degraded; info: state changed; debug: for us.
 enum class LogLevel { kError, kWarn, kInfo, kDebug };
 
-/// Sets the process's name in every line. Before threads start; without it lines have no name.
+/// Sets the process's name in every line, and the level that "default" means. Before threads start;
+/// without it lines have no name. A line: "2026-01-31T12:00:00.000 fairlead-control info health:
+/// text", with the module before the colon.
 void start_log(std::string_view process, LogLevel level);
 void set_log_level(LogLevel level);
 /// Of "error", "warn", "info", "debug".
 std::optional<LogLevel> log_level_named(std::string_view name);
 
-/// For lines of one module alone, whatever set_log_level() says before or after. A module is the
-/// folder of the source file that logs: health, monitor, sys, ...; for files that lie in control/,
-/// dataplane/ and ebpf/ themselves: control, dataplane, ebpf.
-void set_module_level(std::string_view module, LogLevel level);
-/// "../control/health/prober.cc": health.
+/// `set log` of both daemons: a level for all lines (`module` is ""), or for those of one module,
+/// whatever is said of all before or after. Level "default": a module follows the others again; for
+/// all, the level of the start, and no module has its own. Errors, kInvalidArgument: unknown words.
+base::Result<bool> set_log(std::string_view level, std::string_view module);
+/// The folder of the source file that logs (log_modules.hh): of "../control/health/prober.cc"
+/// health.
 std::string_view module_of(std::string_view source_file);
 
 using Where = std::source_location;
+
+/// Whether log() would write it: for lines that are costly to make.
+bool would_log(LogLevel level, const Where& where = Where::current());
 
 /// Any thread. Line breaks in `text` become blanks, so that one event stays one line. Facts go to a
 /// `key=value` tail: "backend down vip=web backend=b7 reason=timeout". `where`: leave it out.

@@ -147,7 +147,7 @@ const Bad kBad[] = {
     {"POST",
      "/v1/set/log",
      R"({"level":"loud"})",
-     "argument 'level': 'loud' is none of error, warn, info, debug"},
+     "argument 'level': 'loud' is none of error, warn, info, debug, default"},
     {"POST",
      "/v1/config/load",
      R"({"text":""})",
