@@ -3,6 +3,7 @@
 #include "control/actions.hh"
 
 #include <chrono>
+#include <utility>
 
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
@@ -48,8 +49,9 @@ Answer show_events(const Node& node, const api::Request& r) {
 
 Answer freeze(Node& node, Reconciler& reconciler, bool frozen) {
   if (node.operators.frozen != frozen) {
-    node.operators.frozen = frozen;
-    persist(node);
+    OperatorState next = node.operators;
+    next.frozen = frozen;
+    FL_TRY(decide(node, std::move(next)));
     reconciler.hasten_policy();  // also for the reason that `show backend` gives
     sys::log_info(frozen ? "operator froze the weights" : "operator thawed the weights");
     api::Event event;
@@ -143,21 +145,50 @@ Answer perform(
 
 }  // namespace
 
-void persist(Node& node) {
-  OperatorState state = node.operators;
+namespace {
+
+base::Result<bool> save_decisions(const Node& node, OperatorState state) {
   state.left.clear();
   for (const model::Vip& vip : node.config.vips) {
     for (const model::Backend& backend : vip.backends) {
       if (node.intake.has_left(backend.id)) state.left.insert(backend.id);
     }
   }
-  const auto saved = save_operator_state(node.regions.dir + "/state.json", state);
-  if (!saved) sys::log_error("operators' decisions are not saved: " + saved.error().what);
+  return save_operator_state(node.regions.dir + "/state.json", state);
+}
+
+}  // namespace
+
+base::Result<bool> decide(Node& node, OperatorState next) {
+  if (const auto saved = save_decisions(node, next); !saved)
+    return base::annotate("nothing is changed, the decision cannot be kept", saved.error());
+  node.decisions_behind = false;
+  node.decisions_error.clear();
+  node.operators = std::move(next);
+  share_operators(node);
+  return true;
+}
+
+void persist(Node& node) {
+  const auto saved = save_decisions(node, node.operators);
+  node.decisions_behind = !saved;
+  const std::string error =
+      saved ? "" : "operators' decisions are not saved: " + saved.error().what;
+  if (std::exchange(node.decisions_error, error) != error) {
+    if (saved) sys::log_info("operators' decisions are saved again");
+    if (!saved) sys::log_error(error);
+  }
   share_operators(node);
 }
 
 Answer answer_call(
     Node& node,
+void retry_decisions(Node& node, base::Nanoseconds now) {
+  if (!node.decisions_behind || now < node.decisions_retry_at) return;
+  node.decisions_retry_at = now + base::kSecond;
+  persist(node);
+}
+
     Reconciler& reconciler,
     ChangeControl& changes,
     const base::Result<api::Request>& request,

@@ -31,8 +31,14 @@ std::string answer(
     base::Nanoseconds now
 );
 
-/// Writes the operators' decisions beside the regions, and tells the fleet; an error is logged, the
-/// decision holds.
+/// Puts an operator's decision in force once it is written beside the regions, and tells the fleet.
+/// Error: it could not be written, so it would be lost at a restart; nothing has changed.
+base::Result<bool> decide(Node& node, OperatorState next);
+
+/// The same for what came by itself and cannot be refused (a drain's end, a weight's step): it
+/// holds, is told by `show status` and written again by retry_decisions().
 void persist(Node& node);
+/// Call each turn.
+void retry_decisions(Node& node, base::Nanoseconds now);
 
 }  // namespace fairlead::control

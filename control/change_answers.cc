@@ -85,7 +85,7 @@ Answer ChangeControl::stage(
   }
   const staging::Step step =
       Staging::load(state_, name, staging::digest_of(config.text), Moment{now, sys::wall_s()});
-  FL_TRY(store_.save(state_, step.next, config.text));
+  FL_TRY(save(step.next, config.text));
   const staging::State before = std::exchange(state_, step.next);
   tell(before);
   Json out = brief(now);
@@ -225,7 +225,7 @@ Answer ChangeControl::roll_back(const api::Request& request, base::Nanoseconds n
 
 Answer ChangeControl::discard() {
   FL_ASSIGN(const staging::Step step, Staging::discard(state_));
-  FL_TRY(store_.save(state_, step.next, ""));
+  FL_TRY(save(step.next, ""));
   const staging::State before = std::exchange(state_, step.next);
   tell(before);
   return Json{{"revision", state_.in_force}, {"pending", false}};
@@ -265,7 +265,7 @@ Answer ChangeControl::show_history(base::Nanoseconds now) const {
   }
   out["revisions"] = std::move(rows);
   out["directory"] = store_.directory();
-  if (!store_error_.empty()) out["error"] = store_error_;
+  if (!node_.history_error.empty()) out["error"] = node_.history_error;
   return out;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "control/change_effect.hh"
@@ -40,9 +41,9 @@ class ChangeControl {
   /// new. What this node cannot take is logged, told by `show status`, and tried again when it
   /// changes.
   void take_shared(base::Nanoseconds now);
-  /// Ends a trial that is due.
+  /// Ends a trial that is due, whether the history can be written or not: then that is done later.
   void tick(base::Nanoseconds now);
-  /// When tick() has something to do; 0: no trial.
+  /// When tick() has something to do; 0: never.
   [[nodiscard]] base::Nanoseconds next_due() const;
 
   // change_answers.cc: `config ...`, `show config ...`
@@ -82,10 +83,18 @@ class ChangeControl {
   base::Result<Done> carry_out(const staging::Step& step, base::Nanoseconds now);
   base::Result<config::Config> config_of(const staging::Step& step) const;
   /// The file with the fleet's sections in it, where the fleet has some.
-  base::Result<config::Config> load_file() const;
+  base::Result<config::Config> load_file();
   base::Result<config::Config> overlaid(config::Config from_file) const;
   enum class By : std::uint8_t { kFile, kOperator, kFleet };
-  void put_in_force(config::Config config, By by);
+  /// `trial`: weights set by hand are set aside and come back with the text that they were set
+  /// under.
+  void put_in_force(config::Config config, By by, bool trial);
+  /// The only way to the disk, so that nothing is saved before what could not be.
+  base::Result<bool> save(const staging::State& next, const std::string& text);
+  /// Saves what came into force without being saved.
+  base::Result<bool> catch_up();
+  /// Told once, as event and by show status, until a save succeeds.
+  void tell_not_kept(const std::string& what);
   bool share_commit(const std::string& note);
   /// Once the configuration in force is not to be taken back by itself, and is every node's: what
   /// operators decided on vips that are in it no more is forgotten.
@@ -103,9 +112,12 @@ class ChangeControl {
   std::function<void()> applied_;
   RevisionStore store_;
   staging::State state_;
-  std::string store_error_;           // "": the history is usable
-  std::uint64_t refused_digest_ = 0;  // of the file's text that was refused last
-  std::string refused_shared_;        // the fleet's configuration that was refused last
+  std::string store_error_;                // "": the history is usable
+  std::optional<staging::State> on_disk_;  // nullopt: state_ is
+  std::uint64_t read_digest_ = 0;          // of the file's text, as it was read last
+  std::uint64_t file_digest_ = 0;          // the same when it was taken, or written by us
+  std::uint64_t refused_digest_ = 0;       // of the file's text that was refused last
+  std::string refused_shared_;             // the fleet's configuration that was refused last
   base::Nanoseconds retry_at_ = 0;
 };
 

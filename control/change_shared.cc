@@ -39,8 +39,9 @@ base::Result<config::Config> ChangeControl::overlaid(config::Config from_file) c
   return config;
 }
 
-base::Result<config::Config> ChangeControl::load_file() const {
+base::Result<config::Config> ChangeControl::load_file() {
   FL_ASSIGN(config::Config config, config::load_config(file_));
+  read_digest_ = staging::digest_of(config.text);
   return overlaid(std::move(config));
 }
 

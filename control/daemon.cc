@@ -156,6 +156,7 @@ void Daemon::turn() {
     const std::lock_guard lock(mutex_);
     shared_.tick(*node_, *reconciler_, *changes_, sys::monotonic_ns());
     changes_->tick(sys::monotonic_ns());
+    retry_decisions(*node_, sys::monotonic_ns());
     drains_.tick(*node_, *reconciler_, sys::monotonic_ns());
     ramps_.tick(*node_, *reconciler_, sys::monotonic_ns());
     state_watch_.tick(*node_, sys::monotonic_ns());

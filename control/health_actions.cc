@@ -13,23 +13,24 @@ Answer set_health(
   FL_ASSIGN(const auto rows, select(node, r));
   const bool ends = *r.health == "auto";
   if (ends && r.lasting)
-    return base::invalid("'auto' has no end, leave out 'for_ms' or set up or down");
+    return base::invalid("'auto' has no end, leave out the time or set up or down");
   const health::Order order{*r.health == "up", r.lasting ? now + *r.lasting : 0};
+  OperatorState next = node.operators;
   std::size_t changed = 0;
   for (const Selected& row : rows) {
     const Member member(row.vip->name, row.backend->id);
-    const auto old = node.operators.health.find(member);
-    const bool same = old == node.operators.health.end() ? ends : !ends && old->second == order;
+    const auto old = next.health.find(member);
+    const bool same = old == next.health.end() ? ends : !ends && old->second == order;
     if (same) continue;
     ++changed;
     if (ends) {
-      node.operators.health.erase(old);
+      next.health.erase(old);
     } else {
-      node.operators.health[member] = order;
+      next.health[member] = order;
     }
   }
   if (changed > 0) {
-    persist(node);
+    FL_TRY(decide(node, std::move(next)));
     reconciler.hasten_health();
     sys::log_info(
         "operator set health=" + *r.health + " backend=" + *r.backend +

@@ -122,9 +122,8 @@ Answer done(
     std::uint64_t flows,  // open on the members that were named
     base::Nanoseconds now
 ) {
-  node.operators = std::move(next);
   if (changed > 0) {
-    persist(node);
+    FL_TRY(decide(node, std::move(next)));
     node.weights.end_hold();
     reconciler.hasten_policy();
     reconciler.mark_dirty(now);
@@ -233,13 +232,15 @@ Answer end(
     all += open_of(flows, member);
     drains = drains || next.holds.count(member) > 0;
   }
-  if (kind == HoldKind::kDrain && node.intake.come_back(*r.backend)) ++changed;
-  if (changed > 0) {
+  const bool returns = kind == HoldKind::kDrain && node.intake.come_back(*r.backend);
+  if (returns) ++changed;
+  Answer out = done(node, reconciler, std::move(next), changed, all, now);
+  if (!out && returns) (void)node.intake.leave(*r.backend);
+  if (out && changed > 0) {
     sys::log_info("operator ended " + std::string(to_string(kind)) + " " + spoken(r));
     tell(node, r.vip.value_or(""), *r.backend, hold_ended(kind, drains), "operator");
   }
-  FL_ASSIGN(Json out, done(node, reconciler, std::move(next), changed, all, now));
-  if (drains) out["note"] = "no new flows yet, its drain goes on";
+  if (out && drains) (*out)["note"] = "no new flows yet, its drain goes on";
   return out;
 }
 
@@ -293,7 +294,7 @@ Answer change_hold(
       return end(node, reconciler, r, HoldKind::kDisable, now);
     case Command::kMaintBackend:
       if (r.on.value_or(true)) return begin(node, reconciler, r, now);
-      if (r.lasting) return base::invalid("'off' has no end, leave out 'for_ms'");
+      if (r.lasting) return base::invalid("'off' has no end, leave out the time");
       return end(node, reconciler, r, HoldKind::kMaint, now);
     default:
       return begin(node, reconciler, r, now);

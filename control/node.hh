@@ -91,7 +91,11 @@ struct Node {
   std::uint64_t reloads_refused = 0;
   std::string reload_error;  // of the last reload; "" after a good one
   std::uint64_t publish_errors = 0;
-  std::string last_error;             // of publishing; "" after a success
+  std::string last_error;         // of publishing; "" after a success
+  std::string history_error;      // why revisions are not on disk; "": they are
+  bool decisions_behind = false;  // state.json does not hold what operators decided yet
+  std::string decisions_error;    // why
+  base::Nanoseconds decisions_retry_at = 0;
   base::Nanoseconds waits_since = 0;  // a change waits for a bank; 0: none does
   std::vector<HeldBack> held_back;    // by worker
   GateEpisode episode;

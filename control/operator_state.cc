@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -106,6 +107,37 @@ std::optional<Ramp> ramp_of(const Json& row) {
   return ramp;
 }
 
+/// False: not a list of weights, or of ramps.
+bool weights_of(const Json& list, SetWeights& weights) {
+  for (const Json& row : list) {
+    const auto member = member_of(row);
+    if (!member || !row.contains("weight") || !row["weight"].is_number_unsigned()) return false;
+    const auto weight = row["weight"].get<std::uint64_t>();
+    if (weight > 10'000) return false;
+    weights[*member] = static_cast<std::uint32_t>(weight);
+  }
+  return list.is_array();
+}
+
+bool ramps_of(const Json& list, Ramps& ramps) {
+  for (const Json& row : list) {
+    const auto member = member_of(row);
+    const auto ramp = ramp_of(row);
+    if (!member || !ramp) return false;
+    ramps.emplace(*member, *ramp);
+  }
+  return list.is_array();
+}
+
+/// False: not what to_text() wrote.
+bool set_aside_of(const Json& row, std::optional<SetAside>& aside) {
+  if (!row.is_object() || !row.contains("digest") || !row["digest"].is_number_unsigned())
+    return false;
+  aside.emplace().digest = row["digest"].get<std::uint64_t>();
+  return weights_of(row.value("weights", Json()), aside->weights) &&
+         ramps_of(row.value("ramps", Json()), aside->ramps);
+}
+
 /// False: not a list of texts.
 bool names_of(const Json& list, std::set<std::string>& names) {
   for (const Json& name : list) {
@@ -124,14 +156,7 @@ std::optional<OperatorState> from_json(const Json& root) {
   if (!root.contains("frozen") || !root["frozen"].is_boolean()) return std::nullopt;
   state.frozen = root["frozen"].get<bool>();
   state.withdrawn = root.value("withdrawn", Json(false)) == true;  // older versions have none
-  for (const Json& row : root["weights"]) {
-    const auto member = member_of(row);
-    if (!member || !row.contains("weight") || !row["weight"].is_number_unsigned())
-      return std::nullopt;
-    const auto weight = row["weight"].get<std::uint64_t>();
-    if (weight > 10'000) return std::nullopt;
-    state.weights[*member] = static_cast<std::uint32_t>(weight);
-  }
+  if (!weights_of(root["weights"], state.weights)) return std::nullopt;
   for (const Json& row : root["drained"]) {
     const auto member = member_of(row);
     const auto hold = hold_of(row);
@@ -146,26 +171,25 @@ std::optional<OperatorState> from_json(const Json& root) {
       return std::nullopt;
     state.health[*member] = {row["up"].get<bool>(), row["until_ns"].get<base::Nanoseconds>()};
   }
-  for (const Json& row : root.value("ramps", Json::array())) {
-    const auto member = member_of(row);
-    const auto ramp = ramp_of(row);
-    if (!member || !ramp) return std::nullopt;
-    state.ramps.emplace(*member, *ramp);
-  }
+  if (!ramps_of(root.value("ramps", Json::array()), state.ramps)) return std::nullopt;
+  if (root.contains("set_aside") && !set_aside_of(root["set_aside"], state.set_aside))
+    return std::nullopt;
   if (!names_of(root["left"], state.left)) return std::nullopt;
   if (!names_of(root.value("disabled", Json::array()), state.disabled)) return std::nullopt;
   return state;
 }
 
-std::string to_text(const OperatorState& state) {
-  Json root{{"format", kFormat}, {"frozen", state.frozen}, {"withdrawn", state.withdrawn}};
-  root["weights"] = Json::array();
-  root["drained"] = Json::array();
-  root["left"] = Json(state.left);
-  root["disabled"] = Json(state.disabled);
-  root["ramps"] = Json::array();
-  for (const auto& [member, ramp] : state.ramps) {
-    root["ramps"].push_back(
+Json weights_json(const SetWeights& weights) {
+  Json rows = Json::array();
+  for (const auto& [member, weight] : weights)
+    rows.push_back({{"vip", member.first}, {"backend", member.second}, {"weight", weight}});
+  return rows;
+}
+
+Json ramps_json(const Ramps& ramps) {
+  Json rows = Json::array();
+  for (const auto& [member, ramp] : ramps) {
+    rows.push_back(
         {{"vip", member.first},
          {"backend", member.second},
          {"from", ramp.from},
@@ -175,10 +199,21 @@ std::string to_text(const OperatorState& state) {
          {"until_ns", ramp.until}}
     );
   }
-  for (const auto& [member, weight] : state.weights) {
-    root["weights"].push_back(
-        {{"vip", member.first}, {"backend", member.second}, {"weight", weight}}
-    );
+  return rows;
+}
+
+std::string to_text(const OperatorState& state) {
+  Json root{{"format", kFormat}, {"frozen", state.frozen}, {"withdrawn", state.withdrawn}};
+  root["weights"] = weights_json(state.weights);
+  root["drained"] = Json::array();
+  root["left"] = Json(state.left);
+  root["disabled"] = Json(state.disabled);
+  root["ramps"] = ramps_json(state.ramps);
+  if (const auto& aside = state.set_aside) {
+    root["set_aside"] = {
+        {"digest", aside->digest},
+        {"weights", weights_json(aside->weights)},
+        {"ramps", ramps_json(aside->ramps)}};
   }
   root["health"] = Json::array();
   for (const auto& [member, order] : state.health) {
@@ -212,6 +247,16 @@ std::set<std::string> forget_gone_vips(OperatorState& state, const std::vector<m
   std::erase_if(state.ramps, of_member);
   std::erase_if(state.ramps_elsewhere, of_member);
   return gone;
+}
+
+bool end_trial(OperatorState& state, std::uint64_t digest) {
+  const auto aside = std::exchange(state.set_aside, std::nullopt);
+  if (!aside) return false;
+  if (aside->digest == digest) {
+    state.weights = aside->weights;
+    state.ramps = aside->ramps;
+  }
+  return true;
 }
 
 void end_ramps(OperatorState& state, const Member& member) {

@@ -37,14 +37,17 @@ State state_of(const Json& root) {
   State state;
   state.in_force = root.at("in_force").get<std::uint64_t>();
   state.file_behind = root.at("file_behind").get<bool>();
+  std::uint64_t older = 0;
   for (const Json& row : root.at("history")) {
     state.history.push_back(
         {row.at("number").get<std::uint64_t>(),
          row.at("at_s").get<std::int64_t>(),
          row.at("origin").get<std::string>(),
          row.at("note").get<std::string>(),
-         row.at("digest").get<std::uint64_t>()}
+         row.at("digest").get<std::uint64_t>(),
+         row.value("before", older)}  // versions that do not say it went to the next older one
     );
+    older = state.history.back().number;
   }
   if (root.contains("pending")) {
     const Json& p = root["pending"];
@@ -75,7 +78,8 @@ std::string text_of(const State& state) {
          {"at_s", r.at_s},
          {"origin", r.origin},
          {"note", r.note},
-         {"digest", r.digest}}
+         {"digest", r.digest},
+         {"before", r.before}}
     );
   }
   if (state.pending) {
@@ -147,7 +151,23 @@ base::Result<bool> replace_file(const std::string& path, const std::string& text
 }
 
 base::Result<bool> can_replace(const std::string& path) {
-  const std::string beside = target_of(path) + ".new";
+  const std::string target = target_of(path);
+  const std::string beside = target + ".new";
+  // What can be known of a rename() without doing it; a kernel that knows less says nothing.
+  struct statx info {};
+  if (::statx(AT_FDCWD, target.c_str(), 0, STATX_TYPE, &info) == 0) {
+    if ((info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
+      return base::fail(
+          base::ErrorCode::kFailedPrecondition,
+          target + " is a mount of its own, which no file can take the place of: mount its folder"
+      );
+    }
+    if ((info.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0) {
+      return base::fail(
+          base::ErrorCode::kFailedPrecondition, target + " may not be replaced: chattr -i -a"
+      );
+    }
+  }
   FL_TRY(open_beside(beside, kOwnerOnly));
   (void)::unlink(beside.c_str());
   return true;

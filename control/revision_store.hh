@@ -48,7 +48,8 @@ std::string boot_id();
 base::Result<bool> replace_file(
     const std::string& path, const std::string& text, unsigned mode = 0644
 );
-/// Whether replace_file() could do it: makes the file beside and removes it again.
+/// Whether replace_file() could do it: looks for what keeps a file from being replaced (a mount, as
+/// containers make them of one file; chattr +i), makes the file beside and removes it again.
 base::Result<bool> can_replace(const std::string& path);
 
 }  // namespace fairlead::control

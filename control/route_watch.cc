@@ -167,13 +167,14 @@ Answer change_routes(Node& node, const api::Request& r, base::Nanoseconds now) {
     sys::log_info("operator: the node leaves");
     return Json{{"node", node.config.node.id}, {"leaving", true}};
   }
-  node.routes.leaving = false;
   const bool changed = node.operators.withdrawn != withdraws;
-  node.operators.withdrawn = withdraws;
   if (changed) {
-    persist(node);
+    OperatorState next = node.operators;
+    next.withdrawn = withdraws;
+    FL_TRY(decide(node, std::move(next)));
     sys::log_info(withdraws ? "operator withdrew the node" : "operator announced the node");
   }
+  node.routes.leaving = false;
   return Json{{"node", node.config.node.id}, {"changed", changed}, {"withdrawn", withdraws}};
 }
 

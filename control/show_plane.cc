@@ -203,6 +203,8 @@ Json show_status(const Node& node, base::Nanoseconds now) {
   out["reloads"] = {{"taken", node.reloads}, {"refused", node.reloads_refused}};
   if (!node.reload_error.empty()) out["reloads"]["error"] = base::message(node.reload_error);
   if (!node.last_error.empty()) out["error"] = node.last_error;
+  if (!node.history_error.empty()) out["history_error"] = base::message(node.history_error);
+  if (!node.decisions_error.empty()) out["decisions_error"] = base::message(node.decisions_error);
   return out;
 }
 

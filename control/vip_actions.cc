@@ -23,11 +23,11 @@ Answer change_vip(
     Node& node, Reconciler& reconciler, const api::Request& r, base::Nanoseconds now
 ) {
   FL_ASSIGN(const Json shown, show_vip(node, r, now));
-  std::set<std::string>& disabled = node.operators.disabled;
+  OperatorState next = node.operators;
   const bool off = r.command == api::Command::kDisableVip;
-  const bool changed = off ? disabled.insert(*r.vip).second : disabled.erase(*r.vip) > 0;
+  const bool changed = off ? next.disabled.insert(*r.vip).second : next.disabled.erase(*r.vip) > 0;
   if (changed) {
-    persist(node);
+    FL_TRY(decide(node, std::move(next)));
     tell_vip(node, *r.vip, "operator");
     reconciler.mark_dirty(now);
   }

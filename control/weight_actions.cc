@@ -11,8 +11,7 @@
 namespace fairlead::control {
 namespace {
 
-void take_effect(Node& node, Reconciler& reconciler, base::Nanoseconds now) {
-  persist(node);
+void take_effect(Reconciler& reconciler, base::Nanoseconds now) {
   reconciler.hasten_policy();
   reconciler.mark_dirty(now);
 }
@@ -81,13 +80,11 @@ Answer set_backend(
     next.weights[member] = begin_ramp(next, member, before, r, now);
   }
   FL_TRY(keeps_takers(node, at_the_end, rows));
-  const bool ramps =
-      next.ramps != node.operators.ramps || next.ramps_elsewhere != node.operators.ramps_elsewhere;
   std::string note = ramps_ended(node.operators, rows);
-  node.operators = std::move(next);
-  if (changed > 0 || ramps) {
+  if (next != node.operators) {
+    FL_TRY(decide(node, std::move(next)));
     node.weights.end_hold();
-    take_effect(node, reconciler, now);
+    take_effect(reconciler, now);
   }
   if (r.ramp && changed > 0)
     tell_ramp(node, {r.vip.value_or(""), *r.backend}, "ramp begins", "operator");
@@ -110,7 +107,9 @@ void RampWatch::tick(Node& node, Reconciler& reconciler, base::Nanoseconds now) 
   for (const Member& member : moved.arrived) tell_ramp(node, member, "ramp ends", "its time");
   for (const Member& member : moved.given_up)
     tell_ramp(node, member, "ramp ends", "a new configuration came into force");
-  if (moved.changed) take_effect(node, reconciler, now);
+  if (!moved.changed) return;
+  persist(node);
+  take_effect(reconciler, now);
 }
 
 }  // namespace fairlead::control

@@ -48,6 +48,8 @@ constexpr Column kStatus[] = {
     {"reloads refused", "reloads.refused", F::kCount},
     {"last reload refused", "reloads.error"},
     {"last error", "error"},
+    {"revisions are not kept", "history_error"},
+    {"decisions are not kept", "decisions_error"},
 };
 // Of fairlead-agent.
 constexpr Column kAgent[] = {

@@ -26,14 +26,11 @@ std::string known(const State& state) {
   return out.empty() ? "none" : out;
 }
 
-// The newest revision before the one in force that says something else.
+// Where the one in force came from. A rollback came from where its text did: so the second of two
+// goes further back, and what the first gave up stays given up.
 const Revision* before(const State& state) {
   const Revision* current = find(state, state.in_force);
-  for (auto r = state.history.rbegin(); r != state.history.rend(); ++r) {
-    if (current == nullptr || (r->number < current->number && r->digest != current->digest))
-      return &*r;
-  }
-  return nullptr;
+  return current == nullptr ? nullptr : find(state, current->before);
 }
 
 }  // namespace
@@ -62,10 +59,15 @@ const Revision* find(const State& state, std::uint64_t number) {
 }
 
 void Staging::add(
-    State& state, std::uint64_t digest, std::string origin, std::string note, Moment at
+    State& state,
+    std::uint64_t digest,
+    std::uint64_t before,
+    std::string origin,
+    std::string note,
+    Moment at
 ) const {
   const std::uint64_t number = state.history.empty() ? 1 : state.history.back().number + 1;
-  state.history.push_back({number, at.wall_s, std::move(origin), std::move(note), digest});
+  state.history.push_back({number, at.wall_s, std::move(origin), std::move(note), digest, before});
   state.in_force = number;
   for (auto r = state.history.begin(); r != state.history.end() && state.history.size() > most_;) {
     const bool needed = r->number == number || (state.trial && r->number == state.trial->before);
@@ -114,8 +116,8 @@ base::Result<Step> Staging::commit(
   const std::uint64_t digest = state.pending->digest;
   state.pending.reset();
   if (trial) state.trial = Trial{state.in_force, at.now + *trial};
-  state.file_behind = !trial;
-  add(state, digest, "commit", std::move(note), at);
+  if (!trial) state.file_behind = true;  // a trial leaves the file, and what is known of it
+  add(state, digest, state.in_force, "commit", std::move(note), at);
   return Step{std::move(state), Step::Text::kPending, 0, !trial};
 }
 
@@ -129,14 +131,16 @@ base::Result<Step> Staging::confirm(State state) {
 
 Step Staging::back(State state, const Revision& to, std::string origin, std::string note, Moment at)
     const {
-  // The file still holds what a trial began with: only another revision must be written to it.
-  const bool same_file = state.trial && to.number == state.trial->before;
+  // The file holds what a trial began with, if it did then: only another revision is written to it.
+  const bool goes_back = state.trial && to.number == state.trial->before;
   const std::uint64_t number = to.number;
   const std::uint64_t digest = to.digest;
+  const std::uint64_t before = to.before;
   state.trial.reset();
-  state.file_behind = !same_file;
-  add(state, digest, std::move(origin), std::move(note), at);
-  return {std::move(state), Step::Text::kRevision, number, !same_file};
+  state.file_behind = state.file_behind || !goes_back;
+  const bool replace = state.file_behind;
+  add(state, digest, before, std::move(origin), std::move(note), at);
+  return {std::move(state), Step::Text::kRevision, number, replace, goes_back};
 }
 
 base::Result<Step> Staging::roll_back(
@@ -178,8 +182,12 @@ Step Staging::take_file(State state, std::uint64_t digest, std::string origin, M
     state.trial.reset();
     return {std::move(state)};
   }
+  // A reload in a trial follows what that began with.
+  const std::uint64_t before = state.trial ? state.trial->before : state.in_force;
+  const Revision* began = find(state, before);
+  const bool same = began != nullptr && began->digest == digest;
   state.trial.reset();
-  add(state, digest, std::move(origin), "", at);
+  add(state, digest, same ? began->before : before, std::move(origin), "", at);
   return {std::move(state), Step::Text::kFile};
 }
 
@@ -188,17 +196,17 @@ Step Staging::resume(State state, std::uint64_t file_digest, bool same_boot, Mom
     const Revision* r = find(state, number);
     return r == nullptr ? std::optional<std::uint64_t>() : std::optional(r->digest);
   };
-  if (state.trial && same_boot && at.now < state.trial->deadline && says(state.in_force) &&
-      says(state.trial->before) == file_digest) {
+  const Revision* began = state.trial ? find(state, state.trial->before) : nullptr;
+  const bool file_as_then = began != nullptr && (state.file_behind || began->digest == file_digest);
+  if (file_as_then && same_boot && at.now < state.trial->deadline && says(state.in_force)) {
     const std::uint64_t number = state.in_force;
     return {std::move(state), Step::Text::kRevision, number, false};
   }
-  if (state.trial) {
-    // Over, or the file was changed meanwhile: both mean that the file counts.
-    const std::string origin = says(state.trial->before) == file_digest
-                                   ? "not confirmed, back to " + std::to_string(state.trial->before)
-                                   : "start";
-    return take_file(std::move(state), file_digest, origin, at);
+  if (file_as_then) {
+    const Revision target = *began;
+    return back(
+        std::move(state), target, "not confirmed, back to " + std::to_string(target.number), "", at
+    );
   }
   if (state.file_behind && says(state.in_force) && says(state.in_force) != file_digest) {
     const std::uint64_t number = state.in_force;

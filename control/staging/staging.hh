@@ -20,6 +20,7 @@ struct Revision {
   std::string origin;        // "start", "reload", "commit", "rollback to 3", ...
   std::string note;          // the operator's
   std::uint64_t digest = 0;  // of the text
+  std::uint64_t before = 0;  // where a rollback without number goes from it; 0: nowhere
   friend bool operator==(const Revision&, const Revision&) = default;
 };
 
@@ -44,7 +45,8 @@ struct State {
   std::vector<Revision> history;  // oldest first; holds in_force and trial->before
   std::optional<Pending> pending;
   std::optional<Trial> trial;
-  bool file_behind = false;  // the configuration file does not hold what is in force yet
+  /// The configuration file does not hold what is in force yet; during a trial: what it began with.
+  bool file_behind = false;
   friend bool operator==(const State&, const State&) = default;
 };
 
@@ -56,6 +58,7 @@ struct Step {
   Text text = Text::kNone;     // what is put in force; kNone: nothing changes
   std::uint64_t revision = 0;  // kRevision: whose text it is
   bool replace_file = false;   // then the configuration file gets it
+  bool goes_back = false;      // a trial ends where it began
 };
 
 /// When it is, for people and for deadlines.
@@ -90,8 +93,10 @@ class Staging {
   ) const;
   /// Ends the trial for good. Error kFailedPrecondition: none runs.
   static base::Result<Step> confirm(State state);
-  /// Back to a revision; without number to the one before (a trial: to where it began). Errors:
-  /// kNotFound with the known ones, kFailedPrecondition: in force already, or nothing before it.
+  /// Back to a revision; without number to the one before (a trial: to where it began). Repeated it
+  /// goes further back: what was given up, by a rollback or a trial's end, never comes by itself.
+  /// Errors: kNotFound with the known ones, kFailedPrecondition: in force already, or nothing
+  /// before.
   base::Result<Step> roll_back(
       State state, std::optional<std::uint64_t> to, std::string note, Moment at
   ) const;
@@ -106,8 +111,15 @@ class Staging {
       const;
 
  private:
-  void add(State& state, std::uint64_t digest, std::string origin, std::string note, Moment at)
-      const;
+  /// `before`: that of the new revision.
+  void add(
+      State& state,
+      std::uint64_t digest,
+      std::uint64_t before,
+      std::string origin,
+      std::string note,
+      Moment at
+  ) const;
   Step back(State state, const Revision& to, std::string origin, std::string note, Moment at) const;
 
   std::size_t most_;

@@ -129,7 +129,7 @@ TEST_F(HeldBackend, MaintenanceWithATimeEndsByItself) {
   EXPECT_TRUE(state_becomes("active"));
   EXPECT_EQ(
       refused("maint backend", {{"backend", "b1"}, {"switch", "off"}, {"for_ms", 1000}})["message"],
-      "'off' has no end, leave out 'for_ms'"
+      "'off' has no end, leave out the time"
   );
 }
 

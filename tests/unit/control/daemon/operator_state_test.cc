@@ -31,6 +31,7 @@ TEST_F(StateFile, ReadsBackWhatItWrote) {
   state.left.insert("b3");
   state.disabled.insert("shop");
   state.ramps[{"web", "b1"}] = Ramp{10, 90, 50, 5, 7};
+  state.set_aside = SetAside{0xfedc'ba98'7654'3210, {{{"web", "b4"}, 7}}, state.ramps};
 
   ASSERT_TRUE(save_operator_state(path_, state));
   const auto read = load_operator_state(path_);
@@ -41,6 +42,21 @@ TEST_F(StateFile, ReadsBackWhatItWrote) {
 
 TEST_F(StateFile, MissingIsEmpty) {
   EXPECT_EQ(load_operator_state(path_), OperatorState{});
+}
+
+TEST(OperatorState, WhatWasSetAsideComesBackOnlyWithItsText) {
+  OperatorState during;
+  during.set_aside = SetAside{7, {{{"web", "b1"}, 10}}, {}};
+  during.weights[{"web", "b1"}] = 50;  // in the trial
+  OperatorState confirmed = during;
+
+  EXPECT_TRUE(end_trial(during, 7));
+  EXPECT_TRUE(end_trial(confirmed, 8));
+
+  EXPECT_EQ(during.weights.at({"web", "b1"}), 10U);
+  EXPECT_EQ(confirmed.weights.at({"web", "b1"}), 50U);
+  EXPECT_FALSE(during.set_aside || confirmed.set_aside);
+  EXPECT_FALSE(end_trial(during, 7));
 }
 
 TEST_F(StateFile, DamagedIsRefusedWhole) {
@@ -59,6 +75,9 @@ TEST_F(StateFile, DamagedIsRefusedWhole) {
            R"({"format":1,"frozen":false,"weights":[{"vip":"a","backend":"b","weight":99999}],)"
            R"("drained":[],"left":[]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":["b1"],"left":[]})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"set_aside":{}})",
+           R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],)"
+           R"("set_aside":{"digest":1,"weights":7,"ramps":[]}})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[7]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"disabled":[7]})",
            R"({"format":1,"frozen":false,"weights":[],"drained":[],"left":[],"ramps":[{}]})",

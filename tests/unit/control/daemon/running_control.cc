@@ -223,8 +223,8 @@ Json RunningControl::backend(const std::string& id) const {
   return rows.contains("backends") ? rows["backends"][0] : Json::object();
 }
 
-bool RunningControl::eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000; ++i) {
+bool RunningControl::eventually(const std::function<bool()>& condition, int times) {
+  for (int i = 0; i < times; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

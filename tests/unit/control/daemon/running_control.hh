@@ -71,8 +71,8 @@ class RunningControl {
   Json ask(const std::string& line) const;
   Json result(const std::string& command, const Json& arguments = Json::object()) const;
   Json backend(const std::string& id) const;  // its row of `show backend`
-  /// Polls until `condition` holds, at most 10 s.
-  static bool eventually(const std::function<bool()>& condition);
+  /// Polls every 10 ms until `condition` holds, at most 10 s.
+  static bool eventually(const std::function<bool()>& condition, int times = 1000);
   [[nodiscard]] int grpc_port() const { return grpc_port_; }
   [[nodiscard]] std::string log() const;
 

@@ -44,7 +44,7 @@ TEST(Staging, TheFirstStartMakesRevisionOneOfTheFile) {
 
   EXPECT_EQ(step.text, Text::kFile);
   EXPECT_EQ(step.next.in_force, 1U);
-  EXPECT_EQ(step.next.history, (std::vector<Revision>{{1, kNow.wall_s, "start", "", kA}}));
+  EXPECT_EQ(step.next.history, (std::vector<Revision>{{1, kNow.wall_s, "start", "", kA, 0}}));
 }
 
 TEST(Staging, LoadingPutsNothingInForce) {
@@ -112,6 +112,57 @@ TEST(Staging, RollbackGoesToTheTextBeforeOrToANumber) {
   EXPECT_EQ(first->next.history.back().note, "tired");
 }
 
+TEST(Staging, ARepeatedRollbackGoesFurtherBackAndNeverForthAgain) {
+  State state = Staging::load(committed(), "c.yaml", kC, kNow).next;
+  state = kStaging.commit(state, std::nullopt, "", kNow)->next;
+
+  state = kStaging.roll_back(state, std::nullopt, "", kNow)->next;
+  EXPECT_EQ(find(state, state.in_force)->digest, kB);
+  const State at_b = state;
+  state = kStaging.roll_back(state, std::nullopt, "", kNow)->next;
+  EXPECT_EQ(find(state, state.in_force)->digest, kA);
+  EXPECT_EQ(
+      refusal(kStaging.roll_back(state, std::nullopt, "", kNow)),
+      "there is no revision before 5, nothing to go back to"
+  );
+
+  constexpr std::uint64_t kD = 0xd;
+  state = kStaging.commit(Staging::load(at_b, "d.yaml", kD, kNow).next, {}, "", kNow)->next;
+  state = kStaging.roll_back(state, std::nullopt, "", kNow)->next;
+  EXPECT_EQ(find(state, state.in_force)->digest, kB) << "not C, which was given up";
+}
+
+TEST(Staging, ATrialThatWasNotConfirmedIsNoRevisionToGoBackTo) {
+  State state = Staging::load(committed(), "c.yaml", kC, kNow).next;
+  state = kStaging.commit(state, 60 * kSecond, "", kNow)->next;
+  state = kStaging.expire(state, later(60 * kSecond))->next;
+  EXPECT_EQ(find(state, state.in_force)->digest, kB);
+
+  const auto step = kStaging.roll_back(state, std::nullopt, "", kNow);
+
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->next.history.back().digest, kA);
+}
+
+TEST(Staging, ATrialRemembersThatTheFileIsBehindWhatItBeganWith) {
+  const State behind = committed();  // B, which did not reach the file
+  State trial = Staging::load(behind, "c.yaml", kC, kNow).next;
+  trial = kStaging.commit(trial, 60 * kSecond, "", kNow)->next;
+  EXPECT_TRUE(trial.file_behind);
+
+  const auto back = kStaging.expire(trial, later(60 * kSecond));
+  const Step killed = kStaging.resume(back->next, kA, true, later(61 * kSecond));
+  const Step killed_in_it = kStaging.resume(trial, kA, true, later(kSecond));
+  const Step killed_until_over = kStaging.resume(trial, kA, true, later(61 * kSecond));
+
+  EXPECT_TRUE(back->replace_file) << "perhaps it can be replaced now";
+  EXPECT_TRUE(back->goes_back);
+  EXPECT_EQ(find(killed.next, killed.next.in_force)->digest, kB);
+  EXPECT_EQ(killed_in_it.next, trial);
+  EXPECT_EQ(killed_until_over.next.history.back().digest, kB);
+  EXPECT_TRUE(killed_until_over.replace_file);
+}
+
 TEST(Staging, RollbackDuringATrialEndsIt) {
   const auto step = kStaging.roll_back(committed(60 * kSecond), std::nullopt, "", kNow);
 
@@ -143,7 +194,9 @@ TEST(Staging, RestartedInATrialItGoesOnUntilTheDeadline) {
   EXPECT_EQ(goes_on.revision, 2U);
   EXPECT_EQ(goes_on.next, trial);
   for (const Step& step : {over, rebooted}) {
-    EXPECT_EQ(step.text, Text::kFile);
+    EXPECT_EQ(step.text, Text::kRevision);
+    EXPECT_EQ(step.revision, 1U);
+    EXPECT_FALSE(step.replace_file);
     EXPECT_EQ(step.next.history.back().origin, "not confirmed, back to 1");
     EXPECT_EQ(step.next.history.back().digest, kA);
     EXPECT_FALSE(step.next.trial);
