@@ -54,6 +54,13 @@ bool FleetView::look_at_digests(base::Nanoseconds now) {
   return true;
 }
 
+void add_latency(const FleetNode& node, nlohmann::json& row) {
+  if (node.forward_p99_us <= 0) return;
+  row["forward_mean_us"] = node.forward_mean_us;
+  row["forward_p50_us"] = node.forward_p50_us;
+  row["forward_p99_us"] = node.forward_p99_us;
+}
+
 nlohmann::json FleetView::show(base::Nanoseconds now) const {
   nlohmann::json rows = nlohmann::json::array();
   for (const FleetNode& node : nodes) {
@@ -66,13 +73,11 @@ nlohmann::json FleetView::show(base::Nanoseconds now) const {
          {"weights", node.weights_generation},
          {"packets", node.packets},
          {"flows", node.flows},
-         {"forward_mean_us", node.forward_mean_us},
-         {"forward_p50_us", node.forward_p50_us},
-         {"forward_p99_us", node.forward_p99_us},
          {"dataplane", node.dataplane},
          {"down", node.down},
          {"age_ms", node.age_ms}}
     );
+    add_latency(node, rows.back());
   }
   nlohmann::json out{
       {"fresh", !choice.silent(now)},

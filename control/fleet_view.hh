@@ -31,6 +31,9 @@ struct FleetNode {
   std::uint32_t age_ms = 0;       // when the update was made
 };
 
+/// Puts the three latencies into a node's row; none without packets in the last second.
+void add_latency(const FleetNode& node, nlohmann::json& row);
+
 /// Nodes may differ for a moment while a change goes round; longer is an alarm.
 inline constexpr base::Nanoseconds kMayDiffer = 3 * base::kSecond;
 /// Who told nothing for longer is not heard.

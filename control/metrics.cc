@@ -13,8 +13,8 @@
 #include "control/metrics_fleet.hh"
 #include "control/metrics_page.hh"
 #include "control/metrics_plane.hh"
+#include "control/metrics_workers.hh"
 #include "control/model/names.hh"
-#include "dataplane/steer/verdict.hh"
 #include "dataplane/sys/system_clock.hh"
 
 namespace fairlead::control {
@@ -24,9 +24,6 @@ using Page = MetricsPage;
 using Labels = MetricsPage::Labels;
 using prometheus::MetricFamily;
 
-double number(std::uint64_t value) {
-  return static_cast<double>(value);
-}
 void timing(Page& page, const char* name, const char* help, const Timing& t) {
   page.gauge(name, help, {{"of", "last"}}, base::seconds(t.last));
   page.gauge(name, help, {{"of", "max"}}, base::seconds(t.longest));
@@ -127,85 +124,6 @@ void add_node(Page& page, Node& node, base::Nanoseconds now) {
   }
 }
 
-void latencies(Page& page, const steer::Latency& latency, const Labels& whose) {
-  if (latency.samples == 0) return;  // a second without packets has no latency
-  const auto add = [&](const char* of, double ns) {
-    Labels labels = whose;
-    labels.push_back({"of", of});
-    page.gauge(
-        whose.empty() ? "fairlead_node_latency_seconds" : "fairlead_worker_latency_seconds",
-        "Time of a packet in the node, of the last second",
-        labels,
-        ns / 1e9
-    );
-  };
-  add("p50", latency.p50_ns);
-  add("p99", latency.p99_ns);
-  add("mean", latency.mean_ns);
-}
-
-void add_workers(Page& page, const Node& node) {
-  const fl_workers& workers = node.regions.worker_pages();
-  unsigned index = 0;
-  for (const fl_worker_page& worker : api::pages(workers)) {
-    const Labels labels{{"worker", std::to_string(index++)}};
-    for (const api::NamedCounter& c : api::counters_of(worker)) {
-      const std::string name = "fairlead_worker_" + std::string(c.name);
-      page.counter((name + "_total").c_str(), "See struct fl_worker_page", labels, number(c.value));
-    }
-    page.gauge(
-        "fairlead_worker_residue",
-        "rx - tx - punted - answered - dropped: must be 0 between bursts",
-        labels,
-        static_cast<double>(api::residue(worker))
-    );
-    for (unsigned r = 1; r < FL_REASON_COUNT; ++r) {
-      Labels reason = labels;
-      reason.push_back({"reason", std::string(steer::reason_name(static_cast<fl_reason>(r)))});
-      page.counter("fairlead_drops_total", "Packets dropped", reason, number(worker.drops[r]));
-      page.counter(
-          "fairlead_punts_total", "Packets given to the kernel", reason, number(worker.punts[r])
-      );
-      page.counter(
-          "fairlead_answers_total", "Packets answered by ICMP", reason, number(worker.answers[r])
-      );
-    }
-  }
-  latencies(page, node.latency.node(), {});
-  for (unsigned w = 0; w < index; ++w) {
-    latencies(page, node.latency.worker(w), {{"worker", std::to_string(w)}});
-  }
-}
-
-void add_ports(Page& page, const Node& node, base::Nanoseconds now) {
-  static constexpr const char* kSteering[] = {"one-queue", "device", "rss", "rules"};
-  const fl_workers& workers = node.regions.worker_pages();
-  for (unsigned p = 0; p < FL_MAX_PORTS; ++p) {
-    const fl_port_page& port = workers.port[p];
-    const std::uint64_t updated = __atomic_load_n(&port.updated_ns, __ATOMIC_ACQUIRE);
-    if (updated == 0 || now - updated > 10 * base::kSecond) continue;
-    const Labels labels{{"port", std::to_string(p)}};
-    const auto count = [&](const char* name, const char* help, std::uint64_t value) {
-      page.counter(name, help, labels, number(value));
-    };
-    count("fairlead_port_rx_packets_total", "Packets received", port.rx_packets);
-    count("fairlead_port_rx_bytes_total", "Bytes received", port.rx_bytes);
-    count("fairlead_port_tx_packets_total", "Packets sent", port.tx_packets);
-    count("fairlead_port_tx_bytes_total", "Bytes sent", port.tx_bytes);
-    count("fairlead_port_missed_total", "Arrived, but the receive queue was full", port.missed);
-    count("fairlead_port_errors_total", "Receive and transmit errors", port.errors);
-    count("fairlead_port_no_buffer_total", "Arrived, but no buffer was free", port.no_buffer);
-    count("fairlead_port_stalls_total", "Times that reception stood still", port.stalls);
-    count("fairlead_port_link_changes_total", "Link up to down and back", port.link_changes);
-    page.gauge("fairlead_port_up", "1: link is up", labels, port.link_up);
-    page.gauge("fairlead_port_queues", "Queue pairs", labels, port.queues);
-    page.gauge("fairlead_port_rules", "Vips with a rule in the device", labels, port.rules);
-    Labels steering = labels;
-    steering.push_back({"by", port.steering < 4 ? kSteering[port.steering] : "unknown"});
-    page.gauge("fairlead_port_steering", "1: what brings packets to queues", steering, 1);
-  }
-}
-
 void add_backend(Page& page, const Node& node, const std::string& id, base::Nanoseconds now) {
   const Labels labels{{"backend", id}};
   if (const auto n = node.publisher.steering().backend_number(id)) {
@@ -252,10 +170,17 @@ void add_backend(Page& page, const Node& node, const std::string& id, base::Nano
     );
   }
   if (const auto report = node.intake.peek(id)) {
-    page.gauge("fairlead_backend_cpu_ratio", "As reported", labels, report->cpu);
-    page.gauge("fairlead_backend_memory_ratio", "As reported", labels, report->memory);
-    page.gauge("fairlead_backend_active_connections", "As reported", labels, report->active);
-    page.gauge("fairlead_backend_latency_seconds", "As reported", labels, report->latency_us / 1e6);
+    const auto told = [&](std::uint32_t what, const char* name, double value) {
+      if ((report->untold & what) == 0) page.gauge(name, "As reported", labels, value);
+    };
+    told(monitor::kCpuUntold, "fairlead_backend_cpu_ratio", report->cpu);
+    told(monitor::kMemoryUntold, "fairlead_backend_memory_ratio", report->memory);
+    told(monitor::kActiveUntold, "fairlead_backend_active_connections", report->active);
+    if (report->latency_us > 0) {
+      page.gauge(
+          "fairlead_backend_latency_seconds", "As reported", labels, report->latency_us / 1e6
+      );
+    }
     page.gauge(
         "fairlead_backend_report_age_seconds",
         "Since the last believed report",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
@@ -11,6 +12,10 @@
 #include <prometheus/metric_family.h>
 
 namespace fairlead::control {
+
+inline double number(std::uint64_t value) {
+  return static_cast<double>(value);
+}
 
 /// Values under one name become one family; its first mention gives type and help. One thread.
 class MetricsPage {
@@ -22,6 +27,10 @@ class MetricsPage {
   }
   void gauge(const char* name, const char* help, Labels labels, double value) {
     add(name, help, prometheus::MetricType::Gauge, std::move(labels)).gauge.value = value;
+  }
+  using Histogram = prometheus::ClientMetric::Histogram;
+  void histogram(const char* name, const char* help, Histogram value) {
+    add(name, help, prometheus::MetricType::Histogram, {}).histogram = std::move(value);
   }
   [[nodiscard]] std::vector<prometheus::MetricFamily> take() { return std::move(families_); }
 

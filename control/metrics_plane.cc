@@ -11,9 +11,6 @@ namespace {
 using Page = MetricsPage;
 using Labels = MetricsPage::Labels;
 
-double number(std::uint64_t value) {
-  return static_cast<double>(value);
-}
 void add_held_back(Page& page, const Node& node, base::Nanoseconds now) {
   for (const HeldBack& held : node.held_back) {
     const Labels labels{{"worker", std::to_string(held.holder.worker)}};

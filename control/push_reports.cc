@@ -65,6 +65,9 @@ base::Result<LoadReport> report_of(const Json& row, std::uint64_t wall_us) {
   report.timestamp_us = wall_us;
   report.period_us = 1'000'000;
   for (const auto& [name, value] : row.items()) FL_TRY(take_field(name, value, report));
+  if (!row.contains("cpu")) report.untold |= monitor::kCpuUntold;
+  if (!row.contains("memory")) report.untold |= monitor::kMemoryUntold;
+  if (!row.contains("active")) report.untold |= monitor::kActiveUntold;
   if (report.backend_id.empty()) return base::invalid("'backend' is missing");
   return report;
 }

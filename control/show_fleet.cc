@@ -11,7 +11,7 @@ namespace fairlead::control {
 namespace {
 
 Json row_of(const Node& node, const FleetNode& other, bool agrees) {
-  return Json{
+  Json out{
       {"node", other.id},
       {"here", other.id == node.config.node.id},
       {"state", other.state.empty() ? std::string("serving") : other.state},
@@ -23,11 +23,10 @@ Json row_of(const Node& node, const FleetNode& other, bool agrees) {
       {"dataplane", other.dataplane},
       {"flows", other.flows},
       {"packets", other.packets},
-      {"forward_mean_us", other.forward_mean_us},
-      {"forward_p50_us", other.forward_p50_us},
-      {"forward_p99_us", other.forward_p99_us},
       {"down", other.down},
       {"age_ms", other.age_ms}};
+  add_latency(other, out);
+  return out;
 }
 
 /// This node as it is now, the others as they told last.

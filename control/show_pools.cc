@@ -108,10 +108,14 @@ void add_report(Json& row, const Node& node, const model::Backend& backend, base
   const auto report = node.intake.peek(backend.id);
   row["capacity"] = backend.capacity;
   if (!report) return;
-  row["cpu"] = report->cpu;
-  row["memory"] = report->memory;
-  row["active_connections"] = std::llround(report->active);
-  row["latency_us"] = report->latency_us;
+  using monitor::kActiveUntold;
+  using monitor::kCpuUntold;
+  using monitor::kMemoryUntold;
+  if ((report->untold & kCpuUntold) == 0) row["cpu"] = report->cpu;
+  if ((report->untold & kMemoryUntold) == 0) row["memory"] = report->memory;
+  if ((report->untold & kActiveUntold) == 0)
+    row["active_connections"] = std::llround(report->active);
+  if (report->latency_us > 0) row["latency_us"] = report->latency_us;
   row["requests_per_second"] = report->requests_per_second;
   if (report->capacity != 0) row["capacity"] = report->capacity;
   row["report_age_ms"] = (now - report->received_ns) / base::kMillisecond;
@@ -352,13 +356,13 @@ Answer show_health(const Node& node, const api::Request& request, base::Nanoseco
         {"share_pct", check.share_pct},
         {"last_result", node.checks.reason(row.vip->name, row.backend->id)},
         {"last_change_s", static_cast<double>(now - check.last_change_ns) / 1e9},
-        {"rtt_us", check.last_rtt / base::kMicrosecond},
         {"probes", check.probes},
         {"failures", check.failures},
         {"flaps", check.judge.flaps()},
         {"ejected", sum.ejected_by > 0},
         {"ejections", sum.ejections},
     };
+    if (check.last_rtt != 0) line["rtt_us"] = check.last_rtt / base::kMicrosecond;
     const auto order = node.operators.health.find({row.vip->name, row.backend->id});
     if (order != node.operators.health.end()) {
       line["order"] = order->second.up ? "up" : "down";

@@ -22,10 +22,10 @@ Json backend_entry(const Node& node, const model::Backend& backend) {
   if (backend.capacity != 0) entry["capacity"] = backend.capacity;
   const auto report = node.intake.peek(backend.id);
   if (!report) return entry;
-  entry["cpu"] = report->cpu;
-  entry["memory"] = report->memory;
-  entry["active"] = report->active;
-  entry["latency_us"] = report->latency_us;
+  if ((report->untold & monitor::kCpuUntold) == 0) entry["cpu"] = report->cpu;
+  if ((report->untold & monitor::kMemoryUntold) == 0) entry["memory"] = report->memory;
+  if ((report->untold & monitor::kActiveUntold) == 0) entry["active"] = report->active;
+  if (report->latency_us > 0) entry["latency_us"] = report->latency_us;
   if (report->capacity != 0) entry["capacity"] = report->capacity;
   return entry;
 }

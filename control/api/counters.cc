@@ -112,12 +112,16 @@ std::uint64_t flows_of(const fl_vip_counters& vip) {
   return entered > left ? entered - left : 0;
 }
 
-steer::Latency latency(const fl_workers& workers) {
+steer::LatencyCounts latency_counts(const fl_workers& workers) {
   steer::LatencyCounts counts{};
   for (const fl_worker_page& page : pages(workers)) {
     for (std::uint32_t b = 0; b < FL_LATENCY_BUCKETS; ++b) counts[b] += load(page.latency[b]);
   }
-  return steer::summarize(counts);
+  return counts;
+}
+
+steer::Latency latency(const fl_workers& workers) {
+  return steer::summarize(latency_counts(workers));
 }
 
 void LatencyWindow::look(const fl_workers& workers, base::Nanoseconds now) {

@@ -79,7 +79,8 @@ struct FlowEvent {
 /// By enum fl_flow_event.
 std::span<const FlowEvent> flow_events();
 
-/// Of the latency histograms of all workers, since they began.
+/// The latency histograms of all workers in one, and what it says: since they began.
+steer::LatencyCounts latency_counts(const fl_workers& workers);
 steer::Latency latency(const fl_workers& workers);
 
 /// Forwarding latency of the last interval, by worker and of the node: what an operator and the

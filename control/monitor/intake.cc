@@ -171,12 +171,19 @@ void Intake::fold(const LoadReport& r, Source& source, base::Nanoseconds now) {
   }
   source.totals.requests += r.requests_per_second * period;
   source.totals.errors += r.errors_per_second * period;
-  mean(w.cpu, r.cpu);
-  mean(w.memory, r.memory);
+  const auto told = [&](std::uint32_t what, double& mine, double value) {
+    if (begin) mine = 0;
+    if ((r.untold & what) != 0) return;
+    if (begin || (w.untold & what) != 0) mine = value;
+    mean(mine, value);
+  };
+  told(kCpuUntold, w.cpu, r.cpu);
+  told(kMemoryUntold, w.memory, r.memory);
+  told(kActiveUntold, w.active, r.active);
+  w.untold = begin ? r.untold : w.untold & r.untold;
   mean(w.application, r.application);
   mean(w.requests_per_second, r.requests_per_second);
   mean(w.errors_per_second, r.errors_per_second);
-  mean(w.active, r.active);
   source.usual_active =
       source.heard ? source.usual_active + kSlow * (r.active - source.usual_active) : r.active;
   w.period = (begin ? 0 : w.period) + r.period_us * base::kMicrosecond;

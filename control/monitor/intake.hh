@@ -31,6 +31,12 @@ enum class Origin : std::uint8_t {
 std::string_view to_string(Origin origin);
 inline constexpr std::size_t kOrigins = static_cast<std::size_t>(Origin::kCount);
 
+/// What a report's source does not measure; bits of LoadReport::untold. Its 0 is then no
+/// measurement.
+inline constexpr std::uint32_t kCpuUntold = 1;
+inline constexpr std::uint32_t kMemoryUntold = 2;
+inline constexpr std::uint32_t kActiveUntold = 4;
+
 /// A load report as it came; fields and units: control/api/fairlead.proto.
 struct LoadReport {
   Origin origin = Origin::kAgent;
@@ -48,6 +54,7 @@ struct LoadReport {
   std::uint64_t completed = 0;
   std::uint64_t period_us = 0;
   std::map<std::string, std::uint64_t> tunnel;  // empty: not said this time
+  std::uint32_t untold = 0;
 };
 
 /// Why a report is not believed. X(enumerator, name in metrics).
@@ -92,8 +99,9 @@ struct Measurement {
   double requests_per_second = 0;
   double errors_per_second = 0;
   double active = 0;
-  double latency_us = 0;  // mean over requests
+  double latency_us = 0;  // mean over requests; 0: nobody told
   std::uint32_t capacity = 0;
+  std::uint32_t untold = 0;  // by no report of the window
   std::uint64_t completed = 0;
   base::Nanoseconds period = 0;  // covered by the reports
 };

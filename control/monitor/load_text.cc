@@ -190,6 +190,9 @@ LoadReport between(const Scrape& before, const Scrape& now, base::Nanoseconds pe
   const double seconds = static_cast<double>(period) / 1e9;
   const double cpu = risen(before.cpu_s, now.cpu_s);
   if (cpu > 0) out.cpu = risen(before.cpu_busy_s, now.cpu_busy_s) / cpu;
+  if (cpu <= 0) out.untold |= kCpuUntold;
+  if (now.memory_total <= 0) out.untold |= kMemoryUntold;
+  if (!now.active) out.untold |= kActiveUntold;
   if (now.memory_total > 0) out.memory = 1 - now.memory_available / now.memory_total;
   const double served = risen(before.latency_count, now.latency_count);
   if (served > 0) out.latency_us = risen(before.latency_sum_s, now.latency_sum_s) / served * 1e6;

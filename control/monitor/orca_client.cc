@@ -25,6 +25,9 @@ LoadReport orca_report(const OrcaReport& m, std::uint64_t period_us, std::uint64
   r.errors_per_second = m.eps();
   r.completed = completed;
   r.period_us = period_us;
+  r.untold = kActiveUntold;  // ORCA has no such field, and cannot tell 0 from nothing
+  if (r.cpu == 0) r.untold |= kCpuUntold;
+  if (r.memory == 0) r.untold |= kMemoryUntold;
   return r;
 }
 

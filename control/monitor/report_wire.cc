@@ -34,6 +34,7 @@ LoadReport from_wire(const v1::LoadReport& m) {
   r.latency_us = m.mean_latency_us();
   r.completed = m.completed();
   r.period_us = m.period_us();
+  r.untold = m.untold();
   for (const auto& [counter, packets] : m.tunnel()) {
     if (r.tunnel.size() < kMostCounters && is_counter(counter)) r.tunnel[counter] = packets;
   }
@@ -55,6 +56,7 @@ v1::LoadReport to_wire(const LoadReport& r) {
   m.set_mean_latency_us(r.latency_us);
   m.set_completed(r.completed);
   m.set_period_us(r.period_us);
+  m.set_untold(r.untold);
   m.mutable_tunnel()->insert(r.tunnel.begin(), r.tunnel.end());
   return m;
 }

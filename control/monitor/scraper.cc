@@ -153,6 +153,7 @@ class AgentChecker final : public Asker {
     report.application = said->share ? std::max(0.0, 1 - *said->share) : 0;
     report.capacity = said->capacity.value_or(0);
     report.period_us = target_.source.interval_ms * 1000ULL;
+    report.untold = kCpuUntold | kMemoryUntold | kActiveUntold;
     reporter_.report(report);
   }
 

@@ -12,6 +12,9 @@ LoadReport merged(const std::vector<Received>& reports, std::uint64_t last_seque
   double requests = 0;
   double latency = 0;
   LoadReport sum;
+  double cpu_seconds = 0;
+  double memory_seconds = 0;
+  double active_seconds = 0;
   bool restarted = false;
   for (const Received& received : reports) {
     const LoadReport& r = received.report;
@@ -20,22 +23,31 @@ LoadReport merged(const std::vector<Received>& reports, std::uint64_t last_seque
     const double time = static_cast<double>(r.period_us) / 1e6;
     seconds += time;
     sum.period_us += r.period_us;
-    sum.cpu += r.cpu * time;
-    sum.memory += r.memory * time;
+    const auto add = [&](std::uint32_t what, double& of, double value, double& told) {
+      if ((r.untold & what) != 0) return;
+      of += value * time;
+      told += time;
+    };
+    add(kCpuUntold, sum.cpu, r.cpu, cpu_seconds);
+    add(kMemoryUntold, sum.memory, r.memory, memory_seconds);
+    add(kActiveUntold, sum.active, r.active, active_seconds);
     sum.application += r.application * time;
     sum.requests_per_second += r.requests_per_second * time;
     sum.errors_per_second += r.errors_per_second * time;
-    sum.active += r.active * time;
     if (r.latency_us <= 0) continue;
     requests += r.requests_per_second * time;
     latency += r.latency_us * r.requests_per_second * time;
   }
-  out.cpu = sum.cpu / seconds;
-  out.memory = sum.memory / seconds;
+  const auto mean = [&](std::uint32_t what, double& of, double told_sum, double told) {
+    of = told > 0 ? told_sum / told : 0;
+    out.untold = told > 0 ? out.untold & ~what : out.untold | what;
+  };
+  mean(kCpuUntold, out.cpu, sum.cpu, cpu_seconds);
+  mean(kMemoryUntold, out.memory, sum.memory, memory_seconds);
+  mean(kActiveUntold, out.active, sum.active, active_seconds);
   out.application = sum.application / seconds;
   out.requests_per_second = sum.requests_per_second / seconds;
   out.errors_per_second = sum.errors_per_second / seconds;
-  out.active = sum.active / seconds;
   if (requests > 0) out.latency_us = latency / requests;
   out.period_us = sum.period_us;
   if (restarted) out.sequence = 1;

@@ -157,6 +157,25 @@ TEST(Intake, WindowIsTheMeanOverItsPeriods) {
   EXPECT_EQ(m->received_ns, kNow + 1);
 }
 
+TEST(Intake, WhatNoSourceMeasuresIsUntold) {
+  Intake intake;
+  intake.set_backends({"b1"});
+  LoadReport share = good(1);
+  share.origin = Origin::kAgentCheck;
+  share.cpu = 0;
+  share.untold = kCpuUntold | kMemoryUntold | kActiveUntold;
+  ASSERT_EQ(intake.accept(share, kNow, kWall), Refusal::kNone);
+  EXPECT_EQ(intake.peek("b1")->untold, share.untold);
+
+  ASSERT_EQ(intake.accept(good(1), kNow, kWall), Refusal::kNone);
+  ++share.sequence;
+  share.completed += 10;
+  ASSERT_EQ(intake.accept(share, kNow, kWall), Refusal::kNone);
+
+  EXPECT_EQ(intake.peek("b1")->untold, 0U);
+  EXPECT_NEAR(intake.peek("b1")->cpu, 0.5, 1e-9) << "as the agent says";
+}
+
 TEST(Intake, ReportsAreHandedOutOnce) {
   Intake intake = heard_ten();
 

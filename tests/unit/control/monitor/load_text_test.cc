@@ -94,13 +94,16 @@ TEST(Scrape, WhatHappenedBetweenTwo) {
   EXPECT_DOUBLE_EQ(r.active, 19);
   EXPECT_EQ(r.completed, 5300U);
   EXPECT_EQ(r.period_us, 2'000'000U);
+  EXPECT_EQ(r.untold, 0U);
 }
 
 TEST(Scrape, CountersThatBeganAnewCountFromZero) {
   const model::ScrapeNames names{"n", "", "", ""};
   const auto before = read_scrape("n 1000\n", names);
   const auto now = read_scrape("n 20\n", names);
-  EXPECT_DOUBLE_EQ(between(*before, *now, base::kSecond).requests_per_second, 20);
+  const LoadReport r = between(*before, *now, base::kSecond);
+  EXPECT_DOUBLE_EQ(r.requests_per_second, 20);
+  EXPECT_EQ(r.untold, kCpuUntold | kMemoryUntold | kActiveUntold);
 }
 
 TEST(Scrape, LabelsMayHoldWhatLooksLikeOthers) {

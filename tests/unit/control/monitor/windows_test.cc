@@ -52,6 +52,19 @@ TEST(Windows, PeriodsWithoutRequestsSayNothingAboutLatency) {
   EXPECT_EQ(merged(received({report(2, 0, 0, 0)}), 1).latency_us, 0);
 }
 
+TEST(Windows, WhatASourceDoesNotMeasureIsNoZeroInTheMean) {
+  LoadReport share = report(2, 0, 0, 0);  // an agent-check beside the agent
+  share.untold = kCpuUntold | kMemoryUntold | kActiveUntold;
+
+  const LoadReport both = merged(received({report(1, 0.5, 0, 0), share}), 0);
+  const LoadReport alone = merged(received({share}), 1);
+
+  EXPECT_EQ(both.untold, 0U);
+  EXPECT_NEAR(both.cpu, 0.5, 1e-9);
+  EXPECT_NEAR(both.active, 5, 1e-9);
+  EXPECT_EQ(alone.untold, share.untold);
+}
+
 TEST(Windows, ARestartOfTheAgentShowsAsSequenceOne) {
   EXPECT_EQ(
       merged(received({report(90, 0, 0, 0), report(1, 0, 0, 0), report(2, 0, 0, 0)}), 89).sequence,
