@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "control/api/counters.hh"
 #include "control/api/request.hh"
 #include "control/flow_orders.hh"
 #include "control/health_actions.hh"
@@ -13,6 +14,7 @@
 #include "control/route_watch.hh"
 #include "control/shared_state.hh"
 #include "control/show.hh"
+#include "control/spoken_names.hh"
 #include "control/table_diff.hh"
 #include "control/vip_actions.hh"
 #include "control/weight_actions.hh"
@@ -181,14 +183,14 @@ void persist(Node& node) {
   share_operators(node);
 }
 
-Answer answer_call(
-    Node& node,
 void retry_decisions(Node& node, base::Nanoseconds now) {
   if (!node.decisions_behind || now < node.decisions_retry_at) return;
   node.decisions_retry_at = now + base::kSecond;
   persist(node);
 }
 
+Answer answer_call(
+    Node& node,
     Reconciler& reconciler,
     ChangeControl& changes,
     const base::Result<api::Request>& request,

@@ -345,7 +345,7 @@ constexpr Rule kOthers[] = {
      "commands, or those that start with a word",
      "help show",
      Target::kLocal},
-    {"include COMMANDS",
+    {"include [file] COMMANDS",
      kRun,
      "runs a file of commands here; it ends at the first that fails",
      "include evening.txt",

@@ -66,7 +66,11 @@ base::Result<void> store_backend(std::string_view text, Json& arguments) {
 }
 
 base::Result<void> store_vip(std::string_view text, Json& arguments) {
-  return store_name("vip", "vip", text, arguments);
+  std::string plain(text);  // an address stands for the name: [2001:db8::1]:53, 192.0.2.0/28
+  std::erase_if(plain, [](char c) { return c == '[' || c == ']' || c == '/'; });
+  FL_TRY(store_name("vip", "vip", plain, arguments));
+  arguments["vip"] = text;
+  return {};
 }
 
 base::Result<void> store_reason(std::string_view text, Json& arguments) {
@@ -286,8 +290,8 @@ base::Result<void> store_topic(std::string_view text, Json& arguments) {
 }
 
 constexpr ValueKind kKinds[] = {
-    {"BACKEND", "a backend's id", "b1", NameSource::kBackends, nullptr, store_backend},
-    {"VIP", "a vip's name", "web", NameSource::kVips, nullptr, store_vip},
+    {"BACKEND", "a backend's id or address", "b1", NameSource::kBackends, nullptr, store_backend},
+    {"VIP", "a vip's name or address", "web", NameSource::kVips, nullptr, store_vip},
     {"WEIGHT", "0 to 10000; 0: no new flows", "50", NameSource::kNone, nullptr, store_weight},
     {"PROTOCOL", "tcp or udp", "tcp", NameSource::kNone, protocols, store_protocol},
     {"SOURCE",

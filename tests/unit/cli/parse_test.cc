@@ -150,7 +150,7 @@ TEST(Parse, SaysInOneLineWhatIsWrong) {
        "config or capture"},
       {"show sta", "show: 'sta' could be status or stats"},
       {"show vips", "show: unknown word 'vips', did you mean 'vip'?"},
-      {"show table", "show table: expected VIP (a vip's name)"},
+      {"show table", "show table: expected VIP (a vip's name or address)"},
       {"show table web now", "show table web: unknown word 'now', expected diff"},
       {"show status verbose", "show status: nothing may follow, but there is 'verbose'"},
       {"set backend b1", "set backend b1: expected vip or weight"},

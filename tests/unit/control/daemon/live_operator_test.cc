@@ -92,6 +92,10 @@ TEST(ControlMetrics, SayWhatTheDaemonDoes) {
   pages->worker[0].rx_packets = 10;
   pages->worker[0].tx_packets = 3;
   pages->worker[0].drops[FL_REASON_TX_FULL] = 7;
+  pages->worker[0].flows = 60;
+  pages->worker[0].latency[fl_latency_bucket(1000)] = 2;
+  pages->worker[0].latency[fl_latency_bucket(2048)] = 3;
+  pages->worker[0].latency[fl_latency_bucket(1'000'000'000)] = 1;
 
   const std::string text = control.metrics();
   const Json status = control.result("show status");
@@ -112,6 +116,78 @@ TEST(ControlMetrics, SayWhatTheDaemonDoes) {
   EXPECT_TRUE(has_line(text, R"(fairlead_drops_total{worker="0",reason="lost_in_crash"} 0)"));
   EXPECT_TRUE(has_line(text, R"(fairlead_worker_rx_packets_total{worker="0"} 10)"));
   EXPECT_TRUE(has_line(text, R"(fairlead_worker_residue{worker="0"} 0)"));
+  EXPECT_TRUE(has_line(text, "# TYPE fairlead_worker_flows gauge")) << "a flush takes some away";
+  EXPECT_TRUE(has_line(text, R"(fairlead_worker_flows{worker="0"} 60)"));
+  EXPECT_TRUE(has_line(text, "# TYPE fairlead_forwarding_latency_seconds histogram"));
+  for (const char* line :
+       {R"(fairlead_forwarding_latency_seconds_bucket{le="1.024e-06"} 2)",
+        R"(fairlead_forwarding_latency_seconds_bucket{le="2.048e-06"} 2)",
+        R"(fairlead_forwarding_latency_seconds_bucket{le="4.096e-06"} 5)",
+        R"(fairlead_forwarding_latency_seconds_bucket{le="0.016777216"} 5)",
+        R"(fairlead_forwarding_latency_seconds_bucket{le="+Inf"} 6)",
+        R"(fairlead_forwarding_latency_seconds_count 6)"}) {
+    EXPECT_TRUE(has_line(text, line)) << line;
+  }
+}
+
+TEST(ControlMetrics, WhatNobodyMeasuresIsNotTold) {
+  Backend b1(1);
+  Backend b2(2);
+  RunningControl control;
+  control.serve_metrics();
+  control.write_config({&b1, &b2}, "", ", type: none");
+  control.start();
+  EXPECT_FALSE(control.result("show health")["checks"][0].contains("rtt_us")) << "never probed";
+  const Json rates = {{"backend", "b1"}, {"requests_per_second", 10}};
+  const Json idle = {{"backend", "b2"}, {"cpu", 0}, {"active", 0}};
+
+  control.result("report load", {{"reports", Json::array({rates, idle})}});
+
+  const Json row = control.backend("b1");
+  EXPECT_EQ(row["requests_per_second"], 10.0);
+  for (const char* key : {"cpu", "memory", "active_connections", "latency_us"})
+    EXPECT_FALSE(row.contains(key)) << key;
+  EXPECT_EQ(control.backend("b2")["cpu"], 0.0) << "measured";
+  const Json update = control.result("show update")["backends"];
+  EXPECT_FALSE(update[0].contains("cpu") || update[0].contains("latency_us"));
+  EXPECT_EQ(update[1]["active"], 0.0);
+  const std::string text = control.metrics();
+  EXPECT_EQ(text.find("fairlead_backend_cpu_ratio{backend=\"b1\"}"), std::string::npos);
+  EXPECT_EQ(text.find("fairlead_backend_latency_seconds"), std::string::npos);
+  EXPECT_TRUE(has_line(text, R"(fairlead_backend_cpu_ratio{backend="b2"} 0)"));
+}
+
+TEST(ControlNames, AddressesAndWorkersAreUnderstoodOrRefused) {
+  Backend b1(1);
+  RunningControl control;
+  control.write_config({&b1}, "", ", type: none");
+  control.start();
+
+  EXPECT_EQ(control.result("show vip", {{"vip", "tcp:203.0.113.10:80"}})["vips"][0]["name"], "web");
+  EXPECT_EQ(control.backend("127.0.0.1")["id"], "b1");
+  for (const char* command : {"show stats", "show flow"}) {
+    const Json reply =
+        control.ask(Json{{"command", command}, {"arguments", {{"worker", 7}}}}.dump());
+    EXPECT_EQ(reply["code"], "not_found") << command;
+  }
+  const Json log =
+      control.ask(R"({"command":"set log","arguments":{"level":"debug","module":"helth"}})");
+  EXPECT_EQ(log["code"], "invalid_argument");
+}
+
+TEST(ControlLog, DebugShowsEachProbeOfTheModuleAlone) {
+  Backend b1(1);
+  RunningControl control;
+  control.write_config({&b1});
+  control.start();
+  EXPECT_NE(control.log().find(" info control: published generation="), std::string::npos);
+  EXPECT_EQ(control.log().find(" debug "), std::string::npos);
+
+  control.result("set log", {{"level", "debug"}, {"module", "health"}});
+
+  EXPECT_TRUE(control.eventually([&] {
+    return control.log().find(" debug health: probed 127.0.0.1 port=") != std::string::npos;
+  })) << control.log();
 }
 
 TEST(ControlHealth, TooFewHealthyOpensThePoolAndEnoughCloseItAgain) {
