@@ -190,9 +190,12 @@ base::Result<void> Crew::hand_out(
 ) {
   for (unsigned w = 0; w < running_; ++w) {
     if (!members_[w].worker->taken()) continue;  // it hangs, and may be about to read what it has
-    members_[w].before = std::move(members_[w].assignment);
     members_[w].assignment =
         assignment_for(stations, w, [&](const Station& s, unsigned q) { return has(w, s, q); });
+    members_[w].ports_before = std::move(members_[w].ports);
+    members_[w].ports.clear();
+    for (const WorkerPort& port : members_[w].assignment->ports)
+      members_[w].ports.push_back(port.number);
     members_[w].worker->assign(members_[w].assignment.get());
   }
   const base::Nanoseconds deadline = sys::monotonic_ns() + kPatience;
@@ -300,15 +303,12 @@ base::Result<void> Crew::leave(Stations& stations, Station& leaving) {
 }
 
 bool Crew::may_touch(const Station& station) const {
-  const auto has_port = [&](const std::unique_ptr<Assignment>& given) {
-    return given != nullptr &&
-           std::any_of(given->ports.begin(), given->ports.end(), [&](const WorkerPort& port) {
-             return port.number == station.number;
-           });
+  const auto among = [&](const std::vector<unsigned>& ports) {
+    return std::find(ports.begin(), ports.end(), station.number) != ports.end();
   };
   const auto running = members_.begin() + running_;
   return std::any_of(members_.begin(), running, [&](const Member& member) {
-    return has_port(member.assignment) || (!member.worker->taken() && has_port(member.before));
+    return among(member.ports) || (!member.worker->taken() && among(member.ports_before));
   });
 }
 

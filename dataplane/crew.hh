@@ -83,7 +83,8 @@ class Crew {
     std::unique_ptr<Worker> worker;
     std::jthread thread;
     std::unique_ptr<Assignment> assignment;  // given last; the worker's until it has taken it
-    std::unique_ptr<Assignment> before;      // in force until then
+    std::vector<unsigned> ports;             // numbers of its ports (it is empty when it is taken)
+    std::vector<unsigned> ports_before;      // in force until it is taken
     Pulse pulse;
     const fl_flow_order* order = nullptr;  // of the region that it was told
   };

@@ -155,10 +155,15 @@ int Port::try_start(std::uint16_t ethdev, unsigned first_queue, unsigned queues)
 }
 
 base::Result<void> Port::refused_mtu(const rte_eth_dev_info& info) const {
+  // DPDK compares frames too where a driver names no MTU of its own, as net_tap does.
+  constexpr std::uint32_t kFrame = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  std::uint32_t most = info.max_mtu;
+  if (most == UINT16_MAX && info.max_rx_pktlen > kFrame)
+    most = std::min(most, info.max_rx_pktlen - kFrame);
   return base::invalid(
       "ports[].mtu " + std::to_string(wishes_.mtu) + ": the device " + base::quoted(device_, 200) +
       " does not take it (" + std::strerror(-mtu_refusal_) + "), it says " +
-      std::to_string(info.min_mtu) + " to " + std::to_string(info.max_mtu) +
+      std::to_string(info.min_mtu) + " to " + std::to_string(most) +
       "; leave mtu out for the device's own"
   );
 }

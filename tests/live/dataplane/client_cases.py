@@ -175,7 +175,7 @@ def case_flows(build: Path) -> None:
             assert node.stop() == 0
             left = json.loads(node.cli("--json", "show", "flow", "list", "limit", "1000", "file", str(run / "flows.0")))
             assert [f["state"] for f in left["flows"]] == ["new"] * len(CLIENTS), left["flows"][:3]
-            assert f"file {run}" in node.cli_refused("flush", "flow", "backend", "b1"), "control says who can"
+            wait_for("control says who can", lambda: f"file {run}" in node.cli_refused("flush", "flow", "backend", "b1"))
             flush_at_rest(node, run, [f["backend"] for f in left["flows"]].count("b1"))
             node.start()  # it finds what is left, with books that agree
             wait_for("gateway resolved", lambda: gateway(node))

@@ -204,11 +204,10 @@ vips:
         return self.run(str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words)
 
     def cli_refused(self, *words: str) -> str:
-        """What it says to a command that it must refuse."""
+        """What it says to a command that it refuses; "" if it does not."""
         done = subprocess.run([str(self.build / "fairlead"), "--runtime-dir", str(self.folder / "run"), *words],
                               capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode != 0, done.stdout
-        return done.stderr
+        return done.stderr if done.returncode != 0 else ""
 
     @staticmethod
     def socket_in(namespace: str, kind: int = socket.SOCK_DGRAM, protocol: int = 0) -> socket.socket:

@@ -164,8 +164,10 @@ bool failing_turn(
   return weights.turn(
       index,
       {model::PolicyName::kWrr, {}, now, frozen},
-      [&](std::uint32_t, std::uint32_t i) {
-        return PoolWeights::Standing{pool.backends[i].weight, pool.backends[i].id != drained};
+      [&](std::uint32_t) {
+        std::vector<PoolWeights::Standing> out;
+        for (const model::Backend& b : pool.backends) out.push_back({b.weight, b.id != drained});
+        return out;
       },
       [&](std::uint32_t n) { return failing(index.backends()[n], now); }
   );

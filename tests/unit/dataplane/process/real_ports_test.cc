@@ -301,19 +301,27 @@ TEST(RealPorts, HaveTheMtuThatIsConfiguredOrSayWhatTheyTake) {
   (void)environment();
   const std::string name = "flm" + std::to_string(::getpid() % 100000);
   const std::string device = "net_tap_mtu,iface=" + name;
-  for (const std::uint32_t mtu : {1400U, 2022U}) {
+  for (const std::uint32_t mtu : {1400U, 1504U}) {
     auto tap = Port::plug(device, 40, {1, 1}, {.mtu = mtu});
     if (!tap) GTEST_SKIP() << tap.error().what;
     EXPECT_EQ(tap->mtu(), mtu);
     EXPECT_EQ(kernel_interface(name)->mtu, mtu) << "the interface behind it";
     tap->unplug();
   }
+  const auto too_large = Port::plug(device, 40, {1, 1}, {.mtu = 2022});
+  ASSERT_FALSE(too_large);
+  EXPECT_NE(too_large.error().what.find("to 1504;"), std::string::npos) << too_large.error().what;
+
   pools = 0;
   const auto refused = Port::plug("net_null_mtu", 41, {2, 2}, {.mtu = 1400});
   ASSERT_FALSE(refused) << "the null driver cannot set it";
   EXPECT_EQ(refused.error().code, base::ErrorCode::kInvalidArgument);
-  EXPECT_EQ(refused.error().what.rfind("ports[].mtu 1400: the device 'net_null_mtu'", 0), 0U)
-      << refused.error().what;
+  EXPECT_EQ(
+      refused.error().what.rfind(
+          "ports[].mtu 1400: the device 'net_null_mtu' does not take it (Invalid argument)", 0
+      ),
+      0U
+  ) << refused.error().what;
   EXPECT_EQ(refused.error().what.find('\n'), std::string::npos);
   EXPECT_EQ(pools, 0) << "nothing is left behind";
 }
