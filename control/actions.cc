@@ -2,7 +2,6 @@
 // freeze, thaw; and which function answers which command.
 #include "control/actions.hh"
 
-#include <chrono>
 #include <utility>
 
 #include "control/api/counters.hh"
@@ -144,10 +143,6 @@ Answer perform(
       return changes.answer(r, now);
   }
 }
-
-}  // namespace
-
-namespace {
 
 base::Result<bool> save_decisions(const Node& node, OperatorState state) {
   state.left.clear();

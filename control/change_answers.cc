@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `config ...` and `show config ...` of the control socket (docs/control-socket.md).
-#include <chrono>
 #include <utility>
 
 #include "control/change_control.hh"

@@ -2,7 +2,6 @@
 // Check, rehearse, save, apply: in this order, so that each step can still say no.
 #include "control/change_control.hh"
 
-#include <chrono>
 #include <utility>
 
 #include "control/actions.hh"

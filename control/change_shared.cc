@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The configuration of a fleet: sections that one node's operator commits and all nodes take.
-#include <chrono>
 #include <optional>
 #include <set>
 #include <utility>

@@ -3,7 +3,6 @@
 #include "control/fleet_link.hh"
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 
 #include "control/actions.hh"

@@ -2,7 +2,6 @@
 // Time stamps and the file.
 #include "control/happenings.hh"
 
-#include <chrono>
 #include <utility>
 
 #include <nlohmann/json.hpp>

@@ -2,7 +2,6 @@
 // Between the node's state and the fleet's.
 #include "control/shared_state.hh"
 
-#include <chrono>
 #include <utility>
 
 #include "control/actions.hh"

@@ -3,7 +3,6 @@
 #include "ebpf/agent.hh"
 
 #include <algorithm>
-#include <chrono>
 #include <future>
 
 #include "control/monitor/tls.hh"

@@ -23,8 +23,8 @@ namespace {
 
 using base::ErrorCode;
 
-// A piece is at most a MiB of table, about half a millisecond; then a data plane may start, which
-// looks for the lock every 10 ms.
+// A piece is at most a MiB of table; then a data plane may start, which looks for the lock every
+// 10 ms.
 constexpr std::uint32_t kBucketsPerPiece = 16384;
 constexpr base::Nanoseconds kBetweenPieces = 10 * base::kMillisecond;
 // Another tool has the lock for a piece; a data plane for its life.

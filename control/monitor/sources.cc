@@ -3,7 +3,6 @@
 #include "control/monitor/sources.hh"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
